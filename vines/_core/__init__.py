@@ -1,0 +1,1 @@
+"""The compiled core: no input or output, no clock, no randomness, no logging, no callbacks."""

@@ -1,0 +1,158 @@
+"""A table in memory: records behind an index, one log per source, one arrival log, and three running fingerprints."""
+
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+
+from vines._core.body cimport Body, Item
+from vines._core.index cimport Index, vines_record
+from vines._core.vector cimport VersionVector, vines_key
+
+cdef struct Entry:              # a position of a source, and the record its key has now
+    uint64_t counter
+    vines_record* record
+
+cdef struct Source:             # beside its id and counter in the vector
+    uint64_t lane_one           # multipliers of its counter in the vector fingerprint
+    uint64_t lane_two
+    uint64_t roster             # its part of the roster fingerprint
+    uint64_t floor              # positions at or below it are no longer in the log
+    Entry* log                  # ascending; entries `first` to `first + count`
+    size_t first
+    size_t count
+    size_t capacity
+    size_t live                 # records whose own position is here
+    uint32_t number             # in the body being written, checked against that body's list
+
+cdef struct Run:                # positions of one source that became covered together
+    uint32_t slot
+    uint64_t start              # exclusive
+    uint64_t stop               # inclusive
+
+cdef struct Draft:              # a body being written; its writer makes sure of room first
+    uint8_t* at
+    uint64_t stamp              # of the record before
+    uint32_t named              # sources named so far, and which
+    uint32_t written            # records in full so far, and which
+    uint32_t* names
+    vines_record** records
+    Source* sources
+    const uint8_t* ids
+
+cdef struct Hashed:
+    uint64_t hashed
+    vines_record* record
+
+cdef extern from "Python.h":
+    ctypedef struct PyObject
+
+cdef class Table:
+    cdef VersionVector known            # what this replica covers; a source's place is its slot
+    cdef Source* sources
+    cdef size_t source_count
+    cdef size_t source_capacity
+    cdef uint32_t own                   # the slot of this table's own source
+    cdef vines_key fingerprint_key
+    cdef Index index
+    cdef uint64_t lanes[2]
+    cdef uint64_t roster
+    cdef uint64_t state
+    cdef uint64_t clock_stamp
+    cdef Run* runs                      # a ring
+    cdef uint64_t run_first             # numbers of the oldest run kept and of the next one
+    cdef uint64_t run_next
+    cdef uint64_t arrivals              # runs added and extended so far
+    cdef uint64_t run_sealed            # runs below this number were served and no longer grow
+    cdef size_t run_capacity
+    cdef size_t horizon
+    cdef size_t log_slack
+    cdef size_t logged                  # entries of all logs
+    cdef size_t memory                  # bytes allocated for records and logs
+    cdef size_t tombstones
+    cdef size_t live[256]               # live records by family
+    cdef uint64_t applied               # records merged, skipped and passed over, ranges refused
+    cdef uint64_t skipped
+    cdef uint64_t outranked
+    cdef uint64_t refused
+    cdef uint64_t dropped_entries
+    cdef uint64_t violations
+    cdef uint64_t gaps                  # entries sent whose record lives elsewhere
+    cdef uint64_t cuts                  # deltas cut by their budget
+    cdef uint32_t* named                # scratch: slots named in the body being written
+    cdef size_t named_capacity
+    cdef vines_record** written         # scratch: records written in full in that body
+    cdef size_t written_capacity
+    cdef Hashed* gathered               # scratch: records of one segment in order of their hash
+    cdef readonly uint64_t ahead
+    cdef readonly bint overtaken
+
+    cdef Py_ssize_t slot_of(self, const uint8_t* id) except -1
+    cdef bytes id_at(self, size_t slot)
+    cdef void advance(self, size_t slot, uint64_t counter) noexcept
+
+    cdef int reserve_run(self) except -1
+    cdef void arrive(self, size_t slot, uint64_t start, uint64_t stop) noexcept
+    cdef int reserve(self, size_t slot) except -1
+    cdef void log(self, size_t slot, uint64_t counter, vines_record* record) noexcept
+    cdef void cut_log(self, size_t slot, size_t count) noexcept
+    cdef void raise_floor(self, size_t slot, uint64_t floor) noexcept
+    cdef void compact(self) noexcept
+    cdef size_t first_after(self, size_t slot, uint64_t counter) noexcept
+
+    cdef vines_record* held(self, uint8_t family, bytes key) noexcept
+    cdef vines_record* create(
+        self, uint64_t hashed, uint8_t family, const uint8_t* key, size_t key_length, size_t length,
+    ) except NULL
+    cdef int assign(
+        self, vines_record* record, bint counted, uint64_t stamp, uint32_t origin, uint32_t source,
+        uint64_t counter, uint8_t flags, const uint8_t* value, size_t length, bint ill_formed,
+    ) except -1
+    cdef void count_in(self, vines_record* record) noexcept
+    cdef void count_out(self, vines_record* record) noexcept
+    cdef void drop(self, uint64_t hashed, vines_record* record) noexcept
+    cdef void release(self, vines_record* record) noexcept
+    cdef tuple change(self, vines_record* record)
+
+    cdef int write_local(
+        self, uint64_t hashed, vines_record* record, uint8_t family, bytes key, uint8_t flags,
+        bytes value, uint64_t stamp,
+    ) except -1
+    cdef Py_ssize_t named_slot(
+        self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept
+    cdef vines_record* merge(
+        self, Item* item, const uint8_t** ids, int32_t* slots, uint64_t limit, list changes,
+    ) except NULL
+    cdef int apply_range(
+        self, Body* body, int32_t* slots, vines_record** records, Progress progress,
+        uint64_t limit, list changes, list refused,
+    ) except -1
+    cdef int cover(self, size_t slot, uint64_t held, uint64_t stop) except -1
+
+    cdef object emit(self, Progress progress, size_t budget)
+    cdef int begin(
+        self, Draft* draft, PyObject* out, uint8_t form, size_t records, size_t names
+    ) except -1
+    cdef bint emit_range(
+        self, Draft* body, PyObject** out, size_t budget, size_t slot, uint64_t stop,
+        Progress progress,
+    ) except? False
+    cdef int make_room(self, size_t records, size_t names) except -1
+    cdef uint8_t* enlarge(self, Draft* draft, PyObject** out, size_t size) except NULL
+    cdef size_t gather(self, uint64_t cursor, uint64_t* after) except? 0
+    cdef bint splits(self, size_t at) noexcept
+
+cdef class Progress:
+    cdef Table table
+    cdef uint64_t* known                # by slot of the table
+    cdef size_t count                   # slots covered so far
+    cdef size_t capacity
+    cdef VersionVector unplaced         # of sources the table does not know yet
+    cdef uint64_t position              # the next run of the arrival log to serve
+    cdef size_t cursor                  # the next slot to look at while scanning
+    cdef bint scanning                  # every source is compared, before the arrival log goes on
+    cdef readonly bint ready
+    cdef readonly bint below_floor
+
+    cdef int widen(self) except -1
+    cdef void scan(self) noexcept
+    cdef int raise_to(self, size_t slot, uint64_t counter) except -1
+    cdef int set_aside(self, const uint8_t* id, uint64_t counter, bint back) except -1
+    cdef uint8_t learn(self, bytes page, size_t offset, bint back) except? 0

@@ -1,0 +1,1510 @@
+"""The replicated table: records, who numbered them, what a peer lacks, and the bytes that say so.
+
+Decides which of two records of a key is current, which positions this replica covers, and what is sent to whom. It
+must not know time, sockets or what values mean. Three structures do the work:
+
+* an index from (family, key) to the one current record of that key;
+* a log per source: ascending positions, each pointing at the *current* record of the key that was written there, so
+  that what was overwritten is never sent and no cut through a range can claim what was not;
+* an arrival log of runs (source, from, to) in the order in which they became covered here: what is new for a link is
+  the runs after its position, so a write costs each link the same however large the table is.
+
+Nothing here gives up the interpreter's lock, so each method is one step for every thread; work is bounded by the
+budget or the frame the caller gives.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.stdint cimport int32_t, uint64_t
+from libc.string cimport memcmp, memcpy, memmove, memset
+
+from vines._core.body cimport (
+    DELTA_FORMAT, ELSEWHERE, ENTRY_ROOM, FAMILY, FLAGS, FLOOR_FORMAT, ORIGIN, PAGE_FORMAT,
+    RANGE_ROOM, REPEAT, check_delta, check_records, read_entry, read_page_record, read_range_end,
+    read_source,
+)
+from vines._core.index cimport (
+    Segment, hash_key, hash_record, index_close, index_find, index_insert, index_open,
+    index_prefetch, index_prefetch_record, index_remove, key_of, pointed, segment_of,
+    POINTER_MASK,
+)
+from vines._core.scanner cimport scan as scan_msgpack
+from vines._core.vector cimport Located, first_above, id_of, vines_load_key
+from vines._core.wire cimport (
+    COUNTER_LIMIT, ID_BYTES, KEY_MAX, STAMP_LIMIT, VALUE_MAX, Reader, left, read_byte, read_bytes,
+    read_varint, vines_read64, vines_write64, write_varint, zigzag,
+)
+
+from vines.errors import LocalError, WireError
+
+
+cdef extern from "Python.h":
+    PyObject* PyBytes_FromStringAndSizeRaw "PyBytes_FromStringAndSize" (
+        const char*, Py_ssize_t) except NULL
+    char* PyBytes_AsStringRaw "PyBytes_AsString" (PyObject*) except NULL
+    int PyBytes_ResizeRaw "_PyBytes_Resize" (PyObject**, Py_ssize_t) except -1
+    void Py_DECREF_Raw "Py_DECREF" (PyObject*)
+    int PyGC_Disable()
+    int PyGC_Enable()
+
+cdef extern from "hash.h" nogil:
+    uint64_t vines_sip(vines_key key, const uint8_t* data, size_t count)
+    uint64_t vines_residue(uint64_t x)
+    uint64_t vines_multiply_residue(uint64_t a, uint64_t b)
+    uint64_t vines_add_residue(uint64_t a, uint64_t b)
+    uint64_t vines_sip_with_head(
+        vines_key key, uint64_t head, size_t head_count, const uint8_t* data, size_t count)
+    void VINES_PREFETCH(const void* address)
+
+cdef extern from "copy.h" nogil:
+    uint8_t* vines_copy(uint8_t* into, const uint8_t* source, size_t count)
+
+cdef extern from "planted.h" nogil:
+    bint vines_planted(int bug)
+    bint vines_plant(int bug)
+
+Change = tuple[int, bytes, int, bytes, int, bytes]
+
+DATA = 0
+MEMBER = 1
+TOMBSTONE = 1
+EXPIRING = 2
+EPHEMERAL = 4
+
+PLANTED = {
+    "gap_passed_before_overwriter": 1,
+    "entry_not_logged_where_it_came": 2,
+    "covered_range_skips_elsewhere": 3,
+    "once_across_links": 4,
+    "gap_check_skipped": 5,
+    "received_vector_merged": 6,
+    "tie_not_broken": 7,
+    "tombstone_dropped_at_once": 8,
+    "vector_before_records": 9,
+    "last_writer_inverted": 10,
+    "below_vector_merged": 11,
+}
+
+cdef enum:
+    TOMBSTONE_FLAG = 1
+    UNCOUNTED_FLAGS = 7         # tombstones, expiring and ephemeral records are no part of the state
+    INLINE_MAX = 1024           # larger values have a block of their own, given back when they shrink
+    AHEAD = 12                  # log entries between asking for a record's memory and reading it
+    BLOCK = 16                  # records whose memory is asked for before the first of them is merged
+    COMPACT_MAX = 1024          # log entries dropped in one step
+    BUDGET_MAX = 4194304
+    UNPLACED_MAX = 65536        # sources a peer may name that are not known here, kept per link
+    NAMES_SLACK = 8             # sources one range and one record alone can name
+
+cdef vines_record* ABSENT = <vines_record*>1    # skipped, and the key is not held
+
+
+def plant(int bug):
+    """Switch on one of PLANTED (0: none); only in a build made for it."""
+    if not vines_plant(bug):
+        raise LocalError("this build has no planted bugs: build with VINES_BUILD=debug")
+
+
+cdef inline bint lives_at(
+    const vines_record* record, size_t slot, uint64_t counter
+) noexcept nogil:
+    return record.source == slot and record.counter == counter
+
+
+cdef inline uint8_t* inline_value(const vines_record* record) noexcept:
+    return <uint8_t*>key_of(record) + record.key_length
+
+
+cdef inline size_t inline_capacity(const vines_record* record) noexcept:
+    """The room for a value in the record's own memory, noted ahead of the block it was given instead."""
+    if record.value == inline_value(record):
+        return record.value_capacity
+    return <size_t>vines_read64(record.value - 8)
+
+
+cdef inline size_t block_size(const vines_record* record) noexcept:
+    """All the memory a record takes, its allocations' overhead among it."""
+    cdef size_t size = sizeof(vines_record) + record.key_length + inline_capacity(record) + 8
+    if record.value != inline_value(record):
+        size += <size_t>record.value_capacity + 16
+    return size
+
+
+cdef inline void free_record(vines_record* record) noexcept:
+    if record.value != inline_value(record):
+        free(record.value - 8)
+    free(record)
+
+
+cdef int own_block(vines_record* record, size_t length) noexcept:
+    """Make room for a value of `length` bytes: in a block of its own where it outgrows what there is, which is given
+    back when the value shrinks to less than half. The old content is lost; -1 if memory ran out, nothing changed."""
+    cdef bint apart = record.value != inline_value(record)
+    cdef size_t capacity = inline_capacity(record)
+    cdef uint8_t* block = NULL
+    if length <= record.value_capacity and not (apart and length < record.value_capacity / 2):
+        return 0
+    if length > capacity:
+        block = <uint8_t*>malloc(length + 8)
+        if block == NULL:
+            return -1
+        vines_write64(block, capacity)
+    if apart:
+        free(record.value - 8)
+    record.value = inline_value(record) if block == NULL else block + 8
+    record.value_capacity = <uint32_t>(capacity if block == NULL else length)
+    return 0
+
+
+cdef inline bint next_segment(const Segment* segment, uint64_t* hashed) noexcept:
+    """Move from the lowest hash of a segment to that of the next; False after the last."""
+    if segment.depth == 0:
+        return False
+    hashed[0] = ((hashed[0] >> (64 - segment.depth)) + 1) << (64 - segment.depth)
+    return hashed[0] != 0
+
+
+cdef inline bint outranks(
+    uint64_t stamp, const uint8_t* origin, const vines_record* held, const uint8_t* ids
+) noexcept:
+    """Whether (stamp, origin) is above that of the record held: the conflict order."""
+    if vines_planted(10):
+        return stamp < held.stamp
+    if stamp != held.stamp:
+        return stamp > held.stamp
+    if vines_planted(7):
+        return False
+    return memcmp(origin, ids + <size_t>held.origin * ID_BYTES, ID_BYTES) > 0
+
+
+cdef inline bint contradicts(
+    const Item* item, const uint8_t* origin, const vines_record* held, const uint8_t* ids
+) noexcept:
+    """Whether equal (stamp, origin) comes with other content, which no correct author makes."""
+    return (
+        item.stamp == held.stamp
+        and memcmp(origin, ids + <size_t>held.origin * ID_BYTES, ID_BYTES) == 0
+        and not (
+            item.flags == held.flags
+            and item.value_length == held.value_length
+            and memcmp(item.value, held.value, item.value_length) == 0
+        )
+    )
+
+
+cdef int check_sizes(size_t key_length, size_t value_length) except -1:
+    if not 0 < key_length <= KEY_MAX:
+        raise ValueError(f"a key has 1 to {KEY_MAX} bytes, not {key_length}")
+    if value_length > VALUE_MAX:
+        raise ValueError(f"a value has at most {VALUE_MAX} bytes, not {value_length}")
+    return 0
+
+
+cdef int open_body(bytes data, size_t offset, uint8_t form, Body* body) except -1:
+    cdef uint8_t found
+    cdef const uint8_t* start
+    if data is None:
+        raise TypeError("a body is bytes, not None")
+    if offset > <size_t>PyBytes_GET_SIZE(data):
+        raise WireError("a body is missing")
+    start = <const uint8_t*>PyBytes_AS_STRING(data)
+    memset(body, 0, sizeof(Body))
+    body.reader.at = start + offset
+    body.reader.end = start + PyBytes_GET_SIZE(data)
+    if read_byte(&body.reader, &found) < 0 or found != form:
+        raise WireError("a body of a form not known here")
+    return 0
+
+
+cdef object malformed(str what, bytes data, const Body* body):
+    cdef Py_ssize_t at = body.reader.at - <const uint8_t*>PyBytes_AS_STRING(data)
+    return WireError(f"a malformed {what}, near byte {at} of {len(data)}")
+
+
+cdef inline void write_source(Draft* draft, size_t slot) noexcept nogil:
+    cdef uint32_t number = draft.sources[slot].number
+    if number < draft.named and draft.names[number] == slot:
+        draft.at = write_varint(draft.at, number + 1)
+        return
+    draft.at[0] = 0
+    memcpy(draft.at + 1, draft.ids + slot * ID_BYTES, ID_BYTES)
+    draft.at += 1 + ID_BYTES
+    draft.names[draft.named] = <uint32_t>slot
+    draft.sources[slot].number = draft.named
+    draft.named += 1
+
+
+cdef inline void write_record(
+    Draft* draft, uint8_t* head, uint8_t bits, vines_record* record
+) noexcept nogil:
+    """What follows a record's own position, and the head that announces it."""
+    cdef uint8_t* at
+    cdef size_t key_length = record.key_length
+    if record.origin != record.source:
+        bits |= ORIGIN
+        write_source(draft, record.origin)
+    at = draft.at
+    if record.family:
+        bits |= FAMILY
+        at[0] = <uint8_t>record.family
+        at += 1
+    if record.flags:
+        bits |= FLAGS
+        at[0] = <uint8_t>record.flags
+        at += 1
+    head[0] = bits
+    at = write_varint(at, zigzag(record.stamp - draft.stamp))
+    at = vines_copy(write_varint(at, key_length), key_of(record), key_length)
+    at = vines_copy(write_varint(at, record.value_length), record.value, record.value_length)
+    draft.at = at
+    draft.stamp = record.stamp
+    draft.records[draft.written] = record
+    record.mark = draft.written
+    draft.written += 1
+
+
+cdef inline void write_entry(
+    Draft* draft, vines_record* record, size_t slot, uint64_t counter
+) noexcept nogil:
+    cdef uint8_t* head = draft.at
+    cdef uint8_t bits = 0
+    if record.mark < draft.written and draft.records[record.mark] == record:
+        head[0] = REPEAT
+        draft.at = write_varint(head + 1, draft.written - record.mark)
+        return
+    draft.at += 1
+    if not lives_at(record, slot, counter):
+        bits = ELSEWHERE
+        write_source(draft, record.source)
+        draft.at = write_varint(draft.at, record.counter)
+    write_record(draft, head, bits, record)
+
+
+@cython.final
+cdef class Table:
+
+    def __cinit__(
+        self, bytes source, bytes fingerprint_key, bytes index_key,
+        *, size_t log_slack=65536, size_t horizon=65536,
+    ):
+        if len(fingerprint_key) != 16 or len(index_key) != 16:
+            raise ValueError("the keys of a table are 16 bytes each")
+        if horizon < 1:
+            raise ValueError("the arrival log keeps at least one run")
+        cdef vines_key secret = vines_load_key(<const uint8_t*>PyBytes_AS_STRING(index_key))
+        self.fingerprint_key = vines_load_key(<const uint8_t*>PyBytes_AS_STRING(fingerprint_key))
+        self.log_slack = log_slack
+        self.horizon = horizon
+        self.known = VersionVector(index_key)
+        if index_open(&self.index, secret) < 0:
+            raise MemoryError
+        self.own = <uint32_t>self.slot_of(id_of(source))
+
+    def __dealloc__(self):
+        cdef size_t slot, at
+        cdef Segment* segment
+        cdef vines_record* record
+        cdef uint64_t hashed = 0
+        cdef bint more = self.index.directory != NULL
+        for slot in range(self.source_count):
+            for at in range(self.sources[slot].first,
+                            self.sources[slot].first + self.sources[slot].count):
+                record = self.sources[slot].log[at].record
+                record.references -= 1
+                if record.dropped and record.references == 0:
+                    free_record(record)
+            free(self.sources[slot].log)
+        while more:
+            segment = segment_of(&self.index, hashed)
+            for at in range(<size_t>segment.mask + 1):
+                if segment.slots[at]:
+                    free_record(pointed(segment.slots[at]))
+            more = next_segment(segment, &hashed)
+        index_close(&self.index)
+        free(self.sources)
+        free(self.runs)
+        free(self.named)
+        free(self.written)
+        free(self.gathered)
+
+    # ------------------------------------------------------------------ sources
+
+    cdef Py_ssize_t slot_of(self, const uint8_t* id) except -1:
+        """The slot of a source, made if it is new."""
+        cdef Py_ssize_t slot = self.known.find(id)
+        if slot >= 0:
+            return slot
+        cdef size_t capacity
+        cdef Source* sources
+        if self.known.count >= self.source_capacity:
+            capacity = max(2 * self.source_capacity, <size_t>8)
+            sources = <Source*>realloc(self.sources, capacity * sizeof(Source))
+            if sources == NULL:
+                raise MemoryError
+            self.sources = sources
+            self.source_capacity = capacity
+        slot = self.known.place(id)
+        self.source_count = self.known.count
+        cdef uint8_t[ID_BYTES + 1] suffixed
+        memcpy(suffixed, id, ID_BYTES)
+        cdef Source* source = &self.sources[slot]
+        memset(source, 0, sizeof(Source))
+        source.roster = vines_sip(self.fingerprint_key, id, ID_BYTES)
+        suffixed[ID_BYTES] = 1
+        source.lane_one = vines_residue(vines_sip(self.fingerprint_key, suffixed, ID_BYTES + 1))
+        suffixed[ID_BYTES] = 2
+        source.lane_two = vines_residue(vines_sip(self.fingerprint_key, suffixed, ID_BYTES + 1))
+        return slot
+
+    cdef void advance(self, size_t slot, uint64_t counter) noexcept:
+        """Raise the vector at `slot` to `counter`, and the fingerprints with it."""
+        cdef uint64_t gained = counter - self.known.counters[slot]
+        cdef Source* source = &self.sources[slot]
+        if self.known.counters[slot] == 0:
+            self.roster += source.roster
+        self.lanes[0] = vines_add_residue(
+            self.lanes[0], vines_multiply_residue(gained, source.lane_one))
+        self.lanes[1] = vines_add_residue(
+            self.lanes[1], vines_multiply_residue(gained, source.lane_two))
+        self.known.counters[slot] = counter
+
+    cdef int reserve_run(self) except -1:
+        """Make sure that one more run fits the arrival log."""
+        cdef size_t capacity
+        cdef Run* runs
+        cdef uint64_t number
+        if self.run_next - self.run_first < self.run_capacity or self.run_capacity >= self.horizon:
+            return 0
+        capacity = max(2 * self.run_capacity, <size_t>16)
+        runs = <Run*>malloc(capacity * sizeof(Run))
+        if runs == NULL:
+            raise MemoryError
+        for number in range(self.run_first, self.run_next):
+            runs[number & (capacity - 1)] = self.runs[number & (self.run_capacity - 1)]
+        free(self.runs)
+        self.runs = runs
+        self.run_capacity = capacity
+        return 0
+
+    cdef void arrive(self, size_t slot, uint64_t start, uint64_t stop) noexcept:
+        """Note in the arrival log that (start, stop] of a source became covered; room was reserved."""
+        cdef Run* run
+        self.arrivals += 1
+        if self.run_next > max(self.run_first, self.run_sealed):
+            run = &self.runs[(self.run_next - 1) & (self.run_capacity - 1)]
+            if run.slot == slot and run.stop == start:
+                run.stop = stop
+                return
+        if self.run_next - self.run_first >= min(self.run_capacity, self.horizon):
+            self.run_first += 1
+        run = &self.runs[self.run_next & (self.run_capacity - 1)]
+        run.slot = <uint32_t>slot
+        run.start = start
+        run.stop = stop
+        self.run_next += 1
+
+    # ------------------------------------------------------------------ logs
+
+    cdef int reserve(self, size_t slot) except -1:
+        """Make sure that one more entry fits the log of a source."""
+        cdef Source* source = &self.sources[slot]
+        cdef size_t capacity
+        cdef Entry* log
+        if source.first + source.count < source.capacity:
+            return 0
+        if source.first > source.capacity / 2:
+            memmove(source.log, source.log + source.first, source.count * sizeof(Entry))
+            source.first = 0
+            return 0
+        capacity = max(source.capacity + source.capacity / 2, <size_t>4)
+        log = <Entry*>realloc(source.log, capacity * sizeof(Entry))
+        if log == NULL:
+            raise MemoryError
+        self.memory += (capacity - source.capacity) * sizeof(Entry)
+        source.log = log
+        source.capacity = capacity
+        return 0
+
+    cdef void log(self, size_t slot, uint64_t counter, vines_record* record) noexcept:
+        """Point a position at a record, unless it is logged already; room was reserved."""
+        cdef Source* source = &self.sources[slot]
+        cdef Entry* entry = &source.log[source.first + source.count]
+        if source.count and (entry - 1).counter >= counter:
+            return
+        entry.counter = counter
+        entry.record = record
+        record.references += 1
+        source.count += 1
+        self.logged += 1
+
+    cdef void cut_log(self, size_t slot, size_t count) noexcept:
+        """Drop the oldest `count` entries of a source; its floor rises to the last of them."""
+        cdef Source* source = &self.sources[slot]
+        cdef size_t at
+        cdef vines_record* record
+        if count == 0:
+            return
+        for at in range(source.first, source.first + count):
+            record = source.log[at].record
+            record.references -= 1
+            if record.dropped and record.references == 0:
+                self.release(record)
+        source.floor = max(source.floor, source.log[source.first + count - 1].counter)
+        source.first += count
+        source.count -= count
+        self.logged -= count
+        self.dropped_entries += count
+        cdef size_t capacity = max(2 * source.count, <size_t>4)
+        cdef Entry* log
+        if source.capacity > 64 and source.count < source.capacity / 4:
+            memmove(source.log, source.log + source.first, source.count * sizeof(Entry))
+            source.first = 0
+            log = <Entry*>realloc(source.log, capacity * sizeof(Entry))
+            if log != NULL:
+                self.memory -= (source.capacity - capacity) * sizeof(Entry)
+                source.log = log
+                source.capacity = capacity
+
+    cdef void compact(self) noexcept:
+        """Where overwritten entries outnumber records, drop the oldest of the source that has most of them."""
+        cdef size_t slot, worst
+        cdef Py_ssize_t excess, most
+        while self.logged > 2 * self.index.count + self.log_slack:
+            worst = 0
+            most = 0
+            for slot in range(self.source_count):
+                excess = <Py_ssize_t>self.sources[slot].count - <Py_ssize_t>self.sources[slot].live
+                if excess > most:
+                    most = excess
+                    worst = slot
+            self.cut_log(worst, min(max(<size_t>most / 8, <size_t>1), <size_t>COMPACT_MAX))
+
+    cdef size_t first_after(self, size_t slot, uint64_t counter) noexcept:
+        """The place in the log of the first entry above `counter`: galloping from the end, then bisecting."""
+        cdef Source* source = &self.sources[slot]
+        cdef Entry* log = source.log + source.first
+        cdef size_t high = source.count, low, step = 1, middle
+        if high == 0 or log[high - 1].counter <= counter:
+            return source.first + high
+        high -= 1
+        while step <= high and log[high - step].counter > counter:
+            high -= step
+            step *= 2
+        low = high - step if step <= high else 0
+        while low < high:
+            middle = (low + high) / 2
+            if log[middle].counter > counter:
+                high = middle
+            else:
+                low = middle + 1
+        return source.first + low
+
+    # ------------------------------------------------------------------ records
+
+    cdef void count_in(self, vines_record* record) noexcept:
+        """Add a record's part to the counts and, if it is live for good, to the state fingerprint."""
+        cdef uint8_t[35 + KEY_MAX] buffer
+        cdef size_t length = record.key_length
+        self.sources[record.source].live += 1
+        if record.flags & TOMBSTONE_FLAG:
+            self.tombstones += 1
+        else:
+            self.live[record.family] += 1
+        if record.flags & UNCOUNTED_FLAGS:
+            record.state = 0
+            return
+        buffer[0] = <uint8_t>record.family
+        buffer[1] = <uint8_t>(length & 0xff)
+        buffer[2] = <uint8_t>(length >> 8)
+        vines_copy(buffer + 3, key_of(record), length)
+        vines_write64(buffer + 3 + length, record.stamp)
+        memcpy(buffer + 11 + length, self.known.ids + <size_t>record.origin * ID_BYTES, ID_BYTES)
+        vines_write64(buffer + 27 + length, vines_sip_with_head(
+            self.fingerprint_key, record.flags, 1, record.value, record.value_length))
+        record.state = vines_sip(self.fingerprint_key, buffer, 35 + length)
+        self.state += record.state
+
+    cdef void count_out(self, vines_record* record) noexcept:
+        self.sources[record.source].live -= 1
+        if record.flags & TOMBSTONE_FLAG:
+            self.tombstones -= 1
+        else:
+            self.live[record.family] -= 1
+        self.state -= record.state
+
+    cdef vines_record* create(
+        self, uint64_t hashed, uint8_t family, const uint8_t* key, size_t key_length, size_t length,
+    ) except NULL:
+        """A record for a key that has none, in the index, with room for a value but nothing else yet."""
+        cdef size_t inline_room = length if length <= INLINE_MAX else 0
+        cdef size_t size = sizeof(vines_record) + key_length + inline_room
+        size = ((size + 23) & ~<size_t>15) - 8      # what the C library hands out anyway
+        cdef vines_record* record = <vines_record*>malloc(size)
+        if record == NULL or <uint64_t><size_t>record > POINTER_MASK:
+            free(record)
+            raise MemoryError
+        memset(record, 0, sizeof(vines_record))
+        record.key_length = key_length
+        record.family = family
+        record.value = inline_value(record)
+        record.value_capacity = <uint32_t>(size - sizeof(vines_record) - key_length)
+        vines_copy(<uint8_t*>key_of(record), key, key_length)
+        if own_block(record, length) < 0 or index_insert(&self.index, hashed, record) < 0:
+            free_record(record)
+            raise MemoryError
+        self.memory += block_size(record)
+        return record
+
+    cdef int assign(
+        self, vines_record* record, bint counted, uint64_t stamp, uint32_t origin, uint32_t source,
+        uint64_t counter, uint8_t flags, const uint8_t* value, size_t length, bint ill_formed,
+    ) except -1:
+        """Give a record new content and a new position; `counted`: it had some before."""
+        cdef size_t before = block_size(record)
+        if own_block(record, length) < 0:
+            raise MemoryError
+        self.memory += block_size(record)
+        self.memory -= before
+        if counted:
+            self.count_out(record)
+        vines_copy(record.value, value, length)
+        record.value_length = <uint32_t>length
+        record.stamp = stamp
+        record.origin = origin
+        record.source = source
+        record.counter = counter
+        record.flags = flags
+        record.ill_formed = ill_formed
+        record.sent = 0
+        self.count_in(record)
+        return 0
+
+    cdef void release(self, vines_record* record) noexcept:
+        self.memory -= block_size(record)
+        free_record(record)
+
+    cdef tuple change(self, vines_record* record):
+        return (
+            record.family,
+            PyBytes_FromStringAndSize(<const char*>key_of(record), record.key_length),
+            record.flags,
+            PyBytes_FromStringAndSize(<const char*>record.value, record.value_length),
+            record.stamp,
+            PyBytes_FromStringAndSize(
+                <const char*>(self.known.ids + <size_t>record.origin * ID_BYTES), ID_BYTES),
+        )
+
+    # ------------------------------------------------------------------ local writes
+
+    cdef int write_local(
+        self, uint64_t hashed, vines_record* record, uint8_t family, bytes key, uint8_t flags,
+        bytes value, uint64_t stamp,
+    ) except -1:
+        cdef size_t slot = self.own
+        cdef uint64_t counter = self.known.counters[slot] + 1
+        if counter > COUNTER_LIMIT:
+            raise LocalError("this source has used up its counters")
+        cdef size_t length = <size_t>PyBytes_GET_SIZE(value)
+        cdef const uint8_t* content = <const uint8_t*>PyBytes_AS_STRING(value)
+        cdef bint counted = record != NULL
+        self.reserve(slot)
+        self.reserve_run()
+        if not counted:
+            record = self.create(
+                hashed, family, <const uint8_t*>PyBytes_AS_STRING(key),
+                <size_t>PyBytes_GET_SIZE(key), length)
+        self.assign(record, counted, stamp, <uint32_t>slot, <uint32_t>slot, counter, flags,
+                    content, length, False)
+        self.log(slot, counter, record)
+        self.arrive(slot, counter - 1, counter)
+        self.advance(slot, counter)
+        if vines_planted(8) and flags & TOMBSTONE_FLAG:
+            self.drop(hashed, record)
+        self.compact()
+        return 0
+
+    cdef void drop(self, uint64_t hashed, vines_record* record) noexcept:
+        """Forget a record; log entries that point at it are passed over from now on."""
+        self.count_out(record)
+        index_remove(&self.index, hashed, record)
+        record.dropped = 1
+        record.state = 0
+        if record.references == 0:
+            self.release(record)
+
+    @cython.critical_section
+    def write(self, bytes key not None, uint8_t flags, bytes value not None, uint64_t wall):
+        cdef size_t length = <size_t>PyBytes_GET_SIZE(key)
+        check_sizes(length, <size_t>PyBytes_GET_SIZE(value))
+        cdef uint64_t hashed = hash_key(
+            &self.index, 0, <const uint8_t*>PyBytes_AS_STRING(key), length)
+        cdef vines_record* record = index_find(
+            &self.index, hashed, 0, <const uint8_t*>PyBytes_AS_STRING(key), length)
+        cdef uint64_t stamp = max(self.clock_stamp + 1, wall)
+        cdef uint64_t clock = stamp
+        if record != NULL and record.stamp >= stamp:
+            stamp = record.stamp + 1
+        if stamp > STAMP_LIMIT:
+            raise LocalError("the stamp of this key is at its limit: it can no longer be written")
+        self.write_local(hashed, record, 0, key, flags, value, stamp)
+        self.clock_stamp = clock
+        return stamp
+
+    @cython.critical_section
+    def put(self, uint8_t family, bytes key not None, uint8_t flags, bytes value not None,
+            uint64_t stamp):
+        cdef size_t length = <size_t>PyBytes_GET_SIZE(key)
+        check_sizes(length, <size_t>PyBytes_GET_SIZE(value))
+        if stamp > STAMP_LIMIT:
+            raise ValueError("a stamp is below 2**63")
+        cdef uint64_t hashed = hash_key(
+            &self.index, family, <const uint8_t*>PyBytes_AS_STRING(key), length)
+        cdef vines_record* record = index_find(
+            &self.index, hashed, family, <const uint8_t*>PyBytes_AS_STRING(key), length)
+        if record != NULL and not outranks(
+            stamp, self.known.ids + <size_t>self.own * ID_BYTES, record, self.known.ids
+        ):
+            return False
+        self.write_local(hashed, record, family, key, flags, value, stamp)
+        return True
+
+    @cython.critical_section
+    def adopt(self, bytes source not None):
+        cdef Py_ssize_t slot = self.known.find(id_of(source))
+        if slot >= 0 and self.known.counters[slot]:
+            raise ValueError("a source that has numbered records cannot be taken again")
+        self.own = <uint32_t>self.slot_of(id_of(source))
+        self.overtaken = False
+
+    # ------------------------------------------------------------------ reading
+
+    @cython.critical_section
+    def get(self, uint8_t family, bytes key not None):
+        cdef vines_record* record = self.held(family, key)
+        if record == NULL:
+            return None
+        _, _, flags, value, stamp, origin = self.change(record)
+        return stamp, origin, flags, value
+
+    @cython.critical_section
+    def value(self, bytes key not None):
+        cdef vines_record* record = self.held(0, key)
+        if record == NULL or record.flags & TOMBSTONE_FLAG:
+            return None
+        return PyBytes_FromStringAndSize(<const char*>record.value, record.value_length)
+
+    @cython.critical_section
+    def well_formed(self, uint8_t family, bytes key not None):
+        cdef vines_record* record = self.held(family, key)
+        return record == NULL or not record.ill_formed
+
+    cdef vines_record* held(self, uint8_t family, bytes key) noexcept:
+        cdef const uint8_t* at = <const uint8_t*>PyBytes_AS_STRING(key)
+        cdef size_t length = <size_t>PyBytes_GET_SIZE(key)
+        return index_find(
+            &self.index, hash_key(&self.index, family, at, length), family, at, length)
+
+    def count(self, uint8_t family):
+        return self.live[family]
+
+    def __len__(self):
+        return self.index.count
+
+    @property
+    def source(self):
+        return PyBytes_FromStringAndSize(
+            <const char*>(self.known.ids + <size_t>self.own * ID_BYTES), ID_BYTES)
+
+    @property
+    def counter(self):
+        return self.known.counters[self.own]
+
+    @property
+    def clock(self):
+        return self.clock_stamp
+
+    @property
+    def sequence(self):
+        return self.arrivals
+
+    def vector(self):
+        return self.known.copy()
+
+    def covered(self, source):
+        return self.known.get(source)
+
+    def floor(self, source):
+        cdef Py_ssize_t slot = self.known.find(id_of(source))
+        return 0 if slot < 0 else self.sources[slot].floor
+
+    def fingerprint(self):
+        cdef uint8_t[32] out
+        vines_write64(out, self.roster)
+        vines_write64(out + 8, self.lanes[0])
+        vines_write64(out + 16, self.lanes[1])
+        vines_write64(out + 24, self.state)
+        return PyBytes_FromStringAndSize(<const char*>out, 32)
+
+    # ------------------------------------------------------------------ merging
+
+    cdef Py_ssize_t named_slot(self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept:
+        """The slot of a source named in a body, -1 if it is not known here (yet)."""
+        if slots[number] < 0:
+            slots[number] = <int32_t>self.known.find(ids[number])
+        return slots[number]
+
+    cdef vines_record* merge(
+        self, Item* item, const uint8_t** ids, int32_t* slots, uint64_t limit, list changes,
+    ) except NULL:
+        """Let one received record meet the one held; returns the one then held, or ABSENT."""
+        cdef vines_record* record = index_find(
+            &self.index, item.hashed, item.family, item.key, item.key_length)
+        cdef const uint8_t* origin = ids[item.origin]
+        cdef Py_ssize_t source = self.named_slot(item.own_source, ids, slots)
+        cdef uint64_t held = 0 if source < 0 else self.known.counters[source]
+        if source == <Py_ssize_t>self.own:
+            self.overtaken = self.overtaken or item.own_counter > held
+            self.skipped += 1
+            return ABSENT if record == NULL else record
+        if item.own_counter <= held and not vines_planted(11):
+            self.skipped += 1
+            return ABSENT if record == NULL else record
+        if record != NULL and not outranks(item.stamp, origin, record, self.known.ids):
+            self.outranked += 1
+            if contradicts(item, origin, record, self.known.ids):
+                self.violations += 1
+            return record
+        slots[item.own_source] = <int32_t>self.slot_of(ids[item.own_source])
+        slots[item.origin] = <int32_t>self.slot_of(origin)
+        if limit:
+            if item.stamp > limit:
+                self.ahead += 1
+            elif item.stamp > self.clock_stamp:
+                self.clock_stamp = item.stamp
+        cdef bint counted = record != NULL
+        if not counted:
+            record = self.create(
+                item.hashed, item.family, item.key, item.key_length, item.value_length)
+        self.assign(
+            record, counted, item.stamp, <uint32_t>slots[item.origin],
+            <uint32_t>slots[item.own_source], item.own_counter, item.flags,
+            item.value, item.value_length,
+            item.family == 0 and not item.flags & TOMBSTONE_FLAG
+            and scan_msgpack(item.value, item.value_length, False) != 0)
+        self.applied += 1
+        if changes is not None:
+            changes.append(self.change(record))
+        if vines_planted(8) and item.flags & TOMBSTONE_FLAG:
+            self.drop(item.hashed, record)
+            return ABSENT
+        return record
+
+    @cython.critical_section
+    def apply(self, bytes delta not None, size_t offset=0, Progress progress=None,
+              uint64_t limit=0, list changes=None):
+        cdef Body body
+        open_body(delta, offset, DELTA_FORMAT, &body)
+        cdef Body checked = body
+        if check_delta(&checked) < 0:
+            raise malformed("delta", delta, &checked)
+        cdef list refused = []
+        cdef void* scratch = malloc(
+            <size_t>checked.named * (sizeof(uint8_t*) + sizeof(int32_t))
+            + <size_t>checked.written * sizeof(vines_record*) + 1)
+        if scratch == NULL:
+            raise MemoryError
+        cdef vines_record** records = <vines_record**>scratch
+        body.ids = <const uint8_t**>(records + checked.written)
+        cdef int32_t* slots = <int32_t*>(body.ids + checked.named)
+        memset(slots, 0xff, checked.named * sizeof(int32_t))
+        memset(records, 0, checked.written * sizeof(vines_record*))
+        # Nothing may run between two steps of a merge, not even a finalizer that a new tuple set off.
+        cdef bint collecting = PyGC_Disable()
+        try:
+            while left(&body.reader):
+                self.apply_range(&body, slots, records, progress, limit, changes, refused)
+        finally:
+            free(scratch)
+            if collecting:
+                PyGC_Enable()
+        return refused
+
+    cdef int apply_range(
+        self, Body* body, int32_t* slots, vines_record** records, Progress progress,
+        uint64_t limit, list changes, list refused,
+    ) except -1:
+        """Merge one range of a delta that has been proved well-formed."""
+        cdef Item[BLOCK] items
+        cdef Item* item
+        cdef vines_record* record
+        cdef uint32_t source = 0, first
+        cdef uint64_t start = 0, counter, stop = 0, held
+        cdef size_t slot = 0, count, i
+        cdef int more = 1
+        cdef bint taken
+        read_source(body, &source)
+        read_varint(&body.reader, &start, COUNTER_LIMIT)
+        held = 0
+        if self.named_slot(source, body.ids, slots) >= 0:
+            held = self.known.counters[slots[source]]
+        taken = start <= held or slots[source] == <int32_t>self.own or vines_planted(5)
+        if taken:
+            slots[source] = <int32_t>self.slot_of(body.ids[source])
+            slot = <size_t>slots[source]
+        counter = start
+        while more:
+            count = 0
+            first = body.written
+            while count < BLOCK:
+                item = &items[count]
+                more = read_entry(body, source, &counter, item)
+                if not more:
+                    break
+                if item.back:
+                    item.back = body.written - item.back + 1
+                elif taken:
+                    item.hashed = hash_key(&self.index, item.family, item.key, item.key_length)
+                    index_prefetch(&self.index, item.hashed)
+                count += 1
+            if not taken:
+                continue
+            for i in range(count):
+                if items[i].back == 0:
+                    index_prefetch_record(&self.index, items[i].hashed)
+            for i in range(count):
+                item = &items[i]
+                if item.back:
+                    record = records[item.back - 1]
+                    if record == NULL:
+                        taken = False       # it stood in a range that was refused
+                        break
+                else:
+                    if vines_planted(3) and item.counter <= held:
+                        record = ABSENT
+                    else:
+                        record = self.merge(item, body.ids, slots, limit, changes)
+                    records[first] = record
+                    first += 1
+                if record == ABSENT or item.counter <= held or slot == self.own:
+                    continue
+                if vines_planted(2) and not lives_at(record, slot, item.counter):
+                    continue
+                self.reserve(slot)
+                self.log(slot, item.counter, record)
+            if not taken:
+                stop = item.counter - 1
+                self.cover(slot, held, stop)
+        read_range_end(body, counter, &stop)
+        if progress is not None and slots[source] >= 0:
+            progress.raise_to(<size_t>slots[source], stop)
+        if taken:
+            self.cover(slot, held, stop)
+        elif slots[source] != <int32_t>self.own:
+            self.refused += 1
+            if slots[source] >= 0:
+                held = self.known.counters[slots[source]]
+            refused.append((
+                PyBytes_FromStringAndSize(<const char*>body.ids[source], ID_BYTES), held))
+        self.compact()
+        return 0
+
+    cdef int cover(self, size_t slot, uint64_t held, uint64_t stop) except -1:
+        """Say that everything of a source up to `stop` is covered."""
+        if slot == self.own:
+            if stop > held:
+                self.overtaken = True
+        elif stop > held:
+            self.reserve_run()
+            self.arrive(slot, held, stop)
+            self.advance(slot, stop)
+        return 0
+
+    # ------------------------------------------------------------------ sending
+
+    @cython.critical_section
+    def delta(self, Progress progress not None, size_t budget):
+        if progress.table is not self:
+            raise ValueError("this progress belongs to another table")
+        if not progress.ready:
+            return None
+        return self.emit(progress, budget)
+
+    @cython.critical_section
+    def delta_for(self, VersionVector vector not None, size_t budget):
+        cdef Progress progress = Progress(self)
+        cdef size_t slot
+        cdef Py_ssize_t theirs
+        cdef bint aligned = self.known.aligned(vector)
+        progress.widen()
+        for slot in range(self.known.count):
+            if aligned:
+                progress.known[slot] = vector.counters[slot]
+                continue
+            theirs = vector.find_near(self.known.ids + slot * ID_BYTES, slot)
+            if theirs >= 0:
+                progress.known[slot] = vector.counters[theirs]
+        progress.scan()
+        progress.ready = True
+        return self.emit(progress, budget)
+
+    cdef object emit(self, Progress progress, size_t budget):
+        """Write what the peer lacks: first, if need be, source by source; then in order of arrival."""
+        cdef Draft draft
+        cdef Run* run
+        budget = min(budget, <size_t>BUDGET_MAX)
+        cdef size_t room = max(budget, <size_t>256)
+        cdef size_t slot
+        cdef bint all_of_it = True
+        cdef PyObject* out = PyBytes_FromStringAndSizeRaw(NULL, <Py_ssize_t>room)
+        progress.widen()
+        try:
+            self.begin(&draft, out, DELTA_FORMAT, min(budget / 6, self.logged) + 2,
+                       budget / ID_BYTES + NAMES_SLACK)
+            if progress.position < self.run_first and not progress.scanning:
+                progress.scan()
+            while all_of_it:
+                if progress.scanning:
+                    slot = first_above(
+                        self.known.counters, progress.known, progress.cursor, self.known.count)
+                    if slot >= self.known.count:
+                        progress.scanning = False
+                        continue
+                    all_of_it = self.emit_range(
+                        &draft, &out, budget, slot, self.known.counters[slot], progress)
+                    progress.cursor = slot + 1 if all_of_it else slot
+                elif progress.position == self.run_next:
+                    break
+                else:
+                    run = &self.runs[progress.position & (self.run_capacity - 1)]
+                    if progress.known[run.slot] < run.stop:
+                        all_of_it = self.emit_range(
+                            &draft, &out, budget, run.slot, run.stop, progress)
+                    if all_of_it:
+                        progress.position += 1
+                        self.run_sealed = max(self.run_sealed, progress.position)
+            if not all_of_it:
+                self.cuts += 1
+            room = draft.at - <uint8_t*>PyBytes_AsStringRaw(out)
+            if room == 1:
+                return None
+            PyBytes_ResizeRaw(&out, <Py_ssize_t>room)
+            return <object>out
+        finally:
+            if out != NULL:
+                Py_DECREF_Raw(out)
+
+    cdef int begin(
+        self, Draft* draft, PyObject* out, uint8_t form, size_t records, size_t names
+    ) except -1:
+        """Start a body that names and holds at most so many."""
+        self.make_room(records, names)
+        draft.at = <uint8_t*>PyBytes_AsStringRaw(out)
+        draft.at[0] = form
+        draft.at += 1
+        draft.stamp = 0
+        draft.named = 0
+        draft.written = 0
+        draft.names = self.named
+        draft.records = self.written
+        draft.sources = self.sources
+        draft.ids = self.known.ids
+        return 0
+
+    cdef bint emit_range(
+        self, Draft* body, PyObject** out, size_t budget, size_t slot, uint64_t stop,
+        Progress progress,
+    ) except? False:
+        """Write positions of one source up to `stop`; False if the budget cut it before."""
+        cdef Draft draft = body[0]
+        cdef Entry* log = self.sources[slot].log
+        cdef uint64_t start = progress.known[slot], counter = start, reached = stop
+        cdef uint8_t* base = <uint8_t*>PyBytes_AsStringRaw(out[0])
+        cdef size_t used = draft.at - base
+        cdef size_t at = self.first_after(slot, start)
+        cdef size_t end = self.sources[slot].first + self.sources[slot].count
+        cdef vines_record* record
+        cdef bint begun = used > 1
+        if start < self.sources[slot].floor:
+            progress.below_floor = True
+            return True
+        if begun and used + RANGE_ROOM + ENTRY_ROOM > budget:
+            return False
+        write_source(&draft, slot)
+        draft.at = write_varint(draft.at, start)
+        while at < end and log[at].counter <= stop:
+            if at + AHEAD < end:
+                VINES_PREFETCH(log[at + AHEAD].record)
+                VINES_PREFETCH(<char*>log[at + AHEAD].record + 64)
+            record = log[at].record
+            if record.dropped or vines_planted(4) and record.sent:
+                at += 1
+                continue
+            if not lives_at(record, slot, log[at].counter):
+                self.gaps += 1
+                if vines_planted(1):
+                    at += 1
+                    continue
+            used = draft.at - base + ENTRY_ROOM + record.key_length + record.value_length
+            if used > budget:
+                if begun:
+                    reached = counter
+                    break
+                body[0] = draft
+                base = self.enlarge(body, out, used)
+                draft = body[0]
+            begun = True
+            draft.at = write_varint(draft.at, log[at].counter - counter)
+            counter = log[at].counter
+            write_entry(&draft, record, slot, counter)
+            if vines_planted(4):
+                record.sent = 1
+            at += 1
+        if reached == start:
+            return False                # nothing fitted: `body` still ends before this range
+        if vines_planted(9):
+            reached = stop
+        draft.at = write_varint(draft.at, 0)
+        draft.at = write_varint(draft.at, reached - counter)
+        progress.known[slot] = reached
+        body[0] = draft
+        return reached == stop
+
+    cdef int make_room(self, size_t records, size_t names) except -1:
+        """Let the scratch lists of a body hold this many records in full and names of sources."""
+        cdef void* grown
+        if records > self.written_capacity:
+            records += records / 2
+            grown = realloc(self.written, records * sizeof(vines_record*))
+            if grown == NULL:
+                raise MemoryError
+            self.written = <vines_record**>grown
+            self.written_capacity = records
+        if names > self.named_capacity:
+            names += names / 2
+            grown = realloc(self.named, names * sizeof(uint32_t))
+            if grown == NULL:
+                raise MemoryError
+            self.named = <uint32_t*>grown
+            self.named_capacity = names
+        return 0
+
+    cdef uint8_t* enlarge(self, Draft* draft, PyObject** out, size_t size) except NULL:
+        """Let one record that is larger than the budget stand alone."""
+        cdef size_t used = draft.at - <uint8_t*>PyBytes_AsStringRaw(out[0])
+        PyBytes_ResizeRaw(out, <Py_ssize_t>size)
+        draft.at = <uint8_t*>PyBytes_AsStringRaw(out[0]) + used
+        return <uint8_t*>PyBytes_AsStringRaw(out[0])
+
+    # ------------------------------------------------------------------ whole tables, page by page
+
+    cdef size_t gather(self, uint64_t cursor, uint64_t* after) except? 0:
+        """Collect the records of the segment at `cursor`, from that hash on and in order of it, into a scratch list;
+        `after` is the lowest hash of the next segment, 0 if there is none."""
+        cdef Segment* segment = segment_of(&self.index, cursor)
+        cdef size_t found = 0, at
+        cdef uint64_t hashed
+        cdef Hashed* places = <Hashed*>malloc((segment.used + 1) * sizeof(Hashed))
+        if places == NULL:
+            raise MemoryError
+        for at in range(<size_t>segment.mask + 1):
+            if segment.slots[at]:
+                hashed = hash_record(&self.index, pointed(segment.slots[at]))
+                if hashed >= cursor:
+                    places[found].hashed = hashed
+                    places[found].record = pointed(segment.slots[at])
+                    found += 1
+        qsort(places, found, sizeof(Hashed), by_hash)
+        free(self.gathered)
+        self.gathered = places
+        after[0] = cursor
+        if not next_segment(segment, after):
+            after[0] = 0
+        return found
+
+    @cython.critical_section
+    def scan(self, uint8_t family, bytes prefix not None, uint64_t cursor, size_t limit):
+        cdef list found = []
+        cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(prefix)
+        cdef size_t length = <size_t>PyBytes_GET_SIZE(prefix), count, at
+        cdef uint64_t after
+        cdef vines_record* record
+        cdef bint collecting = PyGC_Disable()
+        try:
+            while True:
+                count = self.gather(cursor, &after)
+                for at in range(count):
+                    record = self.gathered[at].record
+                    if (
+                        record.family == family
+                        and not record.flags & TOMBSTONE_FLAG
+                        and record.key_length >= length
+                        and memcmp(key_of(record), start, length) == 0
+                    ):
+                        if <size_t>len(found) >= limit and self.splits(at):
+                            return found, self.gathered[at].hashed
+                        found.append(self.change(record))
+                if after == 0:
+                    return found, None
+                cursor = after
+                if <size_t>len(found) >= limit:
+                    return found, cursor
+        finally:
+            if collecting:
+                PyGC_Enable()
+
+    cdef bint splits(self, size_t at) noexcept:
+        """Whether a page may end before this record: never between two of one hash, or it would not move on."""
+        return at == 0 or self.gathered[at].hashed != self.gathered[at - 1].hashed
+
+    @cython.critical_section
+    def page(self, uint64_t cursor, size_t budget):
+        cdef Draft draft
+        cdef uint64_t after
+        cdef size_t count, at, need, room = max(min(budget, <size_t>BUDGET_MAX), <size_t>256)
+        cdef vines_record* record
+        cdef uint8_t* base
+        cdef PyObject* out = PyBytes_FromStringAndSizeRaw(NULL, <Py_ssize_t>room)
+        cdef object follow = None
+        try:
+            self.begin(&draft, out, PAGE_FORMAT, min(budget / 6, self.index.count) + 2,
+                       budget / ID_BYTES + NAMES_SLACK)
+            while follow is None:
+                count = self.gather(cursor, &after)
+                for at in range(count):
+                    record = self.gathered[at].record
+                    base = <uint8_t*>PyBytes_AsStringRaw(out)
+                    need = draft.at - base + ENTRY_ROOM + record.key_length + record.value_length
+                    if need > budget and draft.written and self.splits(at):
+                        follow = self.gathered[at].hashed
+                        break
+                    if need > <size_t>PyBytes_GET_SIZE(<object>out):
+                        base = self.enlarge(&draft, &out, need)
+                    base = draft.at
+                    draft.at += 1
+                    write_source(&draft, record.source)
+                    draft.at = write_varint(draft.at, record.counter)
+                    write_record(&draft, base, 0, record)
+                if after == 0:
+                    break
+                cursor = after
+            PyBytes_ResizeRaw(&out, draft.at - <uint8_t*>PyBytes_AsStringRaw(out))
+            return <object>out, follow
+        finally:
+            if out != NULL:
+                Py_DECREF_Raw(out)
+
+    @cython.critical_section
+    def apply_page(self, bytes page not None, size_t offset=0, uint64_t limit=0,
+                   list changes=None):
+        cdef Body body
+        cdef Item item
+        open_body(page, offset, PAGE_FORMAT, &body)
+        cdef Body checked = body
+        if check_records(&checked) < 0:
+            raise malformed("page", page, &checked)
+        body.ids = <const uint8_t**>malloc(
+            <size_t>checked.named * (sizeof(uint8_t*) + sizeof(int32_t)) + 1)
+        if body.ids == NULL:
+            raise MemoryError
+        cdef int32_t* slots = <int32_t*>(body.ids + checked.named)
+        memset(slots, 0xff, checked.named * sizeof(int32_t))
+        cdef bint collecting = PyGC_Disable()
+        try:
+            while left(&body.reader):
+                read_page_record(&body, &item)
+                item.hashed = hash_key(&self.index, item.family, item.key, item.key_length)
+                self.merge(&item, body.ids, slots, limit, changes)
+        finally:
+            free(body.ids)
+            if collecting:
+                PyGC_Enable()
+
+    @cython.critical_section
+    def floor_pages(self, size_t budget):
+        cdef list pages = []
+        cdef size_t slot = 0, first
+        cdef bytes page
+        cdef uint8_t* start
+        cdef uint8_t* at
+        cdef size_t room = max(budget, <size_t>64)
+        while True:
+            page = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>room)
+            start = <uint8_t*>PyBytes_AS_STRING(page)
+            start[0] = FLOOR_FORMAT
+            start[1] = 1 if not pages else 0
+            at = start + 2
+            while slot < self.source_count and <size_t>(at - start) + 30 <= room:
+                if self.known.counters[slot]:
+                    memcpy(at, self.known.ids + slot * ID_BYTES, ID_BYTES)
+                    at = write_varint(at + ID_BYTES, self.known.counters[slot])
+                    at = write_varint(at, self.sources[slot].floor)
+                slot += 1
+            if slot == self.source_count:
+                start[1] |= 2
+            pages.append(page[:at - start])
+            if slot == self.source_count:
+                return pages
+
+    @cython.critical_section
+    def finish_join(self, list floors not None):
+        cdef bytes page
+        cdef Reader reader
+        cdef const uint8_t* id
+        cdef uint64_t counter = 0, floor = 0
+        cdef size_t slot
+        for page in floors:
+            open_floors(page, &reader)
+            while left(&reader):
+                if (
+                    read_bytes(&reader, ID_BYTES) == NULL
+                    or read_varint(&reader, &counter, COUNTER_LIMIT) < 0
+                    or read_varint(&reader, &floor, counter) < 0
+                ):
+                    raise WireError("a malformed floor page")
+        for page in floors:
+            open_floors(page, &reader)
+            while left(&reader):
+                id = read_bytes(&reader, ID_BYTES)
+                read_varint(&reader, &counter, COUNTER_LIMIT)
+                read_varint(&reader, &floor, counter)
+                slot = <size_t>self.slot_of(id)
+                if slot == self.own:
+                    self.overtaken = self.overtaken or counter > self.known.counters[slot]
+                    continue
+                if counter > self.known.counters[slot]:
+                    self.reserve_run()
+                    self.raise_floor(slot, counter)
+                    self.arrive(slot, self.known.counters[slot], counter)
+                    self.advance(slot, counter)
+                elif floor > self.sources[slot].floor:
+                    self.raise_floor(slot, floor)
+
+    cdef void raise_floor(self, size_t slot, uint64_t floor) noexcept:
+        """Drop the log of a source up to a position: what was there is known by its record only."""
+        self.cut_log(slot, self.first_after(slot, floor) - self.sources[slot].first)
+        self.sources[slot].floor = max(self.sources[slot].floor, floor)
+
+    # ------------------------------------------------------------------ for tests and tools
+
+    def collect(self, uint8_t family, bytes key not None):
+        """Forget a record without a trace, as collecting a tombstone will; only in a build with planted bugs."""
+        if not vines_plant(0):
+            raise LocalError("this build cannot forget records: build with VINES_BUILD=debug")
+        cdef vines_record* record = self.held(family, key)
+        if record == NULL:
+            return False
+        self.drop(hash_record(&self.index, record), record)
+        return True
+
+    cdef bytes id_at(self, size_t slot):
+        return PyBytes_FromStringAndSize(
+            <const char*>(self.known.ids + slot * ID_BYTES), ID_BYTES)
+
+    @cython.critical_section
+    def records(self):
+        cdef list found = []
+        cdef uint64_t cursor = 0, after
+        cdef size_t at
+        cdef vines_record* record
+        while True:
+            for at in range(self.gather(cursor, &after)):
+                record = self.gathered[at].record
+                family, key, flags, value, stamp, origin = self.change(record)
+                found.append((family, key, stamp, origin, self.id_at(record.source),
+                              record.counter, flags, value))
+            if after == 0:
+                return sorted(found)
+            cursor = after
+
+    @cython.critical_section
+    def entries(self, source):
+        cdef Py_ssize_t slot = self.known.find(id_of(source))
+        cdef list found = []
+        cdef size_t at
+        cdef Entry* entry
+        if slot < 0:
+            return found
+        for at in range(self.sources[slot].first,
+                        self.sources[slot].first + self.sources[slot].count):
+            entry = &self.sources[slot].log[at]
+            if not entry.record.dropped:
+                found.append((entry.counter, entry.record.family,
+                              PyBytes_FromStringAndSize(<const char*>key_of(entry.record),
+                                                        entry.record.key_length)))
+        return found
+
+    def state_bytes(self):
+        sources = [
+            (source, counter, self.floor(source), self.entries(source))
+            for source, counter in sorted(self.known.items())
+        ]
+        cdef uint64_t number
+        cdef Run* run
+        cdef list runs = []
+        for number in range(self.run_first, self.run_next):
+            run = &self.runs[number & (self.run_capacity - 1)]
+            runs.append((self.id_at(run.slot), run.start, run.stop))
+        return repr((
+            self.source, self.clock_stamp, self.overtaken, self.records(), sources, runs,
+            self.run_first, self.run_sealed,
+        )).encode()
+
+    def statistics(self):
+        return {
+            "records": self.index.count,
+            "tombstones": self.tombstones,
+            "sources": self.source_count,
+            "entries": self.logged,
+            "entries_dropped": self.dropped_entries,
+            "runs": self.run_next - self.run_first,
+            "memory": self.memory + self.index.memory + self.run_capacity * sizeof(Run)
+            + self.source_capacity * (sizeof(Source) + ID_BYTES + 16),
+            "applied": self.applied,
+            "skipped": self.skipped,
+            "outranked": self.outranked,
+            "refused": self.refused,
+            "violations": self.violations,
+            "ahead": self.ahead,
+            "gaps_crossed": self.gaps,
+            "budget_cuts": self.cuts,
+        }
+
+
+cdef int open_floors(bytes page, Reader* reader) except -1:
+    cdef Body body
+    cdef uint8_t mark
+    open_body(page, 0, FLOOR_FORMAT, &body)
+    if read_byte(&body.reader, &mark) < 0 or mark > 3:
+        raise WireError("a floor page with an unknown mark")
+    reader[0] = body.reader
+    return 0
+
+
+cdef int by_hash(const void* a, const void* b) noexcept nogil:
+    cdef uint64_t one = (<Hashed*>a).hashed, two = (<Hashed*>b).hashed
+    return (one > two) - (one < two)
+
+
+@cython.final
+cdef class Progress:
+
+    def __cinit__(self, Table table not None):
+        self.table = table
+        self.unplaced = VersionVector()
+
+    def __dealloc__(self):
+        free(self.known)
+
+    cdef int widen(self) except -1:
+        """Cover every source of the table; what the peer said of one before it was known here counts now."""
+        cdef Table table = self.table
+        cdef size_t slot
+        cdef Py_ssize_t place
+        cdef uint64_t* known
+        if self.count == table.source_count:
+            return 0
+        if self.capacity < table.source_count:
+            known = <uint64_t*>realloc(self.known, table.source_capacity * sizeof(uint64_t))
+            if known == NULL:
+                raise MemoryError
+            self.known = known
+            self.capacity = table.source_capacity
+        for slot in range(self.count, table.source_count):
+            self.known[slot] = 0
+            if self.unplaced.count:
+                place = self.unplaced.find(table.known.ids + slot * ID_BYTES)
+                if place >= 0:
+                    self.known[slot] = self.unplaced.counters[place]
+        self.count = table.source_count
+        return 0
+
+    cdef void scan(self) noexcept:
+        """Compare every source before the arrival log goes on from its present end."""
+        self.scanning = True
+        self.cursor = 0
+        self.position = self.table.run_next
+        self.table.run_sealed = self.table.run_next
+
+    cdef int raise_to(self, size_t slot, uint64_t counter) except -1:
+        self.widen()
+        if self.known[slot] < counter:
+            self.known[slot] = counter
+        return 0
+
+    @property
+    def idle(self):
+        return not self.scanning and self.position == self.table.run_next
+
+    @property
+    def behind(self):
+        """Whether the arrival log no longer reaches back to where this peer was served."""
+        return self.ready and not self.scanning and self.position < self.table.run_first
+
+    def assume_equal(self):
+        self.widen()
+        memcpy(self.known, self.table.known.counters,
+               self.table.source_count * sizeof(uint64_t))
+        self.scan()
+        self.scanning = False
+        self.ready = True
+        self.below_floor = False
+
+    @cython.critical_section
+    def read_page(self, bytes page not None, size_t offset=0):
+        cdef uint8_t mark = self.learn(page, offset, False)
+        if mark & 2:
+            self.scan()
+            self.ready = True
+            self.below_floor = False
+        return bool(mark & 2)
+
+    @cython.critical_section
+    def rewind(self, bytes page not None, size_t offset=0):
+        self.learn(page, offset, True)
+        self.scan()
+        self.below_floor = False
+
+    cdef int set_aside(self, const uint8_t* id, uint64_t counter, bint back) except -1:
+        """Keep what the peer said of a source not known here, within a bound: beyond it too much is sent, no more."""
+        cdef Py_ssize_t place = self.unplaced.find(id)
+        if place < 0:
+            if self.unplaced.count >= UNPLACED_MAX:
+                return 0
+            place = self.unplaced.place(id)
+        elif back == (counter > self.unplaced.counters[place]):
+            return 0
+        self.unplaced.counters[place] = counter
+        return 0
+
+    cdef uint8_t learn(self, bytes page, size_t offset, bint back) except? 0:
+        """Take the counters of a page for what the peer holds; sources not known here are passed over."""
+        cdef size_t count = 0, at
+        cdef uint8_t mark = 0
+        cdef uint64_t counter
+        cdef Py_ssize_t slot
+        cdef Located* rows = self.table.known.locate(page, offset, &count, &mark)
+        try:
+            self.widen()
+            if mark & 1 and not back:
+                memset(self.known, 0, self.count * sizeof(uint64_t))
+                self.unplaced = VersionVector()
+                self.ready = False
+            for at in range(count):
+                slot = rows[at].place
+                counter = rows[at].counter
+                if slot < 0:
+                    self.set_aside(rows[at].id, counter, back)
+                    continue
+                if vines_planted(6) and not back and counter > self.table.known.counters[slot]:
+                    self.table.advance(slot, counter)
+                if (counter < self.known[slot]) if back else (counter > self.known[slot]):
+                    self.known[slot] = counter
+        finally:
+            free(rows)
+        return mark
+
+    def known_of(self, source):
+        cdef Py_ssize_t slot = self.table.known.find(id_of(source))
+        self.widen()
+        return self.unplaced.get(source) if slot < 0 else self.known[slot]

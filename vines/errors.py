@@ -1,0 +1,87 @@
+"""Every error vines raises, under one root.
+
+A class says whose fault it was: `LocalError` is the caller's (nothing was sent, nothing changed), `RemoteError` is a
+peer's (its bytes were refused before anything changed). Each also derives from the built-in exception a caller would
+expect, so code that has never heard of vines can still catch it.
+"""
+
+from __future__ import annotations
+
+
+class VinesError(Exception):
+    """The root of all errors of this package."""
+
+
+class LocalError(VinesError):
+    """The caller asked for something that cannot be done; nothing changed."""
+
+
+class RemoteError(VinesError):
+    """A peer sent something it must not send; it was refused before anything changed."""
+
+
+class WireError(RemoteError, ValueError):
+    """Bytes that are not what the protocol says; refused whole, before anything changed."""
+
+
+class IllFormedValue(RemoteError, ValueError):
+    """A peer stored a value under this key that is not a value of vines; overwrite or delete the key."""
+
+
+class UnsupportedValue(LocalError, TypeError):
+    """A value, or something inside it, that vines cannot carry; nothing changed."""
+
+
+class InvalidValue(LocalError, ValueError):
+    """A value of a carried type that is out of bounds: too large, too deep, not finite; nothing changed."""
+
+
+class InvalidKey(LocalError, ValueError):
+    """A key that is not a non-empty string of at most 1,024 bytes in UTF-8; nothing changed."""
+
+
+class MissingKey(LocalError, KeyError):
+    """No live value under this key here and now."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class InvalidAddress(LocalError, ValueError):
+    """An address that cannot be understood or may not be used; nothing changed."""
+
+
+class AddressInUse(LocalError, OSError):
+    """Another socket holds the port; nothing changed."""
+
+
+class Insecure(LocalError, PermissionError):
+    """Reaching beyond this machine was asked for without saying so; nothing changed."""
+
+
+class InvalidConfig(LocalError, ValueError):
+    """A setting that is out of range or contradicts another; nothing changed."""
+
+
+class Closed(LocalError, RuntimeError):
+    """This vine has ended, or belongs to the parent of this process; nothing changed."""
+
+
+class UnknownEvent(LocalError, ValueError):
+    """A listener for an event that does not exist, or a key for one that has none; nothing changed."""
+
+
+class InvalidCallback(LocalError, TypeError):
+    """A callback that cannot be called with one argument or with none; nothing changed."""
+
+
+class AlreadyListening(LocalError, RuntimeError):
+    """This vine listens already, on one port for its life; nothing changed."""
+
+
+class NotListening(LocalError, RuntimeError):
+    """This needs a vine that listens or has joined; nothing changed."""
+
+
+class TimedOut(LocalError, TimeoutError):
+    """The time given ran out first; what was asked for may still happen later."""
