@@ -68,7 +68,7 @@ class Closed(LocalError, RuntimeError):
 
 
 class UnknownEvent(LocalError, ValueError):
-    """A listener for an event that does not exist, or a key for one that has none; nothing changed."""
+    """An event that does not exist, or a key for an event that has none; nothing changed."""
 
 
 class InvalidCallback(LocalError, TypeError):

@@ -66,20 +66,15 @@ cdef inline int more_room(Keys* keys, uint64_t needed) noexcept nogil:
     return WELL_FORMED
 
 
-cdef inline int remember_key(
+cdef inline void remember_key(
     Keys* keys, const uint8_t* head, uint32_t first, bint* ascending
 ) noexcept nogil:
     """Keep the key at `head`, of the map whose keys begin at `first`."""
     cdef uint32_t key = <uint32_t>(head - keys.data)
-    cdef int order
     if ascending[0] and keys.count > first:
-        order = compare_keys(keys, keys.offsets[keys.count - 1], key)
-        if order == 0:
-            return DUPLICATE_KEY
-        ascending[0] = order < 0
+        ascending[0] = compare_keys(keys, keys.offsets[keys.count - 1], key) < 0
     keys.offsets[keys.count] = key
     keys.count += 1
-    return WELL_FORMED
 
 
 cdef inline int tell_apart(Keys* keys, uint32_t first, bint ascending) noexcept nogil:

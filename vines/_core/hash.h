@@ -148,11 +148,14 @@ VINES_INLINE uint64_t vines_multiply(uint64_t a, uint64_t b, uint64_t* high)
 #endif
 }
 
-/* A keyed fold of the 16 bytes of a source id, for a table that is private to this process. */
+/* A keyed fold of the 16 bytes of a source id, for a table that is private to this process. The constants (digits of pi)
+   keep a key of zeros from folding ids with a half of zeros to nothing. */
 VINES_INLINE uint64_t vines_fold_id(vines_key key, const uint8_t* id)
 {
     uint64_t high, low;
-    low = vines_multiply(vines_read64(id) ^ key.k0, vines_read64(id + 8) ^ key.k1, &high);
+    low = vines_multiply(
+        vines_read64(id) ^ key.k0 ^ 0x243f6a8885a308d3ULL,
+        vines_read64(id + 8) ^ key.k1 ^ 0x13198a2e03707344ULL, &high);
     return low ^ high;
 }
 

@@ -5,9 +5,11 @@
 
 #ifdef VINES_PLANTED
 static int vines_planted_bug = 0;
+#define vines_plantable 1
 #define vines_planted(bug) (vines_planted_bug == (bug))
 #define vines_plant(bug) (vines_planted_bug = (bug), 1)
 #else
+#define vines_plantable 0
 #define vines_planted(bug) 0
 #define vines_plant(bug) ((void)(bug), 0)
 #endif

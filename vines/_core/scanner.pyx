@@ -175,9 +175,7 @@ cdef inline int scan_items(Walk* walk) noexcept nogil:
         if reason != WELL_FORMED:
             return reason
         if is_key:
-            reason = remember_key(&walk.keys, walk.head, level.first, &level.ascending)
-            if reason != WELL_FORMED:
-                return reason
+            remember_key(&walk.keys, walk.head, level.first, &level.ascending)
         if walk.depth == depth:
             reason = end_item(walk)
             if reason != WELL_FORMED:

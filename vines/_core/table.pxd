@@ -15,6 +15,7 @@ cdef struct Source:             # beside its id and counter in the vector
     uint64_t lane_two
     uint64_t roster             # its part of the roster fingerprint
     uint64_t floor              # positions at or below it are no longer in the log
+    uint64_t highest            # own position of any record merged from here
     Entry* log                  # ascending; entries `first` to `first + count`
     size_t first
     size_t count
@@ -67,6 +68,7 @@ cdef class Table:
     cdef size_t logged                  # entries of all logs
     cdef size_t memory                  # bytes allocated for records and logs
     cdef size_t tombstones
+    cdef size_t strayed                 # sources with a record merged whose position is not covered
     cdef size_t live[256]               # live records by family
     cdef uint64_t applied               # records merged, skipped and passed over, ranges refused
     cdef uint64_t skipped
@@ -124,6 +126,7 @@ cdef class Table:
         self, Body* body, int32_t* slots, vines_record** records, Progress progress,
         uint64_t limit, list changes, list refused,
     ) except -1
+    cdef void notice(self, Source* source, uint64_t counter, uint64_t covered) noexcept
     cdef int cover(self, size_t slot, uint64_t held, uint64_t stop) except -1
 
     cdef object emit(self, Progress progress, size_t budget)

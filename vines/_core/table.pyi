@@ -42,10 +42,14 @@ class Table:
     """Records merged so far whose stamp lay above the limit given to `apply`: they were ordered, not believed."""
     overtaken: bool
     """A peer knows more of this table's own source than this table does: take a new source."""
+    strays: int
+    """0 unless records were merged whose own positions are not covered (their author fell silent in between); else a
+    number that two replicas with equal vectors share when they hold the same highest of them."""
     def adopt(self, source: bytes) -> None:
         """Number own writes under a fresh source from now on."""
     def write(self, key: bytes, flags: int, value: bytes, wall: int) -> int:
-        """A local write of family DATA, stamped above the clock, `wall` and what it replaces; returns the stamp."""
+        """A local write of family DATA, stamped above the clock and what it replaces, and at or above `wall` (the wall
+        clock as a stamp: ms << 16); returns the stamp."""
     def put(self, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> bool:
         """A local write with exactly this stamp; False, and nothing happened, unless it wins over what is held."""
     def get(self, family: int, key: bytes) -> tuple[int, bytes, int, bytes] | None:
@@ -59,8 +63,9 @@ class Table:
     def scan(
         self, family: int, prefix: bytes, cursor: int, limit: int
     ) -> tuple[list[Change], int | None]:
-        """About `limit` live records from `cursor` (0 to begin) and where to go on, None at the end. Stateless: a
-        record present all the while appears exactly once, one written meanwhile may or may not."""
+        """Live records from `cursor` (0 to begin) and where to go on, None at the end; at most about `limit`, and few or
+        none where few match, because little more than `limit` are looked at. Stateless: a record present all the
+        while appears exactly once, one written meanwhile may or may not."""
     def apply(
         self,
         delta: bytes,

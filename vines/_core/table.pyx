@@ -61,6 +61,7 @@ cdef extern from "copy.h" nogil:
     uint8_t* vines_copy(uint8_t* into, const uint8_t* source, size_t count)
 
 cdef extern from "planted.h" nogil:
+    bint vines_plantable
     bint vines_planted(int bug)
     bint vines_plant(int bug)
 
@@ -363,6 +364,8 @@ cdef class Table:
         cdef Source* source = &self.sources[slot]
         if self.known.counters[slot] == 0:
             self.roster += source.roster
+        if self.known.counters[slot] < source.highest <= counter:
+            self.strayed -= 1
         self.lanes[0] = vines_add_residue(
             self.lanes[0], vines_multiply_residue(gained, source.lane_one))
         self.lanes[1] = vines_add_residue(
@@ -746,6 +749,17 @@ cdef class Table:
         vines_write64(out + 24, self.state)
         return PyBytes_FromStringAndSize(<const char*>out, 32)
 
+    @property
+    def strays(self):
+        cdef size_t slot
+        cdef uint64_t total = 0
+        if self.strayed:
+            for slot in range(self.source_count):
+                if self.sources[slot].highest > self.known.counters[slot]:
+                    total = vines_add_residue(total, vines_multiply_residue(
+                        self.sources[slot].highest, self.sources[slot].lane_one))
+        return total
+
     # ------------------------------------------------------------------ merging
 
     cdef Py_ssize_t named_slot(self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept:
@@ -793,12 +807,20 @@ cdef class Table:
             item.family == 0 and not item.flags & TOMBSTONE_FLAG
             and scan_msgpack(item.value, item.value_length, False) != 0)
         self.applied += 1
+        self.notice(&self.sources[record.source], item.own_counter, held)
         if changes is not None:
             changes.append(self.change(record))
         if vines_planted(8) and item.flags & TOMBSTONE_FLAG:
             self.drop(item.hashed, record)
             return ABSENT
         return record
+
+    cdef void notice(self, Source* source, uint64_t counter, uint64_t covered) noexcept:
+        """A record was merged ahead of what is covered of its source."""
+        if counter > source.highest:
+            if source.highest <= covered < counter:
+                self.strayed += 1
+            source.highest = counter
 
     @cython.critical_section
     def apply(self, bytes delta not None, size_t offset=0, Progress progress=None,
@@ -1126,13 +1148,14 @@ cdef class Table:
     def scan(self, uint8_t family, bytes prefix not None, uint64_t cursor, size_t limit):
         cdef list found = []
         cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(prefix)
-        cdef size_t length = <size_t>PyBytes_GET_SIZE(prefix), count, at
+        cdef size_t length = <size_t>PyBytes_GET_SIZE(prefix), count, at, visited = 0
         cdef uint64_t after
         cdef vines_record* record
         cdef bint collecting = PyGC_Disable()
         try:
             while True:
                 count = self.gather(cursor, &after)
+                visited += count
                 for at in range(count):
                     record = self.gathered[at].record
                     if (
@@ -1147,7 +1170,7 @@ cdef class Table:
                 if after == 0:
                     return found, None
                 cursor = after
-                if <size_t>len(found) >= limit:
+                if visited >= limit:
                     return found, cursor
         finally:
             if collecting:
@@ -1289,7 +1312,7 @@ cdef class Table:
 
     def collect(self, uint8_t family, bytes key not None):
         """Forget a record without a trace, as collecting a tombstone will; only in a build with planted bugs."""
-        if not vines_plant(0):
+        if not vines_plantable:
             raise LocalError("this build cannot forget records: build with VINES_BUILD=debug")
         cdef vines_record* record = self.held(family, key)
         if record == NULL:
@@ -1346,7 +1369,7 @@ cdef class Table:
             run = &self.runs[number & (self.run_capacity - 1)]
             runs.append((self.id_at(run.slot), run.start, run.stop))
         return repr((
-            self.source, self.clock_stamp, self.overtaken, self.records(), sources, runs,
+            self.source, self.clock_stamp, self.overtaken, self.strays, self.records(), sources, runs,
             self.run_first, self.run_sealed,
         )).encode()
 

@@ -12,7 +12,7 @@ cdef inline bint is_ascii(const uint8_t* at, size_t count) noexcept nogil:
         for index in range(count):
             bits |= at[index]
         return bits < 0x80
-    while index + 8 <= count:
+    while index + 8 < count:
         bits |= vines_read64(at + index)
         index += 8
     return (bits | vines_read64(at + count - 8)) & 0x8080808080808080ULL == 0

@@ -1,13 +1,14 @@
 """The contract every state machine keeps, and the outbox that everything it does leaves through.
 
-A machine takes what arrived and the time (`receive`, `advance`), says when it next wants the time (`deadline`) and
-writes what it wants done into an `Outbox`. It never touches a socket, a clock, a thread or a source of randomness
-that was not handed to it. The event loop is one driver of machines, the simulator another; a program that owns its
-own loop is a third. Same input, same random seed: same outbox, byte for byte.
+A machine takes what arrived and the time (`receive`, `advance`), says when it next wants the time
+(`deadline`) and writes what it wants done into an `Outbox`. It never touches a socket, a clock, a
+thread or a source of randomness that was not handed to it. The event loop is one driver of
+machines, the simulator another; a program that owns its own loop is a third. Same input, same
+random seed: same outbox, byte for byte.
 
-What a driver owes a machine: it carries the effects out in the order they were written; an effect that waits for a
-persist leaves only when `persisted` has been called for it; a send to a member it has no link to is dropped, because
-the state that made it will make it again.
+What a driver owes a machine: it carries the effects out in the order they were written; an effect
+that waits for a persist leaves only when `persisted` has been called for it; a send to a member it
+has no link to is dropped, because the state that made it will make it again.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Write(NamedTuple):
 
 
 class Dial(NamedTuple):
-    """Open a stream to an address; the driver answers with `connected` or `dial_failed` and the same ticket."""
+    """Open a stream to an address; the driver answers with `connected` or `dial_failed` and the
+    same ticket.
+    """
 
     ticket: int
     address: Address
@@ -87,8 +90,9 @@ Effect: TypeAlias = Send | Write | Dial | Close | Persist | Emit
 class Outbox:
     """The ordered list of effects a machine wants, and the persists some of them wait for.
 
-    Tickets of persists rise by one. An effect written with `after=ticket` is held back until `persisted(ticket)` is
-    called; effects that wait for nothing, or for an earlier persist, are never held up by it.
+    Tickets of persists rise by one. An effect written with `after=ticket` is held back until
+    `persisted(ticket)` is called; effects that wait for nothing, or for an earlier persist, are
+    never held up by it.
     """
 
     __slots__ = ("_effects", "_held", "_persisted", "_ticket")
@@ -129,7 +133,9 @@ class Outbox:
         return self._ticket
 
     def persisted(self, ticket: int) -> None:
-        """Say that every persist up to `ticket` is on disk: what waited for it joins the effects, in order."""
+        """Say that every persist up to `ticket` is on disk: what waited for it joins the effects,
+        in order.
+        """
         assert ticket <= self._ticket, "a driver persisted what nobody asked for"
         self._persisted = max(self._persisted, ticket)
         held, self._held = self._held, []
@@ -137,7 +143,9 @@ class Outbox:
             self._add(effect)
 
     def take(self) -> list[Effect]:
-        """Everything that may be carried out now, in order; the outbox is left empty but for what is held."""
+        """Everything that may be carried out now, in order; the outbox is left empty but for what
+        is held.
+        """
         effects, self._effects = self._effects, []
         return effects
 

@@ -1,0 +1,1 @@
+"""The tests, one package per part of the library; `./run test` runs them all."""

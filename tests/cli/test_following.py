@@ -1,0 +1,148 @@
+"""Commands that go on until a signal, as processes: `agent`, `watch`, `members --watch`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from tests.cli.terminal import COMMAND, SECONDS, Terminal, run, seed
+from vines import Vine
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+
+
+@posix
+def test_two_terminals() -> None:
+    """What --help tells a newcomer to try, and what comes next."""
+    with Terminal("agent", "--name", "apple", "--tag", "role=web") as agent:
+        address = agent.line(r"listening +(127\.0\.0\.1:\d+) as apple in cluster 'vines'")[1]
+        assert run("set", "greeting", "hello").stdout == 'greeting = "hello"\n'
+        agent.lines(
+            r"join +vines-set-\d+  observes",
+            r'gossip +greeting = "hello"',
+            r"leave +vines-set-\d+  observes",
+        )
+        with Terminal("watch", "gr*", "--join", address) as watch:
+            watch.line(r'gossip +greeting = "hello"')
+            assert run("set", "greeting", "5", "--join", address).returncode == 0
+            watch.line(r"gossip +greeting = 5")
+            assert run("delete", "greeting").stdout == "greeting deleted\n"
+            watch.line(r"delete +greeting")
+            assert watch.end(signal.SIGINT) == (130, "")
+        agent.line(r"delete +greeting")
+        member = run("members").stdout.split("\t")
+        assert member[:4] == ["apple", address, "alive", "role=web"]
+        assert run("get", "greeting").returncode == 1
+        assert agent.end(signal.SIGINT) == (130, "")
+    nobody = run("members", "--timeout", "0.1")
+    assert nobody.returncode == 3
+    assert nobody.stdout == ""
+
+
+@posix
+def test_agent_tells_everything_in_json_and_leaves_on_a_signal(apple: Vine) -> None:
+    with Terminal("agent", "--json", "--join", seed(apple)) as agent:
+        apple["key"] = b"\x00"
+        listening = json.loads(agent.line("listening").string)
+        assert listening["cluster"] == "vines"
+        join = json.loads(agent.line('"join"').string)
+        assert join["name"] == "apple"
+        assert join["address"] == seed(apple)
+        assert join["state"] == "alive"
+        change = json.loads(agent.line('"gossip"').string)
+        assert change["key"] == "key"
+        assert change["value"] == {"$bytes": "AA=="}
+        assert change["time"].endswith("+00:00")
+        assert agent.end(signal.SIGINT) == (130, "")
+    (other,) = [one for one in apple.members(gone=True) if not one.local]
+    assert other.state == "left"
+    assert not other.observer
+
+
+@posix
+def test_agent_tells_of_a_cluster_that_refuses_it(nameless: Vine) -> None:
+    with Terminal("agent", "--join", seed(nameless)) as agent:
+        agent.line(rf"refused +by {seed(nameless)} \(cluster\): .*; --cluster names it")
+
+
+@posix
+def test_agent_tells_of_a_member_that_fails() -> None:
+    with Terminal("agent", "--no-keys") as agent:
+        agent.line("listening")
+        with Terminal("agent", "--name", "cedar") as cedar:
+            agent.line("join +cedar")
+            assert run("set", "key", "1").returncode == 0
+            cedar.process.kill()
+            agent.line("fail +cedar")
+        assert not [line for line in agent.seen if "gossip" in line]
+        assert agent.end(signal.SIGTERM) == (0, "")
+
+
+@posix
+def test_members_are_listed_then_watched(apple: Vine) -> None:
+    with Terminal("members", "--watch", "--json") as members:
+        first = json.loads(members.line("apple").string)
+        assert first["id"] == apple.id.hex()
+        apple.tags(role="web")
+        assert json.loads(members.line('"update"').string)["tags"] == {"role": "web"}
+        assert members.end(signal.SIGTERM) == (0, "")
+    gone = run("members", "--all").stdout.splitlines()
+    assert [line.split("\t")[2] for line in gone] == ["alive", "left, observes"]
+
+
+@posix
+def test_watch_of_one_key_gets_that_key_alone(apple: Vine) -> None:
+    apple.update({"key": 1, "key/other": 2})
+    with Terminal("watch", "key", "--json") as watch:
+        assert json.loads(watch.line("gossip").string)["value"] == 1
+        apple.update({"key/other": 3, "key": [4]})
+        assert json.loads(watch.line("gossip").string)["value"] == [4]
+        apple.delete("key")
+        assert json.loads(watch.line("delete").string)["key"] == "key"
+    assert len(watch.seen) == 3
+
+
+@posix
+def test_watch_ends_when_its_reader_has_gone(apple: Vine) -> None:
+    apple["key"] = 1
+    with subprocess.Popen([*COMMAND, "watch"], stdout=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout is not None
+        assert "key = 1" in watch.stdout.readline()
+        watch.stdout.close()  # as a shell does for `| head -1`
+        apple["key"] = 2
+        try:
+            assert watch.wait(SECONDS) == 141
+        finally:
+            watch.kill()
+
+
+@posix
+def test_signal_ends_a_command_that_waits() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(SECONDS)
+        seed = f"127.0.0.1:{silent.getsockname()[1]}"
+        with Terminal("get", "key", "--join", seed, "--timeout", str(SECONDS)) as get:
+            link, _ = silent.accept()
+            with link:
+                assert get.end(signal.SIGTERM) == (143, "")
+
+
+@posix
+def test_output_that_cannot_be_written_is_said(apple: Vine) -> None:
+    apple["key"] = 1
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        ended = subprocess.run(
+            [*COMMAND, "get", "key"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert ended.returncode == 5
+    assert ended.stderr == "vines get: [Errno 28] No space left on device\n"

@@ -1,0 +1,294 @@
+"""A replicated table as dicts: the oracle of vines._core.table.
+
+Written from the rules (replication: sections 1 and 2) and the wire forms, with no thought for speed
+and none for the compiled code. It is a whole table, not only a checker: it speaks the same forms,
+so a cluster may mix both, and the mutants of it show that the tests of the compiled table are able
+to fail.
+"""
+
+from __future__ import annotations
+
+from .fingerprint import fingerprint
+from .forms import Range, Record, write_delta, write_floors, write_page
+from .model_progress import Progress
+from .model_vector import VersionVector
+from .reading import read_delta, read_floors, read_page
+
+Key = tuple[int, bytes]
+Change = tuple[int, bytes, int, bytes, int, bytes]
+TOMBSTONE = 1
+
+
+class Table:
+    """The same observable behaviour as the compiled table, where that is determined."""
+
+    def __init__(
+        self,
+        source: bytes,
+        fingerprint_key: bytes,
+        index_key: bytes,
+        *,
+        log_slack: int = 65536,
+        horizon: int = 65536,
+    ) -> None:
+        self.source, self.fingerprint_key, self.log_slack = source, fingerprint_key, log_slack
+        self.held: dict[Key, Record] = {}
+        self.logs: dict[bytes, dict[int, Key]] = {}
+        self.floors: dict[bytes, int] = {}
+        self.counters: dict[bytes, int] = {}
+        self.clock = self.ahead = self.sequence = 0
+        self.overtaken = False
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    @property
+    def counter(self) -> int:
+        return self.covered(self.source)
+
+    def adopt(self, source: bytes) -> None:
+        self.source, self.overtaken = source, False
+
+    # Local writes.
+
+    def write(self, key: bytes, flags: int, value: bytes, wall: int) -> int:
+        held = self.held.get((0, key))
+        stamp = max(self.clock + 1, wall, held.stamp + 1 if held else 0)
+        assert self.put(0, key, flags, value, stamp)
+        self.clock = stamp
+        return stamp
+
+    def put(self, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> bool:
+        number = self.counter + 1
+        record = Record(family, key, stamp, self.source, self.source, number, flags, value)
+        if not self.wins(record):
+            return False
+        self.held[family, key] = record
+        self.log(self.source, number, record)
+        self.counters[self.source] = number
+        self.sequence += 1
+        self.compact()
+        return True
+
+    def wins(self, record: Record) -> bool:
+        held = self.held.get((record.family, record.key))
+        return held is None or record.order > held.order
+
+    def log(self, source: bytes, counter: int, record: Record) -> None:
+        self.logs.setdefault(source, {})[counter] = (record.family, record.key)
+
+    def compact(self) -> None:
+        while sum(map(len, self.logs.values())) > 2 * len(self.held) + self.log_slack:
+            source = max(self.logs, key=lambda source: len(self.logs[source]))
+            self.floors[source] = min(self.logs[source])
+            del self.logs[source][self.floors[source]]
+
+    # Reading.
+
+    def get(self, family: int, key: bytes) -> tuple[int, bytes, int, bytes] | None:
+        held = self.held.get((family, key))
+        return held and (held.stamp, held.origin, held.flags, held.value)
+
+    def value(self, key: bytes) -> bytes | None:
+        held = self.held.get((0, key))
+        return None if held is None or held.flags & TOMBSTONE else held.value
+
+    def live(self, family: int) -> list[Record]:
+        return [r for r in self.held.values() if r.family == family and not r.flags & TOMBSTONE]
+
+    def count(self, family: int) -> int:
+        return len(self.live(family))
+
+    def scan(
+        self, family: int, prefix: bytes, cursor: int, limit: int
+    ) -> tuple[list[Change], int | None]:
+        part = list(self.held.values())[cursor : cursor + limit]
+        wanted = [r for r in part if r.family == family and not r.flags & TOMBSTONE]
+        following = cursor + limit if cursor + limit < len(self.held) else None
+        return [change(r) for r in wanted if r.key.startswith(prefix)], following
+
+    def records(self) -> list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]]:
+        return sorted(self.held.values())
+
+    def entries(self, source: bytes) -> list[tuple[int, int, bytes]]:
+        return sorted((counter, *key) for counter, key in self.logs.get(source, {}).items())
+
+    def covered(self, source: bytes) -> int:
+        return self.counters.get(source, 0)
+
+    def floor(self, source: bytes) -> int:
+        return self.floors.get(source, 0)
+
+    def vector(self) -> VersionVector:
+        vector = VersionVector()
+        vector.counters = dict(self.counters)
+        return vector
+
+    def state_bytes(self) -> bytes:
+        logs = [(source, self.entries(source), self.floor(source)) for source in sorted(self.logs)]
+        return repr((self.source, self.records(), sorted(self.counters.items()), logs)).encode()
+
+    def fingerprint(self) -> bytes:
+        return fingerprint(self.fingerprint_key, self.counters, self.held.values())
+
+    # What a peer sent.
+
+    def apply(
+        self,
+        delta: bytes,
+        offset: int = 0,
+        progress: Progress | None = None,
+        limit: int = 0,
+        changes: list[Change] | None = None,
+    ) -> list[tuple[bytes, int]]:
+        refused: list[tuple[bytes, int]] = []
+        lost: set[int] = set()
+        merged: dict[int, bool] = {}
+        for span in read_delta(delta, offset):
+            if progress is not None:
+                known = progress.known_of(span.source)
+                progress.counters[span.source] = max(known, span.end)
+            done = self.apply_range(span, lost, merged, limit, changes)
+            lost.update({id(record) for _, record in span.entries} - merged.keys())
+            if not done:
+                refused.append((span.source, self.covered(span.source)))
+        self.compact()
+        return refused
+
+    def apply_range(
+        self,
+        span: Range,
+        lost: set[int],
+        merged: dict[int, bool],
+        limit: int,
+        changes: list[Change] | None,
+    ) -> bool:
+        """Merge one range; False if it was refused, or its end because that repeats a record of a
+        refused one. (A repeated record is the same object as the one in full. `lost`: those that
+        stood in a refused range; `merged`: whether the key was held once the record had been
+        merged.)"""
+        source, start, end, entries = span
+        held, own = self.covered(source), source == self.source
+        if start > held and not own:
+            return False
+        for counter, record in entries:
+            if id(record) in lost:
+                self.cover(source, counter - 1)
+                return own
+            self.merge(record, limit, changes)
+            merged.setdefault(id(record), (record.family, record.key) in self.held)
+            if merged[id(record)] and counter > held and not own:
+                self.log(source, counter, record)
+        self.cover(source, end)
+        return True
+
+    def cover(self, source: bytes, counter: int) -> None:
+        if source == self.source:
+            self.overtaken |= counter > self.counter
+        elif counter > self.covered(source):
+            self.counters[source] = counter
+            self.sequence += 1
+
+    def merge(self, record: Record, limit: int, changes: list[Change] | None) -> None:
+        if record.source == self.source:
+            self.overtaken |= record.counter > self.counter
+        elif record.counter > self.covered(record.source) and self.wins(record):
+            self.take(record, limit)
+            if changes is not None:
+                changes.append(change(record))
+
+    def take(self, record: Record, limit: int) -> None:
+        self.held[record.family, record.key] = record
+        if record.stamp <= limit:
+            self.clock = max(self.clock, record.stamp)
+        else:
+            self.ahead += 1
+
+    # What a peer lacks.
+
+    def delta(self, progress: Progress, budget: int) -> bytes | None:
+        if not progress.ready:
+            return None
+        ranges = self.gather(progress, budget)
+        for span in ranges:
+            progress.counters[span.source] = span.end
+        return bytes(write_delta(ranges).data) if ranges else None
+
+    def delta_for(self, vector: VersionVector, budget: int) -> bytes | None:
+        progress = Progress(self)
+        progress.counters, progress.ready = dict(vector.items()), True
+        return self.delta(progress, budget)
+
+    def gather(self, progress: Progress, budget: int) -> list[Range]:
+        """The ranges of one delta; sizes are estimated from above, so that a cut is never too
+        late."""
+        ranges: list[Range] = []
+        size, full = 32, False
+        for source, counter in self.counters.items():
+            start = progress.known_of(source)
+            if start >= counter or full:
+                continue
+            if start < self.floor(source):
+                progress.below_floor = True
+                continue
+            entries: list[tuple[int, Record]] = []
+            size += 32
+            for number, key in sorted(self.logs.get(source, {}).items()):
+                if number <= start:
+                    continue
+                record = self.current(key)
+                size += 72 + len(record.key) + len(record.value)
+                full = size > budget and bool(entries or ranges)
+                if full:
+                    break
+                entries.append((number, record))
+            if entries or not full:
+                end = entries[-1][0] if full else counter
+                ranges.append(Range(source, start, end, tuple(entries)))
+        return ranges
+
+    def current(self, key: Key) -> Record:
+        return self.held[key]
+
+    # Joining below a floor.
+
+    def floor_pages(self, budget: int) -> list[bytes]:
+        items = [(source, counter, self.floor(source)) for source, counter in self.counters.items()]
+        return [bytes(write_floors(items).data)]
+
+    def page(self, cursor: int, budget: int) -> tuple[bytes, int | None]:
+        chosen: list[Record] = []
+        size = 32
+        everything = list(self.held.values())
+        for record in everything[cursor:]:
+            size += 72 + len(record.key) + len(record.value)
+            if chosen and size > budget:
+                break
+            chosen.append(record)
+        following = cursor + len(chosen)
+        done = following == len(everything)
+        return bytes(write_page(chosen).data), None if done else following
+
+    def apply_page(
+        self, page: bytes, offset: int = 0, limit: int = 0, changes: list[Change] | None = None
+    ) -> None:
+        for record in read_page(page, offset):
+            self.merge(record, limit, changes)
+
+    def finish_join(self, floors: list[bytes]) -> None:
+        items = [item for page in floors for item in read_floors(page)[1]]
+        for source, counter, floor in items:
+            if source != self.source:
+                self.raise_floor(source, counter if counter > self.covered(source) else floor)
+            self.cover(source, counter)
+
+    def raise_floor(self, source: bytes, floor: int) -> None:
+        if floor > self.floor(source):
+            self.floors[source] = floor
+            log = self.logs.get(source, {})
+            self.logs[source] = {number: key for number, key in log.items() if number > floor}
+
+
+def change(record: Record) -> Change:
+    """A record as listeners are told of it."""
+    return record.family, record.key, record.flags, record.value, record.stamp, record.origin

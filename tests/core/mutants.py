@@ -1,0 +1,198 @@
+"""Naive tables with one planted bug each: what the tests of this directory must be able to find."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import model
+from .forms import Range, Record
+from .model import Table
+from .model_progress import Progress
+from .reading import read_vector
+
+
+class PassesTheGap(Table):
+    """A delta leaves out entries whose record lives at another source, and still claims their
+    range."""
+
+    def gather(self, progress: Progress, budget: int) -> list[Range]:
+        return [
+            Range(source, start, end, tuple(e for e in entries if e[1].source == source))
+            for source, start, end, entries in super().gather(progress, budget)
+        ]
+
+
+class LogsOnlyOwnPositions(Table):
+    """An entry is not logged at the position it came for."""
+
+    def log(self, source: bytes, counter: int, record: Record) -> None:
+        if source == record.source:
+            super().log(source, counter, record)
+
+
+class SkipsCoveredRanges(Table):
+    """A covered range skips a record that lives elsewhere, above the vector."""
+
+    def apply_range(self, span: Range, *rest: Any) -> bool:
+        return span.end <= self.covered(span.source) or super().apply_range(span, *rest)
+
+
+class SendsOncePerLink(Table):
+    """A record sent in one delta is left out of the next ones."""
+
+    def gather(self, progress: Progress, budget: int) -> list[Range]:
+        sent: set[Record] = progress.__dict__.setdefault("sent", set())
+        ranges = [
+            Range(source, start, end, tuple(e for e in entries if e[1] not in sent))
+            for source, start, end, entries in super().gather(progress, budget)
+        ]
+        sent.update(record for span in ranges for _, record in span.entries)
+        return ranges
+
+
+class SkipsTheGapCheck(Table):
+    """A range that starts above what is held is applied."""
+
+    def apply_range(self, span: Range, *rest: Any) -> bool:
+        return super().apply_range(span._replace(start=0), *rest)
+
+
+class BelievesReceivedVectors(Progress):
+    """A received vector is merged into one's own."""
+
+    def read_page(self, page: bytes, offset: int = 0) -> bool:
+        for source, counter in read_vector(page, offset)[1]:
+            self.table.counters[source] = max(self.table.counters.get(source, 0), counter)
+        return super().read_page(page, offset)
+
+
+class KeepsTies(Table):
+    """Equal stamps are not decided by the origin."""
+
+    def wins(self, record: Record) -> bool:
+        held = self.held.get((record.family, record.key))
+        return held is None or record.stamp > held.stamp
+
+
+class LastWriterLoses(Table):
+    """The conflict order is inverted."""
+
+    def wins(self, record: Record) -> bool:
+        held = self.held.get((record.family, record.key))
+        return held is None or record.order < held.order
+
+
+class DropsTombstones(Table):
+    """A tombstone is dropped at once, with the record it replaces."""
+
+    def take(self, record: Record, limit: int) -> None:
+        super().take(record, limit)
+        if record.flags & model.TOMBSTONE:
+            del self.held[record.family, record.key]
+
+
+class CoversBeforeRecords(Table):
+    """A delta that was cut claims its whole range."""
+
+    def gather(self, progress: Progress, budget: int) -> list[Range]:
+        return [
+            Range(source, start, self.covered(source), entries)
+            for source, start, _, entries in super().gather(progress, budget)
+        ]
+
+
+class ForgetsFloors(Table):
+    """A range is served although part of it was dropped from the log."""
+
+    def floor(self, source: bytes) -> int:
+        return 0
+
+
+class JoinsWithoutFloors(Table):
+    """A join raises the vector but not the floor."""
+
+    def finish_join(self, floors: list[bytes]) -> None:
+        before = dict(self.floors)
+        super().finish_join(floors)
+        self.floors = before
+
+
+class JoinsTooEarly(Table):
+    """A join raises the vector before its last page."""
+
+    def floor_pages(self, budget: int) -> list[bytes]:
+        self.begun = super().floor_pages(budget)
+        return self.begun
+
+    def apply_page(self, page: bytes, *rest: Any) -> None:
+        super().apply_page(page, *rest)
+        for record in list(self.held.values()):
+            self.cover(record.source, record.counter)
+
+
+class CompactsSameKey(Table):
+    """An entry is dropped because a later one of its source has the same key."""
+
+    def log(self, source: bytes, counter: int, record: Record) -> None:
+        log = self.logs.setdefault(source, {})
+        for number in [n for n, key in log.items() if key == (record.family, record.key)]:
+            del log[number]
+        super().log(source, counter, record)
+
+
+class SendsStaleRecords(Table):
+    """A delta sends what the entry's key held when it was logged, not what it holds now."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.once: dict[tuple[int, bytes], Record] = {}
+
+    def current(self, key: model.Key) -> Record:
+        return self.once.setdefault(key, super().current(key))
+
+
+class DropsUnknownFlags(Table):
+    """A flag this version does not know is not stored."""
+
+    def take(self, record: Record, limit: int) -> None:
+        super().take(record._replace(flags=record.flags & 7), limit)
+
+
+class CountsTombstonesAsState(Table):
+    """The state fingerprint contains tombstones."""
+
+    def fingerprint(self) -> bytes:
+        held = self.held
+        self.held = {key: record._replace(flags=0) for key, record in held.items()}
+        result = super().fingerprint()
+        self.held = held
+        return result
+
+
+class OverrunsTheBudget(Table):
+    """A delta is larger than it may be."""
+
+    def gather(self, progress: Progress, budget: int) -> list[Range]:
+        return super().gather(progress, budget + 600)
+
+
+TABLES: list[type[Table]] = [
+    PassesTheGap,
+    LogsOnlyOwnPositions,
+    SkipsCoveredRanges,
+    SendsOncePerLink,
+    SkipsTheGapCheck,
+    KeepsTies,
+    LastWriterLoses,
+    DropsTombstones,
+    CoversBeforeRecords,
+    ForgetsFloors,
+    JoinsWithoutFloors,
+    JoinsTooEarly,
+    CompactsSameKey,
+    SendsStaleRecords,
+    DropsUnknownFlags,
+    CountsTombstonesAsState,
+    OverrunsTheBudget,
+]
+PROGRESSES: list[type[Progress]] = [BelievesReceivedVectors]

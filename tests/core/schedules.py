@@ -1,0 +1,112 @@
+"""Random schedules over a world, each from one seed: what a search finds, one number replays."""
+
+from __future__ import annotations
+
+import random
+
+from .world import Kind, World
+
+KEYS = [b"a", b"b", b"c", b"d" * 40, b"e"]
+BUDGETS = [1, 70, 110, 200, 500, 4096]
+STEPS = {
+    "put": 8,
+    "write": 3,
+    "connect": 3,
+    "learn": 1,
+    "push": 14,
+    "deliver": 12,
+    "duplicate": 3,
+    "drop": 2,
+    "cut": 1,
+    "stray": 1,
+    "join": 3,
+    "adopt": 0.2,
+    "restart": 0.2,
+}
+
+
+class Schedule:
+    """One seed's world and choices."""
+
+    def __init__(self, seed: int, kinds: list[Kind]) -> None:
+        self.choose = random.Random(seed)
+        count = self.choose.choice([3, 3, 4, 5])
+        self.world = World(
+            [self.choose.choice(kinds) for _ in range(count)],
+            log_slack=self.choose.choice([0, 1, 3, 65536]),
+            horizon=self.choose.choice([1, 2, 4, 65536]),
+        )
+        self.keys = KEYS[: self.choose.randint(1, len(KEYS))]
+        self.flags = self.choose.choice([[0], [0, 0, 1], [0, 1, 2, 4, 0x80]])
+        self.families = self.choose.choice([[0], [0], [0, 1, 200]])
+
+    def run(self, steps: int) -> World:
+        names = self.choose.choices(list(STEPS), list(STEPS.values()), k=steps)
+        for name in names:
+            getattr(self, name)()
+        self.world.heal(self.choose.choice(BUDGETS))
+        return self.world
+
+    def _at(self) -> int:
+        return self.choose.randrange(len(self.world.replicas))
+
+    def _two(self) -> tuple[int, int]:
+        a, b = self.choose.sample(range(len(self.world.replicas)), 2)
+        return a, b
+
+    def _link(self, busy: bool = False) -> tuple[int, int] | None:
+        pairs = [pair for pair, link in self.world.links.items() if link.frames or not busy]
+        return self.choose.choice(pairs) if pairs else None
+
+    def _record(self) -> tuple[bytes, int, bytes]:
+        value = self.choose.randbytes(self.choose.choice([0, 1, 8, 150]))
+        return self.choose.choice(self.keys), self.choose.choice(self.flags), value
+
+    def put(self) -> None:
+        family, stamp = self.choose.choice(self.families), self.choose.randrange(12)
+        self.world.put(self._at(), family, *self._record(), stamp)
+
+    def write(self) -> None:
+        self.world.write(self._at(), *self._record(), 0)
+
+    def connect(self) -> None:
+        self.world.connect(*self._two(), self.choose.choice([1, 2, 1000]))
+
+    def learn(self) -> None:
+        if pair := self._link():
+            self.world.learn(*pair, self.choose.choice([1, 2, 1000]))
+
+    def push(self) -> None:
+        if pair := self._link():
+            self.world.push(*pair, self.choose.choice(BUDGETS))
+
+    def deliver(self, *, keep: bool = False) -> None:
+        if pair := self._link(busy=True):
+            index = self.choose.choice([0, 0, 0, self.choose.randrange(8)])
+            self.world.deliver(*pair, index, keep=keep)
+
+    def duplicate(self) -> None:
+        self.deliver(keep=True)
+
+    def drop(self) -> None:
+        if pair := self._link(busy=True):
+            self.world.links[pair].frames.pop(0)
+
+    def cut(self) -> None:
+        if pair := self._link():
+            self.world.cut(*pair)
+
+    def stray(self) -> None:
+        if self.world.strays:
+            self.world.stray(self.choose.randrange(1 << 16))
+
+    def join(self) -> None:
+        joins = list(self.world.joins)
+        pair = self.choose.choice(joins) if joins and self.choose.random() < 0.8 else self._two()
+        self.world.join(*pair, self.choose.choice(BUDGETS))
+
+    def adopt(self) -> None:
+        self.world.adopt(self._at())
+
+    def restart(self) -> None:
+        self.world.restart(self._at())

@@ -1,0 +1,177 @@
+"""Fingerprints kept incrementally equal those computed from nothing, and the pages of a vector fit
+their budget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vines._core.digest import FINGERPRINT_BYTES, pull_page, same_state, same_vector, vector_pages
+from vines.errors import WireError
+
+from . import strategies
+from .fingerprint import PRIME
+from .forms import FIRST, LAST, Range, write_vector
+from .kinds import CORE, A, B, C, frame, new, record, span
+from .model import Table
+from .reading import read_vector
+from .siphash import siphash13
+from .world import FINGERPRINT_KEY, INDEX_KEY
+
+STEP = st.one_of(strategies.puts, strategies.deltas())
+
+
+@given(st.lists(STEP, max_size=8))
+def test_fingerprints_are_kept_as_the_oracle_computes_them(steps: list[Any]) -> None:
+    table, oracle = new(CORE, A), Table(A, FINGERPRINT_KEY, INDEX_KEY)
+    for step in steps:
+        for each in (table, oracle):
+            if isinstance(step, tuple):
+                each.put(*step[1:])
+            else:
+                each.apply(frame(*step))
+        assert table.fingerprint() == oracle.fingerprint()
+
+
+def words(fingerprint: bytes) -> list[int]:
+    assert len(fingerprint) == FINGERPRINT_BYTES == 32
+    return [int.from_bytes(fingerprint[i : i + 8], "little") for i in range(0, 32, 8)]
+
+
+def test_the_roster_and_the_lanes_of_one_source() -> None:
+    table = new(CORE, C)
+    table.apply(frame(span(A, 0, 5)))
+    lanes = [siphash13(FINGERPRINT_KEY, A + mark) % PRIME for mark in (b"\x01", b"\x02")]
+    expected = [siphash13(FINGERPRINT_KEY, A), *(5 * lane % PRIME for lane in lanes), 0]
+    assert words(table.fingerprint()) == expected
+
+
+def test_lanes_stay_below_the_prime_with_the_highest_counters() -> None:
+    table, oracle = new(CORE, C), Table(C, FINGERPRINT_KEY, INDEX_KEY)
+    for number in range(64):
+        part = frame(span(bytes([number]) * 16, 0, 2**48 - 1))
+        table.apply(part)
+        oracle.apply(part)
+        assert table.fingerprint() == oracle.fingerprint()
+        assert all(lane < PRIME for lane in words(table.fingerprint())[1:3])
+
+
+def test_tombstones_and_what_expires_or_is_owned_are_not_in_the_state() -> None:
+    table = new(CORE, A)
+    for stamp, flags in enumerate([1, 2, 4, 3, 7, 0x81]):
+        table.put(0, b"k", flags, b"v", stamp)
+        assert words(table.fingerprint())[3] == 0
+    table.put(0, b"k", 0x80, b"v", 10)
+    assert words(table.fingerprint())[3] != 0
+    table.put(0, b"k", 1, b"", 11)
+    assert words(table.fingerprint())[3] == 0
+
+
+def test_the_state_does_not_depend_on_positions() -> None:
+    tables = [new(CORE, C) for _ in range(2)]
+    written = record(b"k", 1, A, 1)
+    tables[0].apply(frame(span(A, 0, 1, (1, written))))
+    tables[1].apply(frame(span(B, 0, 9, (9, written._replace(source=B, counter=9)))))
+    first, second = (table.fingerprint() for table in tables)
+    assert same_state(first, second) and not same_vector(first, second)
+
+
+@pytest.mark.parametrize(
+    "change", ["family", "key", "stamp", "origin", "flags", "value", "key and value swap a byte"]
+)
+def test_the_state_depends_on_all_of_a_record(change: str) -> None:
+    base = record(b"k", 1, A, 1, value=b"v")
+    other = {
+        "family": base._replace(family=1),
+        "key": base._replace(key=b"l"),
+        "stamp": base._replace(stamp=2),
+        "origin": base._replace(origin=B),
+        "flags": base._replace(flags=8),
+        "value": base._replace(value=b"w"),
+        "key and value swap a byte": base._replace(key=b"kv", value=b""),
+    }[change]
+    prints = []
+    for each in (base, other):
+        table = new(CORE, C)
+        table.apply(frame(span(A, 0, 1, (1, each))))
+        prints.append(table.fingerprint())
+    assert same_vector(*prints) and not same_state(*prints)
+
+
+def test_another_cluster_has_other_fingerprints() -> None:
+    prints = []
+    for key in (bytes(16), FINGERPRINT_KEY):
+        table = CORE.table(A, key, INDEX_KEY)
+        table.put(0, b"k", 0, b"v", 1)
+        prints.append(table.fingerprint())
+    assert not same_vector(*prints) and not same_state(*prints)
+
+
+def test_the_index_key_changes_nothing_anybody_sees() -> None:
+    tables = [CORE.table(A, FINGERPRINT_KEY, key) for key in (bytes(16), INDEX_KEY)]
+    for table in tables:
+        for number in range(200):
+            table.put(0, b"%d" % (number % 70), 0, b"v", number)
+    first, second = tables
+    assert first.fingerprint() == second.fingerprint() and first.records() == second.records()
+    empty = new(CORE, B).vector()
+    assert first.delta_for(empty, 1 << 20) == second.delta_for(empty, 1 << 20)
+
+
+@pytest.mark.parametrize("same", [same_vector, same_state])
+def test_fingerprints_are_compared_part_by_part(same: Any) -> None:
+    mine = bytes(range(32))
+    part = range(24) if same is same_vector else range(24, 32)
+    assert same(mine, mine) and same(mine, b"xyz" + mine + b"more", 3)
+    for at in range(32):
+        theirs = mine[:at] + bytes([mine[at] ^ 0x80]) + mine[at + 1 :]
+        assert same(mine, theirs) == (at not in part)
+        assert same(mine, b"xyz" + theirs, 3) == (at not in part)
+
+
+@pytest.mark.parametrize("same", [same_vector, same_state])
+def test_a_short_fingerprint_is_refused(same: Any) -> None:
+    for size in range(32):
+        with pytest.raises(WireError):
+            same(bytes(32), bytes(size))
+        with pytest.raises(WireError):
+            same(bytes(32), bytes(40), 9 + size)
+    for offset in (-1, 2**62):
+        with pytest.raises((WireError, ValueError, OverflowError)):
+            same(bytes(32), bytes(32), offset)
+
+
+@given(st.lists(strategies.deltas(), max_size=3), st.integers(1, 200))
+def test_vector_pages_fit_their_budget_and_make_the_vector(
+    several: list[list[Range]], budget: int
+) -> None:
+    table = new(CORE, B)
+    for ranges in several:
+        table.apply(frame(*ranges))
+    pages = vector_pages(table, budget)
+    read = [read_vector(page) for page in pages]
+    marks = [mark for mark, _ in read]
+    assert len(pages) >= 1
+    assert [mark & FIRST for mark in marks] == [FIRST] + [0] * (len(pages) - 1)
+    assert [mark & LAST for mark in marks] == [0] * (len(pages) - 1) + [LAST]
+    assert all(len(page) <= max(budget, 64) for page in pages)
+    items = [item for _, part in read for item in part]
+    assert {s: c for s, c in items if c} == {s: c for s, c in table.vector().items() if c}
+    assert len(dict(items)) == len(items)
+    progress = CORE.progress(table)
+    assert [progress.read_page(page) for page in pages] == [False] * (len(pages) - 1) + [True]
+    assert all(progress.known_of(source) == counter for source, counter in items)
+
+
+def test_a_pull_page_lists_what_is_held_of_the_refused() -> None:
+    wanted = [(A, 0), (B, 2**48 - 1)]
+    assert pull_page(wanted) == bytes(write_vector(wanted).data)
+    table = new(CORE, A)
+    table.put(0, b"k", 0, b"v", 1)
+    progress = CORE.progress(table)
+    progress.assume_equal()
+    progress.rewind(pull_page([(A, 0)]))
+    assert progress.known_of(A) == 0 and table.delta(progress, 100) is not None

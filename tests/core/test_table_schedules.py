@@ -1,0 +1,166 @@
+"""Replicas under random schedules: *covered* holds at every step, and whatever happened, they
+converge.
+
+Two searches over the same world: many seeds, wide and cheap; and Hypothesis, which shrinks what it
+finds. The mutants show that the search is able to fail.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from vines._core import table as core
+
+from . import mutants, strategies
+from .kinds import CORE, NAIVE
+from .schedules import BUDGETS, Schedule
+from .world import Kind, World
+
+SEEDS, BLOCK, STEPS = 320, 40, 120
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_random_schedules_keep_covered_and_converge(first: int) -> None:
+    """To replay one: Schedule(seed, [CORE, CORE, NAIVE]).run(STEPS)."""
+    seen: Counter[str] = Counter()
+    for seed in range(first, first + BLOCK):
+        try:
+            world = Schedule(seed, [CORE, CORE, NAIVE]).run(STEPS)
+        except Exception as error:
+            error.add_note(f"seed {seed}")
+            raise
+        seen.update(world.seen)
+    for event in ("budget cut", "record elsewhere", "refused range pulled", "join"):
+        assert seen[event], f"no schedule went through: {event}"
+
+
+MUTANTS = [Kind(table, NAIVE.progress) for table in mutants.TABLES]
+MUTANTS += [Kind(NAIVE.table, progress) for progress in mutants.PROGRESSES]
+NAMES = [mutant.__name__ for mutant in (*mutants.TABLES, *mutants.PROGRESSES)]
+
+
+@pytest.mark.parametrize("kind", MUTANTS, ids=NAMES)
+def test_random_schedules_find_a_planted_bug(kind: Kind) -> None:
+    for seed in range(SEEDS):
+        try:
+            Schedule(seed, [kind]).run(STEPS)
+        except AssertionError:
+            return
+    pytest.fail("no schedule found it")
+
+
+@pytest.mark.planted
+@pytest.mark.parametrize("bug", [bug for bug in core.PLANTED if bug != "below_vector_merged"])
+def test_random_schedules_find_a_bug_planted_in_the_core(bug: str) -> None:
+    """A merge below the vector shows only once records are collected: its transcripts stand for
+    rule 3."""
+    core.plant(core.PLANTED[bug])
+    try:
+        for seed in range(SEEDS):
+            Schedule(seed, [CORE]).run(STEPS)
+    except AssertionError:
+        return
+    finally:
+        core.plant(0)
+    pytest.fail("no schedule found it")
+
+
+KEYS = st.sampled_from([b"a", b"b", b"c" * 30])
+ANY = st.integers(0, 1 << 16)
+BUDGET = st.sampled_from(BUDGETS)
+
+
+class Cluster(RuleBasedStateMachine):
+    """Three or four replicas, their links and their frames, driven by Hypothesis."""
+
+    @initialize(
+        count=st.integers(3, 4),
+        slack=st.sampled_from([0, 2, 65536]),
+        horizon=st.sampled_from([1, 3, 65536]),
+    )
+    def start(self, count: int, slack: int, horizon: int) -> None:
+        self.world = World([CORE] * count, log_slack=slack, horizon=horizon)
+
+    def pair(self, any_: int) -> tuple[int, int]:
+        count = len(self.world.replicas)
+        a, step = any_ % count, 1 + any_ // count % (count - 1)
+        return a, (a + step) % count
+
+    def link(self, any_: int, busy: bool = False) -> tuple[int, int]:
+        pairs = [pair for pair, link in self.world.links.items() if link.frames or not busy]
+        return pairs[any_ % len(pairs)]
+
+    def linked(self) -> bool:
+        return bool(self.world.links)
+
+    def busy(self) -> bool:
+        return any(link.frames for link in self.world.links.values())
+
+    @rule(
+        at=ANY,
+        family=st.sampled_from([0, 0, 1]),
+        key=KEYS,
+        flags=strategies.flags,
+        value=st.binary(max_size=3),
+        stamp=st.integers(0, 9),
+    )
+    def put(self, at: int, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> None:
+        self.world.put(at % len(self.world.replicas), family, key, flags, value, stamp)
+
+    @rule(at=ANY, key=KEYS, flags=st.sampled_from([0, 0, 1]), wall=st.integers(0, 3))
+    def write(self, at: int, key: bytes, flags: int, wall: int) -> None:
+        self.world.write(at % len(self.world.replicas), key, flags, b"w", wall)
+
+    @rule(any_=ANY, items=st.sampled_from([1, 2, 100]))
+    def connect(self, any_: int, items: int) -> None:
+        self.world.connect(*self.pair(any_), items)
+
+    @precondition(linked)
+    @rule(any_=ANY, budget=BUDGET)
+    def push(self, any_: int, budget: int) -> None:
+        self.world.push(*self.link(any_), budget)
+
+    @precondition(busy)
+    @rule(any_=ANY, index=st.integers(0, 3), keep=st.booleans())
+    def deliver(self, any_: int, index: int, keep: bool) -> None:
+        self.world.deliver(*self.link(any_, busy=True), index, keep=keep)
+
+    @precondition(busy)
+    @rule(any_=ANY)
+    def lose(self, any_: int) -> None:
+        self.world.links[self.link(any_, busy=True)].frames.pop(0)
+
+    @precondition(linked)
+    @rule(any_=ANY)
+    def cut(self, any_: int) -> None:
+        self.world.cut(*self.link(any_))
+
+    @precondition(lambda self: self.world.strays)
+    @rule(index=ANY)
+    def stray(self, index: int) -> None:
+        self.world.stray(index)
+
+    @rule(any_=ANY, budget=BUDGET)
+    def join(self, any_: int, budget: int) -> None:
+        self.world.join(*self.pair(any_), budget)
+
+    @rule(at=ANY)
+    def restart(self, at: int) -> None:
+        self.world.restart(at % len(self.world.replicas))
+
+    @rule(at=ANY)
+    def adopt(self, at: int) -> None:
+        self.world.adopt(at % len(self.world.replicas))
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.heal()
+
+
+Cluster.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+TestCluster = Cluster.TestCase

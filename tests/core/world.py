@@ -1,0 +1,333 @@
+"""A handful of replicas and the frames between them, checked against the oracle after every step.
+
+Each replica is a table under test and its twin, a naive one that is told the same. The world alone
+knows the whole history of writes, so it can say at any moment whether *covered* means what it must
+(replication: section 1, rule 2). Links deliver in any order, twice or never; `heal` then exchanges
+until nothing is missing, and everything must agree.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from . import model
+from .forms import FIRST, LAST, write_vector
+from .model_progress import Progress
+from .reading import fits, read_delta
+
+FINGERPRINT_KEY = bytes(range(16))
+INDEX_KEY = bytes(range(16, 32))
+
+
+class Kind(NamedTuple):
+    """An implementation of a table: what makes one, and what makes a progress of one."""
+
+    table: Callable[..., Any]
+    progress: Callable[[Any], Any]
+
+
+NAIVE = Kind(model.Table, Progress)
+
+
+class Write(NamedTuple):
+    """What the world remembers of a write, by (source, counter)."""
+
+    family: int
+    key: bytes
+    order: tuple[int, bytes]
+
+
+@dataclass
+class Replica:
+    """A table under test, its twin, and what only rises in it."""
+
+    kind: Kind
+    table: Any
+    twin: model.Table
+    floors: dict[bytes, int] = field(default_factory=dict)
+
+
+@dataclass
+class Link:
+    """One direction of a link: what the sender thinks of the receiver, and frames on their way."""
+
+    progress: Any
+    frames: list[bytes] = field(default_factory=list)
+
+
+@dataclass
+class Join:
+    """A join by pages in the middle of its course."""
+
+    floors: list[bytes]
+    cursor: int = 0
+
+
+class World:
+    """Replicas 0, 1, 2 ... and everything that can happen between them."""
+
+    def __init__(self, kinds: list[Kind], *, log_slack: int = 65536, horizon: int = 65536) -> None:
+        self.options = {"log_slack": log_slack, "horizon": horizon}
+        self.started = 0
+        self.history: dict[tuple[bytes, int], Write] = {}
+        self.replicas = [self._replica(kind) for kind in kinds]
+        self.links: dict[tuple[int, int], Link] = {}
+        self.joins: dict[tuple[int, int], Join] = {}
+        self.strays: list[tuple[int, bytes]] = []
+        self.seen: dict[str, int] = {}
+
+    def saw(self, event: str) -> None:
+        """Count a rare path, so that a run can show that it went there."""
+        self.seen[event] = self.seen.get(event, 0) + 1
+
+    def fresh_source(self) -> bytes:
+        """Ids whose byte order is not the order of their making, and disagrees with signed
+        comparison."""
+        self.started += 1
+        return bytes([(self.started * 101) % 256]) + self.started.to_bytes(15, "big")
+
+    def _replica(self, kind: Kind) -> Replica:
+        source = self.fresh_source()
+        table = kind.table(source, FINGERPRINT_KEY, INDEX_KEY, **self.options)
+        return Replica(kind, table, model.Table(source, FINGERPRINT_KEY, INDEX_KEY))
+
+    # What happens at one replica.
+
+    def put(self, at: int, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> None:
+        replica = self.replicas[at]
+        won = replica.table.put(family, key, flags, value, stamp)
+        assert won == replica.twin.put(family, key, flags, value, stamp)
+        if won:
+            self._remember(replica, family, key, stamp)
+        self.check(at)
+
+    def write(self, at: int, key: bytes, flags: int, value: bytes, wall: int) -> None:
+        replica = self.replicas[at]
+        held = replica.table.get(0, key)
+        clock = replica.table.clock
+        stamp = replica.table.write(key, flags, value, wall)
+        assert stamp > clock and stamp >= wall and (held is None or stamp > held[0])
+        assert replica.twin.put(0, key, flags, value, stamp)
+        self._remember(replica, 0, key, stamp)
+        self.check(at)
+
+    def _remember(self, replica: Replica, family: int, key: bytes, stamp: int) -> None:
+        source = replica.table.source
+        self.history[source, replica.table.counter] = Write(family, key, (stamp, source))
+
+    def adopt(self, at: int) -> None:
+        source = self.fresh_source()
+        self.replicas[at].table.adopt(source)
+        self.replicas[at].twin.adopt(source)
+        self.check(at)
+
+    def restart(self, at: int) -> None:
+        for pair in [pair for pair in self.links if at in pair]:
+            self.cut(*pair)
+        self.joins = {pair: join for pair, join in self.joins.items() if at not in pair}
+        self.replicas[at] = self._replica(self.replicas[at].kind)
+
+    # What happens between two.
+
+    def connect(self, a: int, b: int, page_items: int = 1000) -> None:
+        for sender, receiver in ((a, b), (b, a)):
+            replica = self.replicas[sender]
+            progress = replica.kind.progress(replica.table)
+            self.links[sender, receiver] = Link(progress)
+            self.learn(sender, receiver, page_items)
+
+    def learn(self, sender: int, receiver: int, page_items: int = 1000) -> None:
+        """The receiver's vector reaches the sender, in pages: at the start of a link, and by
+        anti-entropy."""
+        progress = self.links[sender, receiver].progress
+        items = list(self.replicas[receiver].table.vector().items())
+        parts = [items[i : i + page_items] for i in range(0, len(items), page_items)] or [[]]
+        for number, part in enumerate(parts):
+            mark = (FIRST if number == 0 else 0) | (LAST if number == len(parts) - 1 else 0)
+            assert progress.read_page(bytes(write_vector(part, mark).data)) == bool(mark & LAST)
+        assert progress.ready and not progress.below_floor
+
+    def cut(self, a: int, b: int) -> None:
+        for pair in ((a, b), (b, a)):
+            link = self.links.pop(pair, None)
+            self.strays += [(pair[1], frame) for frame in link.frames] if link else []
+
+    def push(self, sender: int, receiver: int, budget: int) -> bool:
+        """One frame leaves, checked; False if there was none."""
+        link = self.links[sender, receiver]
+        idle = link.progress.idle
+        frame = self.delta(sender, link.progress, budget)
+        assert not (idle and frame), "idle, and yet there was something to send"
+        if frame:
+            link.frames.append(frame)
+        return frame is not None
+
+    def delta(self, sender: int, progress: Any, budget: int) -> bytes | None:
+        table = self.replicas[sender].table
+        known = {source: progress.known_of(source) for source, _ in table.vector().items()}
+        frame: bytes | None = table.delta(progress, budget)
+        if frame is not None:
+            self.check_delta(table, frame, known, budget)
+            for source, end in known.items():
+                assert progress.known_of(source) == end
+        else:
+            for source, counter in table.vector().items():
+                below = progress.below_floor and known[source] < table.floor(source)
+                assert known[source] >= counter or below, "nothing sent, and something is missing"
+        return frame
+
+    def deliver(self, sender: int, receiver: int, index: int = 0, *, keep: bool = False) -> None:
+        frames = self.links[sender, receiver].frames
+        frame = frames[index % len(frames)]
+        if not keep:
+            frames.remove(frame)
+        back = self.links.get((receiver, sender))
+        refused = self.apply(receiver, frame, back and back.progress)
+        if refused:
+            self.saw("refused range pulled")
+            self.links[sender, receiver].progress.rewind(bytes(write_vector(refused).data))
+
+    def stray(self, index: int) -> None:
+        """A frame of a link that is no more arrives after all."""
+        receiver, frame = self.strays[index % len(self.strays)]
+        self.apply(receiver, frame, None)
+
+    def apply(self, at: int, frame: bytes, progress: Any = None) -> list[tuple[bytes, int]]:
+        replica = self.replicas[at]
+        changes: list[model.Change] = []
+        expected: list[model.Change] = []
+        refused: list[tuple[bytes, int]] = replica.table.apply(frame, 0, progress, 0, changes)
+        assert refused == replica.twin.apply(frame, 0, None, 0, expected)
+        assert changes == expected
+        self.check(at)
+        return refused
+
+    def join(self, giver: int, joiner: int, budget: int) -> bool:
+        """One step of a join; True when it is complete."""
+        pair = giver, joiner
+        giving, joining = self.replicas[giver].table, self.replicas[joiner]
+        if pair not in self.joins:
+            self.joins[pair] = Join(giving.floor_pages(budget))
+        at = self.joins[pair]
+        page, cursor = giving.page(at.cursor, budget)
+        changes: list[model.Change] = []
+        expected: list[model.Change] = []
+        joining.table.apply_page(page, 0, 0, changes)
+        joining.twin.apply_page(page, 0, 0, expected)
+        assert changes == expected
+        if cursor is None:
+            joining.table.finish_join(at.floors)
+            joining.twin.finish_join(at.floors)
+            del self.joins[pair]
+            self.saw("join")
+        else:
+            at.cursor = cursor
+        self.check(joiner)
+        return cursor is None
+
+    # What must hold.
+
+    def check(self, at: int) -> None:
+        table, twin = self.replicas[at].table, self.replicas[at].twin
+        assert table.records() == twin.records()
+        vector = dict(table.vector().items())
+        assert {s: c for s, c in vector.items() if c} == {
+            s: c for s, c in twin.counters.items() if c
+        }
+        assert table.fingerprint() == twin.fingerprint()
+        assert len(table) == len(twin) and table.counter == twin.counter
+        self._check_covered(table, vector)
+        self._check_log(self.replicas[at], vector)
+
+    def _check_covered(self, table: Any, vector: dict[bytes, int]) -> None:
+        held = {
+            (family, key): (stamp, origin) for family, key, stamp, origin, *_ in table.records()
+        }
+        for (source, counter), write in self.history.items():
+            if counter <= vector.get(source, 0):
+                assert held.get((write.family, write.key), (-1,)) >= write.order, (
+                    "covered, not held"
+                )
+
+    def _check_log(self, replica: Replica, vector: dict[bytes, int]) -> None:
+        """Every covered position above the floor can be forwarded, and floors only rise."""
+        table, total = replica.table, 0
+        for source, counter in vector.items():
+            floor = table.floor(source)
+            assert replica.floors.get(source, 0) <= floor <= counter
+            replica.floors[source] = floor
+            wanted = [(n, *self.history[source, n][:2]) for n in range(floor + 1, counter + 1)]
+            assert table.entries(source) == wanted
+            total += len(wanted)
+        assert total <= 2 * len(table) + self.options["log_slack"]
+
+    def check_delta(self, table: Any, frame: bytes, known: dict[bytes, int], budget: int) -> None:
+        """A delta carries every entry of its ranges with the key's current record, whole, and fits
+        its budget."""
+        held = {record[:2]: record for record in table.records()}
+        ranges = read_delta(frame)
+        assert fits(frame, budget)
+        for source, start, end, part in ranges:
+            assert start == known[source] < end <= table.covered(source)
+            assert table.floor(source) <= start, "a range that starts below the floor"
+            known[source] = end
+            numbers = [number for number, _ in part]
+            assert numbers == list(range(start + 1, end + 1))
+            for number, record in part:
+                write = self.history[source, number]
+                assert (record.family, record.key) == (write.family, write.key)
+                assert record == held[record.family, record.key], "not the key's current record"
+                if (record.source, record.counter) != (source, number):
+                    self.saw("record elsewhere")
+        if any(end < table.covered(source) for source, end in known.items()):
+            self.saw("budget cut")
+
+    # The end.
+
+    def heal(self, budget: int = 4096) -> None:
+        """Exchange until nothing is missing: then all replicas must be the same in every way a
+        user can see."""
+        for pair in list(self.links):
+            self.cut(*pair)
+        self.joins.clear()
+        everyone = range(len(self.replicas))
+        for a, b in [*itertools.permutations(everyone, 2)] * 2:
+            self.exchange(a, b, budget)
+        self._join_equals()
+        for a in everyone:
+            assert self.replicas[a].table.records() == self.replicas[0].table.records()
+            assert self.replicas[a].table.fingerprint() == self.replicas[0].table.fingerprint()
+
+    def _join_equals(self) -> None:
+        """Equal vectors, different records: one replica holds a record that lives above every
+        vector, because it came for another position and the only replicas that could number it are
+        gone. No counter sees that; a join heals it (replication: section 4)."""
+        tables = [replica.table for replica in self.replicas]
+        vectors = [{s: c for s, c in table.vector().items() if c} for table in tables]
+        assert all(vector == vectors[0] for vector in vectors)
+        if any(table.records() != tables[0].records() for table in tables):
+            self.saw("equals joined")
+            for giver, joiner in itertools.permutations(range(len(tables)), 2):
+                while not self.join(giver, joiner, 4096):
+                    pass
+
+    def exchange(self, sender: int, receiver: int, budget: int) -> None:
+        """Everything the sender knows reaches the receiver, by deltas and, below a floor, by a
+        join."""
+        self.connect(sender, receiver)
+        progress = self.links[sender, receiver].progress
+        while self.push(sender, receiver, budget):
+            self.deliver(sender, receiver)
+        assert progress.idle or progress.below_floor
+        if progress.below_floor:
+            while not self.join(sender, receiver, budget):
+                pass
+            self.learn(sender, receiver)
+            assert not self.push(sender, receiver, budget)
+        mine = self.replicas[receiver].table
+        for source, counter in self.replicas[sender].table.vector().items():
+            assert mine.covered(source) >= counter
+        self.cut(sender, receiver)

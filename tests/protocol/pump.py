@@ -1,0 +1,278 @@
+"""A network in memory for a few Nodes: streams without delay, listeners, virtual time.
+
+Every frame is encoded by the sending Node and cut out by a Framer at the other end, as on a socket.
+Time only moves when a test says so, from deadline to deadline. A stream is named by the number of
+its accepting end; `held` stops all reading until single frames are let through.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+
+from vines.config import Config
+from vines.errors import WireError
+from vines.events import KeysChanged
+from vines.protocol.framing import Framer
+from vines.protocol.machine import Address, Close, Dial, Emit, Write
+from vines.protocol.node import Node
+
+WALL = 1_700_000_000_000
+
+
+def label(number: int) -> bytes:
+    """The id of a test's node."""
+    return bytes([number]) * 16
+
+
+@dataclass(eq=False)
+class End:
+    """One end of a stream: what its peer wrote and it has not read."""
+
+    host: Host
+    number: int
+    stream: int
+    framer: Framer = field(default_factory=Framer)
+    waiting: deque[bytes] = field(default_factory=deque)
+    peer: End = None  # type: ignore[assignment]
+    reading: bool = True
+    closing: bool = False
+    open: bool = True
+
+
+class Host:
+    """A Node and what a driver would keep for it."""
+
+    def __init__(self, pump: Pump, node: Node, name: str, address: Address | None) -> None:
+        self.pump = pump
+        self.node = node
+        self.name = name
+        self.address = address
+        self.events: list[object] = []
+        self.ends: dict[int, End] = {}
+        self.dials: list[Address] = []
+        self.errors: list[str] = []
+        self.alive = True
+
+    def write(self, key: str, value: bytes = b"\x01") -> None:
+        """A local write, and the turn of the loop that follows it."""
+        self.node.data.write(key.encode(), 0, value, self.pump.wall())
+        self.node.advance(self.pump.now)
+
+    def value(self, key: str) -> bytes | None:
+        return self.node.data.value(key.encode())
+
+    def of(self, kind: type) -> list:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def changed(self) -> list[bytes]:
+        return [change[1] for event in self.of(KeysChanged) for change in event.changes]
+
+    def linked(self) -> list[str]:
+        return [member.name for member in self.node.members() if member.linked]
+
+    def states(self) -> dict[str, str]:
+        return {member.name: member.state for member in self.node.members()[1:]}
+
+    def to(self, other: Host) -> End:
+        """This host's end of the link to another."""
+        number = self.node.route(other.node.id)
+        assert number is not None, f"{self.name} has no link to {other.name}"
+        return self.ends[number]
+
+    def count(self, table: str, name: str) -> int:
+        counts = self.node.stats()[table]
+        assert isinstance(counts, dict)
+        return counts.get(name, 0)
+
+
+class Pump:
+    """Hosts, the streams between them, and the time."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.now = 100.0
+        self.seed = seed
+        self.hosts: list[Host] = []
+        self.listeners: dict[Address, Host] = {}
+        self.vanished: set[Address] = set()
+        self.held = False
+        self.tell: Callable[[str], None] = lambda line: None
+        self._numbers = 0
+        self._failures: deque[tuple[Host, int, bool]] = deque()
+
+    def wall(self, skew: float = 0.0) -> int:
+        return WALL + int((self.now + skew) * 1000)
+
+    def host(
+        self, number: int, *, port: int | None = None, skew: float = 0.0, **options: object
+    ) -> Host:
+        """A new node n<number> of id `number`, at port 9000 + number; port 0: not listening."""
+        port = 9000 + number if port is None else port
+        settings: dict = {"name": f"n{number}", "node_id": label(number), "cluster": "test"}
+        rng = random.Random(self.seed * 1000 + number + 100 * len(self.hosts))
+        node = Node(Config(**settings | options), rng, lambda: self.wall(skew), now=self.now)
+        host = Host(self, node, f"n{number}", ("127.0.0.1", port) if port else None)
+        self.hosts.append(host)
+        if host.address is not None:
+            self.listeners[host.address] = host
+            node.listening(host.address, self.now)
+        return host
+
+    def cluster(self, count: int, **options: object) -> list[Host]:
+        """So many nodes, joined through the first and at rest."""
+        hosts = [self.host(number, **options) for number in range(1, count + 1)]
+        for host in hosts[1:]:
+            self.join(host, hosts[0])
+        self.run(2.0)
+        return hosts
+
+    def join(self, host: Host, seed: Host) -> None:
+        assert seed.address is not None
+        host.node.join([seed.address], self.now)
+
+    def kill(self, host: Host) -> None:
+        """The process is gone: its streams break, its port refuses."""
+        host.alive = False
+        if host.address is not None and self.listeners.get(host.address) is host:
+            del self.listeners[host.address]
+        for end in list(host.ends.values()):
+            self.cut(end)
+
+    def cut(self, end: End) -> None:
+        """A stream breaks, whatever was under way on it."""
+        for each in (end, end.peer):
+            if each.open:
+                each.open = False
+                each.host.ends.pop(each.number, None)
+                if each.host.alive:
+                    each.host.node.disconnected(each.number, self.now)
+
+    def lose(self, end: End) -> None:
+        """A stream breaks for one end only: the other has not noticed yet."""
+        end.open = False
+        del end.host.ends[end.number]
+        end.host.node.disconnected(end.number, self.now)
+
+    def settle(self) -> None:
+        """Carry everything out that needs no time to pass."""
+        for _ in range(100_000):
+            if not self.step():
+                return
+        raise AssertionError("the nodes never come to rest")
+
+    def run(self, seconds: float) -> None:
+        """Let time pass, from deadline to deadline."""
+        end = self.now + seconds
+        self.settle()
+        while True:
+            due = [host.node.deadline() for host in self.hosts if host.alive]
+            soonest = min((each for each in due if each is not None), default=inf)
+            if soonest > end:
+                break
+            self.now = max(self.now, soonest)
+            for host in self.hosts:
+                if host.alive:
+                    host.node.advance(self.now)
+            self.settle()
+        self.now = end
+        self.settle()
+
+    def until(self, holds: Callable[[], bool], seconds: float = 60.0) -> float:
+        """Let time pass until something holds; returns how long that took."""
+        start = self.now
+        self.settle()
+        while not holds():
+            assert self.now - start < seconds, "it never comes to hold"
+            self.run(0.01)
+        return self.now - start
+
+    def step(self) -> bool:
+        """One turn of every driver; False if there was nothing to do."""
+        busy = False
+        for host in self.hosts:
+            for end in list(host.ends.values()):
+                if end.reading and not self.held:
+                    busy |= self.read(end)
+        while self._failures:
+            host, ticket, refused = self._failures.popleft()
+            host.node.dial_failed(ticket, refused, self.now)
+            busy = True
+        for host in self.hosts:
+            if host.alive:
+                deadline = host.node.deadline()
+                if busy or (deadline is not None and deadline <= self.now):
+                    host.node.advance(self.now)
+                busy |= self._carry_out(host)
+        return busy
+
+    def read(self, end: End) -> bool:
+        """Let one piece of a stream through to its end."""
+        if not end.waiting or not end.open:
+            return False
+        data = end.waiting.popleft()
+        sender, receiver = end.peer.host, end.host
+        if end.peer.open and sender.alive:
+            sender.node.sent(end.peer.number, len(data), self.now)
+        try:
+            for frame in end.framer.feed(data):
+                self.on_frame(sender, receiver, end.stream, frame)
+                receiver.node.receive(frame, end.number, self.now)
+        except WireError as error:
+            receiver.errors.append(str(error))
+            self.tell(f"{receiver.name} refuses #{end.stream}: {error}")
+            self.cut(end)
+        if end.open and end.peer.closing and not end.waiting:
+            self.cut(end)
+        return True
+
+    def on_frame(self, sender: Host, receiver: Host, stream: int, frame: bytes) -> None:
+        """A frame arrives; for transcripts."""
+
+    def _carry_out(self, host: Host) -> bool:
+        effects = host.node.outbox.take()
+        for effect in effects:
+            match effect:
+                case Write(link, frame):
+                    end = host.ends.get(link)
+                    if end is not None and not end.closing:
+                        end.peer.waiting.append(frame)
+                case Dial(ticket, address):
+                    host.dials.append(address)
+                    self._dial(host, ticket, address)
+                case Close(link, reason):
+                    self._close(host, link, reason)
+                case Emit(event):
+                    host.events.append(event)
+                    self.on_event(host, event)
+        return bool(effects)
+
+    def on_event(self, host: Host, event: object) -> None:
+        """A node tells its user something; for transcripts."""
+
+    def _dial(self, host: Host, ticket: int, address: Address) -> None:
+        target = self.listeners.get(address)
+        if address in self.vanished or target is None:
+            refused = address not in self.vanished
+            self.tell(f"{host.name} dials {address[1]}: {'refused' if refused else 'no answer'}")
+            self._failures.append((host, ticket, refused))
+            return
+        self._numbers += 1
+        stream = self._numbers
+        near, far = End(host, 2 * stream, stream), End(target, 2 * stream + 1, stream)
+        near.peer, far.peer = far, near
+        self.tell(f"{host.name} dials {address[1]}: #{stream}")
+        host.ends[near.number], target.ends[far.number] = near, far
+        target.node.connected(far.number, None, self.now)
+        host.node.connected(near.number, ticket, self.now)
+
+    def _close(self, host: Host, link: int, reason: str) -> None:
+        end = host.ends.get(link)
+        if end is None:
+            return
+        self.tell(f"{host.name} closes #{end.stream}: {reason}")
+        end.closing = True
+        if not end.peer.waiting or not end.peer.open:
+            self.cut(end)

@@ -1,0 +1,120 @@
+"""Config: validated once, and every way to give it."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields, replace
+
+import pytest
+
+from vines.config import Config, is_address, is_name, is_tags
+from vines.errors import InvalidConfig
+
+
+def test_the_defaults_are_valid_and_frozen() -> None:
+    config = Config()
+    with pytest.raises(FrozenInstanceError):
+        config.cluster = "other"  # type: ignore[misc]
+    assert replace(config, cluster="shop").cluster == "shop"
+
+
+def test_tags_are_copied_and_cannot_be_changed() -> None:
+    given = {"role": "web"}
+    config = Config(tags=given)
+    given["role"] = "db"
+    assert config.tags == {"role": "web"}
+    with pytest.raises(TypeError):
+        config.tags["role"] = "db"  # type: ignore[index]
+
+
+NAN = float("nan")
+
+
+WRONG: dict[str, list[object]] = {
+    "name": ["x" * 65, "a\x00b", 5],
+    "cluster": ["x" * 256, "\ud800", None],
+    "tags": [
+        {"": "x"},
+        {"a": "x" * 513},
+        {str(index): "" for index in range(17)},
+        [("a", "b")],
+        {"a": 1},
+    ],
+    "observer": [1],
+    "insecure": ["yes"],
+    "node_id": [bytes(15), "i" * 16],
+    "sync_interval": [0.0, -1.0, float("nan"), float("inf"), "1", True],
+    "reconnect_tries": [0, 1.5, True],
+    "link_window": [1 << 21, 0],
+    "frame_bytes": [0, 1 << 21],
+    "horizon": [0],
+    "log_slack": [-1],
+    "fanout_min": [0],
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_setting_is_refused_by_its_name(name: str) -> None:
+    for value in WRONG[name]:
+        with pytest.raises(InvalidConfig, match=name):
+            Config(**{name: value})  # type: ignore[arg-type]
+
+
+def test_settings_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(InvalidConfig, match="keepalive_timeout"):
+        Config(keepalive_interval=20.0)
+    with pytest.raises(InvalidConfig, match="reconnect_delay_max"):
+        Config(reconnect_delay=3.0)
+    with pytest.raises(InvalidConfig, match="link_window"):
+        Config(frame_bytes=1 << 20)
+
+
+def test_the_environment_gives_what_was_not_given() -> None:
+    environment = {
+        "VINES_NAME": "alpha",
+        "VINES_CLUSTER": "shop",
+        "VINES_TAGS": "role=web, zone = a",
+        "VINES_INSECURE": "1",
+        "VINES_OBSERVER": "no",
+        "VINES_SYNC_INTERVAL": "2.5",
+        "VINES_RECONNECT_TRIES": "3",
+        "VINES_NODE_ID": "00" * 16,
+        "VINES_UNKNOWN": "ignored",
+    }
+    config = Config.from_environment(environment, cluster="given", name=None)
+    assert (config.name, config.cluster) == ("alpha", "given")
+    assert config.tags == {"role": "web", "zone": "a"}
+    assert (config.insecure, config.observer) == (True, False)
+    assert (config.sync_interval, config.reconnect_tries) == (2.5, 3)
+    assert config.node_id == bytes(16)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("INSECURE", "maybe"),
+        ("TAGS", "role"),
+        ("SYNC_INTERVAL", "soon"),
+        ("RECONNECT_TRIES", "1.5"),
+        ("NODE_ID", "xyz"),
+    ],
+)
+def test_an_environment_that_cannot_be_understood_is_refused(name: str, text: str) -> None:
+    with pytest.raises(InvalidConfig, match=f"VINES_{name}"):
+        Config.from_environment({f"VINES_{name}": text})
+
+
+def test_every_field_can_be_given_by_the_environment() -> None:
+    for field in fields(Config):
+        with pytest.raises(InvalidConfig):
+            Config.from_environment({f"VINES_{field.name.upper()}": "\x00"})
+
+
+def test_bounds_of_names_tags_and_addresses() -> None:
+    assert is_name("é" * 32)
+    assert not is_name("é" * 33)
+    assert not is_name("")
+    assert is_tags({"a": "", "b": "x"})
+    assert is_address(("127.0.0.1", 1))
+    assert is_address(["::1", 65535])
+    for wrong in (None, (), ("h",), ("h", 0), ("h", 65536), ("h", True), ("0.0.0.0", 1), (b"h", 1)):
+        assert not is_address(wrong)

@@ -1,0 +1,338 @@
+"""Peers that send what they must not: the node refuses, nothing changes, and it goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from vines.errors import WireError
+from vines.events import KeysChanged, Refused
+from vines.protocol import fields
+from vines.protocol.framing import frame
+from vines.protocol.hello import Hello, cluster_id
+from vines.protocol.machine import Close, Write
+from vines.protocol.messages import (
+    BEGIN,
+    END,
+    Delta,
+    Digest,
+    Floor,
+    Join,
+    Message,
+    Pull,
+    Snapshot,
+    Vector,
+    decode,
+)
+from vines.protocol.talk import Flush, Flushed, Ping, Pong
+
+from .golden import DELTA, FINGERPRINT, FLOORS, GOLDEN, HELLO, PAGE, SOURCE, VECTOR
+from .pump import Host, Pump
+
+LINK = 77
+
+
+class Stranger:
+    """Somebody who dials a node and writes frames by hand."""
+
+    def __init__(self, host: Host, link: int = LINK) -> None:
+        self.host = host
+        self.node = host.node
+        self.link = link
+        self.node.connected(link, None, host.pump.now)
+
+    def say(self, message: Message | bytes) -> list[object]:
+        """Let the node receive a frame; returns its effects."""
+        data = message if isinstance(message, bytes) else message.encode()[4:]
+        self.node.receive(data, self.link, self.host.pump.now)
+        self.node.advance(self.host.pump.now)
+        return self.node.outbox.take()
+
+    def answers(self, message: Message | bytes) -> list[Message]:
+        """The frames the node writes to us after a frame of ours."""
+        effects = self.say(message)
+        return [decode(each.frame[4:]) for each in effects if isinstance(each, Write)]
+
+    def hello(self, **changes: object) -> Hello:
+        values = {name: getattr(HELLO, name) for name in Hello.__slots__}
+        now = self.host.pump.wall()
+        values |= {"clock": now, "control": bytes(32), "data": bytes(32), **changes}
+        return Hello(**values)
+
+    def shake_hands(self, **changes: object) -> None:
+        self.say(self.hello(**changes))
+        assert self.node.established(self.link)
+
+
+def state(host: Host) -> tuple[object, ...]:
+    """Everything a refused frame must leave alone."""
+    node = host.node
+    return (
+        node.control.state_bytes(),
+        node.data.state_bytes(),
+        node.members(),
+        node.established(LINK),
+        [event for event in host.events if isinstance(event, KeysChanged)],
+    )
+
+
+@pytest.fixture
+def host() -> Host:
+    pump = Pump()
+    host = pump.host(1)
+    host.node.watching = True
+    return host
+
+
+@pytest.fixture
+def peer(host: Host) -> Stranger:
+    peer = Stranger(host)
+    peer.shake_hands()
+    return peer
+
+
+BEFORE_THE_HELLO = [
+    Digest(0, FINGERPRINT, 1),
+    Vector(1, 1, VECTOR),
+    Delta(1, DELTA),
+    Pull(1, VECTOR),
+    Floor(1),
+    Join(1),
+    Snapshot(1, END, 0, PAGE),
+    Flush(1, SOURCE),
+    Flushed(1, 1, 1),
+    Ping(1),
+    Pong(1),
+]
+
+
+@pytest.mark.parametrize("message", BEFORE_THE_HELLO, ids=lambda each: type(each).__name__)
+def test_nothing_is_taken_before_the_hello(host: Host, message: Message) -> None:
+    stranger = Stranger(host)
+    before = state(host)
+    with pytest.raises(WireError):
+        stranger.say(message)
+    assert state(host) == before
+    assert host.node.outbox.take() == []
+
+
+def test_a_refusal_by_one_who_dialled_is_refused(host: Host) -> None:
+    with pytest.raises(WireError):
+        Stranger(host).say(GOLDEN["refuse"][0])
+
+
+@pytest.mark.parametrize("data", [b"", b"\x01", b"\x01\x00", bytes(64), b"GET / HTTP/1.1"])
+def test_what_is_no_frame_of_ours_is_refused(host: Host, data: bytes) -> None:
+    with pytest.raises(WireError):
+        Stranger(host).say(data)
+
+
+UNASKED = {
+    "second hello": HELLO,
+    "snapshot begin": Snapshot(1, BEGIN, 0, FLOORS),
+    "snapshot page": Snapshot(1, 0, 5, PAGE),
+    "snapshot end": Snapshot(1, END, 0, PAGE),
+    "join": Join(1),
+    "join at a cursor": Join(1, 99),
+    "flushed": Flushed(1, 1, 1),
+    "pong": Pong(0),
+}
+
+
+@pytest.mark.parametrize("name", UNASKED)
+def test_what_nobody_asked_for_is_refused(host: Host, peer: Stranger, name: str) -> None:
+    before = state(host)
+    with pytest.raises(WireError):
+        peer.say(UNASKED[name])
+    assert state(host) == before
+    assert sum(host.node.stats()["rejected"].values()) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("message", [Ping(1), Flush(1, SOURCE)], ids=["ping", "flush"])
+def test_a_second_question_before_the_answer_is_refused(peer: Stranger, message: Message) -> None:
+    peer.node.receive(message.encode()[4:], LINK, 100.0)
+    with pytest.raises(WireError, match="before the last one"):
+        peer.node.receive(message.encode()[4:], LINK, 100.0)
+
+
+def test_a_join_must_go_on_where_the_last_page_ended(host: Host) -> None:
+    for index in range(200):
+        host.node.data.write(b"key%d" % (index % 60), 0, b"\x01", host.pump.wall())
+    pump = Pump()
+    host = pump.host(1, log_slack=0, frame_bytes=256)
+    for index in range(400):
+        host.write(f"key{index % 60}")
+    peer = Stranger(host)
+    peer.shake_hands()
+    told = peer.answers(Vector(1, 0, bytes.fromhex("0303")))
+    assert Floor(1) in told
+    pages = [each for each in peer.answers(Join(1)) if isinstance(each, Snapshot)]
+    assert [each.marks for each in pages] == [BEGIN, 0]
+    with pytest.raises(WireError, match="cursor"):
+        peer.say(Join(1, pages[-1].cursor + 1))
+    with pytest.raises(WireError, match="cursor"):
+        peer.say(Join(1, 12345))
+    assert any(isinstance(each, Snapshot) for each in peer.answers(Join(1, pages[-1].cursor)))
+
+
+def mutations(data: bytes) -> list[bytes]:
+    """Every prefix, every bit flip, every byte deleted, and long lengths everywhere."""
+    mutants = [data[:length] for length in range(len(data))]
+    for position in range(len(data)):
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[position] ^= 1 << bit
+            mutants.append(bytes(flipped))
+        mutants.append(data[:position] + data[position + 1 :])
+        forced = (bytes(4), b"\xff" * 4, b"\x00\x00\x00\x80", b"\x80\x80\x80\x80")
+        mutants.extend(data[:position] + each + data[position + 4 :] for each in forced)
+    return mutants
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_no_mutation_of_a_frame_harms_an_established_link(name: str) -> None:
+    host = Pump().host(1)
+    host.write("mine")
+    peer = Stranger(host)
+    peer.shake_hands()
+    refused = 0
+    before = state(host)
+    for mutant in mutations(bytes.fromhex(GOLDEN[name][1])[4:]):
+        try:
+            peer.say(mutant)
+        except WireError:
+            refused += 1
+            assert state(host) == before
+        else:
+            if not host.node.established(LINK):
+                peer.host.node.connected(LINK, None, host.pump.now)
+                peer.shake_hands(serial=refused + 10)
+            host.node.outbox.take()
+            before = state(host)
+    assert refused
+    assert host.node.data.value(b"mine") == b"\x01"
+
+
+@pytest.mark.parametrize("name", ["hello", "refuse", "delta"])
+def test_no_mutation_of_a_first_frame_harms_the_node(name: str) -> None:
+    host = Pump().host(1)
+    before = host.node.data.state_bytes()
+    for number, mutant in enumerate(mutations(bytes.fromhex(GOLDEN[name][1])[4:])):
+        stranger = Stranger(host, link=number)
+        written = 0
+        try:
+            effects = stranger.say(mutant)
+            written = sum(len(each.frame) for each in effects if isinstance(each, Write))
+        except WireError:
+            pass
+        if not host.node.established(number):
+            assert written <= len(mutant) + 4
+        host.node.disconnected(number, host.pump.now)
+    assert host.node.data.state_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("versions", "cluster", "reason"),
+    [((2, 3), "test", "version"), ((0, 0), "test", "version"), ((1, 9), "other", "cluster")],
+)
+def test_a_foreigner_gets_one_refusal_no_longer_than_its_hello(
+    host: Host, versions: tuple[int, int], cluster: str, reason: str
+) -> None:
+    data = frame(1, b"vine" + bytes(versions) + cluster_id(cluster) + bytes(40))
+    effects = Stranger(host).say(data[4:])
+    writes = [each for each in effects if isinstance(each, Write)]
+    assert [decode(each.frame[4:]).reason for each in writes] == [reason]  # type: ignore[union-attr]
+    assert len(writes[0].frame) <= len(data)
+    assert [each for each in effects if isinstance(each, Close)]
+    assert not host.node.established(LINK)
+
+
+def test_the_shortest_hello_of_a_foreigner_is_not_answered_at_all(host: Host) -> None:
+    effects = Stranger(host).say(frame(1, b"vine" + bytes((9, 9)) + bytes(8))[4:])
+    assert not [each for each in effects if isinstance(each, Write)]
+    assert [each for each in effects if isinstance(each, Close)]
+
+
+def test_many_refusals_of_one_kind_are_told_once(host: Host) -> None:
+    told = []
+    for link in range(100):
+        hello = frame(1, b"vine\x01\x01" + cluster_id("other") + bytes(40))[4:]
+        told += [
+            each
+            for each in Stranger(host, link).say(hello)
+            if isinstance(getattr(each, "event", None), Refused)
+        ]
+        host.node.disconnected(link, host.pump.now)
+    assert len(told) == 1
+
+
+def test_frames_of_a_link_that_was_closed_are_ignored(host: Host, peer: Stranger) -> None:
+    host.node.disconnected(LINK, host.pump.now)
+    before = state(host)
+    host.node.receive(Delta(1, DELTA).encode()[4:], LINK, host.pump.now)
+    host.node.receive(b"", LINK, host.pump.now)
+    host.node.sent(LINK, 5, host.pump.now)
+    host.node.disconnected(LINK, host.pump.now)
+    assert state(host) == before
+
+
+def test_questions_without_reading_cost_nothing(host: Host, peer: Stranger) -> None:
+    """A peer that asks for ever and never reads is owed one answer of each kind."""
+    for index in range(60):
+        host.write(f"key{index}", bytes([0xDA, 0x10, 0x00]) + b"x" * 4096)
+    written = 0
+    for turn in range(400):
+        for message in (
+            Digest(1, FINGERPRINT, 1),
+            Vector(1, 1, bytes.fromhex("0303")),
+            Pull(1, bytes.fromhex("0303")),
+        ):
+            for effect in peer.say(message):
+                written += len(effect.frame) if isinstance(effect, Write) else 0
+        if turn == 100:
+            early = written
+    config = host.node.config
+    assert written == early <= config.link_window + 2 * config.frame_bytes
+
+
+def test_a_member_that_lies_about_another_is_not_believed(host: Host, peer: Stranger) -> None:
+    """That somebody is alive is only believed in its own words."""
+    control = Pump().host(9).node.control
+    forged = {
+        "name": "forged",
+        "address": ["127.0.0.1", 1],
+        "tags": {},
+        "versions": [1, 1],
+        "observer": False,
+        "source": b"another source!!",
+    }
+    control.put(1, b"v" * 16, 0, fields.pack(forged), 5 << 2)
+    body = control.delta_for(host.node.control.vector(), 1 << 16)
+    assert body is not None
+    peer.say(Delta(0, body))
+    assert b"v" * 16 not in [member.id for member in host.node.members()]
+    assert host.node.stats()["members_ignored"] == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\xc0",
+        b"\x80",
+        b"\xff" * 40,
+        fields.pack({"name": "x"}),
+        b"\xdf\xff\xff\xff\xff",
+    ],
+)
+def test_a_malformed_member_record_is_stored_and_not_believed(
+    host: Host, peer: Stranger, value: bytes
+) -> None:
+    control = Pump().host(9).node.control
+    control.put(1, b"v" * 16, 0, value, 5 << 2)
+    control.put(1, b"short", 0, value, 5 << 2)
+    control.put(1, b"w" * 16, 0, value, 5 << 2 | 3)
+    body = control.delta_for(host.node.control.vector(), 1 << 16)
+    assert body is not None
+    peer.say(Delta(0, body))
+    assert host.node.control.get(1, b"v" * 16) is not None
+    assert len(host.node.members()) == 2

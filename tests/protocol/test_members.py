@@ -1,0 +1,341 @@
+"""Who is alive, dead or gone: joins, failures, refutations, names, and how fast each is known."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from vines._core.table import MEMBER
+from vines.config import Config
+from vines.errors import InvalidConfig
+from vines.events import Conflict, Fail, Join, Leave, Refused, Update
+from vines.protocol.identity import REFUTE_SECONDS
+from vines.protocol.membership import GONE_MAX
+from vines.protocol.node import Node
+from vines.protocol.profile import Profile, stamp_of
+
+from .pump import Host, Pump, label
+
+
+def record(number: int, **changes: object) -> Profile:
+    values: dict = {
+        "name": f"m{number}",
+        "address": ("127.0.0.1", 20_000 + number),
+        "tags": {},
+        "versions": (1, 1),
+        "observer": False,
+        "source": number.to_bytes(16, "little"),
+    }
+    return Profile(**values | changes)
+
+
+def learn(
+    host: Host, number: int, *, state: str = "alive", incarnation: int = 1, **changes
+) -> None:
+    """Let a node learn a member record as if a frame had brought it."""
+    profile = record(number, **changes)
+    control = Pump().host(99, port=0).node.control
+    control.adopt(profile.source)
+    stamp = stamp_of(incarnation, state)
+    control.put(MEMBER, number.to_bytes(16, "big"), 0, profile.encode(), stamp)
+    body = control.delta_for(host.node.control.vector(), 1 << 16)
+    news: list = []
+    assert body is not None
+    host.node.control.apply(body, 0, None, 0, news)
+    host.node._parts.linking.learn(news, host.pump.now)
+    host.pump.settle()
+
+
+def names(events: list) -> list[str]:
+    return [event.member.name for event in events]
+
+
+def test_any_number_of_nodes_with_one_seed_form_one_mesh() -> None:
+    pump = Pump()
+    hosts = pump.cluster(8)
+    for host in hosts:
+        others = sorted(other.name for other in hosts if other is not host)
+        assert sorted(host.linked()) == others
+        assert sorted(names(host.of(Join))) == others
+        assert not host.of(Fail)
+
+
+def test_nodes_seeded_in_a_ring_form_one_cluster() -> None:
+    pump = Pump()
+    hosts = [pump.host(number) for number in range(1, 6)]
+    for host, seed in zip(hosts, hosts[1:] + hosts[:1], strict=True):
+        pump.join(host, seed)
+    pump.run(3.0)
+    assert all(len(host.linked()) == 4 for host in hosts)
+
+
+def test_thirty_nodes_link_by_fan_out_and_all_know_all() -> None:
+    pump = Pump()
+    hosts = pump.cluster(30)
+    pump.run(5.0)
+    for host in hosts:
+        assert len(host.states()) == 29
+        assert 1 <= len(host.linked()) <= 29
+    hosts[7].write("key")
+    pump.settle()
+    assert all(host.value("key") == b"\x01" for host in hosts)
+    incoming = [sum(end.number % 2 for end in host.ends.values()) for host in hosts]
+    assert max(incoming) <= 16
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_killed_process_is_reported_within_a_second(seed: int) -> None:
+    pump = Pump(seed)
+    a, b, c = pump.cluster(3)
+    pump.kill(c)
+    assert pump.until(lambda: bool(a.of(Fail) and b.of(Fail))) <= 0.5
+    assert names(a.of(Fail)) == names(b.of(Fail)) == ["n3"]
+    assert a.states()["n3"] == "dead"
+
+
+def test_a_vanished_process_is_reported_after_all_tries() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    assert b.address is not None
+    pump.vanished.add(b.address)
+    dialled = len(a.dials)
+    pump.kill(b)
+    pump.run(10.0)
+    assert names(a.of(Fail)) == ["n2"]
+    tries = a.node.config.reconnect_tries
+    assert len(a.dials) - dialled >= tries
+
+
+def test_a_process_that_comes_back_before_the_last_refusal_is_no_failure() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    assert b.address is not None
+    assert a.address is not None
+    pump.vanished.add(a.address)
+    listener = pump.listeners.pop(b.address)
+    pump.cut(a.to(b))
+    pump.until(lambda: len(a.dials) >= 2)
+    pump.listeners[b.address] = listener
+    pump.run(5.0)
+    assert not a.of(Fail)
+    assert a.linked() == ["n2"]
+
+
+def test_a_peer_that_cannot_be_dialled_is_reported_when_it_does_not_come_back() -> None:
+    pump = Pump()
+    a, b = pump.host(1), pump.host(2, port=0)
+    pump.join(b, a)
+    pump.run(1.0)
+    pump.kill(b)
+    assert 1.9 <= pump.until(lambda: bool(a.of(Fail))) <= 2.1
+
+
+def test_who_was_held_dead_and_is_met_again_refutes_and_is_told_as_joined() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    assert a.address is not None
+    assert b.address is not None
+    pump.vanished |= {a.address, b.address}
+    pump.cut(a.to(b))
+    pump.run(40.0)
+    assert a.states() == {"n2": "dead"}
+    assert b.states() == {"n1": "dead"}
+    pump.vanished.clear()
+    assert pump.until(lambda: bool(a.linked() and b.linked())) <= 6.0
+    pump.run(1.0)
+    assert a.states() == {"n2": "alive"}
+    assert names(a.of(Join)) == ["n2", "n2"]
+    assert names(a.of(Fail)) == ["n2"]
+
+
+def test_nobody_tells_of_the_failure_of_a_peer_it_is_linked_to() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    assert a.address is not None
+    assert b.address is not None
+    pump.vanished |= {a.address, b.address}
+    pump.cut(a.to(b))
+    pump.run(120.0)
+    assert not c.of(Fail)
+    assert c.states() == {"n1": "alive", "n2": "alive"}
+    # Each accuses the other when it is lost and, for lack of any other sign, now and then again.
+    assert 1 <= len(a.of(Fail)) <= 4
+
+
+def test_what_others_say_of_a_linked_peer_is_believed_when_the_link_breaks() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    incarnation = a.node.members()[1].incarnation
+    profile = record(2, name="n2", source=b.node.source, address=b.address)
+    change = (MEMBER, b.node.id, 0, profile.encode(), stamp_of(incarnation, "dead"), label(9))
+    a.node._parts.linking.learn([change], pump.now)
+    pump.settle()
+    assert not a.of(Fail)
+    pump.kill(b)
+    pump.settle()
+    assert names(a.of(Fail)) == ["n2"]
+
+
+def test_leaving_is_told_as_leaving_and_ends_without_dials() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    c.node.leave(pump.now)
+    c.node.advance(pump.now)
+    assert not c.node.drained
+    pump.settle()
+    assert c.node.drained
+    pump.kill(c)
+    dials = len(a.dials)
+    pump.run(30.0)
+    assert names(a.of(Leave)) == names(b.of(Leave)) == ["n3"]
+    assert not a.of(Fail)
+    assert len(a.dials) == dials
+
+
+def test_a_node_that_left_does_not_refute_and_dials_nobody() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    b.node.leave(pump.now)
+    pump.settle()
+    pump.cut(b.to(a))
+    dials = len(b.dials)
+    pump.run(20.0)
+    assert len(b.dials) == dials
+    assert a.states() == {"n2": "left"}
+    assert b.node.members()[0].state == "left"
+
+
+def test_new_tags_and_addresses_are_told_as_updates() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    b.node.tags({"role": "web"}, pump.now)
+    pump.settle()
+    assert a.of(Update)[-1].member.tags == {"role": "web"}
+    b.node.listening(("127.0.0.1", 9999), pump.now)
+    pump.settle()
+    assert a.of(Update)[-1].member.address == ("127.0.0.1", 9999)
+    assert len(a.of(Update)) == 2
+    with pytest.raises(InvalidConfig):
+        b.node.tags({"role": "x" * 600}, pump.now)
+    assert b.node.members()[0].tags == {"role": "web"}
+
+
+def test_refutations_are_limited_in_time_however_often_one_is_accused() -> None:
+    pump = Pump()
+    a, _b = pump.cluster(2)
+    start = a.node.members()[0].incarnation
+    for _ in range(1000):
+        mine = a.node.members()[0].incarnation
+        change = (MEMBER, a.node.id, 0, b"", stamp_of(mine, "dead"), label(9))
+        a.node._parts.linking.learn([change], pump.now)
+        pump.run(0.01)
+    seconds = 1000 * 0.01
+    rises = a.node.members()[0].incarnation - start
+    assert seconds / REFUTE_SECONDS - 1 <= rises <= seconds / REFUTE_SECONDS + 1
+
+
+def test_an_earlier_life_of_ones_own_is_outdone_without_a_conflict() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    b.node.leave(pump.now)
+    pump.settle()
+    pump.kill(b)
+    again = pump.host(2, skew=-3600.0)
+    pump.join(again, a)
+    pump.run(3.0)
+    assert a.states() == {"n2": "alive"}
+    assert not again.of(Conflict)
+    assert not a.of(Conflict)
+
+
+def test_twins_are_told_of_and_the_later_start_stays() -> None:
+    pump = Pump()
+    a, first = pump.cluster(2)
+    pump.run(5.0)
+    second = pump.host(2, port=9012, name="twin")
+    pump.join(second, a)
+    pump.run(120.0)
+    assert a.states() == {"twin": "alive"}
+    assert second.linked() == ["n1"]
+    assert [event.kind for event in a.of(Conflict)] == ["identity"] * len(a.of(Conflict))
+    assert 1 <= len(a.of(Conflict)) <= 3
+    assert {event.reason for event in first.of(Refused)} == {"identity"}
+    assert len(first.dials) <= 12
+
+
+def test_a_shared_name_is_told_of_on_both_sides_if_it_lasts() -> None:
+    pump = Pump()
+    a = pump.host(1, name="same")
+    b = pump.host(2, name="same")
+    pump.join(b, a)
+    pump.run(2.0)
+    assert not a.of(Conflict)
+    pump.run(2.0)
+    assert [event.kind for event in (*a.of(Conflict), *b.of(Conflict))] == ["name", "name"]
+    pump.run(60.0)
+    assert len(a.of(Conflict)) == 1
+
+
+def test_a_restart_under_the_same_name_is_no_conflict() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    pump.kill(b)
+    again = pump.host(3, port=9002, name="n2")
+    pump.join(again, a)
+    pump.run(10.0)
+    assert not a.of(Conflict)
+    assert a.linked() == ["n2"]
+
+
+def test_who_died_together_with_all_who_knew_it_does_not_live_for_ever() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    learn(a, 77)
+    assert a.states()["m77"] == "alive"
+    pump.run(15.0)
+    assert not a.of(Fail)
+    pump.run(60.0)
+    assert names(a.of(Fail)) == ["m77"]
+    assert b.states()["m77"] == "dead"
+
+
+def test_dead_members_are_forgotten_after_their_time() -> None:
+    pump = Pump()
+    a, b = pump.host(1, dead_retention=30.0), pump.host(2)
+    pump.join(b, a)
+    pump.run(1.0)
+    pump.kill(b)
+    pump.run(5.0)
+    assert a.states() == {"n2": "dead"}
+    pump.run(30.0)
+    assert a.states() == {}
+
+
+def test_the_view_is_bounded_whatever_the_table_holds() -> None:
+    pump = Pump()
+    a = pump.host(1, members_max=50)
+    for number in range(200):
+        learn(a, number + 1000, name=f"m{number}")
+    assert len(a.states()) == 50
+    for number in range(GONE_MAX + 100):
+        learn(a, number + 10_000, state="left", name=f"g{number}")
+    assert len(a.states()) <= 50 + GONE_MAX
+
+
+def test_members_lists_this_node_first_and_the_others_by_name() -> None:
+    pump = Pump()
+    a, *_ = pump.cluster(4)
+    assert [member.name for member in a.node.members()] == ["n1", "n2", "n3", "n4"]
+    assert [member.local for member in a.node.members()] == [True, False, False, False]
+    lone = Node(Config(name="zed"), random.Random(1), lambda: 1, now=0.0)
+    assert [member.name for member in lone.members()] == ["zed"]
+
+
+def test_a_node_that_never_joined_does_nothing() -> None:
+    node = Node(Config(), random.Random(1), lambda: 1_700_000_000_000, now=0.0)
+    assert node.deadline() is None or node.deadline() == 0.0
+    node.advance(0.0)
+    assert node.deadline() is None
+    assert node.outbox.take() == []
+    assert len(node.control) == 0

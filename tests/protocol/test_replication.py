@@ -1,0 +1,317 @@
+"""Both tables on whole links: pushing, catching up, joining, and what each of them costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from vines.events import KeysChanged, Synced
+from vines.protocol.machine import Write
+
+from .pump import Host, Pump
+
+
+def equal(*hosts: Host) -> bool:
+    prints = {(host.node.control.fingerprint(), host.node.data.fingerprint()) for host in hosts}
+    return len(prints) == 1
+
+
+def test_what_was_written_before_and_after_arrives_on_both_sides() -> None:
+    pump = Pump()
+    a, b = pump.host(1), pump.host(2)
+    a.write("before", b"\x01")
+    b.write("too", b"\x02")
+    pump.join(b, a)
+    pump.settle()
+    a.write("after", b"\x03")
+    pump.settle()
+    assert (b.value("before"), a.value("too"), b.value("after")) == (b"\x01", b"\x02", b"\x03")
+    assert equal(a, b)
+
+
+def test_a_write_leaves_on_the_next_turn_without_time_passing() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    start = pump.now
+    a.write("key")
+    pump.settle()
+    assert (b.value("key"), pump.now) == (b"\x01", start)
+
+
+def test_changes_are_told_once_per_frame_while_somebody_watches() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    a.write("unwatched")
+    pump.settle()
+    b.node.watching = True
+    for index in range(100):
+        a.node.data.write(b"key%d" % index, 0, b"\x01", pump.wall())
+    a.node.advance(pump.now)
+    pump.settle()
+    assert [len(event.changes) for event in b.of(KeysChanged)] == [100]
+    assert b.changed() == [b"key%d" % index for index in range(100)]
+    assert a.of(KeysChanged) == []
+
+
+def test_synced_is_told_once_when_everything_of_some_peer_is_here() -> None:
+    pump = Pump()
+    a, b = pump.host(1), pump.host(2, frame_bytes=512, link_window=512)
+    for index in range(200):
+        a.write(f"key{index}")
+    pump.join(b, a)
+    pump.settle()
+    assert len(b.of(Synced)) == len(a.of(Synced)) == 1
+    assert len(b.node.data) == 200
+    c = pump.host(3)
+    pump.join(c, b)
+    pump.run(5.0)
+    assert len(b.of(Synced)) == 1
+
+
+def test_equal_tables_exchange_digests_only() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    for index in range(300):
+        a.write(f"key{index}")
+    pump.settle()
+    before = b.node.stats()["bytes_out"]
+    pump.cut(a.to(b))
+    pump.run(0.5)
+    after = b.node.stats()["bytes_out"]
+    assert a.linked() == ["n2"]
+    assert set(after) - set(before) <= {"digest"}  # type: ignore[call-overload]
+    assert after["vector"] == before["vector"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("keys", [10, 10_000])
+def test_an_idle_node_sends_at_most_200_bytes_a_second_whatever_it_holds(keys: int) -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    for index in range(keys):
+        a.node.data.write(b"key%d" % index, 0, b"\x01", pump.wall())
+    a.node.advance(pump.now)
+    pump.run(2.0)
+    assert equal(a, b)
+    sent = [sum(host.node.stats()["bytes_out"].values()) for host in (a, b)]  # type: ignore[attr-defined]
+    pump.run(60.0)
+    for host, before in zip((a, b), sent, strict=True):
+        out = sum(host.node.stats()["bytes_out"].values()) - before  # type: ignore[attr-defined]
+        assert out == 60 * 80
+        assert 2 * out / 60 <= 200
+
+
+def test_a_peer_that_does_not_read_costs_a_window_and_gets_everything_later() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    b.to(a).reading = False
+    for turn in range(200):
+        for index in range(100):
+            a.node.data.write(b"key%d" % index, 0, b"%04d" % turn * 100, pump.wall())
+        a.node.advance(pump.now)
+        pump.settle()
+        assert a.node.stats()["unsent"] <= 256 * 1024 + 2 * 64 * 1024
+    b.to(a).reading = True
+    pump.settle()
+    assert equal(a, b)
+    assert b.value("key7") == b"0199" * 100
+
+
+def test_control_goes_on_while_data_fills_the_window() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    end = b.to(a)
+    end.reading = False
+    for index in range(3000):
+        a.node.data.write(b"key%d" % index, 0, b"x" * 400, pump.wall())
+    a.node.advance(pump.now)
+    pump.settle()
+    a.node.tags({"role": "web"}, pump.now)
+    a.node.advance(pump.now)
+    frames = [effect.frame for effect in a.node.outbox.take() if isinstance(effect, Write)]
+    assert [(frame[4], frame[6]) for frame in frames] == [(5, 0)]
+
+
+def test_no_link_waits_for_the_backlog_of_another() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    for index in range(20_000):
+        a.node.data.write(b"key%d" % index, 0, b"x" * 100, pump.wall())
+    a.node.advance(pump.now)
+    links = [effect.link for effect in a.node.outbox.take() if isinstance(effect, Write)]
+    first, second = a.node.route(b.node.id), a.node.route(c.node.id)
+    assert links[:6] == [first, second] * 3 or links[:6] == [second, first] * 3
+
+
+def test_a_turn_writes_a_bounded_number_of_frames_and_goes_on_at_once() -> None:
+    pump = Pump()
+    a, _ = pump.cluster(2, link_window=1 << 20, frame_bytes=4096)
+    for index in range(10_000):
+        a.node.data.write(b"key%d" % index, 0, b"x" * 100, pump.wall())
+    a.node.advance(pump.now)
+    assert len(a.node.outbox.take()) == 32
+    deadline = a.node.deadline()
+    assert deadline is not None
+    assert deadline <= pump.now
+
+
+def test_one_record_larger_than_a_frame_goes_alone() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2, frame_bytes=1024, link_window=1024)
+    for key in ("one", "two", "three"):
+        a.write(key, b"x" * 100_000)
+    pump.settle()
+    assert equal(a, b)
+
+
+def test_a_writer_that_outruns_the_arrival_log_is_caught_up_with() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3, horizon=2, frame_bytes=512, link_window=512)
+    for turn in range(50):
+        for host in (a, b, c):
+            host.write(f"key{turn % 7}", b"%d" % turn)
+            host.write(f"{host.name}/{turn}")
+        if turn % 5 == 0:
+            pump.settle()
+    pump.settle()
+    assert equal(a, b, c)
+
+
+def test_a_cut_at_any_frame_loses_nothing() -> None:
+    for cut in range(1, 25):
+        pump = Pump()
+        a, b = pump.host(1, frame_bytes=256), pump.host(2, frame_bytes=256)
+        for index in range(60):
+            a.write(f"key{index % 25}")
+            b.write(f"other{index % 25}")
+        pump.join(b, a)
+        pump.held = True
+        pump.settle()
+        for step in range(cut):
+            ends = [end for host in (a, b) for end in host.ends.values()]
+            pump.read(ends[step % 2])
+            pump.settle()
+        pump.cut(next(iter(a.ends.values())))
+        pump.held = False
+        pump.run(0.5)
+        pump.settle()
+        assert equal(a, b)
+
+
+def test_tables_that_differ_for_no_known_reason_are_compared_and_made_equal() -> None:
+    """A node believes that its peer holds what it never got: comparing finds it out."""
+    pump = Pump()
+    a, b = pump.cluster(2)
+    for channel in a.node._links.established()[0].channels:
+        channel.table.write(b"lost", 0, b"\x01", pump.wall())
+        channel.progress.assume_equal()
+    a.node.advance(pump.now)
+    pump.settle()
+    assert b.value("lost") is None
+    assert pump.until(lambda: equal(a, b), seconds=10.0) <= 4.0
+    assert b.value("lost") == b"\x01"
+
+
+def test_comparisons_do_not_disturb_tables_that_differ_by_what_is_on_its_way() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    vectors = a.count("frames_out", "vector")
+    for turn in range(40):
+        a.write(f"key{turn}")
+        pump.run(0.1)
+    assert a.count("frames_out", "vector") == vectors
+    assert b.value("key39") == b"\x01"
+
+
+def test_a_join_brings_what_increments_no_longer_can() -> None:
+    pump = Pump()
+    a = pump.host(1, log_slack=0, frame_bytes=512)
+    for turn in range(400):
+        a.write(f"key{turn % 50}", b"%d" % turn)
+    b = pump.host(2, frame_bytes=512)
+    b.node.watching = True
+    pump.join(b, a)
+    pump.settle()
+    assert equal(a, b)
+    assert b.node.stats()["joins"] == 1
+    assert sorted(set(b.changed())) == sorted(b"key%d" % index for index in range(50))
+    a.write("more")
+    b.write("back")
+    pump.settle()
+    assert equal(a, b)
+    assert b.node.stats()["joins"] == 1
+
+
+def test_a_join_goes_on_while_the_table_changes() -> None:
+    pump = Pump()
+    a = pump.host(1, log_slack=0, frame_bytes=256)
+    for turn in range(400):
+        a.write(f"key{turn % 50}", b"%d" % turn)
+    b = pump.host(2, frame_bytes=256)
+    pump.join(b, a)
+    for turn in range(200):
+        pump.step()
+        a.write(f"key{turn % 60}", b"later %d" % turn)
+        b.write(f"key{turn % 70}", b"b %d" % turn)
+    pump.settle()
+    assert equal(a, b)
+
+
+def test_a_join_cut_anywhere_begins_anew() -> None:
+    for cut in range(10, 60, 3):
+        pump = Pump()
+        a = pump.host(1, log_slack=0, frame_bytes=256)
+        for turn in range(400):
+            a.write(f"key{turn % 50}", b"%d" % turn)
+        b = pump.host(2, frame_bytes=256)
+        pump.join(b, a)
+        for _ in range(cut):
+            pump.step()
+        if b.ends:
+            pump.cut(next(iter(b.ends.values())))
+        pump.run(6.0)
+        assert equal(a, b)
+
+
+def test_a_join_that_does_not_come_forward_ends_the_link() -> None:
+    pump = Pump()
+    a = pump.host(1, log_slack=0, frame_bytes=256)
+    for turn in range(400):
+        a.write(f"key{turn % 50}", b"%d" % turn)
+    b = pump.host(2)
+    pump.join(b, a)
+    while a.count("frames_out", "snapshot") == 0:
+        pump.step()
+    served = a.node._links.established()[0].channels[1]
+    served.page_owed = None
+    served.joinable = False
+    served.floors_owed.clear()
+    for end in (*a.ends.values(), *b.ends.values()):
+        end.waiting = type(end.waiting)(data for data in end.waiting if data[4] not in (8, 9))
+    pump.run(29.0)
+    assert not equal(a, b)
+    pump.run(10.0)
+    assert equal(a, b)
+
+
+def test_a_node_under_a_foreign_source_takes_a_fresh_one_and_says_so() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    a.write("mine")
+    pump.settle()
+    old = a.node.source
+    vector = b.node.data.vector()
+    vector.raise_to(old, 1)
+    b.node.data.adopt(b"x" * 16)
+    for index in range(3):
+        b.write(f"forged{index}")
+    body = b.node.data.delta_for(vector, 1 << 16)
+    assert body is not None
+    forged = body.replace(b"x" * 16, old)
+    a.node.receive(b"\x05\x00\x01" + forged, a.to(b).number, pump.now)
+    assert a.node.source != old
+    assert a.node.source[:8] > old[:8]
+    pump.settle()
+    a.write("again")
+    pump.settle()
+    assert b.value("again") == b"\x01"
+    assert [event.kind for event in a.events if type(event).__name__ == "Conflict"] == ["source"]
+    assert b.states() == {"n1": "alive"}

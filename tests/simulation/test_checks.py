@@ -1,0 +1,236 @@
+"""The checks are awake: each invariant is broken on purpose and has to be noticed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from vines.events import Flushed, Join, KeysChanged, Member
+from vines.simulation import Simulation, Violation
+from vines.simulation.checks import Watch
+from vines.simulation.oracle import ControlOracle, Oracle, Written
+
+SOURCE = b"s" * 16
+OTHER = b"t" * 16
+
+
+def written(counter: int, *, key: bytes = b"k", stamp: int | None = None, **more: Any) -> Written:
+    record = Written(0, key, counter if stamp is None else stamp, SOURCE, SOURCE, counter, 0, b"v")
+    return record._replace(**more)
+
+
+@dataclass
+class Bare:
+    """A table that says whatever the test wants."""
+
+    held: list[Written] = field(default_factory=list)
+    counters: dict[bytes, int] = field(default_factory=dict)
+    floors: dict[bytes, int] = field(default_factory=dict)
+    sequence: int = 0
+
+    def fingerprint(self) -> bytes:
+        return repr((self.held, self.counters, self.floors)).encode()
+
+    def records(self) -> list[tuple[Any, ...]]:
+        return sorted(tuple(record) for record in self.held)
+
+    def vector(self) -> dict[bytes, int]:
+        return dict(self.counters)
+
+    def floor(self, source: bytes) -> int:
+        return self.floors.get(source, 0)
+
+
+@pytest.fixture
+def oracle() -> Oracle:
+    """Three writes of one source: k, other, and k again."""
+    oracle = Oracle()
+    for record in (written(1), written(2, key=b"other"), written(3)):
+        oracle.wrote(record)
+    return oracle
+
+
+def watch(oracle: Oracle, table: Bare) -> Watch:
+    return Watch("it", table, oracle)  # type: ignore[arg-type]
+
+
+def test_what_is_true_passes(oracle: Oracle) -> None:
+    table = Bare([written(1)], {SOURCE: 1})
+    watching = watch(oracle, table)
+    assert watching.check()
+    assert not watching.check()
+    table.held, table.counters = [written(3), written(2, key=b"other")], {SOURCE: 3}
+    assert watching.check()
+    watching.check_everything()
+
+
+@pytest.mark.parametrize(
+    ("held", "counter", "complaint"),
+    [
+        ([], 1, "holds nothing"),
+        ([written(1), written(2, key=b"other")], 3, "with stamp 3, but holds b'k'"),
+        ([written(3), written(2, key=b"other")], 4, "never issued"),
+        ([written(1, value=b"forged")], 1, r"holds b'k' .*, but b'k'"),
+        ([written(1, stamp=9)], 1, "nobody wrote that"),
+        ([written(1)._replace(counter=2)], 0, r"from 73737373 2.*, but b'k'.*from 73737373 1"),
+    ],
+)
+def test_what_is_not_true_is_noticed(
+    oracle: Oracle, held: list[Written], counter: int, complaint: str
+) -> None:
+    with pytest.raises(Violation, match=complaint):
+        watch(oracle, Bare(held, {SOURCE: counter})).check()
+
+
+@pytest.mark.parametrize(
+    ("held", "counters", "floors", "complaint"),
+    [
+        ([written(1), written(2, key=b"other")], {SOURCE: 3}, {SOURCE: 1}, "replaced b'k'"),
+        ([written(3)], {SOURCE: 3}, {SOURCE: 1}, "lost b'other'"),
+        (None, {SOURCE: 2}, {SOURCE: 1}, "covered .* up to 3, now 2"),
+        (None, {}, {SOURCE: 1}, "forgot"),
+        (None, {SOURCE: 3}, {}, "the floor of .* is 0"),
+        (None, {SOURCE: 3}, {SOURCE: 4}, "the floor of .* is 4"),
+    ],
+)
+def test_what_falls_is_noticed(
+    oracle: Oracle,
+    held: list[Written] | None,
+    counters: dict[bytes, int],
+    floors: dict[bytes, int],
+    complaint: str,
+) -> None:
+    table = Bare([written(3), written(2, key=b"other")], {SOURCE: 3}, {SOURCE: 1})
+    watching = watch(oracle, table)
+    watching.check()
+    table.held, table.counters, table.floors = held or table.held, counters, floors
+    with pytest.raises(Violation, match=complaint):
+        watching.check()
+
+
+def test_a_key_lost_while_another_comes_is_noticed(oracle: Oracle) -> None:
+    table = Bare([written(1)], {SOURCE: 1})
+    watching = watch(oracle, table)
+    watching.check()
+    table.held = [written(2, key=b"other")]
+    with pytest.raises(Violation, match="lost b'k'"):
+        watching.check()
+
+
+def test_a_collected_key_may_be_gone_but_not_come_back(oracle: Oracle) -> None:
+    table = Bare([written(1)], {SOURCE: 1})
+    watching = watch(oracle, table)
+    watching.check()
+    watching.forget((0, b"k"))
+    table.held = []
+    watching.check_everything()
+    table.held = [written(1)]
+    with pytest.raises(Violation, match="which was collected"):
+        watching.check()
+
+
+def member(source: bytes, counter: int, stamp: int, key: bytes = b"n" * 16) -> Written:
+    return Written(1, key, stamp, source, source, counter, 0, b"")
+
+
+@pytest.mark.parametrize(
+    ("stamp", "complaint"),
+    [(9 << 2, "wrote state 0"), (9 << 2 | 2, "wrote state 2"), (9 << 2 | 1, "raised the")],
+)
+def test_only_the_subject_speaks_for_itself(stamp: int, complaint: str) -> None:
+    oracle = ControlOracle()
+    oracle.authors = {SOURCE: b"n" * 16, OTHER: b"m" * 16}
+    oracle.wrote(member(SOURCE, 1, 8 << 2))
+    with pytest.raises(Violation, match=complaint):
+        oracle.wrote(member(OTHER, 1, stamp))
+
+
+def test_a_refutation_is_counted() -> None:
+    oracle = ControlOracle()
+    oracle.authors = {SOURCE: b"n" * 16, OTHER: b"m" * 16}
+    oracle.wrote(member(SOURCE, 1, 8 << 2))
+    oracle.wrote(member(OTHER, 1, 8 << 2 | 1))
+    oracle.wrote(member(SOURCE, 2, 9 << 2))
+    assert oracle.refutations == 1
+
+
+def pair() -> Simulation:
+    simulation = Simulation(1, nodes=2)
+    simulation.settle()
+    return simulation
+
+
+def test_a_node_that_spins_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = pair()
+    process = simulation.processes[0]
+    monkeypatch.setattr(process.node, "deadline", lambda: process.now)
+    with pytest.raises(Violation, match=r"node-1\.0 spins"):
+        simulation.run(1.0)
+
+
+def test_a_queue_beyond_its_bound_is_noticed() -> None:
+    simulation = pair()
+    node = simulation.processes[0].node
+    (stream,) = simulation.network.streams.values()
+    for pipe in stream.pipes:
+        pipe.clogged = True
+    other = simulation.processes[1].node.id
+    node.outbox.send(other, bytes(node.config.link_window + 200_000))
+    with pytest.raises(Violation, match="waiting on one link"):
+        simulation.run(2.0)
+
+
+def test_a_flush_that_is_not_true_is_noticed() -> None:
+    simulation = pair()
+    first = simulation.nodes[0]
+    simulation.partition(simulation.nodes[:1], simulation.nodes[1:])
+    first.gossip("k", 1)
+    token = first.flush(members=1)
+    simulation.processes[0].node.outbox.emit(Flushed(token))
+    with pytest.raises(Violation, match="was told 1 hold its writes, 0 do"):
+        simulation.run(1.0)
+
+
+def test_an_event_too_many_is_noticed() -> None:
+    simulation = pair()
+    node = simulation.processes[0].node
+    other = next(each for each in node.members() if not each.local)
+    node.outbox.emit(Join(other))
+    with pytest.raises(Violation, match="before it was alive"):
+        simulation.run(2.0)
+
+
+def test_events_that_say_something_else_than_the_node_are_noticed() -> None:
+    simulation = pair()
+    follower = simulation.processes[0].follower
+    identity, known = next(iter(follower.alive.items()))
+    renamed: Member = replace(known, name="somebody else")
+    follower.alive[identity] = renamed
+    with pytest.raises(Violation, match=r"events say .*somebody else"):
+        simulation.settle()
+
+
+def test_a_key_event_for_what_is_not_held_is_noticed() -> None:
+    simulation = pair()
+    simulation.nodes[0].gossip("k", 1)
+    change = (0, b"k", 0, b"\x02", 1 << 62, OTHER)
+    simulation.processes[1].follower.take(KeysChanged([change]))
+    with pytest.raises(Violation, match="something else than the table"):
+        simulation.settle()
+
+
+def test_a_cluster_that_is_never_quiet_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = pair()
+    process = simulation.processes[0]
+    advance = process.node.advance
+
+    def restless(now: float) -> None:
+        advance(now)
+        for number in range(5):
+            process.node.outbox.dial(10_000 + process.dials + number, ("10.9.9.9", 1))
+
+    monkeypatch.setattr(process.node, "advance", restless)
+    with pytest.raises(Violation, match=r"no rest after 10 s: .* dialled \d+ times"):
+        simulation.settle(limit=10.0)

@@ -1,0 +1,98 @@
+"""Known bugs, planted in the shipped core one at a time: each must be found, twice.
+
+Once by the transcript that was written for it and once by chance.
+
+Runs against a core built with VINES_BUILD=debug (`./run planted`).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vines._core import table
+from vines.simulation import Violation, run_seed
+
+from .transcript import DIRECTORY, play
+
+TRANSCRIPTS = sorted(DIRECTORY.glob("*.txt"))
+WITH_COLLECTING = sorted((DIRECTORY.parent / "transcripts_planted").glob("*.txt"))
+
+CAUGHT_BY = {
+    "gap_passed_before_overwriter": "rule2_cut_before_overwriter",
+    "entry_not_logged_where_it_came": "rule2_entry_logged_where_it_came",
+    "covered_range_skips_elsewhere": "rule3_covered_range_still_gives_what_lives_elsewhere",
+    "once_across_links": "rule2_once_within_one_delta_only",
+    "gap_check_skipped": "rule3_refused_range_is_pulled",
+    "received_vector_merged": "rule4_a_vector_is_only_a_hint",
+    "tie_not_broken": "rule1_origin_breaks_ties",
+    "tombstone_dropped_at_once": "rule5_the_higher_rank_wins",
+    "vector_before_records": "rule2_vector_with_its_records",
+    "last_writer_inverted": "rule5_the_higher_rank_wins",
+    "below_vector_merged": "rule3_collected_key_stays_away",
+}
+"""Per planted bug the transcript that was written for it."""
+
+SEEDS_MAX = 60
+"""Random runs that may pass before one finds the bug."""
+NOT_BY_CHANCE = {"below_vector_merged"}
+"""Needs a record that was collected, which nothing but a transcript does yet."""
+
+
+@pytest.fixture
+def clean() -> Iterator[None]:
+    """No bug before, none after."""
+    table.plant(0)
+    yield
+    table.plant(0)
+
+
+def test_the_command_a_failure_prints_shows_it_again() -> None:
+    bug = "vector_before_records"
+    table.plant(table.PLANTED[bug])
+    with pytest.raises(Violation) as caught:
+        run_seeds(SEEDS_MAX)
+    message = str(caught.value)
+    _, _, command = message.partition("replay: python ")
+    done = subprocess.run(
+        [sys.executable, *command.split(), "--plant", bug], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert message in done.stdout
+
+
+def run_seeds(count: int) -> None:
+    for seed in range(count):
+        run_seed(seed)
+
+
+pytestmark = [pytest.mark.planted, pytest.mark.usefixtures("clean")]
+
+
+def test_every_planted_bug_has_its_transcript() -> None:
+    assert CAUGHT_BY.keys() == table.PLANTED.keys()
+
+
+@pytest.mark.parametrize("path", [*TRANSCRIPTS, *WITH_COLLECTING], ids=lambda path: path.stem)
+def test_transcript_is_as_written_without_a_bug(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert play(text) == text
+
+
+@pytest.mark.parametrize("bug", CAUGHT_BY)
+def test_transcript_catches_its_bug(bug: str) -> None:
+    (path,) = (path for path in [*TRANSCRIPTS, *WITH_COLLECTING] if path.stem == CAUGHT_BY[bug])
+    text = path.read_text(encoding="utf-8")
+    table.plant(table.PLANTED[bug])
+    assert play(text, table.PLANTED[bug]) != text
+
+
+@pytest.mark.parametrize("bug", [bug for bug in CAUGHT_BY if bug not in NOT_BY_CHANCE])
+def test_random_runs_catch_the_bug(bug: str) -> None:
+    table.plant(table.PLANTED[bug])
+    with pytest.raises(Violation, match=r"replay: python -m vines\.simulation \d+ --nodes \d"):
+        run_seeds(SEEDS_MAX)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.vine.helpers import PATIENCE, change
+from vines import backlog
+from vines.backlog import Backlog
+
+
+def taken(waiting: Backlog) -> list[tuple[str, int]]:
+    lists, _ = waiting.take()
+    return [(key.decode(), stamp) for changes, _ in lists for _, key, _, _, stamp, _ in changes]
+
+
+def pile_up(waiting: Backlog, *changes: tuple[str, int]) -> None:
+    """Add changes one by one until they are merged."""
+    for key, stamp in changes:
+        waiting.add([change(key, "v", stamp)])
+    for _ in range(backlog.LISTS_MAX + 1):
+        if waiting._arrived:
+            waiting.add([])
+
+
+def test_changes_leave_as_they_came_while_the_reader_keeps_up():
+    waiting = Backlog()
+    first, second = [change("a", 1, 1), change("b", 1, 2)], [change("a", 2, 3)]
+    waiting.add(first)
+    waiting.add(second, 7)
+    assert waiting.take() == ([(first, -1), (second, 7)], 0)
+    assert not waiting
+    assert waiting.take() == ([], 0)
+
+
+def test_a_pile_has_one_entry_a_key_in_the_order_of_the_latest_changes():
+    waiting = Backlog()
+    pile_up(waiting, ("a", 1), ("b", 2), ("c", 3), ("a", 4))
+    assert taken(waiting) == [("b", 2), ("c", 3), ("a", 4)]
+
+
+def test_a_pile_keeps_the_highest_change_whatever_order_threads_hand_over_in():
+    waiting = Backlog()
+    pile_up(waiting, ("a", 7), ("a", 5))
+    assert taken(waiting) == [("a", 7)]
+
+
+def test_equal_stamps_are_ordered_by_origin():
+    waiting = Backlog()
+    waiting.add([change("a", 1, 5, b"b" * 16), change("a", 2, 5, b"a" * 16)])
+    pile_up(waiting)
+    lists, _ = waiting.take()
+    assert lists[0].changes[0][5] == b"b" * 16
+
+
+def test_a_pile_holds_no_values():
+    waiting = Backlog()
+    pile_up(waiting, ("a", 1))
+    lists, _ = waiting.take()
+    assert lists[0].changes[0][3] == b""
+
+
+def test_what_came_after_the_pile_leaves_after_it():
+    waiting = Backlog()
+    pile_up(waiting, ("a", 1))
+    waiting.add([change("b", 1, 2)])
+    assert taken(waiting) == [("a", 1), ("b", 2)]
+
+
+def test_many_changes_in_few_lists_are_merged_too():
+    waiting = Backlog()
+    waiting.add([change("a", 1, stamp) for stamp in range(backlog.CHANGES_MAX + 1)])
+    assert len(waiting) == 1
+
+
+def test_beyond_the_bound_the_oldest_keys_are_dropped_and_counted():
+    waiting = Backlog(keys_max=100)
+    pile_up(waiting, *[(f"{number:03}", number) for number in range(1000)])
+    assert len(waiting) <= 100
+    lists, dropped = waiting.take()
+    (kept,) = lists
+    assert dropped + len(kept.changes) == 1000
+    assert [entry[4] for entry in kept.changes] == list(range(dropped, 1000))
+    assert waiting.take() == ([], 0)
+
+
+def test_waits_while_something_was_dropped_and_nobody_was_told():
+    waiting = Backlog(keys_max=0)
+    pile_up(waiting, ("a", 1))
+    assert waiting
+    assert waiting.take() == ([], 1)
+
+
+def test_adding_waits_for_nobody():
+    # As it must when a signal handler adds while its own thread merges.
+    waiting = Backlog()
+    with waiting._lock:
+        pile_up(waiting, ("a", 1))
+    assert taken(waiting) == [("a", 1)]
+
+
+@pytest.mark.parametrize("keys_max", [8, 1_000_000])
+def test_nothing_is_lost_unseen_under_contention(keys_max: int):
+    waiting = Backlog(keys_max=keys_max)
+    writers, each = 4, 5_000
+
+    def write(writer: int) -> None:
+        for number in range(each):
+            waiting.add([change(f"{writer}/{number}", None, number)])
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(writers)]
+    for thread in threads:
+        thread.start()
+    total = 0
+    while any(thread.is_alive() for thread in threads) or waiting:
+        lists, dropped = waiting.take()
+        total += sum(len(batch.changes) for batch in lists) + dropped
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert total == writers * each

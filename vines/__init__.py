@@ -1,0 +1,74 @@
+"""Processes that know each other, share small state and decide together, without a server."""
+
+from __future__ import annotations
+
+from vines.errors import AddressInUse as AddressInUse
+from vines.errors import AlreadyListening as AlreadyListening
+from vines.errors import Closed as Closed
+from vines.errors import IllFormedValue as IllFormedValue
+from vines.errors import Insecure as Insecure
+from vines.errors import InvalidAddress as InvalidAddress
+from vines.errors import InvalidCallback as InvalidCallback
+from vines.errors import InvalidConfig as InvalidConfig
+from vines.errors import InvalidKey as InvalidKey
+from vines.errors import InvalidValue as InvalidValue
+from vines.errors import LocalError as LocalError
+from vines.errors import MissingKey as MissingKey
+from vines.errors import NotListening as NotListening
+from vines.errors import RemoteError as RemoteError
+from vines.errors import TimedOut as TimedOut
+from vines.errors import UnknownEvent as UnknownEvent
+from vines.errors import UnsupportedValue as UnsupportedValue
+from vines.errors import VinesError as VinesError
+from vines.errors import WireError as WireError
+from vines.events import ClockSuspect as ClockSuspect
+from vines.events import Conflict as Conflict
+from vines.events import Delete as Delete
+from vines.events import Fail as Fail
+from vines.events import Gossip as Gossip
+from vines.events import Join as Join
+from vines.events import Lagged as Lagged
+from vines.events import Leave as Leave
+from vines.events import Member as Member
+from vines.events import Refused as Refused
+from vines.events import Synced as Synced
+from vines.events import Update as Update
+from vines.vine import Vine as Vine
+
+__all__ = (
+    "AddressInUse",
+    "AlreadyListening",
+    "ClockSuspect",
+    "Closed",
+    "Conflict",
+    "Delete",
+    "Fail",
+    "Gossip",
+    "IllFormedValue",
+    "Insecure",
+    "InvalidAddress",
+    "InvalidCallback",
+    "InvalidConfig",
+    "InvalidKey",
+    "InvalidValue",
+    "Join",
+    "Lagged",
+    "Leave",
+    "LocalError",
+    "Member",
+    "MissingKey",
+    "NotListening",
+    "Refused",
+    "RemoteError",
+    "Synced",
+    "TimedOut",
+    "UnknownEvent",
+    "UnsupportedValue",
+    "Update",
+    "Vine",
+    "VinesError",
+    "WireError",
+    "__version__",
+)
+
+__version__ = "0.1.0"

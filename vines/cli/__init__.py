@@ -1,0 +1,85 @@
+"""The `vines` command: `main` runs one command and returns its exit code.
+
+    0    done
+    1    no: there is no value under this key; the demo could not show what it claims
+    2    usage: the arguments, the value or a setting make no sense; nothing was done
+    3    nobody was reached, or nobody confirmed, within --timeout
+    4    refused: another cluster or protocol version, or clocks a day apart
+    5    something else was in the way: a port in use, output that cannot be written
+    70   a bug in vines
+    130  interrupted (Ctrl-C); 128 + number for other signals, 141 for a broken pipe
+
+`agent` and the commands that watch go on until a signal: 130 for Ctrl-C, 0 for SIGTERM. Results go
+to the standard output, what went wrong to the standard error, in one line.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+
+from vines.cli import agent, keys, watching
+from vines.cli.arguments import parse
+from vines.cli.exits import BROKEN_PIPE, BUG, INTERRUPTED, SIGNALLED, Terminated, failure_of
+from vines.cli.output import Output, is_terminal, settle_standard_output
+from vines.cli.signals import raised
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that was typed; returns the exit code, or raises SystemExit with it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    code = _run(arguments)
+    settle_standard_output()
+    if code == INTERRUPTED and sys.stderr is not None and is_terminal(sys.stderr):
+        _complain("")  # the terminal has printed ^C, and the prompt wants a line of its own
+    return code
+
+
+def _run(arguments: Namespace) -> int:
+    try:
+        with raised():
+            return _COMMANDS[arguments.command](arguments, Output(as_json=arguments.json))
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Terminated as signal:
+        return SIGNALLED + signal.number
+    except Exception as error:
+        failure = failure_of(error)
+        if failure is None:
+            traceback.print_exc()
+            return BUG
+        _complain(f"vines {arguments.command}: {failure}")
+        return failure.code
+
+
+def _demo(arguments: Namespace, output: Output) -> int:
+    # Only the demo starts processes.
+    from vines.cli.demo import demo
+
+    return demo(arguments, output)
+
+
+_COMMANDS: dict[str, Callable[[Namespace, Output], int]] = {
+    "demo": _demo,
+    "agent": agent.agent,
+    "get": keys.get,
+    "set": keys.set_,
+    "delete": keys.delete,
+    "ls": keys.ls,
+    "watch": watching.watch,
+    "members": watching.members,
+}
+
+
+def _complain(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        pass  # nobody is there to read it; the exit code remains

@@ -1,0 +1,47 @@
+"""`agent`: a member in the foreground, printing what happens, until a signal; then it leaves."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+
+from vines import Vine
+from vines.cli.connecting import DEFAULT_CLUSTER
+from vines.cli.following import MEMBER_EVENTS, OTHER_EVENTS, Following
+from vines.cli.output import Output
+from vines.cli.stories import Story, address_text
+
+
+def agent(arguments: Namespace, output: Output) -> int:
+    """Listen, join, and print events."""
+    following = Following(output)
+    label: str | None = arguments.cluster
+    if label is None:
+        label = os.environ.get("VINES_CLUSTER", DEFAULT_CLUSTER)
+    with Vine(
+        arguments.name,
+        label,
+        dict(arguments.tag) if arguments.tag else None,
+        insecure=arguments.insecure or None,
+    ) as vine:
+        following.events(vine, *MEMBER_EVENTS, *OTHER_EVENTS)
+        if not arguments.no_keys:
+            following.keys(vine, None)
+        vine.listen(arguments.port, arguments.host, arguments.advertise)
+        following.tell(_listening(vine, label))
+        if label or arguments.join or os.environ.get("VINES_SEEDS"):
+            vine.join(*arguments.join)
+        return following.wait()
+
+
+def _listening(vine: Vine, label: str) -> Story:
+    address = address_text(vine.address)
+    words = f"{address} as {vine.name}" + (f" in cluster {label!r}" if label else "")
+    fields = {
+        "event": "listening",
+        "address": address,
+        "id": vine.id.hex(),
+        "name": vine.name,
+        "cluster": label,
+    }
+    return Story("listening", words, fields)

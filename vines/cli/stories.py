@@ -1,0 +1,131 @@
+"""What an event is in one line for people, and in one JSON object for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vines import events
+from vines.cli.output import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Output, now_text, shown, shown_key
+from vines.events import Member
+from vines.protocol.machine import Address
+
+EVENT_WIDTH: Final = 8
+"""Room for the longest of the frequent names, so that what follows is aligned."""
+
+STYLES: Final = {
+    "listening": BOLD,
+    "join": GREEN,
+    "fail": RED,
+    "leave": YELLOW,
+    "update": CYAN,
+    "gossip": "",
+    "delete": "",
+    "synced": DIM,
+}
+"""Of the name of an event; what is not listed here deserves attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One event: its name, the rest of the line, and all of it as fields."""
+
+    event: str
+    words: str
+    fields: dict[str, Any]
+
+    def text(self, output: Output) -> str:
+        """The line, with the time of day."""
+        style = STYLES.get(self.event, YELLOW)
+        name = self.event.ljust(EVENT_WIDTH)
+        if style:
+            name = output.paint(name, style)
+        return f"{output.paint(now_text(), DIM)}  {name} {self.words}"
+
+
+def of_event(name: str, event: Any, key: str | None = None) -> Story:
+    """The story of an event that a vine tells by this name; `key` if only that was listened to."""
+    if name in ("gossip", "delete"):
+        return _of_change(name, event, key)
+    if name in ("join", "fail", "leave", "update"):
+        return _story(name, member_words(event.member), **member_fields(event.member))
+    match event:
+        case events.Synced():
+            return _story(name, f"with {event.member.hex()[:8]}", member=event.member.hex())
+        case events.Refused():
+            return _of_refusal(name, event)
+        case events.Conflict():
+            return _story(name, event.text, kind=event.kind, text=event.text)
+        case events.ClockSuspect():
+            return _of_clock(name, event)
+        case events.Lagged():
+            return _story(name, f"{event.count:,} changes were skipped", count=event.count)
+    raise AssertionError(f"nobody tells of {name!r}")
+
+
+def address_text(address: Address | None) -> str:
+    """An address as it can be given to --join; "-" for none."""
+    if address is None:
+        return "-"
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def tags_text(member: Member) -> str:
+    """The tags as they are given to --tag."""
+    return ",".join(f"{key}={value}" for key, value in sorted(member.tags.items()))
+
+
+def member_words(member: Member) -> str:
+    """A member in a few words."""
+    words = [member.name, address_text(member.address), tags_text(member)]
+    if member.address is None:
+        words[1] = "observes" if member.observer else "does not listen"
+    return "  ".join(filter(None, words))
+
+
+def member_fields(member: Member) -> dict[str, Any]:
+    """A member as JSON."""
+    return {
+        "id": member.id.hex(),
+        "name": member.name,
+        "address": None if member.address is None else address_text(member.address),
+        "state": member.state,
+        "observer": member.observer,
+        "tags": dict(member.tags),
+    }
+
+
+def _story(event: str, words: str, /, **fields: Any) -> Story:
+    return Story(event, words, {"event": event, **fields})
+
+
+def _of_change(name: str, event: Any, key: str | None) -> Story:
+    if name == "delete":
+        return _story(name, shown_key(event.key), key=event.key)
+    # A listener of one key gets the bare value.
+    if key is None or key.endswith("*"):
+        key, event = event.key, event.value
+    return _story(name, f"{shown_key(key)} = {shown(event)}", key=key, value=event)
+
+
+def _of_refusal(name: str, event: events.Refused) -> Story:
+    who = "somebody" if event.address is None else address_text(event.address)
+    words = f"{'by us: ' if event.by_us else 'by '}{who} ({event.reason}): {event.text}"
+    if event.reason == "cluster":
+        words += "; --cluster names it"
+    return _story(
+        name,
+        words,
+        address=None if event.address is None else who,
+        reason=event.reason,
+        text=event.text,
+        by_us=event.by_us,
+    )
+
+
+def _of_clock(name: str, event: events.ClockSuspect) -> Story:
+    words = f"{event.name} is over a minute off"
+    if event.skew_seconds is not None:
+        words = f"{event.name} is {event.skew_seconds:+.1f} s off"
+    return _story(name, words, name=event.name, skew_seconds=event.skew_seconds)

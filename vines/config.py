@@ -1,0 +1,233 @@
+"""Config: everything a node can be told, validated once and then trusted.
+
+Each field says its unit, how its default was found and why. A field that contradicts another
+raises InvalidConfig when the Config is made, so nothing further down ever checks again. It must
+not know sockets, clocks or files. The bounds on names, tags and addresses stand here too, because
+a peer's are held to the same ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from vines.errors import InvalidConfig
+
+LABEL_BYTES_MAX = 255
+NAME_BYTES_MAX = 64
+TAGS_MAX = 16
+TAG_BYTES_MAX = 64
+TAGS_BYTES_MAX = 512
+HOST_CHARACTERS_MAX = 255
+NODE_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a node is told at its start; times are seconds, sizes bytes. Raises InvalidConfig."""
+
+    name: str = ""
+    """What people call this node, up to 64 bytes; empty: the first eight hex digits of its id."""
+    cluster: str = ""
+    """The label of the cluster: only nodes with the same one talk to each other."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Short labels every member sees (role, zone): 16, 512 bytes: a member fits a datagram."""
+    observer: bool = False
+    """Watches only: holds all data, but is no candidate for anything and not counted by flush."""
+    insecure: bool = False
+    """Allows reaching beyond this machine without a key."""
+    discovery: bool = True
+    """Finds, and is found by, nodes of the same user and cluster label on this host."""
+    node_id: bytes | None = None
+    """The 16 bytes that name this node; None draws fresh ones: right unless one was stored."""
+
+    sync_interval: float = 1.0
+    """Between comparisons with a random linked member: 80 B each, so idle stays under 200 B/s."""
+    keepalive_interval: float = 5.0
+    """Silence after which a link is pinged: five comparisons; a small idle cluster never is."""
+    keepalive_timeout: float = 15.0
+    """Silence after which a link counts as broken: three pings; two may be lost to a stall."""
+    handshake_timeout: float = 5.0
+    """From a stream's start to its hello: many round trips; longer only holds memory."""
+    dial_timeout: float = 3.0
+    """From a dial to its stream: one lost SYN (retried by the kernel after 1 s) and the next."""
+    frame_timeout: float = 15.0
+    """From the first byte of a frame to its last: 64 KiB at 4 KiB/s; slower is not a peer."""
+
+    reconnect_delay: float = 0.05
+    """The first pause before a lost peer is dialled; doubles, drawn evenly between 0 and it."""
+    reconnect_delay_max: float = 2.0
+    """Where that doubling ends."""
+    reconnect_tries: int = 6
+    """Dials to the same peer before another one is chosen: 0.05 .. 1.6 s, about 1.6 s in all."""
+    reconnect_refusals: int = 3
+    """Refused dials that prove a process gone: 0.35 s at most; a faster restart is no failure."""
+    seed_delay_max: float = 5.0
+    """Where the doubling pause between two dials of a seed ends; seeds are dialled for ever."""
+    heal_interval: float = 10.0
+    """Between dials of somebody held dead: about how long a healed partition stays split."""
+    dead_retention: float = 86_400.0
+    """How long who failed or left is remembered: a day; most machines are repaired in that."""
+
+    mesh_members: int = 8
+    """Up to this many members all link to all: one hop, and 7 sockets cost nothing."""
+    fanout_min: int = 4
+    """Links of a node in a larger cluster: max(this, ceil(log2 N)); keeps the graph connected."""
+    members_max: int = 10_000
+    """Members believed in at once; records of more are stored and forwarded, but not listed."""
+
+    link_window: int = 256 * 1024
+    """Unsent bytes a link may hold, some milliseconds; beyond it the tables are the queue."""
+    frame_bytes: int = 64 * 1024
+    """Budget of a bulk frame: what a vote may wait behind; one larger record still goes alone."""
+    strangers_max: int = 32
+    """Streams that have not said hello, in all: 100 nodes may join at once, a flood may not."""
+    strangers_per_address_max: int = 8
+    """The same from one address (the loopback is exempt)."""
+
+    log_slack: int = 65_536
+    """Log entries beyond twice the records, 16 B each: how far one may fall back without a join."""
+    horizon: int = 65_536
+    """Runs of arrivals kept for links; one further behind is served from its vector instead."""
+
+    def __post_init__(self) -> None:
+        _require(self.name == "" or is_name(self.name), "name", "1 to 64 bytes of printable text")
+        _require(_is_text(self.cluster, LABEL_BYTES_MAX), "cluster", "up to 255 bytes, printable")
+        _require(is_tags(self.tags), "tags", "up to 16 short texts by short names, 512 bytes")
+        object.__setattr__(self, "tags", MappingProxyType(dict(self.tags)))
+        _require(self.node_id is None or _is_id(self.node_id), "node_id", "16 bytes or None")
+        for name in _BOOLEAN_FIELDS:
+            _require(type(getattr(self, name)) is bool, name, "True or False")
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            number = type(value) is int or (type(value) is float and type(low) is float)
+            _require(number and low <= value <= high, name, f"from {low} to {high}")
+        later = self.keepalive_interval < self.keepalive_timeout
+        _require(later, "keepalive_timeout", "longer than keepalive_interval")
+        longer = self.reconnect_delay <= self.reconnect_delay_max
+        _require(longer, "reconnect_delay_max", "at least reconnect_delay")
+        _require(self.frame_bytes <= self.link_window, "link_window", "at least frame_bytes")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Config:
+        """What is given (None: not given), else VINES_<FIELD> of the environment, else default."""
+        environ = os.environ if environ is None else environ
+        values = {name: value for name, value in given.items() if value is not None}
+        for entry in fields(cls):
+            text = environ.get(f"VINES_{entry.name.upper()}")
+            if text is not None and entry.name not in values:
+                values[entry.name] = _parse(entry.name, text)
+        return cls(**values)
+
+
+_MIB = 1024 * 1024
+_BOOLEAN_FIELDS = ("observer", "insecure", "discovery")
+_RANGES: dict[str, tuple[float, float]] = {
+    "sync_interval": (0.01, 3600.0),
+    "keepalive_interval": (0.01, 3600.0),
+    "keepalive_timeout": (0.02, 36_000.0),
+    "handshake_timeout": (0.01, 600.0),
+    "dial_timeout": (0.01, 600.0),
+    "frame_timeout": (0.01, 600.0),
+    "reconnect_delay": (0.001, 60.0),
+    "reconnect_delay_max": (0.001, 600.0),
+    "reconnect_tries": (1, 100),
+    "reconnect_refusals": (1, 100),
+    "seed_delay_max": (0.01, 3600.0),
+    "heal_interval": (0.01, 36_000.0),
+    "dead_retention": (0.0, 1e9),
+    "mesh_members": (1, 1024),
+    "fanout_min": (1, 1024),
+    "members_max": (1, 1_000_000),
+    "link_window": (1, _MIB),
+    "frame_bytes": (1, _MIB),
+    "strangers_max": (1, 65_536),
+    "strangers_per_address_max": (1, 65_536),
+    "log_slack": (0, 1 << 40),
+    "horizon": (1, 1 << 40),
+}
+
+
+def is_name(name: object) -> bool:
+    """Whether this may be a node's name: 1 to 64 bytes, printable, so safe in logs, terminals."""
+    return _is_text(name, NAME_BYTES_MAX) and name != ""
+
+
+def is_tags(tags: object) -> bool:
+    """Whether these may be a node's tags."""
+    if not isinstance(tags, Mapping) or len(tags) > TAGS_MAX:
+        return False
+    total = 0
+    for key, value in tags.items():
+        if not _is_text(key, TAG_BYTES_MAX) or key == "" or not _is_text(value, TAGS_BYTES_MAX):
+            return False
+        total += len(key.encode()) + len(value.encode())
+    return total <= TAGS_BYTES_MAX
+
+
+def is_address(address: object) -> bool:
+    """Whether this (host, port) may be dialled: never port 0, nowhere, everywhere, or long text."""
+    if not isinstance(address, tuple | list) or len(address) != 2:
+        return False
+    host, port = address
+    if type(port) is not int or not 1 <= port <= 65_535:
+        return False
+    if not _is_text(host, HOST_CHARACTERS_MAX) or host == "" or " " in host:
+        return False
+    return host not in _NOWHERE and not _is_multicast(host)
+
+
+_NOWHERE = frozenset({"0.0.0.0", "::", "*", "0"})
+
+
+def _is_multicast(host: str) -> bool:
+    if ":" in host:
+        return host[:2].lower() == "ff"
+    first = host.split(".", 1)[0]
+    numeric = host.count(".") == 3 and first.isascii() and first.isdecimal() and len(first) <= 3
+    return numeric and 224 <= int(first) <= 255
+
+
+def _is_text(text: object, bytes_max: int) -> bool:
+    if type(text) is not str or len(text) > bytes_max or not text.isprintable():
+        return False
+    return len(text.encode()) <= bytes_max
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is bytes and len(value) == NODE_ID_BYTES
+
+
+def _require(holds: bool, name: str, wanted: str) -> None:
+    if not holds:
+        raise InvalidConfig(f"{name} must be {wanted}; nothing was started")
+
+
+def _parse(name: str, text: str) -> object:
+    """The value a text of the environment stands for."""
+    try:
+        if name in _BOOLEAN_FIELDS:
+            return _BOOLEANS[text.strip().lower()]
+        if name == "tags":
+            return dict(_parse_tag(part) for part in text.split(",") if part.strip())
+        if name == "node_id":
+            return bytes.fromhex(text)
+        if name in _RANGES:
+            return float(text) if type(_RANGES[name][0]) is float else int(text)
+        return text
+    except (KeyError, ValueError):
+        raise InvalidConfig(f"VINES_{name.upper()}={text!r} cannot be understood") from None
+
+
+def _parse_tag(part: str) -> tuple[str, str]:
+    key, separator, value = part.partition("=")
+    if not separator:
+        raise ValueError(part)
+    return key.strip(), value.strip()
+
+
+_BOOLEANS = {"1": True, "true": True, "yes": True}
+_BOOLEANS |= {"0": False, "false": False, "no": False, "": False}

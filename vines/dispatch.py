@@ -1,0 +1,247 @@
+"""The thread that calls back: what a vine tells its user is told here, in order, one thing at a
+time.
+
+Slow callbacks hold up nobody but each other: handing over never waits, and what waits is bounded
+(Backlog). When changes had to be dropped, the listeners hear `Lagged` and then the current value of
+every key again, from the table: the state is the queue. The same replay tells a new listener what
+was there before it. During a replay, and until all that was applied before its end must have been
+handed over, a listener remembers what it was told, so that nothing is told twice.
+
+Rare events (members come and go) are told before changes of keys, and neither waits for a replay.
+The thread sleeps on a lock that somebody else releases; who hands something over rings only if it
+sleeps, because each wake-up may cost a busy process 5 ms of waiting for the interpreter.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vines._core.table import DATA, Table
+from vines.backlog import KEYS_MAX, Backlog
+from vines.events import KeysChanged, Lagged
+from vines.listeners import Audience, Callback, Listener, event_name
+from vines.telling import Teller
+
+SLICE = 64
+"""Changes told before rare events are looked at again."""
+
+EVENTS_MAX = 65_536
+"""Rare events that may wait: all members of the largest cluster, several times."""
+
+SETTLE_SECONDS = 10.0
+"""By then what was in the table has been handed over: a turn of the loop takes milliseconds."""
+
+STOP_SECONDS = 0.25
+"""How long `stop` waits for a running callback: a quick one finishes, a slow one is left alone."""
+
+logger = logging.getLogger("vines")
+
+
+class _Replay(NamedTuple):
+    listener: Listener
+    cursor: int = 0
+    told: bool = False
+
+
+class Dispatcher:
+    """Tells listeners what happens; its thread starts when there is something to tell.
+
+    `tell` and `written` may be called from any thread and never wait. `table` is the data table.
+    """
+
+    def __init__(
+        self, table: Table, *, name: str = "vines-callbacks", keys_max: int = KEYS_MAX
+    ) -> None:
+        self.audience = Audience()
+        """Who listens now."""
+        self.wants_keys = False
+        """Whether anybody listens to keys at all."""
+        self._table = table
+        self._writes = -1
+        """Local writes there had been at the end of the turn before."""
+        self._teller = Teller(table)
+        self._name = name
+        self._backlog = Backlog(keys_max)
+        self._events: deque[object] = deque(maxlen=EVENTS_MAX)
+        self._events_dropped = 0
+        self._replays: deque[_Replay] = deque()
+        self._settling: deque[tuple[float, Listener]] = deque()
+        self._dropped = 0
+        self._lock = threading.RLock()  # for registering and for starting, which are rare
+        self._thread: threading.Thread | None = None
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._asleep = False
+
+    def add(self, listener: Listener) -> None:
+        """Tell a listener what happens from now on. One of `gossip` is owed a `replay`."""
+        if listener.event == "gossip":
+            listener.remember()
+        with self._lock:
+            self._admit(self.audience.with_one(listener))
+
+    def remove(self, event: str, key: str | None, callback: Callback | None) -> None:
+        """Tell the listeners of an event, a key and a callback (None: of any) nothing any more."""
+        with self._lock:
+            self._admit(self.audience.without(event, key, callback))
+
+    def replay(self, listener: Listener) -> None:
+        """Tell an added listener of `gossip` the current value of each of its keys, once."""
+        if self._table.count(DATA):
+            self._replays.append(_Replay(listener))
+            self._ring()
+        else:
+            listener.forget()
+
+    def tell(self, events: Sequence[object]) -> None:
+        """Hand over all that a node emitted in one turn of its loop."""
+        audience = self.audience
+        writes, self._writes = self._writes, self._table.counter
+        news = False
+        for event in events:
+            if type(event) is KeysChanged:
+                wanted = audience.wanted(event.changes)
+                if wanted:
+                    self._backlog.add(wanted, writes)
+                    news = True
+            elif event_name(event) in audience.others:
+                self._events_dropped += len(self._events) == EVENTS_MAX
+                self._events.append(event)
+                news = True
+        if news:
+            self._ring()
+
+    def written(self, key: bytes, stamp: int) -> None:
+        """Hand over a local write: its key and the stamp it was given."""
+        if self.audience.wants(key):
+            self._backlog.add(((DATA, key, 0, b"", stamp, b""),))
+            self._ring()
+
+    def start(self) -> None:
+        """Start the thread now, rather than when there is something to tell; idempotent."""
+        with self._lock:
+            if self._thread is None and not self._teller.stopped:
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread = thread
+                try:
+                    thread.start()
+                except RuntimeError:  # no room for one more thread, or the interpreter ends
+                    self._thread = None
+                    raise
+
+    def stop(self) -> None:
+        """Call nobody back any more; waits a little for a callback that is running. Idempotent."""
+        self._teller.stopped = True
+        for listener in self.audience.listeners:
+            listener.active = False
+        self._release()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(STOP_SECONDS)
+
+    def stats(self) -> dict[str, int]:
+        """Counts since the start, and what waits now."""
+        return {
+            "callbacks": self._teller.told,
+            "callbacks_failed": self._teller.failed,
+            "changes_superseded": self._teller.superseded,
+            "changes_unreadable": self._teller.unreadable,
+            "changes_dropped": self._dropped,
+            "changes_waiting": len(self._backlog),
+            "events_waiting": len(self._events),
+            "replays_waiting": len(self._replays),
+        }
+
+    def _admit(self, audience: Audience) -> None:
+        self.audience = self._teller.audience = audience
+        self.wants_keys = audience.wants_keys
+
+    def _ring(self) -> None:
+        if self._asleep:
+            self._release()
+        elif self._thread is None:
+            self.start()
+
+    def _release(self) -> None:
+        self._asleep = False
+        try:
+            self._bell.release()
+        except RuntimeError:
+            pass  # somebody else rang in the same moment
+
+    def _run(self) -> None:
+        while not self._teller.stopped:
+            try:
+                self._tell_events()
+                self._tell_changes()
+                self._tell_page()
+                self._settle()
+            except Exception:  # callbacks' own are caught where they are called
+                logger.critical("telling listeners met a bug; some were not told", exc_info=True)
+            self._rest()
+
+    def _rest(self) -> None:
+        self._asleep = True
+        if not (self._events or self._backlog or self._replays or self._teller.stopped):
+            self._bell.acquire(timeout=SETTLE_SECONDS if self._settling else -1)
+        self._asleep = False
+
+    def _tell_events(self) -> None:
+        dropped, self._events_dropped = self._events_dropped, 0
+        if dropped:
+            self._lag(dropped)
+        while self._events and not self._teller.stopped:
+            self._teller.event(self._events.popleft())
+
+    def _tell_changes(self) -> None:
+        if not self._backlog:
+            return
+        batches, dropped = self._backlog.take()
+        if dropped:
+            self._lag(dropped)
+            self._replay_all()
+        # What a replay has told since may be newer than what was handed over before it.
+        replayed = bool(self._replays or self._settling)
+        for changes, writes in batches:
+            for start in range(0, len(changes), SLICE):
+                part = changes[start : start + SLICE]
+                self._teller.changes(part, -1 if replayed else writes)
+                if self._events:
+                    self._tell_events()
+                if self._teller.stopped:
+                    return
+
+    def _lag(self, dropped: int) -> None:
+        self._dropped += dropped
+        logger.warning("callbacks are too slow: %d changes were dropped", dropped)
+        self._teller.event(Lagged(dropped))
+
+    def _replay_all(self) -> None:
+        begun = [replay.listener for replay in self._replays if replay.cursor == 0]
+        for listener in self.audience.listeners:
+            if listener.event == "gossip" and listener not in begun:
+                listener.remember()
+                self._replays.append(_Replay(listener))
+
+    def _tell_page(self) -> None:
+        if not self._replays:
+            return
+        listener, cursor, told = self._replays.popleft()
+        before = self._teller.told
+        following = self._teller.replay(listener, cursor) if listener.active else None
+        told = told or self._teller.told > before
+        if following is not None:
+            self._replays.append(_Replay(listener, following, told))
+        elif told:
+            self._settling.append((time.monotonic() + SETTLE_SECONDS, listener))
+        else:
+            listener.forget()
+
+    def _settle(self) -> None:
+        while self._settling and self._settling[0][0] <= time.monotonic():
+            self._settling.popleft()[1].forget()

@@ -1,0 +1,272 @@
+"""Engine: what works under a Vine. A node, the loop that drives it, the thread that calls back.
+
+Three threads meet here. The caller's writes to the table; the loop's owns the node and its sockets,
+and starts with the first `listen` or `join`; the dispatcher's calls back. What only the loop may
+touch is asked of it (Asker); what it has to say it hands over and forgets. An engine begins once
+and ends once, by its user, a bug or a fork; from then on `refusal` says why nothing can be done.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from vines import processes
+from vines._core.table import DATA
+from vines.asking import Answer, Asker
+from vines.config import Config
+from vines.discovery import Discovery
+from vines.dispatch import Dispatcher
+from vines.errors import AlreadyListening, Closed, NotListening, TimedOut
+from vines.events import ALIVE, Fail
+from vines.listeners import Callback, Listener
+from vines.net.loop import Loop
+from vines.protocol.machine import Address
+from vines.protocol.node import Node
+
+STOP_SECONDS = 1.0
+"""How long ending may take to send what is queued."""
+
+HAND_OVER_SHARE = 0.8
+"""The part of the time to leave that may go into handing over; the rest is for saying goodbye."""
+
+DRAIN_SECONDS = 0.01
+"""Between two looks whether a node that leaves has handed everything over."""
+
+ENDED = "this vine has ended: make a new one with Vine(); nothing changed"
+INERT = (
+    "this vine belongs to process {parent}, which forked this one after listen() or join(): make a"
+    " new one here, or fork before the first of them; nothing changed"
+)
+BROKEN = "this vine met a bug and has ended: please report the traceback in the log of 'vines'"
+
+logger = logging.getLogger("vines")
+
+Result = TypeVar("Result")
+
+
+def wall_clock() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Engine:
+    """The working parts of one vine. Methods may be called from any thread and raise Closed."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.refusal = ""
+        """Why nothing can be done any more; empty as long as something can."""
+        self._begin()
+        processes.remember(self)
+
+    def _begin(self) -> None:
+        """Take a fresh identity, and empty tables."""
+        self._process = os.getpid()
+        # The system's randomness: a forked child must not repeat its parent's.
+        self.node = Node(self.config, random.SystemRandom(), wall_clock, now=time.monotonic())
+        self.table = self.node.data
+        name = f"vines-{self.config.name or self.node.id[:4].hex()}"
+        self.loop = Loop(self.node, tell=self._tell, crashed=self._crashed, name=name)
+        self.wake = self.loop.wake
+        self.dispatcher = Dispatcher(self.table, name=f"{name}-callbacks")
+        self.discovery = Discovery(self.config, self.node)
+        self.started = False
+        self.bound: Address | None = None
+        self.advertised: Address | None = None
+        self._lifecycle = threading.RLock()
+        self._asker = Asker(self.node, self._call)
+        self._owed: list[Listener] = []
+        """Listeners taken over from before a fork: told what is there once this vine begins."""
+
+    def check_open(self) -> None:
+        """Raises Closed if nothing can be done any more."""
+        if self.refusal:
+            raise Closed(self.refusal)
+
+    def write(self, key: bytes, flags: int, packed: bytes) -> None:
+        """Write to the table and tell listeners here; `wake` has the loop send it."""
+        if self.refusal:
+            raise Closed(self.refusal)
+        stamp = self.table.write(key, flags, packed, wall_clock() << 16)
+        if self.dispatcher.wants_keys:
+            self.dispatcher.written(key, stamp)
+
+    # Being a member.
+
+    def listen(self, host: str, port: int, told: Address | None) -> None:
+        """Bind and begin; `told` (its port may be 0: the one bound) is what others dial."""
+        with self._lifecycle:
+            self.check_open()
+            if self.bound is not None:
+                raise AlreadyListening("this vine already listens at {}:{}".format(*self.bound))
+            self.bound = self.loop.listen(host, port, told if told and told[1] else None)
+            if told is not None:
+                self.advertised = advertised = (told[0], told[1] or self.bound[1])
+                if not told[1]:
+                    self.loop.call(lambda now: self.node.listening(advertised, now))
+            self._start()
+            self.discovery.start(self.loop, self.bound)
+
+    def join(self, seeds: list[Address]) -> None:
+        """Begin, and dial these; without any, what discovery finds."""
+        if seeds:
+            self.ask(lambda now: self.node.join(seeds, now))
+        with self._lifecycle:
+            self.check_open()
+            if not self.started:
+                self.discovery.start(self.loop, None)
+                self._start()
+
+    def _start(self) -> None:
+        self.loop.start()
+        self.started = True
+        owed, self._owed = self._owed, []
+        for listener in owed:
+            self._begin_watching(listener)
+
+    def leave(self, timeout: float, stop_seconds: float = STOP_SECONDS) -> None:
+        """Hand over what others lack, say that this node leaves, and end. Idempotent."""
+        deadline = time.monotonic() + timeout
+        if self.started and not self.refusal:
+            try:
+                self._hand_over(timeout * HAND_OVER_SHARE)
+            except TimedOut:
+                logger.warning("left before another member held everything written here")
+            except Closed:
+                pass  # somebody else has ended it meanwhile
+            try:
+                self._announce(max(0.0, deadline - time.monotonic()))
+            except (TimedOut, Closed):
+                pass  # others will find out
+        self.end(stop_seconds=stop_seconds)
+
+    def _hand_over(self, timeout: float) -> None:
+        """Wait until another member holds everything, if there is one that counts."""
+        members = self.ask(lambda _now: self.node.members(), timeout)
+        if any(one.state == ALIVE and not one.local and not one.observer for one in members):
+            self.flush(1, timeout)
+
+    def _announce(self, timeout: float) -> None:
+        """Say that this node leaves, and wait until the links have taken that."""
+
+        def question(now: float, answer: Answer[None]) -> None:
+            def look(_now: float) -> None:
+                if self.node.drained:
+                    answer.give(None)
+
+            self.node.leave(now)
+            self.loop.every(DRAIN_SECONDS, look)
+
+        self._asker.wait(question, timeout, "some links did not take everything in time")
+
+    def end(self, refusal: str = ENDED, stop_seconds: float = STOP_SECONDS) -> None:
+        """Close everything. Idempotent, legal from callbacks."""
+        with self._lifecycle:
+            if self.refusal:
+                return
+            self.refusal = refusal
+        self._asker.close(refusal)
+        if not self.loop.stop(stop_seconds) and not self.loop.dead:
+            logger.warning("the loop has not ended within %.1f s", stop_seconds)
+        self.discovery.close()
+        self.dispatcher.stop()
+        processes.forget(self)
+
+    # Asking the loop's thread.
+
+    def ask(self, function: Callable[[float], Result], timeout: float | None = None) -> Result:
+        """What function(now) returns or raises where the node lives."""
+        self.check_open()
+        return self._asker.ask(function, timeout)
+
+    def flush(self, members: int, timeout: float | None) -> None:
+        """Wait until so many other members hold everything written before."""
+        self._require_started()
+        self._asker.flush(members, timeout)
+
+    def wait_for(self, members: int, timeout: float | None) -> None:
+        """Wait until so many members are alive, this one among them."""
+        self._require_started()
+        self._asker.wait_for(members, timeout)
+
+    def _require_started(self) -> None:
+        self.check_open()
+        if not self.started:
+            raise NotListening("nobody else can be here yet: listen() or join() first")
+
+    def _call(self, function: Callable[[float], None]) -> bool:
+        """Run it on the loop's thread; before there is one, here: nobody else is at the node."""
+        with self._lifecycle:
+            if not self.started:
+                function(time.monotonic())
+                return True
+        return self.loop.call(function)
+
+    # Calling back.
+
+    def watch(self, listener: Listener) -> None:
+        """Tell a listener what is there, and what changes: each change is in one or the other."""
+        with self._lifecycle:
+            self.check_open()
+            self.dispatcher.add(listener)
+            self._begin_watching(listener)
+
+    def _begin_watching(self, listener: Listener) -> None:
+        def begin(_now: float) -> None:
+            # Between two frames: the next one is told, the last one is in the table.
+            self.node.watching = self.dispatcher.wants_keys
+            if listener.event == "gossip":
+                self.dispatcher.replay(listener)
+
+        self._call(begin)
+
+    def unwatch(self, event: str, key: str | None, callback: Callback | None) -> None:
+        """Tell these listeners nothing any more."""
+        with self._lifecycle:
+            self.check_open()
+            self.dispatcher.remove(event, key, callback)
+            if not self.dispatcher.wants_keys:
+                self.node.watching = False
+
+    # On the loop's thread.
+
+    def _tell(self, events: list[object]) -> None:
+        self._asker.tell(events)
+        for event in events:
+            if isinstance(event, Fail):
+                self.discovery.refused(event.member.address)
+        self.dispatcher.tell(events)
+
+    def _crashed(self, _error: BaseException) -> None:
+        self.end(BROKEN)
+
+    # What the process does.
+
+    def forked(self) -> None:
+        """This is a child's copy: inert if it had begun, else made anew."""
+        if self.refusal:
+            return
+        if self.started or self.loop.dead:
+            self.refusal = INERT.format(parent=self._process)
+            self.dispatcher.stop()
+            return
+        records = self.table.records()
+        listeners = self.dispatcher.audience.listeners
+        self._begin()
+        for family, key, stamp, _origin, _source, _counter, flags, packed in records:
+            if family == DATA:
+                self.table.put(DATA, key, flags, packed, stamp)
+        for one in listeners:
+            listener = Listener(one.event, one.pattern, one.callback)
+            self.dispatcher.add(listener)
+            self._owed.append(listener)
+
+    def exiting(self, seconds: float) -> None:
+        """The interpreter ends: leave, in this time at most."""
+        self.leave(seconds / 2, seconds / 2)

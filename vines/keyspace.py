@@ -1,0 +1,120 @@
+"""Reading and writing keys, in the caller's thread: what a Vine does without asking its loop.
+
+Every call is one step on the table, so what was written can be read at once, by every thread; the
+loop is only woken to send it. Whatever is wrong with a key or a value is raised before anything
+changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from vines._core.scanner import is_value
+from vines._core.table import DATA, TOMBSTONE, Change
+from vines.engine import Engine
+from vines.errors import IllFormedValue, MissingKey
+from vines.keys import decode_key, encode_key, encode_prefix
+from vines.values import pack, unpack
+
+SCAN_RECORDS = 1024
+"""Records looked at in one step: other threads get their turn in between."""
+
+
+class Keyspace:
+    """The keys and values of a cluster, as a mapping that also replicates."""
+
+    _engine: Engine
+
+    def gossip(self, key: str, value: Any) -> Self:
+        """Set a key, here at once, and on every member soon.
+
+        A value is None, bool, int of 64 bits, finite float, str, bytes, list, dict with str or int
+        keys, aware datetime, nested up to 8 deep, up to 1 MiB packed; it is copied. Raises
+        InvalidKey, UnsupportedValue (a TypeError), InvalidValue (a ValueError), Closed.
+        """
+        engine = self._engine
+        engine.write(encode_key(key), 0, pack(value))
+        engine.wake()
+        return self
+
+    def update(self, values: Mapping[str, Any]) -> Self:
+        """Set many keys. Raises what `gossip` raises, before any of them is set."""
+        packed = [(encode_key(key), pack(value)) for key, value in values.items()]
+        engine = self._engine
+        for key, value in packed:
+            engine.write(key, 0, value)
+        engine.wake()
+        return self
+
+    def delete(self, key: str) -> Self:
+        """Delete a key everywhere, whether or not it is known here. Raises InvalidKey, Closed."""
+        engine = self._engine
+        engine.write(encode_key(key), TOMBSTONE, b"")
+        engine.wake()
+        return self
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, a new copy each time, or `default` if there is none.
+
+        Raises InvalidKey, Closed, and IllFormedValue if a peer wrote what is no value.
+        """
+        packed = self._packed(encode_key(key))
+        return default if packed is None else _readable(key, packed)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys that begin with `prefix`, sorted."""
+        decoded = [decode_key(change[1]) for change in self._scan(prefix)]
+        return sorted(key for key in decoded if key is not None)
+
+    def snapshot(self, prefix: str = "") -> dict[str, Any]:
+        """The keys that begin with `prefix` and their values, sorted by key.
+
+        What cannot be read is left out; reading it alone says why.
+        """
+        found = {}
+        for change in self._scan(prefix):
+            key = decode_key(change[1])
+            if key is not None and is_value(change[3]):
+                found[key] = unpack(change[3])
+        return dict(sorted(found.items()))
+
+    def __getitem__(self, key: str) -> Any:
+        packed = self._packed(encode_key(key))
+        if packed is None:
+            raise MissingKey(f"there is no value under {key!r} here and now")
+        return _readable(key, packed)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.gossip(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self:
+            raise MissingKey(f"there is no value under {key!r} here and now")
+        self.delete(key)
+
+    def __contains__(self, key: object) -> bool:
+        return self._packed(encode_key(key)) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def _packed(self, key: bytes) -> bytes | None:
+        self._engine.check_open()
+        return self._engine.table.value(key)
+
+    def _scan(self, prefix: str) -> Iterator[Change]:
+        encoded = encode_prefix(prefix)
+        cursor: int | None = 0
+        while cursor is not None:
+            self._engine.check_open()
+            changes, cursor = self._engine.table.scan(DATA, encoded, cursor, SCAN_RECORDS)
+            yield from changes
+
+
+def _readable(key: str, packed: bytes) -> Any:
+    if not is_value(packed):
+        raise IllFormedValue(
+            f"a peer wrote what is no value under {key!r}; overwrite the key or delete it"
+        )
+    return unpack(packed)

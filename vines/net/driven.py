@@ -1,0 +1,51 @@
+"""What the loop needs of the node it drives, and nothing more.
+
+Naming it apart from `vines.protocol.node` keeps the loop honest (it can reach nothing else) and
+lets its tests drive a node of twenty lines instead of the whole protocol.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from vines.config import Config
+from vines.protocol.machine import Address, Link, MemberId, Outbox
+
+
+class Driven(Protocol):
+    """The driver's side of a Node; `vines.protocol.node.Node` says what each call means."""
+
+    config: Config
+    outbox: Outbox
+
+    def listening(self, address: Address | None, now: float) -> None:
+        """Others can dial us here."""
+
+    def connected(self, link: Link, ticket: int | None, now: float) -> None:
+        """A stream is up: the answer to the Dial of this ticket, or dialled by the other end
+        (None).
+        """
+
+    def dial_failed(self, ticket: int, refused: bool, now: float) -> None:
+        """No stream; `refused` if every address tried answered and said no."""
+
+    def receive(self, frame: bytes, link: Link, now: float) -> None:
+        """One whole frame; WireError if it is not one, and the stream is closed."""
+
+    def established(self, link: Link) -> bool:
+        """Whether the handshake of this link is done."""
+
+    def disconnected(self, link: Link, now: float) -> None:
+        """The stream is gone, or going: nothing more will be read from it or taken for it."""
+
+    def sent(self, link: Link, count: int, now: float) -> None:
+        """The kernel took `count` bytes of what was written to this link."""
+
+    def advance(self, now: float) -> None:
+        """Do whatever is due, and push what was written since."""
+
+    def deadline(self) -> float | None:
+        """When `advance` is wanted next; not later than now: at once, there is more to push."""
+
+    def route(self, member: MemberId) -> Link | None:
+        """The link to a member."""

@@ -1,0 +1,110 @@
+"""Readiness: which sockets are watched for what, the timers, and what is counted and logged on the
+way.
+
+Whatever watches a socket is a Source. A source that was closed in a turn is passed over for the
+rest of it: its descriptor may have been closed, and even be another socket by now.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from vines.net.timers import Timers
+
+logger = logging.getLogger("vines")
+
+READ = selectors.EVENT_READ
+WRITE = selectors.EVENT_WRITE
+
+_LOG_INTERVAL = 10.0
+"""Seconds between two log lines for the same reason: a stranger must not be able to fill a disk."""
+
+_never_closed: list[selectors.BaseSelector] = []
+"""What must not even be collected, since that would close it."""
+
+
+class Source(Protocol):
+    """Something with a socket that the selector watches."""
+
+    closed: bool
+    served: int
+    """The last turn in which it was ready: whoever waited longest comes first."""
+
+    def ready(self, mask: int, now: float, /) -> None:
+        """The socket can be read or written."""
+
+
+class Reactor:
+    """A selector, timers and counters; one thread uses it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.timers = Timers()
+        self.counters: Counter[str] = Counter()
+        self._selector: selectors.BaseSelector | None = None
+        self._logged: dict[str, float] = {}
+
+    def open(self) -> None:
+        """Make the selector; nothing can be watched before."""
+        self._selector = selectors.DefaultSelector()
+
+    def watch(self, sock: socket.socket, mask: int, source: Source) -> None:
+        """Begin to watch a socket."""
+        assert self._selector is not None
+        self._selector.register(sock, mask, source)
+
+    def change(self, sock: socket.socket, mask: int, source: Source) -> None:
+        """Watch a socket for something else: a system call, so not on the path of every frame."""
+        assert self._selector is not None
+        self._selector.modify(sock, mask, source)
+
+    def forget(self, sock: socket.socket) -> None:
+        """Stop watching; before the socket is closed. Harmless if it was not watched."""
+        if self._selector is not None:
+            try:
+                self._selector.unregister(sock)
+            except (KeyError, ValueError):
+                pass
+
+    def wait(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Sleep until a socket is ready or the time is up; the sources (as `data`) and for what."""
+        assert self._selector is not None
+        return self._selector.select(timeout)
+
+    def count(self, reason: str, detail: str = "", amount: int = 1) -> None:
+        """Count something that was refused, lost or dropped, and log it now and then."""
+        self.counters[reason] += amount
+        now = self.clock()
+        if now - self._logged.get(reason, -_LOG_INTERVAL) >= _LOG_INTERVAL:
+            self._logged[reason] = now
+            logger.info("%s (%d so far): %s", reason, self.counters[reason], detail)
+
+    def close(self) -> None:
+        """Close the selector; the sockets are their sources' to close."""
+        if self._selector is not None:
+            self._selector.close()
+            self._selector = None
+
+    def abandon(self) -> None:
+        """In a forked child: close every descriptor and touch nothing that is shared with the
+        parent.
+
+        Closing is safe, telling the selector is not: an epoll instance is shared, and forgetting a
+        socket in it would deafen the parent. A kqueue was not inherited at all; its number may be
+        another file's by now.
+        """
+        selector, self._selector = self._selector, None
+        if selector is None:
+            return
+        for key in list(selector.get_map().values()):
+            assert isinstance(key.fileobj, socket.socket)
+            key.fileobj.close()
+        if isinstance(selector, getattr(selectors, "KqueueSelector", ())):
+            _never_closed.append(selector)
+        else:
+            selector.close()

@@ -1,0 +1,139 @@
+"""One stream: a socket, the frames coming in, the bytes going out.
+
+It knows how to read once, how to send once, and how to close after its last words. When to do
+which, and what a frame is for, is its owner's business.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from typing import Protocol
+
+from vines.net.reactor import READ, WRITE, Reactor
+from vines.net.timers import Timer
+from vines.protocol.framing import Framer
+
+_links = itertools.count(1)
+"""Link numbers are never used twice in one process."""
+
+
+class Owner(Protocol):
+    """Who is told that a stream is ready."""
+
+    def readable(self, stream: Stream, now: float) -> None:
+        """There is something to read, the end of the stream included."""
+
+    def writable(self, stream: Stream) -> None:
+        """The kernel takes bytes again."""
+
+
+class Stream:
+    """A framed TCP stream. `host` is the other end's, if it dialled us; `ticket` of our dial, if we
+    did.
+    """
+
+    __slots__ = (
+        "_queue",
+        "_reactor",
+        "_rest",
+        "closed",
+        "closing",
+        "discarded",
+        "established",
+        "frame_timer",
+        "framer",
+        "handshake_timer",
+        "host",
+        "inbound",
+        "linger_timer",
+        "link",
+        "owner",
+        "sent",
+        "served",
+        "shut",
+        "socket",
+        "writing",
+    )
+
+    def __init__(
+        self, reactor: Reactor, owner: Owner, sock: socket.socket, *, inbound: bool, host: str
+    ) -> None:
+        self.link = next(_links)
+        self.socket = sock
+        self.inbound = inbound
+        self.host = host
+        self.owner = owner
+        self.framer = Framer()
+        self.established = False
+        self.closed = False
+        self.closing = False
+        self.shut = False
+        self.writing = False
+        self.sent = 0
+        self.served = 0
+        self.discarded = 0
+        self.handshake_timer: Timer | None = None
+        self.frame_timer: Timer | None = None
+        self.linger_timer: Timer | None = None
+        self._reactor = reactor
+        self._queue: list[bytes] = []
+        self._rest: memoryview | None = None
+        reactor.watch(sock, READ, self)
+
+    @property
+    def unsent(self) -> bool:
+        """Whether anything waits to be sent."""
+        return bool(self._queue) or self._rest is not None
+
+    def ready(self, mask: int, now: float) -> None:
+        """What the selector found."""
+        if mask & READ:
+            self.owner.readable(self, now)
+        if mask & WRITE and not self.closed:
+            self.owner.writable(self)
+
+    def write(self, frame: bytes) -> None:
+        """Queue a frame; the node bounds what it writes, by what it was told has been sent."""
+        self._queue.append(frame)
+
+    def send(self) -> int:
+        """Hand everything queued to the kernel in one call; how many bytes it took. OSError: the
+        stream is lost.
+        """
+        data: bytes | memoryview
+        if self._rest is not None:
+            data = self._rest
+        elif len(self._queue) == 1:
+            data = self._queue.pop()
+        else:
+            data = b"".join(self._queue)
+            self._queue.clear()
+        try:
+            count = self.socket.send(data)
+        except BlockingIOError:
+            count = 0
+        self._rest = memoryview(data)[count:] if count < len(data) else None
+        self.sent += count
+        if self.unsent != self.writing:
+            self.writing = not self.writing
+            self._reactor.change(self.socket, READ | WRITE if self.writing else READ, self)
+        return count
+
+    def shut_down(self) -> None:
+        """Say that nothing more comes from this side. OSError: the stream is lost."""
+        if not self.shut:
+            self.shut = True
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Give the descriptor back; whatever is queued is gone."""
+        if not self.closed:
+            self.closed = True
+            for timer in (self.handshake_timer, self.frame_timer, self.linger_timer):
+                if timer is not None:
+                    timer.cancel()
+            self._reactor.forget(self.socket)
+            self.socket.close()
+            self._queue.clear()
+            self._rest = None

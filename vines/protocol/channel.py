@@ -1,0 +1,208 @@
+"""Channel: one table on one link; what is owed to the peer, as state instead of as a queue.
+
+Nothing that arrives is answered on the spot: it is noted here that an answer is owed, and `frame`
+makes it when the link has room. So a peer that asks without ever reading costs a few fields, and
+an answer says what is true when it leaves. Live-record joins have their fields here and their
+rules in joining.py. It must not know links or time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from vines._core.digest import pull_page, vector_pages
+from vines._core.table import Progress, Table
+from vines.protocol.messages import (
+    BEGIN,
+    COMPLETE,
+    END,
+    WANT,
+    Delta,
+    Digest,
+    Floor,
+    Join,
+    Pull,
+    Snapshot,
+    Vector,
+)
+
+PULLS_MAX: Final = 2048
+"""Sources pulled at once, about 46 KB; with more, the whole vector is the shorter question."""
+
+
+class Channel:
+    """What this node knows and owes about one table on one link."""
+
+    __slots__ = (
+        "awaiting",
+        "budget",
+        "caught_up",
+        "complete_owed",
+        "differed",
+        "digest_owed",
+        "floor_owed",
+        "floor_told",
+        "floors",
+        "floors_owed",
+        "healed",
+        "heard",
+        "join_asked",
+        "join_owed",
+        "joinable",
+        "number",
+        "page_next",
+        "page_owed",
+        "pages",
+        "pages_marks",
+        "patience",
+        "progress",
+        "pulling",
+        "pulls",
+        "sequence",
+        "served",
+        "table",
+    )
+
+    def __init__(self, number: int, table: Table, budget: int) -> None:
+        self.number = number
+        self.table = table
+        self.budget = budget
+        self.progress = Progress(table)
+        self.served = -1
+        """The table's sequence when nothing was left to send; -1: look again."""
+        self.pages: deque[bytes] = deque()
+        """Pages of our vector still to be written."""
+        self.pages_marks = 0
+        self.awaiting = False
+        """Our vector went out with the wish for theirs, which has not come."""
+        self.pulls: dict[bytes, int] = {}
+        self.pulling = False
+        """Ranges were refused and the tables have not been equal since."""
+        self.digest_owed: int | None = None
+        """Marks of a digest to be sent."""
+        self.complete_owed = False
+        """Once nothing is left to send they are to be told so."""
+        self.caught_up = False
+        """All they held at some time is held here."""
+        self.differed = 0
+        """Comparisons in a row that came out different."""
+        self.patience = 2
+        """How many of those it takes to exchange vectors."""
+        self.sequence = -1
+        """The table's at the last comparison."""
+        self.healed = False
+        """A join was asked for because equal vectors had led to different tables."""
+        # As the one who serves a join.
+        self.floor_owed = False
+        self.floor_told = False
+        """They know that they have to join, as far as their last vector goes."""
+        self.joinable = False
+        """They were told, and may ask for pages."""
+        self.floors_owed: deque[bytes] = deque()
+        self.page_owed: int | None = None
+        """The cursor of the page they asked for."""
+        self.page_next = 0
+        """The cursor they may ask for next, beside 0."""
+        # As the one who joins.
+        self.floors: list[bytes] | None = None
+        """Floor pages of the join under way on this link; None: there is none."""
+        self.join_owed: int | None = None
+        """The cursor to ask for."""
+        self.join_asked = False
+        """A page was asked for and has not come."""
+        self.heard = 0.0
+        """When the join last came forward."""
+
+    def greet(self, fingerprint: bytes) -> bool:
+        """The peer's fingerprint came with its hello; False if vectors have to be exchanged."""
+        if self.table.fingerprint() != fingerprint:
+            return False
+        self.progress.assume_equal()
+        # Another thread may have written in between; equal again means that it did not.
+        self.caught_up = self.table.fingerprint() == fingerprint
+        return self.caught_up
+
+    def tell(self, marks: int) -> None:
+        """Send our whole vector; with WANT, ask for theirs."""
+        self.pages_marks = marks | (self.pages_marks if self.pages else 0)
+        self.pages = deque(vector_pages(self.table, self.budget))
+        self.awaiting = self.awaiting or marks == WANT
+        self.pulls.clear()
+
+    def pull(self, refused: list[tuple[bytes, int]]) -> None:
+        """Ranges of theirs began above what is held here."""
+        self.pulling = True
+        self.pulls.update(refused)
+        if len(self.pulls) > PULLS_MAX:
+            self.tell(0)
+
+    def wake(self) -> None:
+        """What the peer holds was learned anew: look again for what it lacks."""
+        self.served = -1
+        self.complete_owed = True
+
+    @property
+    def settled(self) -> bool:
+        """Whether a comparison of fingerprints would mean anything now."""
+        busy = self.awaiting or self.pages or self.floors is not None
+        return self.progress.ready and not busy
+
+    @property
+    def drained(self) -> bool:
+        """Whether the peer was given everything that it lacks."""
+        progress = self.progress
+        return progress.ready and not progress.below_floor and self.served == self.table.sequence
+
+    def frame(self) -> bytes | None:
+        """The most urgent frame, None if nothing is owed: questions before answers before bulk."""
+        if self.floor_owed:
+            return self._floor()
+        if self.join_owed is not None:
+            cursor, self.join_owed, self.join_asked = self.join_owed, None, True
+            return Join(self.number, cursor).encode()
+        if self.pulls:
+            page = pull_page(list(self.pulls.items()))
+            self.pulls.clear()
+            return Pull(self.number, page).encode()
+        if self.digest_owed is not None:
+            marks, self.digest_owed = self.digest_owed, None
+            return Digest(self.number, self.table.fingerprint(), marks).encode()
+        if self.pages:
+            return Vector(self.number, self.pages_marks, self.pages.popleft()).encode()
+        return self._snapshot() or self._delta()
+
+    def _snapshot(self) -> bytes | None:
+        """The next part of a join that the peer asked for."""
+        if self.floors_owed:
+            return Snapshot(self.number, BEGIN, 0, self.floors_owed.popleft()).encode()
+        if self.page_owed is None:
+            return None
+        body, cursor = self.table.page(self.page_owed, self.budget)
+        self.page_owed = None
+        self.page_next = cursor or 0
+        self.joinable = cursor is not None
+        return Snapshot(self.number, 0 if cursor else END, cursor or 0, body).encode()
+
+    def _delta(self) -> bytes | None:
+        """What the peer lacks; when that is nothing, what follows from it."""
+        sequence = self.table.sequence
+        if not self.progress.ready or sequence == self.served:
+            return None
+        body = self.table.delta(self.progress, self.budget)
+        if body is not None:
+            return Delta(self.number, body).encode()
+        self.served = sequence
+        if self.progress.below_floor:
+            if not self.floor_told:
+                return self._floor()
+        elif self.complete_owed:
+            self.complete_owed = False
+            return Digest(self.number, self.table.fingerprint(), COMPLETE).encode()
+        return None
+
+    def _floor(self) -> bytes:
+        """Tell the peer to join."""
+        self.floor_owed = False
+        self.floor_told = self.joinable = True
+        return Floor(self.number).encode()

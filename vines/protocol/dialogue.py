@@ -1,0 +1,101 @@
+"""Dialogue: what is said on an established link, in both directions, one frame at a time.
+
+On the way in, each message goes to the part that it concerns; a message that no honest peer sends
+at this point is a WireError, before anything changed. On the way out, `frame` makes the most urgent
+frame: answers and questions of a few bytes first, then the control table, then data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vines._core.table import Table
+from vines.errors import WireError
+from vines.protocol.flushing import Flushes
+from vines.protocol.handshake import Handshake
+from vines.protocol.hello import Hello, Refuse
+from vines.protocol.linking import Linking
+from vines.protocol.links import Link
+from vines.protocol.messages import CONTROL, DATA, Message
+from vines.protocol.replication import Replication
+from vines.protocol.talk import Flush, Flushed, Ping, Pong
+
+
+class Dialogue:
+    """The two ends of every established link of one node: listening and speaking."""
+
+    def __init__(
+        self,
+        tables: tuple[Table, Table],
+        handshake: Handshake,
+        linking: Linking,
+        replication: Replication,
+        flushes: Flushes,
+        renew: Callable[[], None],
+    ) -> None:
+        self._control, self._data = tables
+        self._handshake = handshake
+        self._linking = linking
+        self._replication = replication
+        self._flushes = flushes
+        self._renew = renew
+        self._ahead = 0
+        self._pings = 0
+
+    def receive(self, link: Link, message: Message, now: float) -> None:
+        """Take a message. WireError, before anything changed, if it is out of turn."""
+        match message:
+            case Hello():
+                raise WireError("a second hello")
+            case Refuse():
+                self._linking.dismissed(link, message, now)
+            case Ping():
+                if link.pong is not None:
+                    raise WireError("a ping before the last one was answered")
+                link.pong = message.token
+            case Pong():
+                if link.pinged != message.token:
+                    raise WireError("an answer to a ping that nobody sent")
+                link.pinged = None
+            case Flush():
+                if link.answer is not None:
+                    raise WireError("a flush before the last one was answered")
+                link.answer = (message.token, message.source)
+            case Flushed():
+                self._flushes.answered(link, message, self._linking.links.established(), now)
+                self._linking.admission.demand = self._flushes.members
+            case _:
+                limit = self._handshake.stamp_limit()
+                changes = self._replication.receive(link, message, now, limit)
+                self._linking.learn(changes, now)
+                self._check_tables(link, now)
+
+    def frame(self, link: Link, now: float, *, room: bool) -> bytes | None:
+        """The most urgent frame for a link; without room, nothing of the data table."""
+        if link.pong is not None:
+            token, link.pong = link.pong, None
+            return Pong(token).encode()
+        if link.answer is not None:
+            (token, source), link.answer = link.answer, None
+            held = self._control.covered(source), self._data.covered(source)
+            return Flushed(token, *held).encode()
+        frame = link.channels[CONTROL].frame()
+        if frame is not None:
+            return frame
+        if link.ping:
+            self._pings += 1
+            link.ping, link.pinged = False, self._pings
+            return Ping(self._pings).encode()
+        question = self._flushes.question(link, now)
+        if question is not None:
+            return question.encode()
+        return link.channels[DATA].frame() if room else None
+
+    def _check_tables(self, link: Link, now: float) -> None:
+        """What a frame did to the tables beyond its records."""
+        if self._control.overtaken or self._data.overtaken:
+            self._renew()
+        if self._data.ahead != self._ahead:
+            self._ahead = self._data.ahead
+            assert link.hello is not None, "records come over established links only"
+            self._handshake.suspect(link.hello, now)

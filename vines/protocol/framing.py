@@ -1,0 +1,67 @@
+"""Stream frames: where one ends and the next begins, and how long one may be.
+
+    length u32 LE (bytes that follow) | type u8 | flags u8 | payload
+
+The first frame of a stream is the handshake and capped at 4 KiB; later ones at 2 MiB, so that one
+record of 1 MiB fits. A length is judged before a byte is kept for it, and memory only grows with
+bytes that came. It must not know what a frame means.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vines.errors import WireError
+
+FRAME_BYTES_MIN: Final = 2
+HANDSHAKE_BYTES_MAX: Final = 4 * 1024
+FRAME_BYTES_MAX: Final = 2 * 1024 * 1024
+LENGTH_BYTES: Final = 4
+
+
+class Framer:
+    """Cuts one direction of one stream into frames (type, flags, payload; without the length)."""
+
+    __slots__ = ("_buffer", "_cap")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._cap = HANDSHAKE_BYTES_MAX
+
+    @property
+    def partial(self) -> bool:
+        """Whether a frame has begun and is not complete: the driver's frame deadline runs."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Every frame that `data` completes, in order. WireError: close the stream.
+
+        Frames that stood before a bad length are lost with it: who lies once is not believed.
+        """
+        source = data
+        if self._buffer:
+            self._buffer += data
+            source = bytes(self._buffer)
+        frames: list[bytes] = []
+        position = 0
+        size = len(source)
+        while size - position >= LENGTH_BYTES:
+            start = position + LENGTH_BYTES
+            length = int.from_bytes(source[position:start], "little")
+            if not FRAME_BYTES_MIN <= length <= self._cap:
+                raise WireError(f"frame length {length} is not in 2..{self._cap}")
+            if size - start < length:
+                break
+            position = start + length
+            frames.append(source[start:position])
+            self._cap = FRAME_BYTES_MAX
+        if source is not data or position < size:
+            self._buffer = bytearray(source[position:])
+        return frames
+
+
+def frame(kind: int, payload: bytes) -> bytes:
+    """One whole frame, length first."""
+    assert 0 <= len(payload) <= FRAME_BYTES_MAX - FRAME_BYTES_MIN, "a frame of ours is too long"
+    length = len(payload) + FRAME_BYTES_MIN
+    return length.to_bytes(LENGTH_BYTES, "little") + bytes((kind, 0)) + payload

@@ -1,0 +1,144 @@
+"""Identity: what this node says about itself, and what it does when a record says otherwise.
+
+A node that reads that it is dead raises its incarnation and says that it is alive. A node that
+reads that it is alive or has left in somebody else's words contests that once, for it may be an
+earlier life of its own; if the other goes on, two live processes share one identity: both are
+told, and the one that started later keeps it. It must not know other members, links or dialling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import inf
+from typing import Final
+
+from vines._core.table import MEMBER, Table
+from vines.config import Config
+from vines.events import ALIVE, DEAD, LEFT, Conflict, Member
+from vines.protocol.hello import INCARNATION_MAX, VERSION_HIGH, VERSION_LOW
+from vines.protocol.machine import Address, Outbox
+from vines.protocol.profile import RANKS, Profile, Sighting, stamp_of
+
+BOOT_BITS: Final = 24
+"""Incarnation = start time in seconds << 24 | n: a restart outdoes 16 million refutations."""
+REFUTE_SECONDS: Final = 1.0
+"""Between two refutations: who keeps accusing must not keep the cluster busy."""
+RIVALS_MAX: Final = 64
+
+
+class Identity:
+    """The member record of this node."""
+
+    def __init__(
+        self, config: Config, id: bytes, control: Table, outbox: Outbox, wall_ms: int
+    ) -> None:
+        self.id = id
+        self.leaving = False
+        self.profile = Profile(
+            name=config.name or id.hex()[:8],
+            address=None,
+            tags=dict(config.tags),
+            versions=(VERSION_LOW, VERSION_HIGH),
+            observer=config.observer,
+            source=control.source,
+        )
+        self.incarnation = min(max(wall_ms, 0) // 1000 << BOOT_BITS, INCARNATION_MAX - 1)
+        self._control = control
+        self._outbox = outbox
+        self._announced = False
+        self._rivals: dict[bytes, bool] = {}
+        self._refute = inf
+        self._refuted = -inf
+
+    def member(self) -> Member:
+        """This node as its user sees it."""
+        state = LEFT if self.leaving else ALIVE
+        return Sighting(self.id, self.incarnation, state, self.profile).member(local=True)
+
+    def announce(self) -> None:
+        """Say that this node is there, if it has not been said: before the first contact."""
+        if not self._announced:
+            self._write(ALIVE)
+
+    def listen(self, address: Address | None) -> None:
+        """Say where this node can be dialled; None: nowhere."""
+        self._change(replace(self.profile, address=address))
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Say what its tags are."""
+        self._change(replace(self.profile, tags=dict(tags)))
+
+    def renew(self, source: bytes) -> None:
+        """Say under which source it writes from now on."""
+        self._change(replace(self.profile, source=source))
+
+    def leave(self) -> None:
+        """Say that this node leaves, and nothing after that."""
+        if not self.leaving:
+            self.announce()
+            self.leaving = True
+            self._refute = inf
+            self._write(LEFT)
+
+    def meet(self, stamp: int, origin: bytes, now: float) -> None:
+        """A record about this node arrived that beats the one it wrote."""
+        if self.leaving:
+            return
+        if RANKS[min(stamp & 3, 2)] != DEAD and not self._contests(origin):
+            return
+        self.incarnation = max(self.incarnation, stamp >> 2)
+        self._refute = min(self._refute, max(now, self._refuted + REFUTE_SECONDS))
+
+    def clash(self, source: bytes) -> bool:
+        """Another start shook hands under this node's id; True if this one, the later, stays."""
+        self._tell(source)
+        return self.profile.source > source
+
+    def advance(self, now: float) -> None:
+        """Refute what is due."""
+        if now >= self._refute:
+            self._refuted = now
+            self._say_again()
+
+    def deadline(self) -> float:
+        """When `advance` has something; infinity if never."""
+        return self._refute
+
+    def _contests(self, origin: bytes) -> bool:
+        """Whether to say again what another start, writing in our name, said differently."""
+        if origin not in self._rivals:
+            if len(self._rivals) < RIVALS_MAX:
+                self._rivals[origin] = False
+            return True
+        self._tell(origin)
+        return self.profile.source > origin
+
+    def _tell(self, source: bytes) -> None:
+        if len(self._rivals) < RIVALS_MAX and not self._rivals.get(source):
+            self._rivals[source] = True
+            text = f"another process uses the id {self.id.hex()}: the one started later keeps it"
+            self._outbox.emit(Conflict("identity", text, self.member()))
+
+    def _change(self, profile: Profile) -> None:
+        self.profile = profile
+        self._say_again()
+
+    def _say_again(self) -> None:
+        """Write the profile under a higher incarnation."""
+        if self.leaving or self.incarnation >= INCARNATION_MAX:
+            return
+        self._refute = inf
+        self.incarnation += self._announced
+        self._write(ALIVE)
+
+    def _write(self, state: str) -> None:
+        self._announced = True
+        value = self.profile.encode()
+        stamp = stamp_of(self.incarnation, state)
+        if self._control.put(MEMBER, self.id, 0, value, stamp):
+            return
+        held = self._control.get(MEMBER, self.id)
+        if held is not None and held[0] >> 2 < INCARNATION_MAX:
+            self.incarnation = (held[0] >> 2) + 1
+            self._control.put(MEMBER, self.id, 0, value, stamp_of(self.incarnation, state))

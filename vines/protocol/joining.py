@@ -1,0 +1,127 @@
+"""Live-record joins: how a peer below a floor catches up, page by page, at its own pace.
+
+The one who serves says that its log no longer reaches back far enough (Floor). The peer asks for
+the beginning (Join 0), gets the floors as they are at that moment and the first page of records,
+and asks for each next page. With the last page it covers what the floors said, and sends its
+vector again. A node joins one table from one peer at a time; who else told it to waits and gets a
+vector then, for the join has most likely brought what they would have sent. If the peer vanishes,
+the next one is asked from the beginning: pages merge like any record, so nothing is lost or
+wrong, only sent twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from vines.errors import WireError
+from vines.protocol.messages import BEGIN, END, TABLES, Floor, Join, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vines._core.table import Change
+    from vines.protocol.channel import Channel
+    from vines.protocol.links import Link
+
+STALL_SECONDS: Final = 30.0
+"""A peer that answers pings but no page for so long is let go: two frame deadlines."""
+FLOOR_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Floor pages kept during a join: about a million sources."""
+
+
+def serve(channel: Channel, message: Join) -> None:
+    """The peer asks for a page. WireError, before anything changed, if it may not."""
+    if not channel.joinable or channel.page_owed is not None:
+        raise WireError("a join that nobody asked for")
+    if message.cursor not in (0, channel.page_next):
+        raise WireError("a join at a cursor that was not given")
+    if message.cursor == 0:
+        channel.floors_owed.extend(channel.table.floor_pages(channel.budget))
+    channel.page_owed = message.cursor
+
+
+class Joins:
+    """The joins of one node, one at a time for each table."""
+
+    def __init__(self, wake: Callable[[Link], None]) -> None:
+        self.count = 0
+        """Joins completed."""
+        self._wake = wake
+        self._current: dict[int, Link] = {}
+        self._waiting: dict[int, dict[int, Link]] = {table: {} for table in TABLES}
+
+    def told(self, link: Link, message: Floor, now: float) -> None:
+        """A peer says that we have to join."""
+        if self._current.get(message.table) is not link:
+            self._waiting[message.table][link.number] = link
+            self._next(message.table, now)
+
+    def receive(
+        self,
+        link: Link,
+        message: Snapshot,
+        now: float,
+        limit: int,
+        changes: list[Change] | None,
+    ) -> list[Link]:
+        """A part of the join; returns the links that want our vector now that it is complete.
+
+        WireError, before anything changed, if it was not asked for or is malformed.
+        """
+        channel = link.channels[message.table]
+        if channel.floors is None or not channel.join_asked:
+            raise WireError("a snapshot that nobody asked for")
+        if message.marks == BEGIN:
+            body = message.body[message.offset :]
+            if sum(map(len, channel.floors)) + len(body) > FLOOR_BYTES_MAX:
+                raise WireError("floors without end")
+            channel.floors.append(body)
+            channel.heard = now
+            return []
+        if not channel.floors:
+            raise WireError("a snapshot without floors")
+        channel.table.apply_page(message.body, message.offset, limit, changes)
+        channel.heard = now
+        channel.join_asked = False
+        if message.marks != END:
+            channel.join_owed = message.cursor
+            return []
+        channel.table.finish_join(channel.floors)
+        self.count += 1
+        return self._finish(link, message.table)
+
+    def gone(self, link: Link, now: float) -> None:
+        """A link is no longer there: if a join hung on it, begin anew with the next."""
+        for table in TABLES:
+            self._waiting[table].pop(link.number, None)
+            if self._current.get(table) is link:
+                del self._current[table]
+                self._next(table, now)
+
+    def stalled(self, now: float) -> list[Link]:
+        """The links whose joins do not come forward."""
+        late = now - STALL_SECONDS
+        return [link for table, link in self._current.items() if link.channels[table].heard < late]
+
+    def _next(self, table: int, now: float) -> None:
+        """Begin the next join of a table, if none is under way."""
+        waiting = self._waiting[table]
+        if table in self._current or not waiting:
+            return
+        link = waiting.pop(next(iter(waiting)))
+        self._current[table] = link
+        channel = link.channels[table]
+        channel.floors = []
+        channel.join_owed = 0
+        channel.join_asked = False
+        channel.heard = now
+        self._wake(link)
+
+    def _finish(self, link: Link, table: int) -> list[Link]:
+        link.channels[table].floors = None
+        del self._current[table]
+        # Told again while the join was under way: that was about what has come since.
+        self._waiting[table].pop(link.number, None)
+        others = list(self._waiting[table].values())
+        self._waiting[table].clear()
+        return [link, *others]

@@ -1,0 +1,263 @@
+"""Linking: from a dial or a knock to an established link, and from a broken link to what follows.
+
+It puts the parts together that decide about streams: the handshake judges hellos, Links says
+which of two streams survives, the Dialler whom to dial, Membership who is held to be what. What
+is said over an established link is none of its business; the node is told when one begins and
+ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from vines._core.table import Change, Table
+from vines.config import Config
+from vines.events import ALIVE
+from vines.protocol.admission import Admission
+from vines.protocol.dialling import Dialler
+from vines.protocol.dials import PROBE, Attempt
+from vines.protocol.handshake import Handshake
+from vines.protocol.hello import (
+    CLOCK,
+    DUPLICATE,
+    FULL,
+    IDENTITY,
+    Hello,
+    Refuse,
+)
+from vines.protocol.identity import Identity
+from vines.protocol.links import Link, Links
+from vines.protocol.machine import Address, Outbox
+from vines.protocol.membership import Membership
+from vines.protocol.profile import Sighting
+
+if TYPE_CHECKING:
+    import random
+
+HANDOVER_SECONDS: Final = 1.0
+"""How long the better stream may take for which the other side closed this one."""
+
+
+class Linking:
+    """All streams of one node, and who is at their other ends."""
+
+    def __init__(
+        self,
+        config: Config,
+        rng: random.Random,
+        identity: Identity,
+        handshake: Handshake,
+        tables: tuple[Table, Table],
+        outbox: Outbox,
+    ) -> None:
+        self.links = Links(identity.id)
+        self.members = Membership(config, identity, tables[0], outbox, self.linked)
+        self.dialler = Dialler(config, rng, self, identity.id)
+        self.admission = Admission(
+            config, rng, identity, handshake, self.links, self.members, self.dialler.seeds
+        )
+        self.write: Callable[[Link, bytes], None]
+        self.begun: Callable[[Link], None]
+        self.ended: Callable[[Link], None]
+        self._config = config
+        self._identity = identity
+        self._handshake = handshake
+        self._tables = tables
+        self._outbox = outbox
+
+    # What the Dialler asks.
+
+    def linked(self, member: bytes) -> bool:
+        """Whether a link to this member is up."""
+        return self.links.to(member) is not None
+
+    def link_count(self) -> int:
+        """How many links are up."""
+        return len(self.links)
+
+    def holder(self, address: Address) -> bytes | None:
+        """The linked member that says it listens there."""
+        for link in self.links.established():
+            if link.hello is not None and link.hello.address == address:
+                return link.member
+        return None
+
+    def wanted(self) -> int | None:
+        """How many links this node should have; None: one to everybody."""
+        return self.admission.wanted()
+
+    def candidates(self) -> dict[bytes, Address]:
+        """The members that are alive and may be dialled."""
+        return self.members.candidates()
+
+    def unlinked(self) -> dict[bytes, Address | None]:
+        """The members that are alive and not linked, observers too, and where they listen."""
+        return self.members.unlinked()
+
+    def buried(self) -> dict[bytes, Address]:
+        """The members held dead that may be dialled."""
+        return self.members.buried()
+
+    # Streams.
+
+    def connected(self, number: int, ticket: int | None, now: float) -> None:
+        """A stream is up; whoever dialled says hello first."""
+        self._identity.announce()
+        attempt = self.dialler.take(ticket) if ticket is not None else None
+        if ticket is not None and (attempt is None or self._needless(attempt, now)):
+            self._outbox.close(number, "no longer needed")
+            return
+        link = Link(number, attempt, now)
+        self.links.add(link)
+        if attempt is not None:
+            self._say_hello(link)
+
+    def dial_failed(self, ticket: int, refused: bool, now: float) -> None:
+        """A dial came to nothing."""
+        attempt = self.dialler.take(ticket)
+        if attempt is not None and self.dialler.failed(attempt, now, refused=refused):
+            self.fail(attempt.member, now)
+
+    def greet(self, link: Link, frame: bytes, now: float) -> None:
+        """Take the first frame of a stranger. WireError if it cannot be one."""
+        if frame[:1] == bytes((Refuse.kind,)) and link.attempt is not None:
+            self._refused(link, Refuse.decode(frame), now)
+            return
+        hello = self._handshake.judge(frame)
+        objection = (
+            hello if isinstance(hello, Refuse) else self.admission.objection(link, hello, now)
+        )
+        if objection is not None or isinstance(hello, Refuse):
+            assert objection is not None, "a hello that was refused has a reason"
+            self._refuse(link, objection, len(frame), now)
+            return
+        old = self.links.to(hello.id)
+        if link.attempt is None:
+            self._say_hello(link)
+        self.links.settle(link, hello)
+        if old is not None:
+            self._replace(old, hello, now)
+        link.established = now
+        self.dialler.linked(hello.id, now)
+        if link.attempt is not None and self.dialler.reached(link.attempt, hello.id, now):
+            self.fail(link.attempt.member, now)
+        self._handshake.check_clock(hello, now)
+        self.begun(link)
+
+    def dismissed(self, link: Link, message: Refuse, now: float) -> None:
+        """The other side of an established link closes it, and not because it broke."""
+        if message.reason == IDENTITY:
+            self._handshake.tell(None, message, now, outgoing=False, by_us=False)
+        self.drop(link, message.reason, now, quiet=True)
+
+    def drop(
+        self, link: Link, reason: str, now: float, *, quiet: bool = False, word: bytes = b""
+    ) -> None:
+        """Close a stream, after a last word; `quiet` if another is expected to take its place."""
+        if word:
+            self.write(link, word)
+        self._outbox.close(link.number, reason)
+        self.gone(link, now, quiet=quiet)
+
+    def gone(self, link: Link, now: float, *, quiet: bool = False) -> None:
+        """A stream is no longer there."""
+        was_the_link = self.links.remove(link)
+        self.ended(link)
+        if link.hello is None:
+            if link.attempt is not None and not quiet and self.dialler.failed(link.attempt, now):
+                self.fail(link.attempt.member, now)
+        elif was_the_link:
+            self.members.lost(link.member, now)
+            believed = self.members.get(link.member)
+            if believed is not None and believed.state != ALIVE:
+                self.dialler.forget(link.member, now)
+                return
+            address = believed.profile.address if believed else link.hello.address
+            grace = HANDOVER_SECONDS if quiet else 0.0
+            lived = now - link.established
+            self.dialler.lose(link.member, address, now, lived=lived, grace=grace)
+
+    # Members.
+
+    def learn(self, changes: list[Change], now: float) -> None:
+        """Records of the control table became current."""
+        self._follow(self.members.learn(changes, now), now)
+
+    def _follow(self, news: list[Sighting], now: float) -> None:
+        """What is newly believed of members matters to whom is dialled."""
+        for sighting in news:
+            if sighting.state == ALIVE:
+                self.dialler.losses.move(sighting.id, sighting.profile.address)
+                self.dialler.changed(now)
+            else:
+                self.dialler.forget(sighting.id, now)
+
+    def fail(self, member: bytes | None, now: float) -> None:
+        """A lost peer is proved gone."""
+        if member is not None and self.members.fail(member, now) is not None:
+            self.dialler.forget(member, now)
+
+    def advance(self, now: float) -> None:
+        """Dial whom it is time to dial."""
+        self._follow(self.members.advance(now), now)
+        plan = self.dialler.due(now)
+        for attempt in plan.dials:
+            self._outbox.dial(attempt.ticket, attempt.address)
+        for member in plan.gone:
+            self.fail(member, now)
+
+    def deadline(self) -> float:
+        """When `advance` has something; infinity if never."""
+        return min(self.members.deadline(), self.dialler.deadline())
+
+    def _needless(self, attempt: Attempt, now: float) -> bool:
+        """Whether nobody needs the stream of a dial any more."""
+        linked = attempt.member is not None and self.linked(attempt.member)
+        if attempt.purpose == PROBE:
+            self.dialler.probed(attempt)
+            return True
+        if linked or self.dialler.stopped:
+            self.dialler.abandon(attempt, now)
+            return True
+        return False
+
+    def _say_hello(self, link: Link) -> None:
+        control, data = self._tables
+        hello = self._handshake.hello(control.fingerprint(), data.fingerprint())
+        link.serial = hello.serial
+        self.write(link, hello.encode())
+
+    def _refuse(self, link: Link, refuse: Refuse, size: int, now: float) -> None:
+        """Close a stranger's stream, with a reason no longer than what it sent."""
+        address = link.attempt.address if link.attempt is not None else None
+        outgoing = link.attempt is not None
+        self._handshake.tell(address, refuse, now, outgoing=outgoing, by_us=True)
+        if link.attempt is not None:
+            self._answered_no(link, refuse, now)
+        self.drop(link, refuse.reason, now, quiet=True, word=refuse.within(size + 4))
+
+    def _refused(self, link: Link, refuse: Refuse, now: float) -> None:
+        """The node we dialled does not want us."""
+        assert link.attempt is not None, "only a dialled node refuses"
+        self._handshake.tell(link.attempt.address, refuse, now, outgoing=True, by_us=False)
+        if refuse.reason == FULL:
+            self.dialler.hint(refuse.hints, now)
+        self._answered_no(link, refuse, now)
+        self.drop(link, refuse.reason, now, quiet=True)
+
+    def _answered_no(self, link: Link, refuse: Refuse, now: float) -> None:
+        """Draw the conclusion from a dial that found somebody, but led to no link."""
+        attempt = link.attempt
+        assert attempt is not None, "only dials lead to conclusions"
+        if refuse.reason in (FULL, DUPLICATE, IDENTITY, CLOCK):
+            slow = refuse.reason in (IDENTITY, CLOCK)
+            self.dialler.answered(attempt, now, slow=slow, better=refuse.reason == DUPLICATE)
+        elif self.dialler.failed(attempt, now, refused=True, slow=True):
+            self.fail(attempt.member, now)
+
+    def _replace(self, old: Link, hello: Hello, now: float) -> None:
+        """Close the stream to a member that a newer one takes over from."""
+        assert old.hello is not None, "only established links are replaced"
+        reason = DUPLICATE if old.hello.source == hello.source else IDENTITY
+        self.drop(old, reason, now, quiet=True, word=Refuse(reason).encode())

@@ -1,0 +1,153 @@
+"""Links: the streams that are up, who is at their other ends, and which of two survives.
+
+Two nodes may dial each other at the same moment, or one may dial again before the other noticed
+that a stream broke. Both ends then see two streams and must keep the same one, or they close
+both. What they both know is each stream's two hello serials (every hello of one start has a
+higher one). A stream whose two hellos are both later was opened by somebody who had lost the
+other: it wins. Two streams whose hellos cross were opened at once: the one dialled by the lower
+node id wins. It must not know what is said over a link.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vines.protocol.hello import Hello
+
+if TYPE_CHECKING:
+    from vines.protocol.channel import Channel
+    from vines.protocol.dials import Attempt
+
+
+class Link:
+    """One stream; a stranger until `hello` is set."""
+
+    __slots__ = (
+        "answer",
+        "asked",
+        "asking_after",
+        "attempt",
+        "blocked",
+        "channels",
+        "established",
+        "heard",
+        "held",
+        "hello",
+        "number",
+        "ping",
+        "pinged",
+        "pong",
+        "serial",
+        "since",
+        "unsent",
+    )
+
+    def __init__(self, number: int, attempt: Attempt | None, now: float) -> None:
+        self.number = number
+        self.attempt = attempt
+        """What we dialled; None if they dialled us."""
+        self.since = now
+        self.heard = now
+        self.established = now
+        self.unsent = 0
+        """Bytes written that the driver has not reported as sent."""
+        self.blocked = False
+        """Something was not written for want of room."""
+        self.serial = 0
+        """Of our hello on it; 0: none yet."""
+        self.hello: Hello | None = None
+        """Theirs."""
+        self.channels: tuple[Channel, ...] = ()
+        self.ping = False
+        self.pinged: int | None = None
+        """Token of the ping they owe an answer to."""
+        self.pong: int | None = None
+        """Token of the ping we owe an answer to."""
+        self.asked: tuple[int, bytes] | None = None
+        """(token, source) of the flush question they owe an answer to."""
+        self.asking_after = now
+        """No flush question before this time."""
+        self.answer: tuple[int, bytes] | None = None
+        """(token, source) of the flush question we owe an answer to."""
+        self.held: dict[bytes, tuple[int, int]] = {}
+        """What they said they hold of sources of ours: (control, data)."""
+
+    @property
+    def member(self) -> bytes:
+        """Who is at the other end, once established."""
+        assert self.hello is not None, "a stranger has no name"
+        return self.hello.id
+
+
+class Links:
+    """All streams by number, and the established ones by member."""
+
+    def __init__(self, own: bytes) -> None:
+        self._own = own
+        self._links: dict[int, Link] = {}
+        self._members: dict[bytes, Link] = {}
+
+    def __len__(self) -> int:
+        """The number of established links."""
+        return len(self._members)
+
+    def get(self, number: int) -> Link | None:
+        """The link of this number, if it is up."""
+        return self._links.get(number)
+
+    def to(self, member: bytes) -> Link | None:
+        """The established link to a member."""
+        return self._members.get(member)
+
+    def everything(self) -> list[Link]:
+        """All streams, strangers too, oldest first."""
+        return list(self._links.values())
+
+    def established(self) -> list[Link]:
+        """All established links, in the order in which their members first had one."""
+        return list(self._members.values())
+
+    def incoming(self, *, observers: bool) -> int:
+        """How many established links were dialled by observers, or by others."""
+        return sum(
+            link.attempt is None and link.hello is not None and link.hello.observer is observers
+            for link in self._members.values()
+        )
+
+    def sent_hello(self, serial: int) -> Link | None:
+        """The stream on which our hello of this serial went out."""
+        return next((link for link in self._links.values() if link.serial == serial), None)
+
+    def add(self, link: Link) -> None:
+        """A stream is up."""
+        assert link.number not in self._links, "a driver used a link number twice"
+        self._links[link.number] = link
+
+    def settle(self, link: Link, hello: Hello) -> None:
+        """The handshake of `link` is done, and it is the link to this member from now on."""
+        link.hello = hello
+        self._members[hello.id] = link
+
+    def remove(self, link: Link) -> bool:
+        """A stream is gone; True if it was the link to its member."""
+        del self._links[link.number]
+        if link.hello is None or self._members.get(link.member) is not link:
+            return False
+        del self._members[link.member]
+        return True
+
+    def newer_wins(self, old: Link, new: Link, serial: int, hello: Hello) -> bool:
+        """Of two streams to one start of a member, whether the new one stays.
+
+        `serial` is that of our hello on the new one, `hello` theirs. Both ends come to the same
+        answer, whatever they see first: it only depends on what both have read or written.
+        """
+        assert old.hello is not None, "only established links are compared"
+        ours_later = serial > old.serial
+        theirs_later = hello.serial > old.hello.serial
+        if ours_later == theirs_later:
+            return ours_later
+        we_dialled = new.attempt is not None
+        if we_dialled != (old.attempt is not None):
+            return we_dialled == (self._own < hello.id)
+        return ours_later if we_dialled else theirs_later

@@ -1,0 +1,129 @@
+"""Machinery: the parts of a node, and what each of them has to tell another.
+
+Linking has the streams and who is at their other ends, Replication the tables, Dialogue what is
+said on a link, Pusher the order of writing, Flushes those who wait for others, Patrol the silent
+ones. None of them knows a part that it does not use; here is the only place that knows all.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from vines._core.table import Table
+from vines.config import Config
+from vines.events import Conflict
+from vines.protocol.dialogue import Dialogue
+from vines.protocol.flushing import Flushes
+from vines.protocol.handshake import Handshake
+from vines.protocol.identity import Identity
+from vines.protocol.linking import Linking
+from vines.protocol.links import Link
+from vines.protocol.machine import Clock, Outbox
+from vines.protocol.patrol import Patrol
+from vines.protocol.pushing import Pusher
+from vines.protocol.replication import Replication
+from vines.protocol.start import fresh_source
+from vines.protocol.traffic import Traffic
+
+if TYPE_CHECKING:
+    import random
+
+
+class Machinery:
+    """All parts of one node."""
+
+    def __init__(
+        self,
+        config: Config,
+        id: bytes,
+        rng: random.Random,
+        clock: Clock,
+        tables: tuple[Table, Table],
+        outbox: Outbox,
+        now: float,
+    ) -> None:
+        self.now = now
+        """When the node was last advanced."""
+        self._rng = rng
+        self._clock = clock
+        self._tables = tables
+        self._outbox = outbox
+        self.traffic = Traffic()
+        self.identity = Identity(config, id, tables[0], outbox, clock())
+        self.handshake = Handshake(config, self.identity, clock, outbox)
+        self.linking = Linking(config, rng, self.identity, self.handshake, tables, outbox)
+        self.pusher = Pusher(config, tables, self._frame, self._write)
+        self.replication = Replication(config, rng, tables, outbox, self.pusher.wake, now)
+        self.flushes = Flushes(outbox)
+        self.dialogue = Dialogue(
+            tables, self.handshake, self.linking, self.replication, self.flushes, self._renew
+        )
+        self.patrol = Patrol(config, self.linking, self.replication.joins, self.pusher.wake)
+        self.linking.write = self._write
+        self.linking.begun = self._begun
+        self.linking.ended = self._ended
+
+    def run_timers(self, now: float) -> None:
+        """Let every part do what is due."""
+        links = self.linking.links
+        self.identity.advance(now)
+        self.patrol.advance(now)
+        self.linking.advance(now)
+        self.replication.advance(now, links.established())
+        self.flushes.advance(now, links.established(), self.pusher.wake)
+
+    def due(self) -> float:
+        """When the next timer is due; infinity if never."""
+        links = self.linking.links.established()
+        return min(
+            self.identity.deadline(),
+            self.patrol.deadline(),
+            self.linking.deadline(),
+            self.replication.deadline() if links else inf,
+            self.flushes.deadline(links, self.now),
+        )
+
+    def statistics(self) -> dict[str, object]:
+        """Counts since the start, by kind of frame where it says frames or bytes."""
+        links = self.linking.links
+        return {
+            **self.traffic.statistics(),
+            "links": len(links),
+            "strangers": len(links.everything()) - len(links),
+            "unsent": sum(link.unsent for link in links.everything()),
+            "dials": self.linking.dialler.attempts.count,
+            "members": self.linking.members.alive,
+            "members_ignored": self.linking.members.ignored,
+            "pulls": self.replication.pulls,
+            "exchanges": self.replication.exchanges,
+            "joins": self.replication.joins.count,
+            "flushes": len(self.flushes),
+        }
+
+    def _frame(self, link: Link, room: bool) -> bytes | None:
+        return self.dialogue.frame(link, self.now, room=room)
+
+    def _write(self, link: Link, frame: bytes) -> None:
+        self._outbox.write(link.number, frame)
+        link.unsent += len(frame)
+        self.traffic.written(frame)
+
+    def _begun(self, link: Link) -> None:
+        """A link is established."""
+        self.replication.start(link, self.now)
+        self.pusher.wake(link)
+
+    def _ended(self, link: Link) -> None:
+        """A stream is gone."""
+        self.pusher.remove(link)
+        self.replication.stop(link, self.now)
+
+    def _renew(self) -> None:
+        """Somebody knows more of this node's own writes than it does: write as a fresh source."""
+        source = fresh_source(self._rng, self._clock(), self.identity.profile.source)
+        for table in self._tables:
+            table.adopt(source)
+        self.identity.renew(source)
+        text = "another process wrote under this node's source: it goes on under a fresh one"
+        self._outbox.emit(Conflict("source", text, self.identity.member()))

@@ -1,0 +1,236 @@
+"""Membership: which other members are alive, dead or gone, as the control table's records say.
+
+One record is written here: that a lost peer is proved gone. Everything else is learned from
+records that arrive, whoever sent them; what a record may say and who may write it is
+profile.py's. The view is bounded: records beyond the bounds are stored and forwarded by the
+table, but not listed here. It must not know links or dialling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Final
+
+from vines._core.table import MEMBER, Change, Table
+from vines.config import Config
+from vines.errors import WireError
+from vines.events import ALIVE, DEAD, Conflict, Fail, Join, Leave, Member, Update
+from vines.protocol.identity import Identity
+from vines.protocol.machine import Address, Outbox
+from vines.protocol.profile import Sighting, read, stamp_of
+
+GONE_MAX: Final = 1000
+"""Dead and gone members remembered at once: the latest ones."""
+DOUBT_SECONDS: Final = 5.0
+"""How long a linked member may take to refute: five times the pause between two refutations."""
+NAMESAKES_MAX: Final = 64
+NAMESAKE_SECONDS: Final = 3.0
+"""How long two live members must share a name before it is told: a restart takes less."""
+
+
+class Membership:
+    """The other members of the cluster as one node sees them."""
+
+    def __init__(
+        self,
+        config: Config,
+        identity: Identity,
+        control: Table,
+        outbox: Outbox,
+        linked: Callable[[bytes], bool],
+    ) -> None:
+        self.alive = 0
+        """Other members that are alive and no observers."""
+        self.ignored = 0
+        """Records not believed, or of more members than there may be."""
+        self._config = config
+        self._identity = identity
+        self._control = control
+        self._outbox = outbox
+        self._linked = linked
+        self._members: dict[bytes, Sighting] = {}
+        self._gone: dict[bytes, float] = {}
+        self._doubts: dict[bytes, tuple[Sighting, float]] = {}
+        self._names: dict[str, bytes] = {identity.profile.name: identity.id}
+        self._namesakes: dict[tuple[bytes, bytes], float] = {}
+
+    def get(self, member: bytes) -> Sighting | None:
+        """What is believed of a member."""
+        return self._members.get(member)
+
+    def listed(self) -> list[Member]:
+        """Everybody else, by name, those that failed or left too."""
+        members = [self._member(each) for each in self._members.values()]
+        return sorted(members, key=lambda member: (member.name, member.id))
+
+    def candidates(self) -> dict[bytes, Address]:
+        """Who is alive and may be linked to: observers dial, they are not dialled."""
+        return {
+            each.id: each.profile.address
+            for each in self._members.values()
+            if each.state == ALIVE and each.profile.address and not each.profile.observer
+        }
+
+    def unlinked(self) -> dict[bytes, Address | None]:
+        """Who is alive and not linked, observers too, and where they listen."""
+        return {
+            each.id: each.profile.address
+            for each in self._members.values()
+            if each.state == ALIVE and not self._linked(each.id)
+        }
+
+    def buried(self) -> dict[bytes, Address]:
+        """Who is held dead and could be dialled."""
+        gone = (self._members[each] for each in self._gone)
+        return {
+            each.id: each.profile.address
+            for each in gone
+            if each.state == DEAD and each.profile.address
+        }
+
+    def learn(self, changes: list[Change], now: float) -> list[Sighting]:
+        """Records that became current; returns what is newly believed, for the dialler."""
+        news = []
+        for change in changes:
+            family, key, _, _, stamp, origin = change
+            if family != MEMBER:
+                continue
+            if key == self._identity.id:
+                self._identity.meet(stamp, origin, now)
+                continue
+            try:
+                sighting = read(change)
+            except WireError:
+                self.ignored += 1
+                continue
+            if self._doubtful(sighting):
+                self._doubts[sighting.id] = (sighting, now + DOUBT_SECONDS)
+            elif self._believe(sighting, now):
+                news.append(sighting)
+        return news
+
+    def fail(self, member: bytes, now: float) -> Sighting | None:
+        """A lost member is proved gone: say so, unless it is known to be gone already."""
+        believed = self._members.get(member)
+        held = self._control.get(MEMBER, member)
+        if believed is None or held is None or believed.state != ALIVE:
+            return None
+        _, _, flags, value = held
+        dead = Sighting(member, believed.incarnation, DEAD, believed.profile)
+        stamp = stamp_of(believed.incarnation, DEAD)
+        if not self._control.put(MEMBER, member, flags, value, stamp):
+            return None
+        self._believe(dead, now)
+        return dead
+
+    def lost(self, member: bytes, now: float) -> None:
+        """The link to a member is gone: what others say of it is no longer doubted."""
+        if member in self._doubts:
+            self._believe(self._doubts[member][0], now)
+
+    def advance(self, now: float) -> list[Sighting]:
+        """Forget who was gone for long, and tell of names that two members keep sharing.
+
+        Returns what is newly believed, for the dialler.
+        """
+        while self._gone:
+            oldest, since = next(iter(self._gone.items()))
+            if since + self._config.dead_retention > now:
+                break
+            self._forget(oldest)
+        for pair, due in list(self._namesakes.items()):
+            if due <= now:
+                del self._namesakes[pair]
+                self._tell_namesakes(*pair)
+        news = [sighting for sighting, due in self._doubts.values() if due <= now]
+        return [sighting for sighting in news if self._believe(sighting, now)]
+
+    def deadline(self) -> float:
+        """When `advance` has something; infinity if never."""
+        oldest = next(iter(self._gone.values()), inf) + self._config.dead_retention
+        doubts = min((due for _, due in self._doubts.values()), default=inf)
+        return min(oldest, doubts, min(self._namesakes.values(), default=inf))
+
+    def _doubtful(self, new: Sighting) -> bool:
+        """Whether it says that a member is dead to which this node is linked."""
+        if new.state != DEAD or not self._linked(new.id):
+            return False
+        old = self._members.get(new.id)
+        return old is not None and old.state == ALIVE
+
+    def _believe(self, new: Sighting, now: float) -> bool:
+        """Take a sighting for the truth and tell of it; False if there is no room for it."""
+        old = self._members.get(new.id)
+        if old is None and len(self._members) - len(self._gone) >= self._config.members_max:
+            self.ignored += 1
+            return False
+        self._doubts.pop(new.id, None)
+        self.alive += _counts(new) - _counts(old)
+        self._members[new.id] = new
+        if new.state == ALIVE:
+            self._gone.pop(new.id, None)
+            self._check_name(new, now)
+        elif new.id not in self._gone:
+            self._gone[new.id] = now
+            if len(self._gone) > GONE_MAX:
+                self._forget(next(iter(self._gone)))
+        self._emit(old, new)
+        return True
+
+    def _emit(self, old: Sighting | None, new: Sighting) -> None:
+        was_alive = old is not None and old.state == ALIVE
+        member = self._member(new)
+        if new.state == ALIVE:
+            if not was_alive:
+                self._outbox.emit(Join(member))
+            elif old is not None and _visible(old) != _visible(new):
+                self._outbox.emit(Update(member))
+        elif was_alive:
+            self._outbox.emit(Fail(member) if new.state == DEAD else Leave(member))
+
+    def _member(self, sighting: Sighting) -> Member:
+        return sighting.member(linked=self._linked(sighting.id))
+
+    def _forget(self, id: bytes) -> None:
+        del self._gone[id]
+        gone = self._members.pop(id)
+        if self._names.get(gone.profile.name) == id:
+            del self._names[gone.profile.name]
+
+    def _check_name(self, new: Sighting, now: float) -> None:
+        """Watch a member whose name another live one has."""
+        holder = self._names.setdefault(new.profile.name, new.id)
+        if holder == new.id:
+            return
+        if not self._is_called(holder, new.profile.name):
+            self._names[new.profile.name] = new.id
+        elif len(self._namesakes) < NAMESAKES_MAX:
+            self._namesakes.setdefault((holder, new.id), now + NAMESAKE_SECONDS)
+
+    def _tell_namesakes(self, holder: bytes, id: bytes) -> None:
+        namesake = self._members.get(id)
+        if namesake is None or namesake.state != ALIVE:
+            return
+        name = namesake.profile.name
+        if self._is_called(holder, name):
+            text = f"two live members are called {name!r}: {holder.hex()} and {id.hex()}"
+            self._outbox.emit(Conflict("name", text, self._member(namesake)))
+
+    def _is_called(self, id: bytes, name: str) -> bool:
+        """Whether a member, or this node, is alive under this name."""
+        if id == self._identity.id:
+            return not self._identity.leaving and self._identity.profile.name == name
+        member = self._members.get(id)
+        return member is not None and member.state == ALIVE and member.profile.name == name
+
+
+def _counts(sighting: Sighting | None) -> bool:
+    if sighting is None:
+        return False
+    return sighting.state == ALIVE and not sighting.profile.observer
+
+
+def _visible(sighting: Sighting) -> tuple[object, ...]:
+    profile = sighting.profile
+    return profile.name, profile.address, profile.tags, profile.observer

@@ -1,0 +1,207 @@
+"""The frames about tables, and `decode` for frames of all types.
+
+`encode` includes the frame's length; `decode` takes what the Framer cuts out (type, flags,
+payload) and parses all of it before anything is believed. Bulk parts (vectors, deltas, snapshots)
+stay bytes that only the core reads, and are not copied: a decoded message keeps the frame and
+where its body begins. docs/wire.md has every byte. It must not know links, time, or what answers
+what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, TypeAlias, TypeVar
+
+from vines.errors import WireError
+from vines.protocol import fields
+from vines.protocol.framing import frame as framed
+from vines.protocol.hello import HEAD_BYTES, Hello, Refuse
+from vines.protocol.talk import Flush, Flushed, Ping, Pong
+
+CONTROL: Final = 0
+DATA: Final = 1
+TABLES: Final = (CONTROL, DATA)
+
+WANT: Final = 1
+"""Of a digest: answer with yours if it differs. Of a vector: with yours in any case."""
+COMPLETE: Final = 2
+"""Of a digest: all I hold was sent on this link before."""
+BEGIN: Final = 1
+"""Of a snapshot: the body is a floor page."""
+END: Final = 2
+"""Of a snapshot: the body is the last page of records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The fingerprint of a table of mine."""
+
+    kind: ClassVar[int] = 3
+    table: int
+    fingerprint: bytes
+    marks: int = 0
+
+    def encode(self) -> bytes:
+        """The frame."""
+        return framed(self.kind, bytes((self.table,)) + self.fingerprint + bytes((self.marks,)))
+
+    @classmethod
+    def decode(cls, frame: bytes) -> Digest:
+        """The message; WireError if the frame is not one."""
+        table = _table(frame, 1 + fields.FINGERPRINT_BYTES + 1)
+        if frame[-1] & ~(WANT | COMPLETE):
+            raise WireError("a digest with unknown marks")
+        return cls(table, frame[HEAD_BYTES + 1 : -1], frame[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A page of what I hold: send what I lack (WANT: and tell me what you hold)."""
+
+    kind: ClassVar[int] = 4
+    table: int
+    marks: int
+    body: bytes = field(repr=False)
+    offset: int = 0
+
+    def encode(self) -> bytes:
+        """The frame."""
+        return framed(self.kind, bytes((self.table, self.marks)) + self.body[self.offset :])
+
+    @classmethod
+    def decode(cls, frame: bytes) -> Vector:
+        """The message; WireError if the frame is not one. The core judges the body."""
+        table = _table(frame, 3, more=True)
+        if frame[3] & ~WANT:
+            raise WireError("a vector with unknown marks")
+        return cls(table, frame[3], frame, HEAD_BYTES + 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """A table's number and a body that only the core reads: `body[offset:]`."""
+
+    kind: ClassVar[int]
+    table: int
+    body: bytes = field(repr=False)
+    offset: int = 0
+
+    def encode(self) -> bytes:
+        """The frame."""
+        return framed(self.kind, bytes((self.table,)) + self.body[self.offset :])
+
+    @classmethod
+    def decode(cls: type[BulkType], frame: bytes) -> BulkType:
+        """The message; WireError if the frame is not one. The core judges the body."""
+        return cls(_table(frame, 2, more=True), frame, HEAD_BYTES + 1)
+
+
+BulkType = TypeVar("BulkType", bound=Bulk)
+
+
+class Delta(Bulk):
+    """Ranges of positions and their records."""
+
+    __slots__ = ()
+    kind: ClassVar[int] = 5
+
+
+class Pull(Bulk):
+    """Ranges of yours began above what I hold of these sources: go back to that."""
+
+    __slots__ = ()
+    kind: ClassVar[int] = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """You lack positions that I no longer have one by one: join."""
+
+    kind: ClassVar[int] = 7
+    table: int
+
+    def encode(self) -> bytes:
+        """The frame."""
+        return framed(self.kind, bytes((self.table,)))
+
+    @classmethod
+    def decode(cls, frame: bytes) -> Floor:
+        """The message; WireError if the frame is not one."""
+        return cls(_table(frame, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Send me the page at this cursor of yours; 0: your floors and the first page."""
+
+    kind: ClassVar[int] = 8
+    table: int
+    cursor: int = 0
+
+    def encode(self) -> bytes:
+        """The frame."""
+        return framed(self.kind, bytes((self.table,)) + self.cursor.to_bytes(8, "little"))
+
+    @classmethod
+    def decode(cls, frame: bytes) -> Join:
+        """The message; WireError if the frame is not one."""
+        table = _table(frame, 1 + 8)
+        return cls(table, int.from_bytes(frame[HEAD_BYTES + 1 :], "little"))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A floor page (BEGIN), or a page of records and the cursor of the next (END: none)."""
+
+    kind: ClassVar[int] = 9
+    table: int
+    marks: int
+    cursor: int
+    body: bytes = field(repr=False)
+    offset: int = 0
+
+    def encode(self) -> bytes:
+        """The frame."""
+        head = bytes((self.table, self.marks)) + self.cursor.to_bytes(8, "little")
+        return framed(self.kind, head + self.body[self.offset :])
+
+    @classmethod
+    def decode(cls, frame: bytes) -> Snapshot:
+        """The message; WireError if the frame is not one. The core judges the body."""
+        table = _table(frame, 1 + 1 + 8 + 1, more=True)
+        marks, cursor = frame[3], int.from_bytes(frame[4:12], "little")
+        if marks not in (0, BEGIN, END) or (cursor == 0) != (marks != 0):
+            raise WireError("a snapshot whose marks and cursor do not go together")
+        return cls(table, marks, cursor, frame, 12)
+
+
+TableMessage: TypeAlias = Digest | Vector | Delta | Pull | Floor | Join | Snapshot
+Message: TypeAlias = Hello | Refuse | TableMessage | Flush | Flushed | Ping | Pong
+
+_CLASSES: Final = (Hello, Refuse, Digest, Vector, Delta, Pull, Floor, Join, Snapshot)
+_BY_KIND: Final = {each.kind: each for each in (*_CLASSES, Flush, Flushed, Ping, Pong)}
+NAMES: Final = {kind: each.__name__.lower() for kind, each in _BY_KIND.items()}
+"""What each type of frame is called in counters and transcripts."""
+
+
+def decode(frame: bytes) -> Message:
+    """The message in a frame of any type. WireError."""
+    if len(frame) < HEAD_BYTES:
+        raise WireError("a frame without a head")
+    if frame[1] != 0:
+        raise WireError(f"frame flags {frame[1]:#04x} are not of this version")
+    kind = _BY_KIND.get(frame[0])
+    if kind is None:
+        raise WireError(f"frame type {frame[0]} is not of this version")
+    message: Message = kind.decode(frame)
+    return message
+
+
+def _table(frame: bytes, length: int, *, more: bool = False) -> int:
+    """The table's number, once the payload is `length` bytes (or longer, with `more`)."""
+    size = len(frame) - HEAD_BYTES
+    if size < length or (size > length and not more):
+        raise WireError(f"a frame of type {frame[0]} with {len(frame)} bytes")
+    if frame[HEAD_BYTES] not in TABLES:
+        raise WireError(f"there is no table {frame[HEAD_BYTES]}")
+    return frame[HEAD_BYTES]

@@ -1,0 +1,215 @@
+"""Node: the whole protocol as one machine; frames in, an outbox out.
+
+It is what a driver and a user hold; it decides nothing itself. Its parts are put together in
+machinery.py, and each has a module that says what it decides.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from vines.config import Config, is_address, is_tags
+from vines.errors import InvalidAddress, InvalidConfig, WireError
+from vines.events import Member
+from vines.protocol.flushing import Target
+from vines.protocol.machine import Address, Clock, Outbox
+from vines.protocol.machinery import Machinery
+from vines.protocol.messages import DATA, Delta, decode
+from vines.protocol.start import make_tables
+
+if TYPE_CHECKING:
+    import random
+
+
+_DATA_DELTA = bytes((Delta.kind, 0, DATA))
+
+
+class Node:
+    """One member of a cluster, without a socket, a thread or a clock of its own.
+
+    A driver feeds it (the first group of methods), carries out its outbox after every call or at
+    the end of every turn, and calls `advance` at the end of every turn and at `deadline()`. All
+    calls come from one thread, except the methods of `data`, which lock for themselves; `advance`
+    notices what they wrote. Link numbers are the driver's. A link that the node closes is gone for
+    it at once: what the driver still reports of it is ignored.
+    """
+
+    def __init__(self, config: Config, rng: random.Random, clock: Clock, *, now: float) -> None:
+        self.config = config
+        self.id = config.node_id or rng.randbytes(16)
+        self.outbox = Outbox()
+        self.control, self.data = make_tables(config, rng, clock())
+        tables = (self.control, self.data)
+        self._parts = Machinery(config, self.id, rng, clock, tables, self.outbox, now)
+        self._links = self._parts.linking.links
+        self._due = inf
+        self._stale = True
+        """Something happened that may have set a timer earlier than `_due`."""
+
+    @property
+    def source(self) -> bytes:
+        """The 16 bytes that number this node's writes since its start."""
+        return self.data.source
+
+    @property
+    def watching(self) -> bool:
+        """Whether KeysChanged is wanted: somebody listens to keys."""
+        return self._parts.replication.watching
+
+    @watching.setter
+    def watching(self, wanted: bool) -> None:
+        self._parts.replication.watching = wanted
+
+    # For the driver.
+
+    def listening(self, address: Address | None, now: float) -> None:  # noqa: ARG002
+        """Others can dial this address from now on (None: none); the members are told."""
+        if address is not None and not is_address(address):
+            raise InvalidAddress(f"{address!r} cannot be dialled by others")
+        self._stale = True
+        seeds = self._parts.linking.dialler.seeds
+        old = self._parts.identity.profile.address
+        if old is not None:
+            seeds.disown(old)
+        if address is not None:
+            seeds.own(address)
+        if address != old:
+            self._parts.identity.listen(address)
+
+    def connected(self, link: int, ticket: int | None, now: float) -> None:
+        """A stream is up: `ticket` of the Dial it answers, None if the other side dialled."""
+        self._stale = True
+        self._parts.linking.connected(link, ticket, now)
+        self._parts.patrol.watch(now)
+
+    def dial_failed(self, ticket: int, refused: bool, now: float) -> None:
+        """No stream: `refused` if the machine answered and said no, False if nobody answered."""
+        self._stale = True
+        self._parts.linking.dial_failed(ticket, refused, now)
+
+    def receive(self, frame: bytes, link: int, now: float) -> None:
+        """Take one frame (type, flags, payload). WireError, before anything changed: close it."""
+        stream = self._links.get(link)
+        if stream is None:
+            return
+        try:
+            if stream.hello is None:
+                self._parts.linking.greet(stream, frame, now)
+            else:
+                self._parts.dialogue.receive(stream, decode(frame), now)
+        except WireError:
+            self._parts.traffic.rejected(frame)
+            raise
+        stream.heard = now
+        # Data sets no timers, and comes too often to look at all of them.
+        self._stale = self._stale or frame[:3] != _DATA_DELTA
+        self._parts.traffic.received(frame)
+        if stream.channels and self._links.get(link) is stream:
+            self._parts.pusher.wake(stream)
+
+    def disconnected(self, link: int, now: float) -> None:
+        """A stream is gone, by whoever."""
+        stream = self._links.get(link)
+        if stream is not None:
+            self._stale = True
+            self._parts.linking.gone(stream, now)
+
+    def sent(self, link: int, count: int, now: float) -> None:  # noqa: ARG002
+        """`count` bytes of what was written to this link have been taken by its socket."""
+        stream = self._links.get(link)
+        if stream is not None:
+            stream.unsent -= count
+            assert stream.unsent >= 0, "a driver sent more than was written"
+            self._parts.pusher.sent(stream)
+
+    def advance(self, now: float) -> None:
+        """Do what is due, and push what changed to every link that has room."""
+        late = now - (self._parts.now if self._stale else max(self._parts.now, self._due))
+        if late > self.config.keepalive_interval:
+            self._parts.patrol.forgive(late)
+        self._parts.now = now
+        if self._stale or now >= self._due:
+            self._parts.run_timers(now)
+            self._find_due()
+        self._parts.pusher.push(self._links.established)
+
+    def deadline(self) -> float | None:
+        """When `advance` is due next; at or before now: there is more to push at once."""
+        if self._parts.pusher.more:
+            return self._parts.now
+        if self._stale:
+            self._find_due()
+        return None if self._due == inf else self._due
+
+    def _find_due(self) -> None:
+        """The next time any timer is due; kept until something happens that may set one."""
+        self._stale = False
+        self._due = self._parts.due()
+
+    def route(self, member: bytes) -> int | None:
+        """The link that leads to a member, for a Send; None if there is none now."""
+        link = self._links.to(member)
+        return None if link is None else link.number
+
+    def established(self, link: int) -> bool:
+        """Whether the handshake of a link is done: it counts as a stranger until then."""
+        stream = self._links.get(link)
+        return stream is not None and stream.hello is not None
+
+    @property
+    def drained(self) -> bool:
+        """Whether every link was given all it lacks and all of it has left."""
+        return all(
+            link.unsent == 0 and all(channel.drained for channel in link.channels)
+            for link in self._links.established()
+        )
+
+    # For the user's side.
+
+    def join(self, addresses: list[Address], now: float) -> None:
+        """Dial these seeds, for ever, until linked. InvalidAddress, before anything changed."""
+        self._stale = True
+        self._parts.linking.dialler.seeds.add(addresses, now)
+
+    def leave(self, now: float) -> None:  # noqa: ARG002
+        """Say that this node leaves; it dials nobody afterwards. End it once `drained`."""
+        self._stale = True
+        self._parts.identity.leave()
+        self._parts.linking.dialler.stopped = True
+
+    def flush(self, members: int, now: float) -> int:
+        """Ask that `members` others, observers not counted, hold all that is written so far.
+
+        Returns the token of the Flushed event that tells; that may be in the outbox already.
+        """
+        self._stale = True
+        target = Target(members, self.source, self.control.counter, self.data.counter)
+        links = self._links.established()
+        token = self._parts.flushes.begin(target, links)
+        self._parts.linking.admission.demand = self._parts.flushes.members
+        self._parts.linking.dialler.changed(now)
+        for link in links:
+            self._parts.pusher.wake(link)
+        return token
+
+    def forget(self, token: int) -> None:
+        """Nobody waits for this flush any more."""
+        self._stale = True
+        self._parts.flushes.forget(token)
+        self._parts.linking.admission.demand = self._parts.flushes.members
+
+    def tags(self, tags: dict[str, str], now: float) -> None:  # noqa: ARG002
+        """Replace this node's tags; InvalidConfig, before anything changed, if out of bounds."""
+        if not is_tags(tags):
+            raise InvalidConfig("tags must be up to 16 short texts by short names, 512 bytes")
+        self._stale = True
+        self._parts.identity.tag(tags)
+
+    def members(self) -> list[Member]:
+        """Everybody known, this node first, then by name; who failed or left too, for a while."""
+        return [self._parts.identity.member(), *self._parts.linking.members.listed()]
+
+    def stats(self) -> dict[str, object]:
+        """Counts since the start, by kind of frame where it says frames or bytes."""
+        return self._parts.statistics()

@@ -1,0 +1,135 @@
+"""Others: the second half of the reconnection rule, links to members that were not lost.
+
+In a small cluster everybody is linked to everybody; above that, links that are missing go to
+members chosen at random. A member that could not be reached rests for a doubling while. Addresses
+hinted at by a peer that had no room are tried once each, while there is no link at all. It must
+not know frames, tables or sockets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from vines.config import Config
+from vines.protocol.losses import pause
+from vines.protocol.machine import Address
+from vines.protocol.seeds import SLOW_SECONDS
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
+
+HINTS_MAX: Final = 16
+UNREACHED_TRIES: Final = 4
+UNREACHED_SECONDS: Final = 20.0
+"""How long somebody must be out of reach to be accused for the first time."""
+ACCUSED_MAX: Final = 1000
+YIELD_SECONDS: Final = 0.25
+"""How long the higher node id waits before a first dial, so that two seldom dial each other."""
+
+
+@dataclass(slots=True)
+class Rest:
+    """A member that is not dialled before a time."""
+
+    due: float
+    tries: int = 0
+    since: float = inf
+    """When it could not be reached for the first time."""
+
+
+class Others:
+    """Who may be dialled next, and when it is worth looking."""
+
+    def __init__(self, config: Config, rng: random.Random, own: bytes) -> None:
+        self._config = config
+        self._rng = rng
+        self._own = own
+        self._rests: dict[bytes, Rest] = {}
+        self._patience: dict[bytes, float] = {}
+        self._hints: dict[Address, None] = {}
+        self.review = inf
+        """When `choose` is worth calling."""
+
+    def changed(self, now: float) -> None:
+        """Members or links changed."""
+        self.review = min(self.review, now)
+
+    def hint(self, addresses: tuple[Address, ...]) -> None:
+        """A peer that has no room for us names others."""
+        for address in addresses:
+            if len(self._hints) < HINTS_MAX:
+                self._hints[address] = None
+
+    def take_hint(self) -> Address | None:
+        """One of the addresses hinted at; it is not given out again."""
+        if not self._hints:
+            return None
+        address = self._rng.choice(list(self._hints))
+        del self._hints[address]
+        return address
+
+    def linked(self, member: bytes) -> None:
+        """A link to this member is up; a later dial is a first one."""
+        self._rests.pop(member, None)
+        self._patience.pop(member, None)
+
+    def forget(self, member: bytes) -> None:
+        """It is dead or gone: nobody dials it for a link."""
+        self._rests.pop(member, None)
+
+    def rest(self, member: bytes, now: float, *, slow: bool) -> Rest:
+        """Do not dial it for a while; `slow` if the reason will not pass at once."""
+        rest = self._rests.setdefault(member, Rest(now))
+        first = self._config.reconnect_delay_max
+        rest.due = now + first / 2 + pause(self._rng, first, first * 8, rest.tries)
+        if slow:
+            rest.due = now + SLOW_SECONDS
+        rest.tries += 1
+        self.review = min(self.review, rest.due)
+        return rest
+
+    def failed(self, member: bytes, now: float, *, slow: bool) -> bool:
+        """A dial to this member came to nothing; True if it is to be held dead for that."""
+        rest = self.rest(member, now, slow=slow)
+        rest.since = min(rest.since, now)
+        if rest.tries < UNREACHED_TRIES or not self.outlasts(member, rest.since, now):
+            return False
+        del self._rests[member]
+        return True
+
+    def alive(self, member: bytes) -> None:
+        """Somebody answered where it listens: what failed before was no sign."""
+        self._rests.pop(member, None)
+
+    def suspects(self, members: list[bytes], now: float) -> list[bytes]:
+        """Of these, who could not be reached before and may be dialled again."""
+        rests = ((member, self._rests.get(member)) for member in members)
+        return [member for member, rest in rests if rest and rest.since < inf and rest.due <= now]
+
+    def outlasts(self, member: bytes, since: float, now: float) -> bool:
+        """Whether it was out of reach for as long as it takes; next time it takes twice that."""
+        patience = self._patience.get(member, UNREACHED_SECONDS)
+        if now - since < patience:
+            return False
+        self._patience.pop(member, None)
+        self._patience[member] = max(patience, now - since) * 2.0
+        if len(self._patience) > ACCUSED_MAX:
+            del self._patience[next(iter(self._patience))]
+        return True
+
+    def choose(
+        self, unlinked: Mapping[bytes, Address], count: int, now: float, *, mesh: bool
+    ) -> list[bytes]:
+        """Up to `count` members to dial, at random; in a mesh the lower id of two dials first."""
+        for member in unlinked:
+            first = now + YIELD_SECONDS if mesh and self._own > member else now
+            self._rests.setdefault(member, Rest(first))
+        rests = [(member, self._rests[member]) for member in unlinked]
+        ready = [member for member, rest in rests if rest.due <= now]
+        chosen = self._rng.sample(ready, max(0, min(count, len(ready))))
+        waiting = (rest.due for _, rest in rests if rest.due > now)
+        self.review = min(waiting, default=inf)
+        return chosen

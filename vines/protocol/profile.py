@@ -1,0 +1,106 @@
+"""Profile: the value of a member record, what a node says about itself.
+
+    stamp = incarnation << 2 | rank      alive 0 < dead 1 < left 2
+
+A higher incarnation wins over everything; within one, dead wins over alive and left over both:
+SWIM's precedence (Das, Gupta, Motivala, DSN 2002, section 4.2) as the conflict order every record
+has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vines.config import is_tags
+from vines.errors import WireError
+from vines.events import ALIVE, DEAD, LEFT, Change, Member
+from vines.protocol import fields
+from vines.protocol.machine import Address
+
+RANKS: Final = (ALIVE, DEAD, LEFT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What a member record says beside who is meant and in what state."""
+
+    name: str
+    address: Address | None
+    tags: dict[str, str]
+    versions: tuple[int, int]
+    observer: bool
+    source: bytes
+    """The start that wrote it."""
+
+    def encode(self) -> bytes:
+        """The value of the record."""
+        values = {name: getattr(self, name) for name in _FIELDS}
+        return fields.pack(values)
+
+    @classmethod
+    def decode(cls, value: bytes) -> Profile:
+        """The profile in a record's value. WireError if it is none."""
+        values = fields.unpack(value)
+        return cls(
+            name=fields.node_name(values, "name"),
+            address=fields.maybe_address(values, "address"),
+            tags=_tags(values),
+            versions=fields.versions(values, "versions"),
+            observer=fields.truth(values, "observer"),
+            source=fields.octets(values, "source"),
+        )
+
+
+_FIELDS = ("name", "address", "tags", "versions", "observer", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A member record that is believed."""
+
+    id: bytes
+    incarnation: int
+    state: str
+    profile: Profile
+
+    def member(self, *, linked: bool = False, local: bool = False) -> Member:
+        """What the user is told of it."""
+        return Member(
+            id=self.id,
+            name=self.profile.name,
+            address=self.profile.address,
+            tags=self.profile.tags,
+            observer=self.profile.observer,
+            state=self.state,
+            incarnation=self.incarnation,
+            linked=linked,
+            local=local,
+        )
+
+
+def stamp_of(incarnation: int, state: str) -> int:
+    """The stamp of a member record."""
+    return incarnation << 2 | RANKS.index(state)
+
+
+def read(change: Change) -> Sighting:
+    """What a member record of the control table says. WireError: stored, but not believed.
+
+    Only the subject writes that it is alive or has left; that it is dead is written by others.
+    """
+    _, key, _, value, stamp, origin = change
+    rank = stamp & 3
+    if len(key) != fields.ID_BYTES or rank >= len(RANKS):
+        raise WireError("a member record with an impossible key or stamp")
+    profile = Profile.decode(value)
+    if RANKS[rank] != DEAD and origin != profile.source:
+        raise WireError("a member record that its subject did not write")
+    return Sighting(key, stamp >> 2, RANKS[rank], profile)
+
+
+def _tags(values: dict[str, Any]) -> dict[str, str]:
+    tags = values.get("tags")
+    if type(tags) is not dict or not is_tags(tags):
+        raise WireError("field 'tags' is not a node's tags")
+    return tags

@@ -1,0 +1,82 @@
+"""Pushing: which link writes its next frame now, and when there is nothing more to write.
+
+Every link with room and something owed writes one frame in turn, so that no link waits for
+another's backlog; a turn writes a bounded number of frames and goes on in the next. When nothing
+was written to a table since, and nobody is owed anything, a turn compares two numbers and looks
+at nobody. It must not know what the frames mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from vines._core.table import Table
+from vines.config import Config
+from vines.protocol.links import Link
+
+FRAMES_PER_TURN: Final = 32
+"""2 MiB, some three milliseconds: a turn must stay under ten."""
+
+
+class Pusher:
+    """The turn order of links that may have something to write."""
+
+    def __init__(
+        self,
+        config: Config,
+        tables: tuple[Table, Table],
+        frame: Callable[[Link, bool], bytes | None],
+        write: Callable[[Link, bytes], None],
+    ) -> None:
+        self._window = config.link_window
+        self._reserve = config.link_window + config.frame_bytes
+        self._tables = tables
+        self._frame = frame
+        self._write = write
+        self._sequences: tuple[int, int] = (-1, -1)
+        self._ready: dict[int, Link] = {}
+
+    def wake(self, link: Link) -> None:
+        """Something is owed on this link."""
+        if link.unsent < self._reserve:
+            self._ready[link.number] = link
+        else:
+            link.blocked = True
+
+    def sent(self, link: Link) -> None:
+        """The driver took bytes of this link; it may have room again."""
+        if link.blocked and link.unsent < self._window:
+            self.wake(link)
+
+    def remove(self, link: Link) -> None:
+        """A link is gone."""
+        self._ready.pop(link.number, None)
+
+    @property
+    def more(self) -> bool:
+        """Whether another turn would write something, or look for it."""
+        return bool(self._ready) or self._sequences != self._current()
+
+    def push(self, links: Callable[[], Iterable[Link]]) -> None:
+        """Write what is owed, up to a turn's bound."""
+        current = self._current()
+        if current != self._sequences:
+            self._sequences = current
+            for link in links():
+                self.wake(link)
+        for _ in range(FRAMES_PER_TURN):
+            if not self._ready:
+                return
+            link = self._ready.pop(next(iter(self._ready)))
+            # The reserve is for questions, answers and the control table: data stays behind.
+            room = link.unsent < self._window
+            frame = self._frame(link, room)
+            link.blocked = frame is None and not room
+            if frame is not None:
+                self._write(link, frame)
+                self.wake(link)
+
+    def _current(self) -> tuple[int, int]:
+        control, data = self._tables
+        return control.sequence, data.sequence

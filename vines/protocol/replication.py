@@ -1,0 +1,231 @@
+"""Replication: keeping both tables of every linked peer equal to ours, and ours to theirs.
+
+Three ways, cheapest first. *Push*: what became covered here leaves for every link that has room, on
+the next turn, the control table before data; a link without room is skipped, because the tables are
+the queue. *Pull*: a range that begins above what is held is asked for from where it should begin.
+*Comparison*: every so often a random peer is shown both fingerprints; when they keep differing
+though nothing is on its way, both sides send their vectors, or join each other if those are equal.
+It must not know who is linked or why.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from vines._core.digest import same_state, same_vector
+from vines._core.table import Change, Table
+from vines.config import Config
+from vines.events import Conflict, KeysChanged, Synced
+from vines.protocol.catching import Catching
+from vines.protocol.channel import Channel
+from vines.protocol.joining import Joins, serve
+from vines.protocol.links import Link
+from vines.protocol.machine import Outbox
+from vines.protocol.messages import (
+    COMPLETE,
+    CONTROL,
+    DATA,
+    TABLES,
+    WANT,
+    Delta,
+    Digest,
+    Floor,
+    Join,
+    Pull,
+    Snapshot,
+    TableMessage,
+    Vector,
+)
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+PATIENCE_MIN: Final = 2
+"""Comparisons that differ before vectors are exchanged: one may have met writes on their way."""
+PATIENCE_MAX: Final = 64
+"""Where the doubling of that ends, when exchanges do not help."""
+BUSY_FACTOR: Final = 8
+"""How much longer to wait while writes flow: then a difference is no news."""
+
+
+class Replication:
+    """Both tables on all links."""
+
+    def __init__(
+        self,
+        config: Config,
+        rng: random.Random,
+        tables: tuple[Table, Table],
+        outbox: Outbox,
+        wake: Callable[[Link], None],
+        now: float,
+    ) -> None:
+        self.watching = False
+        self.joins = Joins(wake)
+        self.catching = Catching(DATA, wake)
+        self.exchanges = 0
+        """Vectors sent because comparisons kept differing."""
+        self.pulls = 0
+        """Frames that held ranges which began above what is held here."""
+        self._config = config
+        self._rng = rng
+        self._tables = tables
+        self._outbox = outbox
+        self._wake = wake
+        self._comparing = now + rng.uniform(0.0, config.sync_interval)
+        self._synced = False
+        self._state_conflict = False
+
+    def start(self, link: Link, now: float) -> None:
+        """A handshake is done: begin both channels."""
+        hello = link.hello
+        assert hello is not None, "a stranger gets nothing"
+        link.channels = tuple(
+            Channel(number, self._tables[number], self._config.frame_bytes) for number in TABLES
+        )
+        for number, fingerprint in ((CONTROL, hello.control), (DATA, hello.data)):
+            if not link.channels[number].greet(fingerprint):
+                self._show(link, number, WANT, now)
+        self._check_synced(link)
+
+    def stop(self, link: Link, now: float) -> None:
+        """A link is gone, and all that was owed on it."""
+        self.joins.gone(link, now)
+        self.catching.gone(link, now)
+
+    def receive(self, link: Link, message: TableMessage, now: float, limit: int) -> list[Change]:
+        """Take a message about a table; returns what became current in the control table.
+
+        `limit` is the highest stamp of data that may move the clock. WireError, before anything
+        changed, if it is malformed or out of turn.
+        """
+        channel = link.channels[message.table]
+        control = message.table == CONTROL
+        changes: list[Change] | None = [] if control or self.watching else None
+        limit = 0 if control else limit
+        match message:
+            case Delta():
+                self.catching.heard(link, now)
+                self._apply(channel, message, limit, changes)
+            case Digest():
+                self._compared(link, channel, message, now)
+            case Vector():
+                self._learn(link, channel, message, now)
+            case Pull():
+                channel.progress.rewind(message.body, message.offset)
+                channel.wake()
+            case Floor():
+                self.joins.told(link, message, now)
+            case Join():
+                serve(channel, message)
+            case Snapshot():
+                self.catching.heard(link, now)
+                for each in self.joins.receive(link, message, now, limit, changes):
+                    self._show(each, message.table, 0, now)
+        if not changes:
+            return []
+        if control:
+            return changes
+        self._outbox.emit(KeysChanged(changes))
+        return []
+
+    def advance(self, now: float, links: list[Link]) -> None:
+        """Compare, if it is time to."""
+        self.catching.advance(now)
+        if now >= self._comparing:
+            self._comparing = now + self._config.sync_interval
+            self._compare(links)
+
+    def deadline(self) -> float:
+        """When `advance` has something, as long as there are links."""
+        return min(self._comparing, self.catching.deadline())
+
+    def _compare(self, links: list[Link]) -> None:
+        """Show both fingerprints to a random peer with which nothing else is under way."""
+        settled = [link for link in links if all(each.settled for each in link.channels)]
+        if settled:
+            link = self._rng.choice(settled)
+            for channel in link.channels:
+                channel.digest_owed = (channel.digest_owed or 0) | WANT
+            self._wake(link)
+
+    def _apply(
+        self, channel: Channel, message: Delta, limit: int, changes: list[Change] | None
+    ) -> None:
+        table = channel.table
+        refused = table.apply(message.body, message.offset, channel.progress, limit, changes)
+        if refused:
+            self.pulls += 1
+            channel.pull(refused)
+
+    def _show(self, link: Link, table: int, marks: int, now: float) -> None:
+        """Send our vector; that of the data table to one peer at a time."""
+        if table == DATA:
+            self.catching.show(link, marks, now)
+        else:
+            link.channels[table].tell(marks)
+
+    def _learn(self, link: Link, channel: Channel, message: Vector, now: float) -> None:
+        """One page of the peer's vector; after the last, sending may begin."""
+        if not channel.progress.read_page(message.body, message.offset):
+            return
+        channel.wake()
+        channel.floor_told = False
+        answered = channel.awaiting or not message.marks & WANT
+        channel.awaiting = False
+        waiting = channel.number == DATA and self.catching.waits(link)
+        if not answered or waiting:
+            self._show(link, channel.number, 0, now)
+
+    def _compared(self, link: Link, channel: Channel, message: Digest, now: float) -> None:
+        """The peer shows its fingerprint, or says that it has sent everything."""
+        mine = channel.table.fingerprint()
+        if mine == message.fingerprint:
+            channel.differed, channel.patience = 0, PATIENCE_MIN
+            channel.healed = False
+            channel.pulling = False
+            channel.caught_up = True
+        elif message.marks & COMPLETE:
+            channel.caught_up = not channel.pulling and channel.floors is None
+        else:
+            if message.marks & WANT:
+                channel.digest_owed = channel.digest_owed or 0
+            self._differ(link, channel, mine, message.fingerprint, now)
+        if channel.number == DATA and (message.marks & COMPLETE or mine == message.fingerprint):
+            self.catching.done(link, now)
+        self._check_synced(link)
+
+    def _differ(self, link: Link, channel: Channel, mine: bytes, theirs: bytes, now: float) -> None:
+        """The tables differ: exchange vectors, unless it is for what is on its way."""
+        if not channel.settled:
+            return
+        still = channel.sequence == channel.table.sequence and link.unsent == 0
+        channel.sequence = channel.table.sequence
+        channel.differed += 1
+        if channel.differed < channel.patience * (1 if still else BUSY_FACTOR):
+            return
+        channel.differed = 0
+        channel.patience = min(channel.patience * 2, PATIENCE_MAX)
+        if same_vector(mine, theirs) and not same_state(mine, theirs):
+            self._heal(link, channel)
+            return
+        self.exchanges += 1
+        self._show(link, channel.number, WANT, now)
+
+    def _heal(self, link: Link, channel: Channel) -> None:
+        """Both have read the same and hold something else: what no counter can see, a join brings.
+
+        A join that was cut leaves records above the vector; they are right, but no range has them.
+        """
+        if not channel.healed:
+            channel.healed = channel.floor_owed = True
+        elif not self._state_conflict:
+            self._state_conflict = True
+            text = f"{link.member.hex()} has read the same as this node and holds something else"
+            self._outbox.emit(Conflict("state", text))
+
+    def _check_synced(self, link: Link) -> None:
+        if not self._synced and all(channel.caught_up for channel in link.channels):
+            self._synced = True
+            self._outbox.emit(Synced(link.member))

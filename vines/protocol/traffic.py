@@ -1,0 +1,47 @@
+"""Traffic: how many frames and bytes went each way, by kind, and what was rejected."""
+
+from __future__ import annotations
+
+from vines.protocol.messages import NAMES
+
+
+class Traffic:
+    """Counters that only rise."""
+
+    def __init__(self) -> None:
+        self._in: dict[int, list[int]] = {}
+        self._out: dict[int, list[int]] = {}
+        self._rejected: dict[str, int] = {}
+
+    def received(self, frame: bytes) -> None:
+        """A frame (without its length) was taken."""
+        _count(self._in, frame[0], len(frame) + 4)
+
+    def written(self, frame: bytes) -> None:
+        """A frame (with its length) was given to the driver."""
+        _count(self._out, frame[4], len(frame))
+
+    def rejected(self, frame: bytes) -> None:
+        """A frame (without its length) was refused; counted by what it said it was."""
+        name = NAMES.get(frame[0], "unknown") if frame else "empty"
+        self._rejected[name] = self._rejected.get(name, 0) + 1
+
+    def statistics(self) -> dict[str, object]:
+        """All counters, by kind of frame."""
+        return {
+            "frames_in": _column(self._in, 0),
+            "bytes_in": _column(self._in, 1),
+            "frames_out": _column(self._out, 0),
+            "bytes_out": _column(self._out, 1),
+            "rejected": dict(sorted(self._rejected.items())),
+        }
+
+
+def _count(counters: dict[int, list[int]], kind: int, size: int) -> None:
+    counter = counters.setdefault(kind, [0, 0])
+    counter[0] += 1
+    counter[1] += size
+
+
+def _column(counters: dict[int, list[int]], index: int) -> dict[str, int]:
+    return {NAMES[kind]: counter[index] for kind, counter in sorted(counters.items())}

@@ -1,0 +1,145 @@
+"""What must hold after every step of every process, checked at the cost of what changed.
+
+One `Watch` follows one table of one process. It knows what the table held and covered after the
+last step, so it only looks at what is new: records that became current must rank above what they
+replaced and must be what somebody wrote; positions that became covered must have their write, or
+a higher one of that key, in the table. By induction this is the whole invariant of replication
+for all positions at all times.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vines.simulation.oracle import Oracle, Violation, Written
+
+if TYPE_CHECKING:
+    from vines._core.table import Table
+    from vines.simulation.oracle import Key, Rank
+
+
+class Watch:
+    """The invariants of one table of one process.
+
+    With `writes_itself` the oracle learns of the table's own writes here; else it was told of each.
+    Raises `Violation` from `check` when
+    * a record is lost, or replaced by one that ranks lower or equal (tables only rise);
+    * a record is not, byte for byte, what somebody wrote under that position and rank (the order is
+      total);
+    * a position is covered for whose key a lower record, or none, is held (covered means held);
+    * a counter or a floor falls, or a position is covered that was never issued.
+    """
+
+    def __init__(
+        self, name: str, table: Table, oracle: Oracle, *, writes_itself: bool = False
+    ) -> None:
+        self.name = name
+        self.table = table
+        self.oracle = oracle
+        self._writes_itself = writes_itself
+        self.held: dict[Key, Written] = {}
+        self.covered: dict[bytes, int] = {}
+        self.floors: dict[bytes, int] = {}
+        self.collected: dict[Key, Rank] = {}
+        self._records: list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]] = []
+        self._seen: tuple[bytes, int] | None = None
+
+    def check(self) -> bool:
+        """Check what changed since the last call; whether anything did."""
+        table = self.table
+        seen = table.fingerprint(), table.sequence
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        if self._writes_itself:
+            self.oracle.observe(table)
+        self._check_records()
+        self._check_cover()
+        return True
+
+    def forget(self, key: Key) -> None:
+        """A record was collected: its absence is right from now on, its return would not be."""
+        self.collected[key] = self.held.pop(key).rank
+
+    def content(self) -> list[tuple[int, bytes, int, bytes, int, bytes]]:
+        """What must be equal everywhere: sorted (family, key, stamp, origin, flags, value)."""
+        return [self.held[key].content for key in sorted(self.held)]
+
+    def check_everything(self) -> None:
+        """Check all positions anew, trusting nothing remembered: for the end of a run."""
+        self.covered.clear()
+        self._records = []
+        self._seen = None
+        self.check()
+
+    def _check_records(self) -> None:
+        before, self._records = self._records, self.table.records()
+        if len(before) == len(self._records):
+            pairs = zip(before, self._records, strict=True)
+            changed = [fields for old, fields in pairs if old != fields]
+        else:
+            changed = [fields for fields in self._records if self.held.get(fields[:2]) != fields]
+        for fields in changed:
+            self._check_record(Written(*fields))
+        if len(self.held) != len(self._records):
+            lost = self.held.keys() - {fields[:2] for fields in self._records}
+            raise Violation(f"{self.name} lost {', '.join(_say(self.held[key]) for key in lost)}")
+
+    def _check_record(self, written: Written) -> None:
+        key = written[:2]
+        old = self.held.get(key)
+        if old is not None and old != written and written.rank <= old.rank:
+            raise Violation(f"{self.name} replaced {_say(old)} by {_say(written)}")
+        if written.rank <= self.collected.get(key, (-1, b"")):
+            raise Violation(f"{self.name} holds {_say(written)} again, which was collected")
+        known = self.oracle.records.get((*key, *written.rank))
+        if known != written:
+            was = _say(known) if known else "nobody wrote that"
+            raise Violation(f"{self.name} holds {_say(written)}, but {was}")
+        self.held[key] = written
+
+    def _check_cover(self) -> None:
+        covered = dict(self.table.vector().items())
+        for source, upto in covered.items():
+            after = self.covered.get(source, 0)
+            if upto < after:
+                raise Violation(f"{self.name} covered {_short(source)} up to {after}, now {upto}")
+            if upto > after:
+                self._check_positions(source, after, upto)
+            floor = self.table.floor(source)
+            if floor < self.floors.get(source, 0) or floor > upto:
+                raise Violation(f"{self.name}: the floor of {_short(source)} is {floor}")
+            self.floors[source] = floor
+        for source in self.covered:
+            if source not in covered:
+                raise Violation(f"{self.name} forgot {_short(source)}")
+        self.covered = covered
+
+    def _check_positions(self, source: bytes, after: int, upto: int) -> None:
+        keys, ranks = self.oracle.positions.get(source, []), self.oracle.ranks.get(source, [])
+        if upto > len(keys):
+            raise Violation(f"{self.name} covers {_short(source)} up to {upto}, never issued")
+        for index in range(after, upto):
+            key = keys[index]
+            if key is None or key in self.collected:
+                continue
+            holds = self.held.get(key)
+            if holds is None or holds.rank < ranks[index]:
+                raise Violation(
+                    f"{self.name} covers ({_short(source)}, {index + 1}), a write of {key[1]!r}"
+                    f" with stamp {ranks[index][0]}, but holds {_say(holds)}"
+                )
+
+
+def _short(source: bytes) -> str:
+    return source.hex()[-8:]
+
+
+def _say(record: Written | None) -> str:
+    if record is None:
+        return "nothing"
+    return (
+        f"{record.key!r} (family {record.family}, stamp {record.stamp}, from"
+        f" {_short(record.source)} {record.counter}, flags {record.flags},"
+        f" {len(record.value)} bytes)"
+    )

@@ -1,0 +1,179 @@
+"""Simulation: a whole cluster of real nodes on virtual time, from one seed.
+
+It owns the timeline, the network, the hosts and the oracles, and it knows when a cluster has
+come to rest. What goes wrong is up to whoever holds it: a test that calls `partition` and
+`crash`, or the swarm that draws faults at random.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from vines.config import Config
+from vines.simulation.frames import describe
+from vines.simulation.host import Host
+from vines.simulation.network import Conditions, Network
+from vines.simulation.oracle import ControlOracle, Oracle, Violation
+from vines.simulation.rest import check_rest, wait_for_rest
+from vines.simulation.timeline import Timeline
+
+if TYPE_CHECKING:
+    from vines.simulation.process import Process
+    from vines.simulation.timeline import Line
+
+SETTLE_SECONDS = 120.0
+"""Virtual time a cluster has, once every fault is over, to become the same everywhere: several
+heal intervals."""
+
+
+class Simulation:
+    """A cluster of `nodes` hosts in one process, on virtual time; equal seeds give equal runs.
+
+        simulation = Simulation(seed=7, nodes=3)
+        first, second, third = simulation.nodes
+        simulation.settle()
+        simulation.partition([first], [second, third])
+        first.gossip("colour", "red")
+        simulation.run(5.0)
+        assert "colour" not in second
+        simulation.settle()
+        assert second["colour"] == "red"
+
+    `conditions` is what the network is like when nothing in particular is wrong; `config` are
+    fields of vines.Config for every node; the last `observers` of them only watch. With
+    `start=False` no node runs until its host is started. Every step checks the invariants of
+    replication and membership; a broken one raises `Violation`, whose message says how to see it
+    again.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        nodes: int = 3,
+        conditions: Conditions | None = None,
+        config: dict[str, Any] | None = None,
+        observers: int = 0,
+        start: bool = True,
+        watching: bool = True,
+    ) -> None:
+        self.seed = seed
+        self.rng = Random(seed)
+        self.watching = watching
+        self.timeline = Timeline()
+        self.counts: Counter[str] = Counter()
+        self.closed: Counter[str] = Counter()
+        """Links closed by nodes, by reason."""
+        self.network = Network(self.timeline, self.rng, self.counts, conditions or Conditions())
+        self.control = ControlOracle()
+        self.data = Oracle()
+        self.largest_record = 0
+        self.replay = f"Simulation(seed={seed}, nodes={nodes}) and the same calls"
+        """What a Violation tells to do to see it again."""
+        self.nodes: list[Host] = []
+        for number in range(1, nodes + 1):
+            given: dict[str, Any] = {"name": f"node-{number}", "insecure": True}
+            given["observer"] = number > nodes - observers
+            host = Host(self, number, Config(**given, **(config or {})))
+            self.nodes.append(host)
+            self.network.hosts[host.address] = host
+        if start:
+            for host in self.nodes:
+                host.start(() if host is self.nodes[0] else self.nodes[:1])
+
+    @property
+    def now(self) -> float:
+        """Seconds of virtual time since the start."""
+        return self.timeline.now
+
+    @property
+    def processes(self) -> list[Process]:
+        """Everything that runs now."""
+        return [host.process for host in self.nodes if host.process is not None]
+
+    def run(self, seconds: float) -> None:
+        """Let time pass. Raises Violation as soon as anything is wrong; the time stands still
+        there.
+        """
+        with self._explaining():
+            self.timeline.run(self.timeline.now + seconds)
+
+    def partition(self, *groups: Iterable[Host]) -> None:
+        """Cut these groups of hosts off from each other, both ways; hosts in no group reach all
+        of them.
+        """
+        sides = [list(group) for group in groups]
+        for one in sides:
+            for other in sides:
+                if one is not other:
+                    self.network.block(one, other)
+
+    def block(self, sources: Iterable[Host], targets: Iterable[Host]) -> None:
+        """Let nothing through from `sources` to `targets`; the other way stays as it is."""
+        self.network.block(sources, targets)
+
+    def heal(self) -> None:
+        """End everything that is wrong with the network: partitions, clogged and slow links."""
+        self.network.slow.clear()
+        for stream in list(self.network.streams.values()):
+            for pipe in stream.pipes:
+                pipe.unclog()
+        self.network.open(self.nodes, self.nodes)
+
+    def settle(self, limit: float = SETTLE_SECONDS) -> None:
+        """Heal the network, wake whoever is paused, set the clocks right, and run until the
+        cluster rests: equal tables and equal views on all running nodes, for a while. Raises
+        Violation if it does not within `limit`.
+        """
+        self.heal()
+        for host in self.nodes:
+            host.skew = 0.0
+            host.resume()
+        with self._explaining():
+            wait_for_rest(self, limit)
+            check_rest(self)
+
+    def trace_hash(self) -> str:
+        """The fingerprint of all frames, events and times so far."""
+        return self.timeline.trace_hash()
+
+    def trace(self, lines: int = 40) -> str:
+        """The last things that happened, in words."""
+        return "\n".join(_describe(line) for line in list(self.timeline.tail)[-lines:])
+
+    def holders(self, process: Process, counter: int) -> int:
+        """How many others hold the data writes of a process up to a counter: all that ever ran,
+        but observers.
+        """
+        source = process.node.data.source
+        return sum(
+            other.node.data.covered(source) >= counter
+            for host in self.nodes
+            for other in [*host.past, *([host.process] if host.process else [])]
+            if other is not process and not other.node.config.observer
+        )
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Give whatever goes wrong the time, the seed and the way to see it again."""
+        try:
+            yield
+        except Exception as error:
+            kind = "" if isinstance(error, Violation) else f"{type(error).__name__}: "
+            raise Violation(
+                f"{kind}{error}\n  at {self.now:.6f} s of seed {self.seed}\n  replay: {self.replay}"
+            ) from error
+
+
+def _describe(line: Line) -> str:
+    if line.what == "send":
+        words = describe(line.data)
+    elif line.what in ("receive", "lose"):
+        words = describe(bytes(4) + line.data)
+    else:
+        words = line.data.decode(errors="replace")
+    return f"{line.when:12.6f} {line.who:>10} {line.what} {words}"

@@ -1,0 +1,220 @@
+"""A simulated machine: an address, a clock that may be wrong, and at most one running node.
+
+This is what a test holds in its hands: write and read as with a Vine, and crash, restart, pause
+or mislead the machine in between. Time only passes in `Simulation.run` and `settle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from vines import values
+from vines._core.table import DATA, TOMBSTONE
+from vines.errors import Closed, MissingKey
+from vines.events import Flushed, Member
+from vines.simulation.oracle import Violation, Written
+from vines.simulation.process import Process
+
+if TYPE_CHECKING:
+    from vines.config import Config
+    from vines.protocol.machine import Address
+    from vines.simulation.cluster import Simulation
+
+EPOCH_MILLISECONDS = 1_700_000_000_000
+"""The wall clock at the start of a simulation, on machines whose clock is right."""
+
+
+class Host:
+    """One machine of a simulation.
+
+    `address` is where its node listens. `skew` is what its wall clock is ahead by, in seconds.
+    `events` is everything its nodes told their users, in order.
+    """
+
+    def __init__(self, simulation: Simulation, number: int, config: Config) -> None:
+        self.simulation = simulation
+        self.number = number
+        self.name = f"node-{number}"
+        self.address: Address = (f"10.0.{number >> 8}.{number & 255}", 7000)
+        self.config = config
+        self.process: Process | None = None
+        self.past: list[Process] = []
+        """The processes that ran here before; their tables stay as they were when they ended."""
+        self.powered = True
+        self.paused = False
+        self.skew = 0.0
+        self.events: list[object] = []
+        self.seeds: set[Address] = set()
+        """Every address the running node was told to join."""
+        self._flushes: dict[tuple[str, int], tuple[int, int]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Host {self.name} {'up' if self.process else 'down'}>"
+
+    # -- the life of the machine
+
+    def start(self, seeds: Iterable[Host] = ()) -> None:
+        """Start a node: a fresh identity and empty tables, at the old address; it joins these
+        seeds.
+        """
+        assert self.process is None, "one node at a time"
+        self.powered = True
+        self.paused = False
+        self.seeds = set()
+        process = self.process = Process(self, len(self.past), self.config)
+        process.call(lambda: process.node.listening(self.address, process.now))
+        self.join(seeds)
+
+    def crash(self, *, power: bool = False) -> None:
+        """End the node without a word. Its kernel resets the streams, unless the whole machine
+        lost power.
+        """
+        process = self._up()
+        self.process = None
+        self.past.append(process)
+        self.powered = not power
+        process.stop(power=power)
+
+    def restart(self, seeds: Iterable[Host] | None = None) -> None:
+        """Crash if it runs, and start again, with all other hosts as seeds unless given."""
+        if self.process is not None:
+            self.crash()
+        others = [host for host in self.simulation.nodes if host is not self]
+        self.start(others if seeds is None else seeds)
+
+    def pause(self) -> None:
+        """Stop the process as SIGSTOP does: its kernel goes on taking bytes."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Let a paused process go on."""
+        self.paused = False
+        if self.process is not None:
+            self.process.wake()
+
+    def wall_clock(self) -> int:
+        """Milliseconds since 1970, as this machine sees it."""
+        return EPOCH_MILLISECONDS + int((self.simulation.timeline.now + self.skew) * 1000)
+
+    def lag(self) -> float:
+        """Seconds from a wake-up to the turn that follows it."""
+        return self.simulation.rng.random() * self.simulation.network.conditions.lag
+
+    # -- what its user does
+
+    def join(self, seeds: Iterable[Host]) -> None:
+        """Tell the node where others are."""
+        process = self._up()
+        addresses = [host.address for host in seeds]
+        if addresses:
+            self.seeds.update(addresses)
+            process.call(lambda: process.node.join(addresses, process.now))
+
+    def leave(self) -> None:
+        """Announce the end; the node goes on serving its peers until it is crashed or restarted."""
+        process = self._up()
+        process.call(lambda: process.node.leave(process.now))
+
+    def tags(self, **tags: str) -> None:
+        """Replace the node's tags."""
+        process = self._up()
+        process.call(lambda: process.node.tags(tags, process.now))
+
+    def gossip(self, key: str, value: object) -> None:
+        """Write a value here; the others have it once time has passed."""
+        self.write(key.encode(), 0, values.pack(value))
+
+    def delete(self, key: str) -> None:
+        """Delete a key; harmless if it is not there."""
+        self.write(key.encode(), TOMBSTONE, b"")
+
+    def get(self, key: str, default: object = None) -> Any:
+        """The value held here now."""
+        data = self._up().node.data.value(key.encode())
+        return default if data is None else values.unpack(data)
+
+    def __getitem__(self, key: str) -> Any:
+        missing = object()
+        value = self.get(key, missing)
+        if value is missing:
+            raise MissingKey(key)
+        return value
+
+    def __contains__(self, key: str) -> bool:
+        return self._up().node.data.value(key.encode()) is not None
+
+    def keys(self) -> list[str]:
+        """The live keys held here now, sorted."""
+        records = self._up().node.data.records()
+        return [key.decode() for family, key, *_, flags, _ in records
+                if family == DATA and not flags & TOMBSTONE]  # fmt: skip
+
+    def members(self) -> list[Member]:
+        """Everybody this node knows, itself first."""
+        return self._up().node.members()
+
+    def known_addresses(self) -> set[Address]:
+        """Where the node could dial: its seeds and the members it knows, dead ones too."""
+        members = {member.address for member in self.members() if member.address}
+        return members | self.seeds
+
+    def flush(self, members: int = 1) -> int:
+        """Ask that so many others hold everything written here so far; `Flushed` with this token
+        tells.
+        """
+        process = self._up()
+        token = process.node.flush(members, process.now)
+        self._flushes[process.name, token] = (members, process.node.data.counter)
+        process.wake()
+        return token
+
+    def write(self, key: bytes, flags: int, value: bytes) -> None:
+        """A local write of raw bytes, with any flags."""
+        process = self._up()
+        stamp = process.node.data.write(key, flags, value, self.wall_clock() << 16)
+        self._wrote(process, DATA, key, stamp, flags, value)
+
+    def put(self, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> None:
+        """A local write of any family with a given stamp, as a later version of vines might do
+        it.
+        """
+        process = self._up()
+        if process.node.data.put(family, key, flags, value, stamp):
+            self._wrote(process, family, key, stamp, flags, value)
+
+    # -- what its process tells
+
+    def happened(self, process: Process, event: object) -> None:
+        """The node told its user something; a flush is believed only if it is true."""
+        self.events.append(event)
+        if isinstance(event, Flushed):
+            members, counter = self._flushes.pop((process.name, event.token))
+            self.simulation.network.count("flushed")
+            holders = self.simulation.holders(process, counter)
+            if holders < members:
+                raise Violation(f"{process.name} was told {members} hold its writes, {holders} do")
+
+    def closed(self, reason: str) -> None:
+        """The node closed a link, and said why."""
+        self.simulation.closed[reason] += 1
+
+    def _wrote(
+        self, process: Process, family: int, key: bytes, stamp: int, flags: int, value: bytes
+    ) -> None:
+        table = process.node.data
+        written = Written(
+            family, key, stamp, table.source, table.source, table.counter, flags, value
+        )
+        self.simulation.largest_record = max(
+            self.simulation.largest_record, len(key) + len(value) + 128
+        )
+        self.simulation.data.wrote(written)
+        process.follower.wrote((family, key), written.rank)
+        process.watches[1].check()
+        process.wake()
+
+    def _up(self) -> Process:
+        if self.process is None:
+            raise Closed(f"{self.name} is down: start or restart it first")
+        return self.process

@@ -1,0 +1,142 @@
+"""Everything anybody ever wrote, known to nobody but the checks.
+
+The oracle sees each local write of each process at the moment it happens: which position it
+took, for which key, with which stamp. A replica can then be asked whether what it claims to know
+is true, and whether what it holds was written by anyone at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from vines._core.table import MEMBER
+from vines.errors import VinesError
+
+if TYPE_CHECKING:
+    from vines._core.table import Table
+
+DEAD = 1
+"""The rank of a dead member: the two low bits of the stamp of a member record are alive 0, dead
+1, left 2."""
+
+Key = tuple[int, bytes]
+"""(family, key)."""
+
+Rank = tuple[int, bytes]
+"""(stamp, origin): the conflict order."""
+
+
+class Written(NamedTuple):
+    """One local write, in the order of fields of `Table.records`."""
+
+    family: int
+    key: bytes
+    stamp: int
+    origin: bytes
+    source: bytes
+    counter: int
+    flags: int
+    value: bytes
+
+    @property
+    def rank(self) -> Rank:
+        """Its place in the conflict order."""
+        return self.stamp, self.origin
+
+    @property
+    def content(self) -> tuple[int, bytes, int, bytes, int, bytes]:
+        """What must be equal everywhere: everything but the position."""
+        return self.family, self.key, self.stamp, self.origin, self.flags, self.value
+
+
+class Violation(VinesError, AssertionError):
+    """A simulated cluster did what it must never do; the message says what, and how to see it
+    again.
+    """
+
+
+class Oracle:
+    """The writes of one kind of table ('control' or 'data') in a whole simulation, by position
+    and by rank.
+    """
+
+    def __init__(self) -> None:
+        self.positions: dict[bytes, list[Key | None]] = {}
+        """Per source the key written at 1, 2, 3 ..."""
+        self.ranks: dict[bytes, list[Rank]] = {}
+        """Per source the rank written at 1, 2, 3 ..."""
+        self.records: dict[tuple[int, bytes, int, bytes], Written] = {}
+        """By (family, key, stamp, origin)."""
+        self.highest: dict[Key, Written] = {}
+
+    def wrote(self, written: Written) -> None:
+        """Learn of a local write right after it happened."""
+        keys = self.positions.setdefault(written.source, [])
+        ranks = self.ranks.setdefault(written.source, [])
+        assert written.counter == len(keys) + 1, "a position was issued twice or never"
+        keys.append((written.family, written.key))
+        ranks.append(written.rank)
+        self.records[written.family, written.key, *written.rank] = written
+        self.inspect(written, self.highest.get((written.family, written.key)))
+        best = self.highest.get((written.family, written.key))
+        if best is None or best.rank < written.rank:
+            self.highest[written.family, written.key] = written
+
+    def inspect(self, written: Written, highest: Written | None) -> None:
+        """A hook: judge a write by what it was written over, anywhere."""
+
+    def observe(self, table: Table) -> None:
+        """Learn of writes a node made on its own: those of its source that the oracle has not
+        seen yet. Of several writes of one key between two looks only the last can be seen; for
+        the others the last stands in.
+        """
+        source = table.source
+        known = len(self.positions.get(source, ()))
+        if table.counter == known:
+            return
+        fresh: dict[int, Written] = {}
+        current: dict[Key, Written] = {}
+        for fields in table.records():
+            written = Written(*fields)
+            if written.source == source and written.counter > known:
+                current[written.family, written.key] = fresh[written.counter] = written
+        for counter, family, key in table.entries(source):
+            if counter > known and (family, key) in current:
+                fresh.setdefault(counter, current[family, key]._replace(counter=counter))
+        for counter in range(known + 1, table.counter + 1):
+            if counter in fresh:
+                self.wrote(fresh[counter])
+            else:
+                self._skip(source)
+        for written in current.values():
+            self.records[written.family, written.key, *written.rank] = written
+
+    def _skip(self, source: bytes) -> None:
+        self.positions.setdefault(source, []).append(None)
+        self.ranks.setdefault(source, []).append((0, b""))
+
+
+class ControlOracle(Oracle):
+    """The writes of all control tables; it also knows who may write what about whom.
+
+    `authors` maps a source to the node id of its process. Only the subject of a member record
+    says that it is alive or has left and raises its incarnation; anybody may say it is dead, at
+    the incarnation the subject chose.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.authors: dict[bytes, bytes] = {}
+        self.refutations = 0
+
+    def inspect(self, written: Written, highest: Written | None) -> None:
+        """Raise Violation if a member record is not its author's to write; count refutations."""
+        if written.family != MEMBER:
+            return
+        author, state = self.authors[written.source], written.stamp & 3
+        if state != DEAD and written.key != author:
+            raise Violation(f"{author.hex()} wrote state {state} of {written.key.hex()}")
+        if state == DEAD and (highest is None or highest.stamp >> 2 < written.stamp >> 2):
+            raise Violation(f"{author.hex()} raised the incarnation of {written.key.hex()}")
+        if highest is not None and state != DEAD and highest.stamp & 3 == DEAD:
+            self.refutations += 1

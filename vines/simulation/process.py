@@ -1,0 +1,235 @@
+"""One start of a node on a simulated machine: what the selectors loop is to a real one.
+
+A turn takes what arrived, hands it to the Node frame by frame, lets the Node advance and carries
+its outbox out. The Node and its frames are the shipped ones; only the sockets and the time are
+not. After every frame and at the end of every turn the invariants are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from vines.errors import WireError
+from vines.protocol.machine import Close, Dial, Emit, Persist, Send, Write
+from vines.protocol.node import Node
+from vines.simulation.checks import Watch
+from vines.simulation.follow import Follower
+from vines.simulation.frames import NAMES, frame_type
+from vines.simulation.oracle import Violation
+from vines.simulation.sockets import Sockets
+
+if TYPE_CHECKING:
+    from vines.config import Config
+    from vines.simulation.host import Host
+    from vines.simulation.stream import End
+
+TURN_SECONDS = 0.00005
+"""How long a turn takes that asks for another one at once."""
+IDLE_TURNS_MAX = 200
+"""Turns in a row that may be asked for at once without anything happening in them: beyond that
+the node spins."""
+CONTROL_SLACK = 16 * 1024
+"""Bytes a link may hold beyond its window and one frame: small control frames are never held
+back."""
+
+
+class Process:
+    """A running node, the ends of its streams, and what has arrived for it since its last turn."""
+
+    def __init__(self, host: Host, start: int, config: Config) -> None:
+        simulation = host.simulation
+        self.host = host
+        self.name = f"{host.name}.{start}"
+        self.timeline = simulation.timeline
+        self.network = simulation.network
+        self.running = True
+        rng = Random(f"{simulation.seed}/{self.name}")
+        self._origin = rng.random() * 1e6
+        self.node = Node(config, rng, host.wall_clock, now=self.now)
+        self.follower = Follower(self.node, watching=simulation.watching)
+        self.watches = (
+            Watch(
+                f"{self.name} control", self.node.control, simulation.control, writes_itself=True
+            ),
+            Watch(f"{self.name} data", self.node.data, simulation.data),
+        )
+        self.sockets = Sockets(self.network)
+        self._inbox: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self.dials = 0
+        self._turn_due = float("inf")
+        self._turns = 0
+        self._idle_turns = 0
+
+    @property
+    def now(self) -> float:
+        """The monotonic clock of the machine: each counts from a moment of its own."""
+        return self._origin + self.timeline.now
+
+    # -- what the network tells
+
+    def connected(self, end: End, ticket: int | None) -> None:
+        """A stream is up."""
+        if self.running and end.open:
+            self.sockets.add(end)
+            self.call(self._connected, end, ticket)
+            timeout = self.node.config.handshake_timeout
+            self.timeline.after(timeout, self.call, self._expect_handshake, end)
+        elif end.open:
+            self.network.abandon(end)
+
+    def dial_failed(self, ticket: int, refused: bool) -> None:
+        """A dial came to nothing."""
+        self.call(self._dial_failed, ticket, refused)
+
+    def deliver(self, end: End, data: bytes) -> None:
+        """Bytes have arrived in the kernel."""
+        self.call(self._receive, end, data)
+
+    def lost(self, end: End) -> None:
+        """A stream is gone."""
+        self.call(self._disconnected, end)
+
+    def call(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Run something in the next turn."""
+        if self.running:
+            self._inbox.append((function, arguments))
+            self.wake()
+
+    def wake(self) -> None:
+        """Have a turn soon: at once if the machine is idle, later if it is busy or paused."""
+        self._turn_at(self.timeline.now + self.host.lag())
+
+    def stop(self, *, power: bool) -> None:
+        """The process ends here and now; with `power` lost its machine tells nobody."""
+        self.running = False
+        self.sockets.abandon(reset=not power)
+
+    # -- turns
+
+    def _turn_at(self, when: float) -> None:
+        if when < self._turn_due and self.running:
+            self._turn_due = when
+            self._turns += 1
+            self.timeline.at(when, self._turn, self._turns)
+
+    def _turn(self, number: int) -> None:
+        if number != self._turns or not self.running:
+            return
+        self._turn_due = float("inf")
+        if self.host.paused:
+            return
+        inbox, self._inbox = self._inbox, []
+        for function, arguments in inbox:
+            function(*arguments)
+        self._count_behind()
+        self.node.advance(self.now)
+        effects = self._drain()
+        moved = self.sockets.pump(self._sent)
+        self.check()
+        self._check_queues()
+        deadline = self.node.deadline()
+        if deadline is not None and self.running:
+            busy = inbox or effects or moved
+            self._idle_turns = 0 if busy or deadline > self.now else self._idle_turns + 1
+            if self._idle_turns > IDLE_TURNS_MAX:
+                raise Violation(
+                    f"{self.name} spins: it wants a turn at once and does nothing in it"
+                )
+            soon = self.timeline.now + TURN_SECONDS
+            self._turn_at(max(soon, deadline - self._origin))
+
+    def check(self) -> None:
+        """Check what this process knows and holds."""
+        self.host.simulation.control.authors[self.node.control.source] = self.node.id
+        for watch in self.watches:
+            watch.check()
+
+    def _count_behind(self) -> None:
+        """Count links that the arrival log no longer reaches: no public call of a node tells."""
+        for link in self.node._links.established():
+            if any(channel.progress.behind for channel in link.channels):
+                self.network.count("link_behind")
+
+    def _check_queues(self) -> None:
+        """Check that no more waits for the kernel than a window, a bulk frame and some control."""
+        config = self.node.config
+        frame = max(config.frame_bytes, self.host.simulation.largest_record)
+        waiting = self.sockets.waiting()
+        if waiting > config.link_window + frame + CONTROL_SLACK:
+            raise Violation(f"{self.name} keeps {waiting} bytes waiting on one link")
+
+    def _drain(self) -> int:
+        """Carry out the node's effects, in order; how many there were."""
+        effects = self.node.outbox.take()
+        for effect in effects:
+            match effect:
+                case Send(member, frame):
+                    self._write(self.node.route(member), frame)
+                case Write(link, frame):
+                    self._write(link, frame)
+                case Dial(ticket, address):
+                    self._record("dial", f"{address[0]}:{address[1]}".encode())
+                    self.dials += 1
+                    self.network.dial(self, ticket, address, self.node.config.dial_timeout)
+                case Close(link, reason):
+                    self._close(link, reason)
+                case Persist(ticket, _):
+                    self.node.outbox.persisted(ticket)
+                case Emit(event):
+                    self._record("event", type(event).__name__.encode())
+                    self.follower.take(event)
+                    self.host.happened(self, event)
+        return len(effects)
+
+    # -- what a turn takes
+
+    def _connected(self, end: End, ticket: int | None) -> None:
+        self._record("connected", str(end.link).encode())
+        self.node.connected(end.link, ticket, self.now)
+
+    def _dial_failed(self, ticket: int, refused: bool) -> None:
+        self._record("dial refused" if refused else "dial vanished", str(ticket).encode())
+        self.node.dial_failed(ticket, refused, self.now)
+
+    def _receive(self, end: End, data: bytes) -> None:
+        try:
+            for frame in self.sockets.read(end, data):
+                self._record("receive", frame)
+                self.node.receive(frame, end.link, self.now)
+                self.check()
+        except WireError as error:
+            raise Violation(f"{self.name} refused a frame of a faultless peer: {error}") from error
+
+    def _disconnected(self, end: End) -> None:
+        if self.sockets.forget(end):
+            self._record("disconnected", str(end.link).encode())
+            self.node.disconnected(end.link, self.now)
+
+    def _sent(self, link: int, count: int) -> None:
+        self.node.sent(link, count, self.now)
+
+    def _expect_handshake(self, end: End) -> None:
+        if self.running and end.open and not end.closing and not self.node.established(end.link):
+            self.network.count("handshake_timed_out")
+            self.network.abandon(end)
+
+    # -- what a turn does
+
+    def _write(self, link: int | None, frame: bytes) -> None:
+        if link is None or not self.sockets.write(link, frame):
+            self.network.count("sent_to_nobody")
+            return
+        self._record("send", frame)
+        self.network.count("frame_" + NAMES.get(frame_type(frame), "other"))
+
+    def _close(self, link: int, reason: str) -> None:
+        end = self.sockets.close(link)
+        if end is not None:
+            self._record("close", reason.encode())
+            self.host.closed(reason)
+            self.lost(end)
+
+    def _record(self, what: str, data: bytes) -> None:
+        self.timeline.record(what, self.name, data)

@@ -1,0 +1,121 @@
+"""When a cluster has come to rest, and what must be true of it then.
+
+At rest all running nodes hold the same and believe the same: that is the promise of convergence.
+The checks here look at whole tables and so run once, at the end; `checks` has those of every
+step.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from vines.events import ALIVE, Member
+from vines.simulation.oracle import Violation
+
+if TYPE_CHECKING:
+    from vines.simulation.cluster import Simulation
+    from vines.simulation.process import Process
+
+STEP_SECONDS = 0.5
+QUIET_SECONDS = 3.0
+"""How long a cluster at rest must stay so: some comparisons of tables."""
+NOT_AT_REST = ("frame_vector", "frame_delta", "frame_pull", "frame_join", "frame_snapshot")
+"""What equals have no reason to send each other."""
+QUIET_DIALS_MAX = 12
+"""Dials a node may still make in that time: seeds, and those held dead, now and then."""
+
+
+def unrest(processes: list[Process]) -> str | None:
+    """Why these processes are not at rest, or None: equal fingerprints, and all see just each
+    other alive.
+    """
+    first = processes[0]
+    for process in processes[1:]:
+        for mine, theirs in zip(first.watches, process.watches, strict=True):
+            if mine.table.fingerprint() != theirs.table.fingerprint():
+                return f"the tables {mine.name} and {theirs.name} differ"
+    alive = {process.node.id for process in processes}
+    for process in processes:
+        view = {member.id for member in process.node.members() if member.state == ALIVE}
+        if view != alive:
+            return f"{process.name} sees {len(view)} alive, {len(alive)} are"
+    return None
+
+
+def wait_for_rest(simulation: Simulation, limit: float) -> None:
+    """Let time pass until a cluster rests. Raises Violation if it does not within `limit`
+    seconds.
+    """
+    deadline = simulation.now + limit
+    why: str | None = "it has just begun"
+    while why is not None:
+        if simulation.now >= deadline:
+            raise Violation(f"no rest after {limit:g} s: {why}")
+        simulation.timeline.run(simulation.now + STEP_SECONDS)
+        why = unrest(simulation.processes) or _noise(simulation)
+
+
+def check_rest(simulation: Simulation) -> None:
+    """Check all that must hold of a cluster at rest. Raises Violation."""
+    processes = simulation.processes
+    for process in processes:
+        for watch in process.watches:
+            watch.check_everything()
+        process.follower.verify()
+    _check_equal(processes)
+    _check_acknowledged(simulation)
+
+
+def _noise(simulation: Simulation) -> str | None:
+    """What nodes with equal tables and views still do in some seconds, or None: equals are
+    quiet.
+    """
+    processes = simulation.processes
+    counts = Counter(simulation.counts)
+    dials = [process.dials for process in processes]
+    control = processes[0].node.control.fingerprint()
+    simulation.timeline.run(simulation.now + QUIET_SECONDS)
+    if simulation.processes != processes:
+        return "a process began or ended"
+    if control != processes[0].node.control.fingerprint():
+        return "they go on writing about each other"
+    if loud := [name for name in NOT_AT_REST if simulation.counts[name] > counts[name]]:
+        return f"they go on sending {loud}"
+    for process, before in zip(processes, dials, strict=True):
+        if process.dials > before + QUIET_DIALS_MAX:
+            return f"{process.name} dialled {process.dials - before} times"
+    return unrest(processes)
+
+
+def _check_equal(processes: list[Process]) -> None:
+    """Equal sorted (family, key, stamp, origin, flags, value), and equal views of the members."""
+    first = processes[0]
+    for process in processes[1:]:
+        for mine, theirs in zip(first.watches, process.watches, strict=True):
+            if mine.content() != theirs.content():
+                raise Violation(f"{mine.name} and {theirs.name} hold different things")
+        if _view(first) != _view(process):
+            raise Violation(f"{process.name} sees {_view(process)}, {first.name} {_view(first)}")
+
+
+def _view(process: Process) -> list[Member]:
+    return sorted(process.node.members(), key=lambda member: member.id)
+
+
+def _check_acknowledged(simulation: Simulation) -> None:
+    """Every key is at least the highest write of every running process; and if no process ever
+    ended, it is exactly the highest write of all. What an ended process wrote is lost if it
+    reached nobody; whatever a running one ever held cannot be, because tables only rise.
+    """
+    oracle = simulation.data
+    held = simulation.processes[0].watches[1].held
+    running = {process.node.data.source for process in simulation.processes}
+    for written in oracle.records.values():
+        now = held.get((written.family, written.key))
+        if written.source in running and (now is None or now.rank < written.rank):
+            raise Violation(f"an acknowledged write is lost: {written}; there is {now}")
+    ended = any(host.past for host in simulation.nodes)
+    for key, highest in oracle.highest.items():
+        if not ended and held.get(key) != highest:
+            raise Violation(f"{key} is {held.get(key)}, not the highest write {highest}")

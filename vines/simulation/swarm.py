@@ -1,0 +1,211 @@
+"""Random runs: draw a plan from a seed, let faults and operations loose, then settle and check.
+
+`run_seed` is one run. What it returns says how often each fault and each rare path occurred;
+`COVERAGE` are those that must not stay at zero over a whole set of runs, because a path that is
+never taken is not tested.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vines.simulation.cluster import Simulation
+from vines.simulation.faults import Faults
+from vines.simulation.operations import Operations
+from vines.simulation.plan import FAULTS, OPERATIONS, Plan, draw
+
+if TYPE_CHECKING:
+    from vines.simulation.host import Host
+
+RARE_PATHS = (
+    "budget_cut",
+    "gap_crossed",
+    "range_refused",
+    "record_skipped",
+    "record_outranked",
+    "entries_dropped",
+    "stamp_ahead",
+    "link_behind",
+    "link_cut_between_frames",
+    "link_cut_inside_frame",
+    "duplicate_link_closed",
+    "refutation",
+    "stalled_direction",
+    "stream_timed_out",
+    "dial_refused",
+    "dial_vanished",
+    "flushed",
+    "left",
+    "fault_restart",
+    "frame_pull",
+    "frame_floor",
+    "frame_join",
+    "frame_snapshot",
+    "frame_refuse",
+    "frame_flushed",
+)
+COVERAGE = (
+    *(f"fault_{name}" for name in FAULTS),
+    *(f"operation_{name}" for name in OPERATIONS),
+    *RARE_PATHS,
+)
+"""Everything that has to occur at least once in a set of runs."""
+
+CALM_LATENCY = 0.01
+"""Seconds at most, once faults are over: rest comes soon, however many round trips it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one run came to."""
+
+    plan: Plan
+    trace_hash: str
+    counts: Counter[str]
+    virtual_seconds: float
+    steps: int
+    seconds: float
+    """Real time it took."""
+
+
+class Swarm:
+    """One random run: build it with a plan, then `run`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.simulation = Simulation(
+            plan.seed,
+            nodes=plan.nodes,
+            conditions=plan.conditions,
+            config=plan.config,
+            observers=plan.observers,
+            start=False,
+            watching=plan.seed % 2 == 0,
+        )
+        self.simulation.replay = replay_command(plan)
+        self.faults = Faults(self.simulation)
+        self.operations = Operations(self.simulation, plan)
+
+    def run(self) -> Result:
+        """Run the plan to its end. Raises Violation, whose message has the command that replays
+        it.
+        """
+        began = time.perf_counter()
+        simulation, plan = self.simulation, self.plan
+        for host in simulation.nodes:
+            delay = plan.spread * simulation.rng.random()
+            simulation.timeline.after(delay, host.start, self._seeds(host.number))
+        self._next_fault()
+        self._next_operation()
+        simulation.run(plan.seconds)
+        self.faults.over = True
+        self.operations.finish()
+        self._calm()
+        simulation.settle()
+        return Result(
+            plan,
+            simulation.trace_hash(),
+            count_everything(simulation),
+            simulation.now,
+            simulation.timeline.steps,
+            time.perf_counter() - began,
+        )
+
+    def _seeds(self, number: int) -> list[Host]:
+        """Whom the host of this number (from 1) joins at its start."""
+        hosts = self.simulation.nodes
+        match self.plan.seeds_given:
+            case "first":
+                return hosts[:1] if number > 1 else []
+            case "chain":
+                return hosts[number - 2 : number - 1] if number > 1 else []
+            case "all":
+                return hosts
+        return self.simulation.rng.sample(hosts, self.simulation.rng.randint(1, len(hosts)))
+
+    def _next_fault(self) -> None:
+        if self.plan.faults and not self.faults.over:
+            delay = self.simulation.rng.expovariate(1 / self.plan.fault_interval)
+            self.simulation.timeline.after(delay, self._fault)
+
+    def _fault(self) -> None:
+        if not self.faults.over:
+            self.faults.inject(self.simulation.rng.choice(self.plan.faults))
+            self._next_fault()
+
+    def _next_operation(self) -> None:
+        delay = self.simulation.rng.expovariate(1 / self.plan.operation_interval)
+        self.simulation.timeline.after(delay, self._operate)
+
+    def _operate(self) -> None:
+        if not self.faults.over:
+            self.operations.perform(self.simulation.rng.choice(self.plan.operations))
+            self._next_operation()
+
+    def _calm(self) -> None:
+        """End the bad weather, and introduce islands to each other that never knew one another."""
+        conditions = self.simulation.network.conditions
+        conditions.loss = conditions.dial_failure = conditions.bandwidth = 0.0
+        conditions.latency = min(conditions.latency, CALM_LATENCY)
+        conditions.jitter = min(conditions.jitter, CALM_LATENCY)
+        hosts = [host for host in self.simulation.nodes if host.process is not None]
+        if not hosts:
+            self.simulation.nodes[0].start(self.simulation.nodes)
+        islands = _islands(hosts)
+        for island in islands[1:]:
+            self.simulation.network.count("islands_introduced")
+            island[0].join(islands[0][:1])
+
+
+def run_seed(seed: int, nodes: int | None = None) -> Result:
+    """Draw the plan of a seed and run it. Raises Violation, whose message has the command that
+    replays it.
+    """
+    return Swarm(draw(seed, nodes)).run()
+
+
+def replay_command(plan: Plan) -> str:
+    """The one command that runs a plan again."""
+    return f"python -m vines.simulation {plan.seed} --nodes {plan.nodes}"
+
+
+def count_everything(simulation: Simulation) -> Counter[str]:
+    """Faults and rare paths of a run: those the network counted, and those the tables did."""
+    counts = Counter(simulation.counts)
+    counts["refutation"] = simulation.control.refutations
+    counts["duplicate_link_closed"] = simulation.closed["duplicate"]
+    for host in simulation.nodes:
+        for process in [*host.past, *([host.process] if host.process else [])]:
+            for table in (process.node.control, process.node.data):
+                statistics = table.statistics()
+                for name, statistic in _STATISTICS.items():
+                    counts[name] += statistics[statistic]
+    return counts
+
+
+_STATISTICS = {
+    "budget_cut": "budget_cuts",
+    "gap_crossed": "gaps_crossed",
+    "range_refused": "refused",
+    "record_skipped": "skipped",
+    "record_outranked": "outranked",
+    "entries_dropped": "entries_dropped",
+    "stamp_ahead": "ahead",
+}
+
+
+def _islands(hosts: list[Host]) -> list[list[Host]]:
+    """Groups of running hosts that know, or were told, an address of one another."""
+    groups: list[list[Host]] = []
+    for host in hosts:
+        near = [group for group in groups if any(_acquainted(host, other) for other in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append([host, *(other for group in near for other in group)])
+    return groups
+
+
+def _acquainted(one: Host, other: Host) -> bool:
+    return other.address in one.known_addresses() or one.address in other.known_addresses()

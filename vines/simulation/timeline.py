@@ -1,0 +1,76 @@
+"""Virtual time: the order in which everything in a simulation happens, and the trace that proves
+it.
+
+Nothing here sleeps or asks the machine for the time. Actions stand in a heap by the moment they
+are due and, within one moment, by the order in which they were asked for; so the same calls
+always run in the same order. Every frame and every fault is put on the trace: its hash is the
+fingerprint of a whole run, its tail is what a failure shows.
+"""
+
+from __future__ import annotations
+
+import heapq
+import struct
+from collections import deque
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+TAIL_LENGTH = 400
+"""Lines of the trace that are kept for showing; the hash covers all of them."""
+
+
+class Line(NamedTuple):
+    """One thing that happened: when, what, to whom, and the bytes of it."""
+
+    when: float
+    what: str
+    who: str
+    data: bytes
+
+
+class Timeline:
+    """The clock of a simulation (seconds since its start) and everything that is still to
+    happen.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.steps = 0
+        self.tail: deque[Line] = deque(maxlen=TAIL_LENGTH)
+        self._due: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
+        self._order = 0
+        self._hash = blake2b(digest_size=16)
+
+    def at(self, when: float, action: Callable[..., object], *arguments: Any) -> None:
+        """Run an action at a moment; one that has passed counts as now."""
+        self._order += 1
+        heapq.heappush(self._due, (max(when, self.now), self._order, action, arguments))
+
+    def after(self, delay: float, action: Callable[..., object], *arguments: Any) -> None:
+        """Run an action `delay` seconds from now."""
+        self.at(self.now + delay, action, *arguments)
+
+    def next(self) -> float | None:
+        """The moment of the next action, or None if there is none."""
+        return self._due[0][0] if self._due else None
+
+    def run(self, until: float) -> None:
+        """Run every action due up to and including `until`; the time is `until` afterwards."""
+        due = self._due
+        while due and due[0][0] <= until:
+            self.now, _, action, arguments = heapq.heappop(due)
+            self.steps += 1
+            action(*arguments)
+        self.now = max(self.now, until)
+
+    def record(self, what: str, who: str, data: bytes = b"") -> None:
+        """Put something that happened on the trace."""
+        self._hash.update(struct.pack("<dI", self.now, len(data)))
+        self._hash.update(what.encode() + b"\0" + who.encode() + b"\0")
+        self._hash.update(data)
+        self.tail.append(Line(self.now, what, who, data))
+
+    def trace_hash(self) -> str:
+        """The fingerprint of everything recorded so far: equal runs have equal ones."""
+        return self._hash.hexdigest()
