@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vines._core.vector import VersionVector, kernel
+from vines._core.vector import VersionVector, kernel, kernel_names, use_kernel
 from vines.errors import WireError
 
 from . import model_vector, strategies
@@ -127,8 +128,17 @@ def test_the_form_byte_for_byte() -> None:
     assert of({}).encode() == b"\x03\x03"
 
 
+@pytest.fixture(params=kernel_names())
+def each_kernel(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every kernel that this processor has, not only the one that is chosen."""
+    chosen = kernel()
+    use_kernel(request.param)
+    yield request.param
+    use_kernel(chosen)
+
+
 @pytest.mark.parametrize("count", [*range(70), 127, 128, 129, 1000])
-def test_every_length_merges_aligned_and_shuffled(count: int) -> None:
+def test_every_length_merges_aligned_and_shuffled(count: int, each_kernel: str) -> None:
     """Each length meets another end of a vector kernel's loop; equal order is its fast path."""
     choose = random.Random(count)
     ids = [choose.randbytes(16) for _ in range(count)]
@@ -215,5 +225,8 @@ def test_an_offset_outside_the_bytes_is_refused(offset: int) -> None:
         of({}).merge_page(b"\x03\x03", offset)
 
 
-def test_the_kernel_has_a_name() -> None:
-    assert kernel() in ("avx512", "avx2", "neon", "portable")
+def test_the_widest_kernel_is_chosen_and_others_can_be() -> None:
+    assert kernel_names()[0] == "portable"
+    assert kernel() == kernel_names()[-1] in ("avx512", "avx2", "neon", "portable")
+    with pytest.raises(ValueError):
+        use_kernel("abacus")

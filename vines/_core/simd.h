@@ -149,26 +149,28 @@ static int vines_x86_level(void)
 }
 #endif
 
-static vines_kernels vines_choose_kernels(void)
+/* Fills `list` with the kernels this machine has, the widest last; returns how many. */
+static int vines_list_kernels(vines_kernels list[4])
 {
-    vines_kernels chosen = {"portable", vines_maximum_portable, vines_first_above_portable};
+    int count = 0;
+    vines_kernels portable = {"portable", vines_maximum_portable, vines_first_above_portable};
+    list[count++] = portable;
 #ifdef VINES_X86
     int level = vines_x86_level();
-    if (level == 2) {
-        chosen.name = "avx512";
-        chosen.maximum = vines_maximum_avx512;
-        chosen.first_above = vines_first_above_avx512;
-    } else if (level == 1) {
-        chosen.name = "avx2";
-        chosen.maximum = vines_maximum_avx2;
-        chosen.first_above = vines_first_above_avx2;
+    if (level >= 1) {
+        vines_kernels avx2 = {"avx2", vines_maximum_avx2, vines_first_above_avx2};
+        list[count++] = avx2;
+    }
+    if (level >= 2) {
+        vines_kernels avx512 = {"avx512", vines_maximum_avx512, vines_first_above_avx512};
+        list[count++] = avx512;
     }
 #endif
 #ifdef VINES_NEON
-    chosen.name = "neon";
-    chosen.maximum = vines_maximum_neon;
+    vines_kernels neon = {"neon", vines_maximum_neon, vines_first_above_portable};
+    list[count++] = neon;
 #endif
-    return chosen;
+    return count;
 }
 
 #endif

@@ -30,6 +30,7 @@ cdef struct Run:                # positions of one source that became covered to
 
 cdef struct Draft:              # a body being written; its writer makes sure of room first
     uint8_t* at
+    size_t limit                # bytes up to which entries that repeat a record may go on
     uint64_t stamp              # of the record before
     uint32_t named              # sources named so far, and which
     uint32_t written            # records in full so far, and which
@@ -131,7 +132,7 @@ cdef class Table:
 
     cdef object emit(self, Progress progress, size_t budget)
     cdef int begin(
-        self, Draft* draft, PyObject* out, uint8_t form, size_t records, size_t names
+        self, Draft* draft, PyObject* out, uint8_t form, size_t budget, size_t records
     ) except -1
     cdef bint emit_range(
         self, Draft* body, PyObject** out, size_t budget, size_t slot, uint64_t stop,

@@ -826,6 +826,8 @@ cdef class Table:
     def apply(self, bytes delta not None, size_t offset=0, Progress progress=None,
               uint64_t limit=0, list changes=None):
         cdef Body body
+        if progress is not None and progress.table is not self:
+            raise ValueError("this progress belongs to another table")
         open_body(delta, offset, DELTA_FORMAT, &body)
         cdef Body checked = body
         if check_delta(&checked) < 0:
@@ -981,8 +983,7 @@ cdef class Table:
         cdef PyObject* out = PyBytes_FromStringAndSizeRaw(NULL, <Py_ssize_t>room)
         progress.widen()
         try:
-            self.begin(&draft, out, DELTA_FORMAT, min(budget / 6, self.logged) + 2,
-                       budget / ID_BYTES + NAMES_SLACK)
+            self.begin(&draft, out, DELTA_FORMAT, budget, self.logged)
             if progress.position < self.run_first and not progress.scanning:
                 progress.scan()
             while all_of_it:
@@ -1017,10 +1018,11 @@ cdef class Table:
                 Py_DECREF_Raw(out)
 
     cdef int begin(
-        self, Draft* draft, PyObject* out, uint8_t form, size_t records, size_t names
+        self, Draft* draft, PyObject* out, uint8_t form, size_t budget, size_t records
     ) except -1:
-        """Start a body that names and holds at most so many."""
-        self.make_room(records, names)
+        """Start a body of at most so many bytes and records in full."""
+        self.make_room(min(budget / 6, records) + 2, budget / ID_BYTES + NAMES_SLACK)
+        draft.limit = budget
         draft.at = <uint8_t*>PyBytes_AsStringRaw(out)
         draft.at[0] = form
         draft.at += 1
@@ -1046,7 +1048,7 @@ cdef class Table:
         cdef size_t at = self.first_after(slot, start)
         cdef size_t end = self.sources[slot].first + self.sources[slot].count
         cdef vines_record* record
-        cdef bint begun = used > 1
+        cdef bint begun = used > 1, repeated
         if start < self.sources[slot].floor:
             progress.below_floor = True
             return True
@@ -1067,13 +1069,18 @@ cdef class Table:
                 if vines_planted(1):
                     at += 1
                     continue
-            used = draft.at - base + ENTRY_ROOM + record.key_length + record.value_length
-            if used > budget:
+            repeated = record.mark < draft.written and draft.records[record.mark] == record
+            used = draft.at - base + ENTRY_ROOM
+            if not repeated:
+                used += record.key_length + record.value_length
+            if used > (draft.limit if repeated else budget):
                 if begun:
                     reached = counter
                     break
+                # One record larger than the budget stands alone, but for what repeats it.
+                draft.limit = used + budget
                 body[0] = draft
-                base = self.enlarge(body, out, used)
+                base = self.enlarge(body, out, draft.limit)
                 draft = body[0]
             begun = True
             draft.at = write_varint(draft.at, log[at].counter - counter)
@@ -1190,8 +1197,7 @@ cdef class Table:
         cdef PyObject* out = PyBytes_FromStringAndSizeRaw(NULL, <Py_ssize_t>room)
         cdef object follow = None
         try:
-            self.begin(&draft, out, PAGE_FORMAT, min(budget / 6, self.index.count) + 2,
-                       budget / ID_BYTES + NAMES_SLACK)
+            self.begin(&draft, out, PAGE_FORMAT, budget, self.index.count)
             while follow is None:
                 count = self.gather(cursor, &after)
                 for at in range(count):

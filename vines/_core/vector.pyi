@@ -36,3 +36,9 @@ class VersionVector:
 
 def kernel() -> str:
     """The name of the merge kernel chosen for this processor: 'avx512', 'avx2', 'neon' or 'portable'."""
+
+def kernel_names() -> list[str]:
+    """The kernels that this processor has, the widest last."""
+
+def use_kernel(name: str) -> None:
+    """Merge and compare with this kernel from now on; for tests. ValueError if it is not there."""

@@ -28,9 +28,11 @@ cdef extern from "simd.h" nogil:
         const char* name
         void (*maximum)(uint64_t*, const uint64_t*, size_t) noexcept nogil
         size_t (*first_above)(const uint64_t*, const uint64_t*, size_t, size_t) noexcept nogil
-    vines_kernels vines_choose_kernels()
+    int vines_list_kernels(vines_kernels* found)
 
-cdef vines_kernels kernels = vines_choose_kernels()
+cdef vines_kernels[4] available
+cdef int available_count = vines_list_kernels(available)
+cdef vines_kernels kernels = available[available_count - 1]
 
 cdef enum:
     FORMAT = 3
@@ -51,6 +53,15 @@ cdef size_t first_above(
 
 def kernel():
     return (<bytes>kernels.name).decode()
+
+
+def kernel_names():
+    return [(<bytes>available[at].name).decode() for at in range(available_count)]
+
+
+def use_kernel(str name not None):
+    global kernels
+    kernels = available[kernel_names().index(name)]
 
 
 cdef const uint8_t* id_of(object source) except NULL:
