@@ -1,4 +1,4 @@
-"""Builds the compiled core. VINES_BUILD chooses how: release (default), debug, trace or sanitize."""
+"""Builds the compiled core; VINES_BUILD chooses how: release, debug, trace or sanitize."""
 
 from __future__ import annotations
 

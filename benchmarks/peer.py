@@ -1,6 +1,7 @@
-"""The other process of a benchmark: joins, does one thing, prints one line of JSON, waits for the end of its input.
+"""The other process of a benchmark: joins, does one thing, prints one line of JSON, waits for the
+end of its input.
 
-    python benchmarks/peer.py ROLE PORT [OPTION=VALUE ...]
+python benchmarks/peer.py ROLE PORT [OPTION=VALUE ...]
 """
 
 from __future__ import annotations

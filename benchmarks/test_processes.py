@@ -1,8 +1,8 @@
-"""Two real processes on loopback, each figure beside its baseline: `./run bench benchmarks/test_processes.py`.
+"""Two real processes on loopback, each figure beside its baseline: `./run bench
+benchmarks/test_processes.py`.
 
-Times are of CLOCK_MONOTONIC, which all processes of a machine share. What is asserted are the project's own limits on a
-quiet machine of two cores; `extra_info` has every figure.
-"""
+Times are of CLOCK_MONOTONIC, which all processes of a machine share. What is asserted are the
+project's own limits on a quiet machine of two cores; `extra_info` has every figure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 
 from vines import Vine
-
 
 PEER = Path(__file__).with_name("peer.py")
 VALUE = bytes(64)
@@ -92,16 +91,18 @@ def probe(vine: Vine, count: int) -> None:
 
 def bare_socket(count: int) -> dict[str, Any]:
     """The same probes over a blocking socket."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with other("socket_latency", server.getsockname()[1]) as peer:
-            stream, _ = server.accept()
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            peer.hear()
-            for _ in range(count):
-                stream.send(b"%d" % time.monotonic_ns())
-                time.sleep(PAUSE)
-            stream.close()
-            return peer.hear()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        other("socket_latency", server.getsockname()[1]) as peer,
+    ):
+        stream, _ = server.accept()
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer.hear()
+        for _ in range(count):
+            stream.send(b"%d" % time.monotonic_ns())
+            time.sleep(PAUSE)
+        stream.close()
+        return peer.hear()
 
 
 def test_latency_idle(benchmark: Any, vine: Vine) -> None:

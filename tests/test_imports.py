@@ -42,15 +42,16 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "protocol": ("_core", "config", "events", "values"),
     "values": ("refusal",),
     "refusal": ("_core",),
-    "events": ("errors",),
-    "config": ("errors",),
+    "events": ("errors", "frozen"),
+    "config": ("errors", "frozen"),
+    "frozen": (),
     "_core": ("errors",),
     "errors": (),
 }
 
 MSGPACK_IMPORTERS = ("vines.protocol.fields", "vines.values")
 LOGGING_PARTS = ("net", "vine", "engine", "discovery", "dispatch", "telling")
-PURE_PARTS = ("protocol", "errors", "events", "keys", "addresses")
+PURE_PARTS = ("protocol", "errors", "events", "frozen", "keys", "addresses")
 NOWHERE = {"pickle", "marshal", "shelve", "importlib", "runpy"}
 OUTSIDE_WORLD = {
     *("asyncio", "concurrent", "multiprocessing", "queue", "threading"),

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
 from vines.errors import InvalidConfig
+from vines.frozen import Frozen
 
 LABEL_BYTES_MAX = 255
 NAME_BYTES_MAX = 64
@@ -25,15 +25,14 @@ HOST_CHARACTERS_MAX = 255
 NODE_ID_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(Frozen, kw_only=True):
     """What a node is told at its start; times are seconds, sizes bytes. Raises InvalidConfig."""
 
     name: str = ""
     """What people call this node, up to 64 bytes; empty: the first eight hex digits of its id."""
     cluster: str = ""
     """The label of the cluster: only nodes with the same one talk to each other."""
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = MappingProxyType({})
     """Short labels every member sees (role, zone): 16, 512 bytes: a member fits a datagram."""
     observer: bool = False
     """Watches only: holds all data, but is no candidate for anything and not counted by flush."""
@@ -116,10 +115,10 @@ class Config:
         """What is given (None: not given), else VINES_<FIELD> of the environment, else default."""
         environ = os.environ if environ is None else environ
         values = {name: value for name, value in given.items() if value is not None}
-        for entry in fields(cls):
-            text = environ.get(f"VINES_{entry.name.upper()}")
-            if text is not None and entry.name not in values:
-                values[entry.name] = _parse(entry.name, text)
+        for name in cls.fields:
+            text = environ.get(f"VINES_{name.upper()}")
+            if text is not None and name not in values:
+                values[name] = _parse(name, text)
         return cls(**values)
 
 

@@ -35,7 +35,9 @@ logger = logging.getLogger("vines")
 
 
 class Discovery:
-    """Looks for other nodes of this user with this cluster label; idle without one, or if told so."""
+    """Looks for other nodes of this user with this cluster label; idle without one, or if told
+    so.
+    """
 
     def __init__(self, config: Config, node: Node) -> None:
         self._config = config

@@ -1,8 +1,9 @@
 """Every error vines raises, under one root.
 
-A class says whose fault it was: `LocalError` is the caller's (nothing was sent, nothing changed), `RemoteError` is a
-peer's (its bytes were refused before anything changed). Each also derives from the built-in exception a caller would
-expect, so code that has never heard of vines can still catch it.
+A class says whose fault it was: `LocalError` is the caller's (nothing was sent, nothing changed),
+`RemoteError` is a peer's (its bytes were refused before anything changed). Each also derives from
+the built-in exception a caller would expect, so code that has never heard of vines can still catch
+it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ class WireError(RemoteError, ValueError):
 
 
 class IllFormedValue(RemoteError, ValueError):
-    """A peer stored a value under this key that is not a value of vines; overwrite or delete the key."""
+    """A peer stored a value under this key that is not a value of vines; overwrite or delete the
+    key.
+    """
 
 
 class UnsupportedValue(LocalError, TypeError):
@@ -33,7 +36,9 @@ class UnsupportedValue(LocalError, TypeError):
 
 
 class InvalidValue(LocalError, ValueError):
-    """A value of a carried type that is out of bounds: too large, too deep, not finite; nothing changed."""
+    """A value of a carried type that is out of bounds: too large, too deep, not finite; nothing
+    changed.
+    """
 
 
 class InvalidKey(LocalError, ValueError):

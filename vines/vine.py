@@ -7,7 +7,6 @@ callbacks, and raises Closed once the vine has ended.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -145,7 +144,7 @@ class Vine(Keyspace):
     def tags(self, tags: Mapping[str, str] | None = None, /, **more: str) -> Self:
         """Replace this node's tags, which every member sees. Raises InvalidConfig."""
         engine = self._engine
-        config = dataclasses.replace(engine.config, tags={**(tags or {}), **more})
+        config = engine.config.replace(tags={**(tags or {}), **more})
         wanted = dict(config.tags)
         engine.ask(lambda now: engine.node.tags(wanted, now))
         engine.config = config

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from vines.protocol.hello import Hello, Refuse, cluster_id
 from vines.protocol.messages import (
     BEGIN,
@@ -66,7 +64,7 @@ GOLDEN: dict[str, tuple[Message, str]] = {
         "61c4203f3e3d3c3b3a393837363534333231302f2e2d2c2b2a29282726252423222120",
     ),
     "hello of one who does not listen": (
-        replace(HELLO, address=None, observer=True),
+        HELLO.replace(address=None, observer=True),
         "da000000010076696e650101d0aa907143b0e4c18aa26964c410000102030405060708090a0b0c0d"
         "0e0fa6736f75726365c410101112131415161718191a1b1c1d1e1fa46e616d65a5616c706861a761"
         "646472657373c0ab696e6361726e6174696f6ecf006553f100000003a86f62736572766572c3a563"

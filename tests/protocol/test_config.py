@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields, replace
-
 import pytest
 
 from vines.config import Config, is_address, is_name, is_tags
@@ -12,9 +10,9 @@ from vines.errors import InvalidConfig
 
 def test_the_defaults_are_valid_and_frozen() -> None:
     config = Config()
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         config.cluster = "other"  # type: ignore[misc]
-    assert replace(config, cluster="shop").cluster == "shop"
+    assert config.replace(cluster="shop").cluster == "shop"
 
 
 def test_tags_are_copied_and_cannot_be_changed() -> None:
@@ -104,9 +102,9 @@ def test_an_environment_that_cannot_be_understood_is_refused(name: str, text: st
 
 
 def test_every_field_can_be_given_by_the_environment() -> None:
-    for field in fields(Config):
+    for name in Config.fields:
         with pytest.raises(InvalidConfig):
-            Config.from_environment({f"VINES_{field.name.upper()}": "\x00"})
+            Config.from_environment({f"VINES_{name.upper()}": "\x00"})
 
 
 def test_bounds_of_names_tags_and_addresses() -> None:

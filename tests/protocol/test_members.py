@@ -339,3 +339,48 @@ def test_a_node_that_never_joined_does_nothing() -> None:
     assert node.deadline() is None
     assert node.outbox.take() == []
     assert len(node.control) == 0
+
+
+def test_in_a_larger_cluster_too_nobody_lives_for_ever_whom_nobody_is_linked_to() -> None:
+    pump = Pump()
+    hosts = pump.cluster(6, mesh_members=1, fanout_min=1)
+    learn(hosts[0], 77)
+    learn(hosts[0], 78, observer=True)
+    pump.settle()
+    assert all(host.states()["m77"] == "alive" for host in hosts)
+    pump.run(120.0)
+    assert all(host.states()["m77"] == "dead" for host in hosts)
+    assert all(host.states()["m78"] == "dead" for host in hosts)
+
+
+def test_a_probe_leaves_nothing_but_a_closed_stream() -> None:
+    pump = Pump()
+    hosts = pump.cluster(6, mesh_members=1, fanout_min=1)
+    links = [host.linked() for host in hosts]
+    dials = sum(len(host.dials) for host in hosts)
+    bytes_out = [host.count("bytes_out", "hello") for host in hosts]
+    pump.run(60.0)
+    assert sum(len(host.dials) for host in hosts) > dials
+    assert [host.linked() for host in hosts] == links
+    assert [host.count("bytes_out", "hello") for host in hosts] == bytes_out
+    assert not [event for host in hosts for event in host.of(Fail)]
+
+
+def test_whose_address_passed_to_another_does_not_live_for_ever() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    learn(a, 77, address=b.address)
+    learn(a, 78, address=a.address)
+    pump.run(60.0)
+    assert a.states() == {"n2": "alive", "m77": "dead", "m78": "dead"}
+    assert len({end.stream for end in a.ends.values()}) == 1
+
+
+def test_who_does_not_listen_and_is_not_seen_is_given_up_after_long() -> None:
+    pump = Pump()
+    a, _ = pump.cluster(2)
+    learn(a, 77, address=None)
+    pump.run(200.0)
+    assert a.states()["m77"] == "alive"
+    pump.run(200.0)
+    assert a.states()["m77"] == "dead"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -262,5 +261,5 @@ def test_fixed_frames_have_one_length() -> None:
 
 def test_an_address_of_a_hello_comes_back_as_it_was() -> None:
     for address in (("127.0.0.1", 1), ("::1", 65535), ("a.example", 80), None):
-        hello = replace(HELLO, address=address)
+        hello = HELLO.replace(address=address)
         assert decode(hello.encode()[4:]) == hello

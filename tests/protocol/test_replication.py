@@ -315,3 +315,81 @@ def test_a_node_under_a_foreign_source_takes_a_fresh_one_and_says_so() -> None:
     assert b.value("again") == b"\x01"
     assert [event.kind for event in a.events if type(event).__name__ == "Conflict"] == ["source"]
     assert b.states() == {"n1": "alive"}
+
+
+def half_a_join(pump: Pump, b: Host, keys: int) -> None:
+    """Leave records with a node that no vector covers, as a join does that was cut."""
+    lost = pump.host(9)
+    for index in range(keys):
+        lost.write(f"half{index}")
+    page, _ = lost.node.data.page(0, 1 << 16)
+    b.node.data.apply_page(page, 0, 0, None)
+    pump.kill(lost)
+
+
+def test_what_no_counter_can_see_is_healed_by_a_join() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    half_a_join(pump, b, 5)
+    assert not equal(a, b)
+    assert pump.until(lambda: equal(a, b), seconds=10.0) <= 5.0
+    assert a.value("half4") == b"\x01"
+    assert not [event for event in a.events if type(event).__name__ == "Conflict"]
+
+
+def test_tables_that_a_join_cannot_make_equal_are_told_of_and_left_alone() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    a.write("key")
+    pump.settle()
+    # The same (stamp, origin) with other bytes: what must never be.
+    for host, value in ((a, b"\x01"), (b, b"\x02")):
+        host.node.data.put(7, b"twice", 0, value, 5)
+    pump.settle()
+    source = b.node.data.source
+    for host, value in ((a, b"\x01"), (b, b"\x02")):
+        other = Pump().host(8).node.data
+        other.adopt(b"z" * 16)
+        other.put(7, b"equal", 0, value, 9)
+        page, _ = other.page(0, 1 << 16)
+        host.node.data.apply_page(page, 0, 0, None)
+    assert source == b.node.data.source
+    pump.run(60.0)
+    joins = a.node.stats()["joins"]
+    assert [event.kind for event in a.events if type(event).__name__ == "Conflict"] == ["state"]
+    pump.run(600.0)
+    assert a.node.stats()["joins"] == joins
+
+
+def test_a_newcomer_is_sent_the_data_by_one_peer_and_not_by_all() -> None:
+    pump = Pump()
+    hosts = pump.cluster(6)
+    for index in range(3000):
+        hosts[0].node.data.write(b"key%d" % index, 0, b"x" * 64, pump.wall())
+    hosts[0].node.advance(pump.now)
+    pump.run(2.0)
+    late = pump.host(7)
+    for host in hosts:
+        pump.join(late, host)
+    pump.run(5.0)
+    assert equal(late, *hosts)
+    bytes_in = late.node.stats()["bytes_in"]
+    assert bytes_in["delta"] < 1.5 * 3000 * 85  # type: ignore[index]
+
+
+def test_a_newcomer_asks_the_next_peer_when_the_first_falls_silent() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, frame_bytes=512, link_window=512)
+    for index in range(100):
+        hosts[0].write(f"key{index}", b"x" * 64)
+    pump.settle()
+    late = pump.host(7, frame_bytes=512, link_window=512)
+    for host in hosts:
+        pump.join(late, host)
+    while late.count("frames_in", "delta") < 8:
+        pump.step()
+    active = late.node._parts.replication.catching._active
+    assert active is not None
+    late.ends[active.number].reading = False
+    pump.run(4.0)
+    assert equal(late, *hosts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -206,7 +206,7 @@ def test_events_that_say_something_else_than_the_node_are_noticed() -> None:
     simulation = pair()
     follower = simulation.processes[0].follower
     identity, known = next(iter(follower.alive.items()))
-    renamed: Member = replace(known, name="somebody else")
+    renamed: Member = known.replace(name="somebody else")
     follower.alive[identity] = renamed
     with pytest.raises(Violation, match=r"events say .*somebody else"):
         simulation.settle()

@@ -1,7 +1,9 @@
-"""The bodies that carry records, as they are read: deltas (ranges of positions) and pages (records of a join).
+"""The bodies that carry records, as they are read: deltas (ranges of positions) and pages (records
+of a join).
 
-Bodies are streams without counts, so nothing is ever allocated because a peer said how much is to come. Reading is done
-twice: once to prove that the whole is well-formed (`check_delta`, `check_records`), once to merge it. Functions return
+Bodies are streams without counts, so nothing is ever allocated because a peer said how much is to
+come. Reading is done twice: once to prove that the whole is well-formed (`check_delta`,
+`check_records`), once to merge it. Functions return
 -1 where the bytes are not what docs/wire.md says.
 """
 

@@ -1,11 +1,11 @@
 """Digests: how two replicas find out, cheaply, whether and where they differ.
 
-The ladder of forms has two rungs so far: the fingerprint, which says whether, and the full vector, which says where.
-A rung decides what is said, never what is believed: a received digest is a hint about what to send.
-"""
+The ladder of forms has two rungs so far: the fingerprint, which says whether, and the full vector,
+which says where. A rung decides what is said, never what is believed: a received digest is a hint
+about what to send. """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t
 from libc.string cimport memcmp, memcpy
 
 from vines._core.table cimport Table

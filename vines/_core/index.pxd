@@ -1,9 +1,10 @@
-"""The index of a table's records: extendible hashing, so that growing never costs more than one small segment.
+"""The index of a table's records: extendible hashing, so that growing never costs more than one
+small segment.
 
-The top bits of a keyed hash choose a segment through a directory; inside a segment lie open-addressing slots of eight
-bytes, a pointer with 16 bits of the hash above it. A full segment of the largest size splits in two; nothing else moves.
-Fagin, Nievergelt, Pippenger, Strong, "Extendible hashing", ACM TODS 1979.
-"""
+The top bits of a keyed hash choose a segment through a directory; inside a segment lie
+open-addressing slots of eight bytes, a pointer with 16 bits of the hash above it. A full segment
+of the largest size splits in two; nothing else moves. Fagin, Nievergelt, Pippenger, Strong,
+"Extendible hashing", ACM TODS 1979. """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc

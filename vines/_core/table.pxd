@@ -1,4 +1,5 @@
-"""A table in memory: records behind an index, one log per source, one arrival log, and three running fingerprints."""
+"""A table in memory: records behind an index, one log per source, one arrival log, and three
+running fingerprints."""
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 

@@ -1,4 +1,5 @@
-"""The replicated table: records, who numbered them, what a peer lacks, and the bytes that say so."""
+"""The replicated table: records, who numbered them, what a peer lacks, and the bytes that say
+so."""
 
 from vines._core.vector import VersionVector
 
@@ -12,13 +13,14 @@ EXPIRING: int
 EPHEMERAL: int
 
 class Table:
-    """Records (family, key) -> stamp, origin, source, counter, flags, value; merging keeps the higher (stamp, origin).
+    """Records (family, key) -> stamp, origin, source, counter, flags, value; merging keeps the
+    higher (stamp, origin).
 
-    `source` (16 bytes) numbers this table's own writes 1, 2, 3 ...; `fingerprint_key` (16 bytes) is the same on every
-    node of a cluster; `index_key` (16 bytes) is this table's own secret.
-    `log_slack`: entries kept beyond twice the records before the oldest are dropped and their floor rises.
-    `horizon`: runs kept in the arrival log; a link further behind than that is served from the vector instead.
-    """
+    `source` (16 bytes) numbers this table's own writes 1, 2, 3 ...; `fingerprint_key` (16 bytes)
+    is the same on every node of a cluster; `index_key` (16 bytes) is this table's own secret.
+    `log_slack`: entries kept beyond twice the records before the oldest are dropped and their
+    floor rises. `horizon`: runs kept in the arrival log; a link further behind than that is served
+    from the vector instead."""
 
     def __init__(
         self,
@@ -35,37 +37,44 @@ class Table:
     counter: int
     """The number of this table's own writes."""
     clock: int
-    """The highest stamp issued or taken notice of (hybrid logical clock: 48 bit ms, 16 bit logical)."""
+    """The highest stamp issued or taken notice of (hybrid logical clock: 48 bit ms, 16 bit
+    logical)."""
     sequence: int
-    """Rises with every run added to the arrival log: unchanged means there is nothing new for any link."""
+    """Rises with every run added to the arrival log: unchanged means there is nothing new for any
+    link."""
     ahead: int
-    """Records merged so far whose stamp lay above the limit given to `apply`: they were ordered, not believed."""
+    """Records merged so far whose stamp lay above the limit given to `apply`: they were ordered,
+    not believed."""
     overtaken: bool
     """A peer knows more of this table's own source than this table does: take a new source."""
     strays: int
-    """0 unless records were merged whose own positions are not covered (their author fell silent in between); else a
-    number that two replicas with equal vectors share when they hold the same highest of them."""
+    """0 unless records were merged whose own positions are not covered (their author fell silent
+    in between); else a number that two replicas with equal vectors share when they hold the same
+    highest of them."""
     def adopt(self, source: bytes) -> None:
         """Number own writes under a fresh source from now on."""
     def write(self, key: bytes, flags: int, value: bytes, wall: int) -> int:
-        """A local write of family DATA, stamped above the clock and what it replaces, and at or above `wall` (the wall
-        clock as a stamp: ms << 16); returns the stamp."""
+        """A local write of family DATA, stamped above the clock and what it replaces, and at or
+        above `wall` (the wall clock as a stamp: ms << 16); returns the stamp."""
     def put(self, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> bool:
-        """A local write with exactly this stamp; False, and nothing happened, unless it wins over what is held."""
+        """A local write with exactly this stamp; False, and nothing happened, unless it wins over
+        what is held."""
     def get(self, family: int, key: bytes) -> tuple[int, bytes, int, bytes] | None:
         """(stamp, origin, flags, value) of the current record, tombstones included, or None."""
     def value(self, key: bytes) -> bytes | None:
         """The live value of a key of family DATA, or None."""
     def well_formed(self, family: int, key: bytes) -> bool:
-        """Whether the value held passed the value scanner when it arrived (always true for local writes)."""
+        """Whether the value held passed the value scanner when it arrived (always true for local
+        writes)."""
     def count(self, family: int) -> int:
         """Live records of a family."""
     def scan(
         self, family: int, prefix: bytes, cursor: int, limit: int
     ) -> tuple[list[Change], int | None]:
-        """Live records from `cursor` (0 to begin) and where to go on, None at the end; at most about `limit`, and few or
-        none where few match, because little more than `limit` are looked at. Stateless: a record present all the
-        while appears exactly once, one written meanwhile may or may not."""
+        """Live records from `cursor` (0 to begin) and where to go on, None at the end; at most
+        about `limit`, and few or none where few match, because little more than `limit` are looked
+        at. Stateless: a record present all the while appears exactly once, one written meanwhile
+        may or may not."""
     def apply(
         self,
         delta: bytes,
@@ -74,16 +83,19 @@ class Table:
         limit: int = 0,
         changes: list[Change] | None = None,
     ) -> list[tuple[bytes, int]]:
-        """Merge an encoded delta; appends what became current to `changes` if given; returns the (source, counter
-        held) of each range refused for starting above what is held: pull those. `progress` is the sender's.
-        `limit` is the highest stamp that may advance the clock (0: none). WireError before any change."""
+        """Merge an encoded delta; appends what became current to `changes` if given; returns the
+        (source, counter held) of each range refused for starting above what is held: pull those.
+        `progress` is the sender's. `limit` is the highest stamp that may advance the clock (0:
+        none). WireError before any change."""
     def delta(self, progress: Progress, budget: int) -> bytes | None:
-        """What the peer lacks, at most `budget` bytes unless one record alone is larger, and count it as sent; None
-        if nothing can be sent now: all sent, not ready, or only ranges below a floor (see `progress.below_floor`)."""
+        """What the peer lacks, at most `budget` bytes unless one record alone is larger, and count
+        it as sent; None if nothing can be sent now: all sent, not ready, or only ranges below a
+        floor (see `progress.below_floor`)."""
     def delta_for(self, vector: VersionVector, budget: int) -> bytes | None:
         """One delta for a peer whose vector is known; no state is kept."""
     def page(self, cursor: int, budget: int) -> tuple[bytes, int | None]:
-        """One page of all records, for a peer below a floor, and the next cursor (None: that was the last)."""
+        """One page of all records, for a peer below a floor, and the next cursor (None: that was
+        the last)."""
     def apply_page(
         self,
         page: bytes,
@@ -93,29 +105,37 @@ class Table:
     ) -> None:
         """Merge one page of a join. WireError before any change."""
     def finish_join(self, floors: list[bytes]) -> None:
-        """Cover the vector captured at the begin of a join whose pages have all been merged: vector and floors rise
-        to it. `floors` are the encoded floor pages of that begin. WireError before any change."""
+        """Cover the vector captured at the begin of a join whose pages have all been merged:
+        vector and floors rise to it. `floors` are the encoded floor pages of that begin. WireError
+        before any change."""
     def floor_pages(self, budget: int) -> list[bytes]:
-        """This table's vector and floors, to be captured at the begin of a join (docs/wire.md, 'Floor page')."""
+        """This table's vector and floors, to be captured at the begin of a join (docs/wire.md,
+        'Floor page')."""
     def vector(self) -> VersionVector: ...
     def covered(self, source: bytes) -> int:
         """This table's counter for a source."""
     def floor(self, source: bytes) -> int: ...
     def fingerprint(self) -> bytes:
-        """32 bytes: roster 8, vector 16, state 8 (replication: 'Fingerprint'); kept incrementally."""
+        """32 bytes: roster 8, vector 16, state 8 (replication: 'Fingerprint'); kept
+        incrementally."""
     def collect(self, family: int, key: bytes) -> bool:
-        """Forget a record without a trace; only in a build with planted bugs, LocalError otherwise."""
+        """Forget a record without a trace; only in a build with planted bugs, LocalError
+        otherwise."""
     def state_bytes(self) -> bytes:
-        """A canonical encoding of everything that decides what this table does next; equal bytes, equal behaviour."""
+        """A canonical encoding of everything that decides what this table does next; equal bytes,
+        equal behaviour."""
     def records(self) -> list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]]:
-        """Sorted (family, key, stamp, origin, source, counter, flags, value) of every record; for tests and tools."""
+        """Sorted (family, key, stamp, origin, source, counter, flags, value) of every record; for
+        tests and tools."""
     def entries(self, source: bytes) -> list[tuple[int, int, bytes]]:
         """Sorted (counter, family, key) of the log of a source; for tests and tools."""
     def statistics(self) -> dict[str, int]:
-        """Counts and bytes: records, tombstones, entries, sources, memory, runs, refused, skipped, applied ..."""
+        """Counts and bytes: records, tombstones, entries, sources, memory, runs, refused, skipped,
+        applied ..."""
 
 class Progress:
-    """What one peer surely holds of one table, and the position in the arrival log up to which it was served.
+    """What one peer surely holds of one table, and the position in the arrival log up to which it
+    was served.
 
     It is a hint about what to send, never knowledge of one's own. One lives and dies with one link.
     """
@@ -130,12 +150,14 @@ class Progress:
     def assume_equal(self) -> None:
         """The peer's fingerprint equals ours: it holds what we hold."""
     def read_page(self, page: bytes, offset: int = 0) -> bool:
-        """Learn one page of the peer's vector; True when it was the last and sending may begin. The first page
-        forgets what was known. WireError before any change."""
+        """Learn one page of the peer's vector; True when it was the last and sending may begin.
+        The first page forgets what was known. WireError before any change."""
     def rewind(self, page: bytes, offset: int = 0) -> None:
-        """The peer refused ranges: it holds the sources of this page only up to these counters. WireError."""
+        """The peer refused ranges: it holds the sources of this page only up to these counters.
+        WireError."""
     behind: bool
-    """Whether the arrival log no longer reaches back to where this peer was served: every source will be compared."""
+    """Whether the arrival log no longer reaches back to where this peer was served: every source
+    will be compared."""
     def known_of(self, source: bytes) -> int:
         """What the peer is taken to hold of a source."""
 

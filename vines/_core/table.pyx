@@ -1,21 +1,22 @@
 """The replicated table: records, who numbered them, what a peer lacks, and the bytes that say so.
 
-Decides which of two records of a key is current, which positions this replica covers, and what is sent to whom. It
-must not know time, sockets or what values mean. Three structures do the work:
+Decides which of two records of a key is current, which positions this replica covers, and what is
+sent to whom. It must not know time, sockets or what values mean. Three structures do the work:
 
 * an index from (family, key) to the one current record of that key;
-* a log per source: ascending positions, each pointing at the *current* record of the key that was written there, so
+* a log per source: ascending positions, each pointing at the *current* record of the key that was
+written there, so
   that what was overwritten is never sent and no cut through a range can claim what was not;
-* an arrival log of runs (source, from, to) in the order in which they became covered here: what is new for a link is
+* an arrival log of runs (source, from, to) in the order in which they became covered here: what is
+new for a link is
   the runs after its position, so a write costs each link the same however large the table is.
 
-Nothing here gives up the interpreter's lock, so each method is one step for every thread; work is bounded by the
-budget or the frame the caller gives.
-"""
+Nothing here gives up the interpreter's lock, so each method is one step for every thread; work is
+bounded by the budget or the frame the caller gives. """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove, memset
 
@@ -89,10 +90,10 @@ PLANTED = {
 
 cdef enum:
     TOMBSTONE_FLAG = 1
-    UNCOUNTED_FLAGS = 7         # tombstones, expiring and ephemeral records are no part of the state
-    INLINE_MAX = 1024           # larger values have a block of their own, given back when they shrink
-    AHEAD = 12                  # log entries between asking for a record's memory and reading it
-    BLOCK = 16                  # records whose memory is asked for before the first of them is merged
+    UNCOUNTED_FLAGS = 7         # tombstones, expiring, ephemeral: no part of the state
+    INLINE_MAX = 1024           # larger values have a block of their own, until they shrink
+    AHEAD = 12                  # entries between asking for a record's memory and reading it
+    BLOCK = 16                  # records whose memory is asked for before any is merged
     COMPACT_MAX = 1024          # log entries dropped in one step
     BUDGET_MAX = 4194304
     UNPLACED_MAX = 65536        # sources a peer may name that are not known here, kept per link
@@ -118,7 +119,8 @@ cdef inline uint8_t* inline_value(const vines_record* record) noexcept:
 
 
 cdef inline size_t inline_capacity(const vines_record* record) noexcept:
-    """The room for a value in the record's own memory, noted ahead of the block it was given instead."""
+    """The room for a value in the record's own memory, noted ahead of the block it was given
+    instead."""
     if record.value == inline_value(record):
         return record.value_capacity
     return <size_t>vines_read64(record.value - 8)
@@ -139,8 +141,9 @@ cdef inline void free_record(vines_record* record) noexcept:
 
 
 cdef int own_block(vines_record* record, size_t length) noexcept:
-    """Make room for a value of `length` bytes: in a block of its own where it outgrows what there is, which is given
-    back when the value shrinks to less than half. The old content is lost; -1 if memory ran out, nothing changed."""
+    """Make room for a value of `length` bytes: in a block of its own where it outgrows what there
+    is, which is given back when the value shrinks to less than half. The old content is lost; -1
+    if memory ran out, nothing changed."""
     cdef bint apart = record.value != inline_value(record)
     cdef size_t capacity = inline_capacity(record)
     cdef uint8_t* block = NULL
@@ -391,7 +394,8 @@ cdef class Table:
         return 0
 
     cdef void arrive(self, size_t slot, uint64_t start, uint64_t stop) noexcept:
-        """Note in the arrival log that (start, stop] of a source became covered; room was reserved."""
+        """Note in the arrival log that (start, stop] of a source became covered; room was
+        reserved."""
         cdef Run* run
         self.arrivals += 1
         if self.run_next > max(self.run_first, self.run_sealed):
@@ -470,7 +474,8 @@ cdef class Table:
                 source.capacity = capacity
 
     cdef void compact(self) noexcept:
-        """Where overwritten entries outnumber records, drop the oldest of the source that has most of them."""
+        """Where overwritten entries outnumber records, drop the oldest of the source that has most
+        of them."""
         cdef size_t slot, worst
         cdef Py_ssize_t excess, most
         while self.logged > 2 * self.index.count + self.log_slack:
@@ -484,7 +489,8 @@ cdef class Table:
             self.cut_log(worst, min(max(<size_t>most / 8, <size_t>1), <size_t>COMPACT_MAX))
 
     cdef size_t first_after(self, size_t slot, uint64_t counter) noexcept:
-        """The place in the log of the first entry above `counter`: galloping from the end, then bisecting."""
+        """The place in the log of the first entry above `counter`: galloping from the end, then
+        bisecting."""
         cdef Source* source = &self.sources[slot]
         cdef Entry* log = source.log + source.first
         cdef size_t high = source.count, low, step = 1, middle
@@ -506,7 +512,8 @@ cdef class Table:
     # ------------------------------------------------------------------ records
 
     cdef void count_in(self, vines_record* record) noexcept:
-        """Add a record's part to the counts and, if it is live for good, to the state fingerprint."""
+        """Add a record's part to the counts and, if it is live for good, to the state
+        fingerprint."""
         cdef uint8_t[35 + KEY_MAX] buffer
         cdef size_t length = record.key_length
         self.sources[record.source].live += 1
@@ -539,7 +546,8 @@ cdef class Table:
     cdef vines_record* create(
         self, uint64_t hashed, uint8_t family, const uint8_t* key, size_t key_length, size_t length,
     ) except NULL:
-        """A record for a key that has none, in the index, with room for a value but nothing else yet."""
+        """A record for a key that has none, in the index, with room for a value but nothing else
+        yet."""
         cdef size_t inline_room = length if length <= INLINE_MAX else 0
         cdef size_t size = sizeof(vines_record) + key_length + inline_room
         size = ((size + 23) & ~<size_t>15) - 8      # what the C library hands out anyway
@@ -843,7 +851,8 @@ cdef class Table:
         cdef int32_t* slots = <int32_t*>(body.ids + checked.named)
         memset(slots, 0xff, checked.named * sizeof(int32_t))
         memset(records, 0, checked.written * sizeof(vines_record*))
-        # Nothing may run between two steps of a merge, not even a finalizer that a new tuple set off.
+        # Nothing may run between two steps of a merge, not even a finalizer that a new tuple set
+        # off.
         cdef bint collecting = PyGC_Disable()
         try:
             while left(&body.reader):
@@ -973,7 +982,8 @@ cdef class Table:
         return self.emit(progress, budget)
 
     cdef object emit(self, Progress progress, size_t budget):
-        """Write what the peer lacks: first, if need be, source by source; then in order of arrival."""
+        """Write what the peer lacks: first, if need be, source by source; then in order of
+        arrival."""
         cdef Draft draft
         cdef Run* run
         budget = min(budget, <size_t>BUDGET_MAX)
@@ -1128,8 +1138,8 @@ cdef class Table:
     # ------------------------------------------------------------------ whole tables, page by page
 
     cdef size_t gather(self, uint64_t cursor, uint64_t* after) except? 0:
-        """Collect the records of the segment at `cursor`, from that hash on and in order of it, into a scratch list;
-        `after` is the lowest hash of the next segment, 0 if there is none."""
+        """Collect the records of the segment at `cursor`, from that hash on and in order of it,
+        into a scratch list; `after` is the lowest hash of the next segment, 0 if there is none."""
         cdef Segment* segment = segment_of(&self.index, cursor)
         cdef size_t found = 0, at
         cdef uint64_t hashed
@@ -1184,7 +1194,8 @@ cdef class Table:
                 PyGC_Enable()
 
     cdef bint splits(self, size_t at) noexcept:
-        """Whether a page may end before this record: never between two of one hash, or it would not move on."""
+        """Whether a page may end before this record: never between two of one hash, or it would
+        not move on."""
         return at == 0 or self.gathered[at].hashed != self.gathered[at - 1].hashed
 
     @cython.critical_section
@@ -1252,7 +1263,7 @@ cdef class Table:
     @cython.critical_section
     def floor_pages(self, size_t budget):
         cdef list pages = []
-        cdef size_t slot = 0, first
+        cdef size_t slot = 0
         cdef bytes page
         cdef uint8_t* start
         cdef uint8_t* at
@@ -1317,7 +1328,8 @@ cdef class Table:
     # ------------------------------------------------------------------ for tests and tools
 
     def collect(self, uint8_t family, bytes key not None):
-        """Forget a record without a trace, as collecting a tombstone will; only in a build with planted bugs."""
+        """Forget a record without a trace, as collecting a tombstone will; only in a build with
+        planted bugs."""
         if not vines_plantable:
             raise LocalError("this build cannot forget records: build with VINES_BUILD=debug")
         cdef vines_record* record = self.held(family, key)
@@ -1375,8 +1387,8 @@ cdef class Table:
             run = &self.runs[number & (self.run_capacity - 1)]
             runs.append((self.id_at(run.slot), run.start, run.stop))
         return repr((
-            self.source, self.clock_stamp, self.overtaken, self.strays, self.records(), sources, runs,
-            self.run_first, self.run_sealed,
+            self.source, self.clock_stamp, self.overtaken, self.strays, self.records(), sources,
+            runs, self.run_first, self.run_sealed,
         )).encode()
 
     def statistics(self):
@@ -1426,7 +1438,8 @@ cdef class Progress:
         free(self.known)
 
     cdef int widen(self) except -1:
-        """Cover every source of the table; what the peer said of one before it was known here counts now."""
+        """Cover every source of the table; what the peer said of one before it was known here
+        counts now."""
         cdef Table table = self.table
         cdef size_t slot
         cdef Py_ssize_t place
@@ -1495,7 +1508,8 @@ cdef class Progress:
         self.below_floor = False
 
     cdef int set_aside(self, const uint8_t* id, uint64_t counter, bint back) except -1:
-        """Keep what the peer said of a source not known here, within a bound: beyond it too much is sent, no more."""
+        """Keep what the peer said of a source not known here, within a bound: beyond it too much
+        is sent, no more."""
         cdef Py_ssize_t place = self.unplaced.find(id)
         if place < 0:
             if self.unplaced.count >= UNPLACED_MAX:
@@ -1507,7 +1521,8 @@ cdef class Progress:
         return 0
 
     cdef uint8_t learn(self, bytes page, size_t offset, bint back) except? 0:
-        """Take the counters of a page for what the peer holds; sources not known here are passed over."""
+        """Take the counters of a page for what the peer holds; sources not known here are passed
+        over."""
         cdef size_t count = 0, at
         cdef uint8_t mark = 0
         cdef uint64_t counter

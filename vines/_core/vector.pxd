@@ -1,4 +1,5 @@
-"""A version vector in memory: ids and counters as two arrays in order of arrival, and an index from id to place."""
+"""A version vector in memory: ids and counters as two arrays in order of arrival, and an index
+from id to place."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 

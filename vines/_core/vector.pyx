@@ -1,12 +1,14 @@
 """Version vectors: what a replica knows, as one counter per source.
 
-Decides how two vectors are merged and compared, and what a page of one looks like on the wire. It knows nothing of
-records. Vectors that list the same ids in the same order are merged by one pass over their counters, in the widest
-registers the processor has; others id by id through the index.
+Decides how two vectors are merged and compared, and what a page of one looks like on the wire. It
+knows nothing of records. Vectors that list the same ids in the same order are merged by one pass
+over their counters, in the widest registers the processor has; others id by id through the index.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport (
+    PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
+)
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -289,8 +291,8 @@ cdef class VersionVector:
         return page
 
     cdef Located* locate(self, bytes page, size_t offset, size_t* count, uint8_t* mark) except NULL:
-        """Read a whole vector page, proving that it is well-formed, and find the place of each id (-1: not listed).
-        The caller frees the list."""
+        """Read a whole vector page, proving that it is well-formed, and find the place of each id
+        (-1: not listed). The caller frees the list."""
         cdef Reader reader
         cdef size_t found = 0, at, ahead
         open_page(page, offset, &reader, mark)

@@ -1,8 +1,8 @@
 """Bounded reading and writing of bytes: every varint and every bounds check of the core.
 
-A Reader never reads at or past `end`; a function that meets the end, or a form the protocol does not allow, returns -1
-and leaves it to the caller to refuse the whole. A write function does not check: its caller has made sure of room.
-"""
+A Reader never reads at or past `end`; a function that meets the end, or a form the protocol does
+not allow, returns -1 and leaves it to the caller to refuse the whole. A write function does not
+check: its caller has made sure of room. """
 
 from libc.stdint cimport uint8_t, uint64_t
 

@@ -6,11 +6,10 @@ strangers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from vines.frozen import Frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Frozen, kw_only=True):
     """What sockets may cost. Tests make these small; nothing else has needed to touch them."""
 
     stagger_seconds: float = 0.25
@@ -47,9 +46,9 @@ class Limits:
     """
 
     pace_seconds: float = 0.0005
-    """The least time between two sends that local writes alone ask for: a thread that writes without
-    pause is sent in batches, and does not share the GIL with a turn of the loop for every key.
-    """
+    """The least time between two sends that local writes alone ask for: a thread that writes
+    without pause is sent in batches, and does not share the GIL with a turn of the loop for every
+    key. """
 
     stall_seconds: float = 1.0
     """A turn that comes later than this means the process stood still: peers get that time on top.

@@ -237,10 +237,11 @@ class Loop:
         """Wait a little where there is nothing but more to send, just after a send; returns now."""
         now = self._clock()
         pause = self._sent + self._limits.pace_seconds - now
-        if pause > 0 and not self._stopping and all(key.data is self._waker for key, _ in ready):
-            if self._waker.awake or ready:
-                time.sleep(pause)
-                now = self._clock()
+        asked = ready or self._waker.awake
+        alone = all(key.data is self._waker for key, _ in ready)
+        if pause > 0 and asked and alone and not self._stopping:
+            time.sleep(pause)
+            now = self._clock()
         return now
 
     def _timeout(self, now: float) -> float | None:

@@ -11,10 +11,10 @@ cover, and what tells a replayed packet from a fresh one, has its place. Integer
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 from vines.errors import WireError
+from vines.frozen import Frozen
 from vines.protocol.hello import MAGIC, VERSION_HIGH, VERSION_LOW
 
 DATAGRAM_BYTES_MAX: Final = 1200
@@ -25,8 +25,7 @@ _HEAD: Final = struct.Struct("<4sBBBB8s16sQQ")
 HEAD_BYTES: Final = _HEAD.size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Datagram:
+class Datagram(Frozen, kw_only=True):
     """One datagram; `tag` is empty unless it is authenticated."""
 
     kind: int

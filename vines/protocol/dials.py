@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from math import inf
 from typing import Final, Protocol
 
+from vines.frozen import Frozen
 from vines.protocol.machine import Address
 
 SEED: Final = "seed"
@@ -28,8 +28,7 @@ DIALS_MAX: Final = 16
 """Dials under way beside those to lost peers: bounds what a list of dead addresses can cost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Frozen):
     """One dial under way; `member` is who is expected there, None for whoever answers."""
 
     ticket: int
@@ -39,12 +38,14 @@ class Attempt:
     since: float
 
 
-@dataclass(slots=True)
 class Plan:
     """What `due` wants done."""
 
-    dials: list[Attempt] = field(default_factory=list)
-    gone: list[bytes] = field(default_factory=list)
+    __slots__ = ("dials", "gone")
+
+    def __init__(self) -> None:
+        self.dials: list[Attempt] = []
+        self.gone: list[bytes] = []
 
 
 class Attempts:

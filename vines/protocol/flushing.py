@@ -9,12 +9,12 @@ observers count. It must not know how records travel.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 from vines.errors import WireError
 from vines.events import Flushed as FlushedEvent
+from vines.frozen import Frozen
 from vines.protocol.links import Link
 from vines.protocol.machine import Outbox
 from vines.protocol.messages import CONTROL, DATA
@@ -26,8 +26,7 @@ ASK_AGAIN_SECONDS: Final = 0.05
 """After an answer that was not enough: a pull and its answer take less."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Frozen):
     """What must be held, and by how many."""
 
     members: int

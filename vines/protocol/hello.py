@@ -7,12 +7,12 @@ docs/wire.md has every byte. It must not know links or time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import ClassVar, Final
 
 from vines.config import is_address
 from vines.errors import WireError
+from vines.frozen import Frozen
 from vines.protocol import fields
 from vines.protocol.framing import frame as framed
 from vines.protocol.machine import Address
@@ -50,8 +50,7 @@ def greeting(frame: bytes) -> tuple[int, int, bytes]:
     return frame[6], frame[7], frame[8:BODY_OFFSET]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hello:
+class Hello(Frozen, kw_only=True):
     """Who I am, where I listen and what I hold: the first frame of each side."""
 
     kind: ClassVar[int] = 1
@@ -113,8 +112,7 @@ _HELLO_FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(Frozen):
     """Why I close this stream, and who else might take you."""
 
     kind: ClassVar[int] = 2

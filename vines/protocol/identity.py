@@ -9,7 +9,6 @@ told, and the one that started later keeps it. It must not know other members, l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -63,15 +62,15 @@ class Identity:
 
     def listen(self, address: Address | None) -> None:
         """Say where this node can be dialled; None: nowhere."""
-        self._change(replace(self.profile, address=address))
+        self._change(self.profile.replace(address=address))
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Say what its tags are."""
-        self._change(replace(self.profile, tags=dict(tags)))
+        self._change(self.profile.replace(tags=dict(tags)))
 
     def renew(self, source: bytes) -> None:
         """Say under which source it writes from now on."""
-        self._change(replace(self.profile, source=source))
+        self._change(self.profile.replace(source=source))
 
     def leave(self) -> None:
         """Say that this node leaves, and nothing after that."""

@@ -8,7 +8,6 @@ vain, and the peer is reported gone. It must not know frames, tables or sockets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -31,16 +30,18 @@ def pause(rng: random.Random, first: float, most: float, tries: int) -> float:
     return rng.uniform(0.0, min(most, first * 2.0 ** min(tries, 32)))
 
 
-@dataclass(slots=True)
 class Loss:
     """A peer that is being dialled again."""
 
-    address: Address | None
-    due: float
-    tries: int
-    """Dials so far, those of a predecessor that did not last included."""
-    failed: int = 0
-    refused: int = 0
+    __slots__ = ("address", "due", "failed", "refused", "tries")
+
+    def __init__(self, address: Address | None, due: float, tries: int) -> None:
+        self.address = address
+        self.due = due
+        self.tries = tries
+        """Dials so far, those of a predecessor that did not last included."""
+        self.failed = 0
+        self.refused = 0
 
 
 class Losses:

@@ -9,10 +9,10 @@ what.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeAlias, TypeVar
 
 from vines.errors import WireError
+from vines.frozen import Frozen
 from vines.protocol import fields
 from vines.protocol.framing import frame as framed
 from vines.protocol.hello import HEAD_BYTES, Hello, Refuse
@@ -32,8 +32,7 @@ END: Final = 2
 """Of a snapshot: the body is the last page of records."""
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(Frozen):
     """The fingerprint of a table of mine."""
 
     kind: ClassVar[int] = 3
@@ -54,14 +53,13 @@ class Digest:
         return cls(table, frame[HEAD_BYTES + 1 : -1], frame[-1])
 
 
-@dataclass(frozen=True, slots=True)
-class Vector:
+class Vector(Frozen, hidden=("body",)):
     """A page of what I hold: send what I lack (WANT: and tell me what you hold)."""
 
     kind: ClassVar[int] = 4
     table: int
     marks: int
-    body: bytes = field(repr=False)
+    body: bytes
     offset: int = 0
 
     def encode(self) -> bytes:
@@ -77,13 +75,12 @@ class Vector:
         return cls(table, frame[3], frame, HEAD_BYTES + 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Bulk:
+class Bulk(Frozen, hidden=("body",)):
     """A table's number and a body that only the core reads: `body[offset:]`."""
 
     kind: ClassVar[int]
     table: int
-    body: bytes = field(repr=False)
+    body: bytes
     offset: int = 0
 
     def encode(self) -> bytes:
@@ -113,8 +110,7 @@ class Pull(Bulk):
     kind: ClassVar[int] = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Floor:
+class Floor(Frozen):
     """You lack positions that I no longer have one by one: join."""
 
     kind: ClassVar[int] = 7
@@ -130,8 +126,7 @@ class Floor:
         return cls(_table(frame, 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class Join(Frozen):
     """Send me the page at this cursor of yours; 0: your floors and the first page."""
 
     kind: ClassVar[int] = 8
@@ -149,15 +144,14 @@ class Join:
         return cls(table, int.from_bytes(frame[HEAD_BYTES + 1 :], "little"))
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Frozen, hidden=("body",)):
     """A floor page (BEGIN), or a page of records and the cursor of the next (END: none)."""
 
     kind: ClassVar[int] = 9
     table: int
     marks: int
     cursor: int
-    body: bytes = field(repr=False)
+    body: bytes
     offset: int = 0
 
     def encode(self) -> bytes:

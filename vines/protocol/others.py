@@ -8,7 +8,6 @@ not know frames, tables or sockets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -30,14 +29,16 @@ YIELD_SECONDS: Final = 0.25
 """How long the higher node id waits before a first dial, so that two seldom dial each other."""
 
 
-@dataclass(slots=True)
 class Rest:
     """A member that is not dialled before a time."""
 
-    due: float
-    tries: int = 0
-    since: float = inf
-    """When it could not be reached for the first time."""
+    __slots__ = ("due", "since", "tries")
+
+    def __init__(self, due: float, tries: int = 0, since: float = inf) -> None:
+        self.due = due
+        self.tries = tries
+        self.since = since
+        """When it could not be reached for the first time."""
 
 
 class Others:

@@ -9,20 +9,19 @@ has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from vines.config import is_tags
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, LEFT, Change, Member
+from vines.frozen import Frozen
 from vines.protocol import fields
 from vines.protocol.machine import Address
 
 RANKS: Final = (ALIVE, DEAD, LEFT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(Frozen, kw_only=True):
     """What a member record says beside who is meant and in what state."""
 
     name: str
@@ -55,8 +54,7 @@ class Profile:
 _FIELDS = ("name", "address", "tags", "versions", "observer", "source")
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Frozen):
     """A member record that is believed."""
 
     id: bytes

@@ -8,7 +8,6 @@ It must not know frames, tables or sockets.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -29,14 +28,16 @@ SLOW_SECONDS: Final = 30.0
 """Before somebody is dialled again who said no for a reason that will not pass at once."""
 
 
-@dataclass(slots=True)
 class Seed:
     """One address given by the user."""
 
-    due: float
-    tries: int = 0
-    member: bytes | None = None
-    """Who answered there last."""
+    __slots__ = ("due", "member", "tries")
+
+    def __init__(self, due: float, tries: int = 0, member: bytes | None = None) -> None:
+        self.due = due
+        self.tries = tries
+        self.member = member
+        """Who answered there last."""
 
 
 class Seeds:

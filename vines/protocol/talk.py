@@ -6,17 +6,16 @@ every byte. It must not know links, time, or what answers what.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from vines.errors import WireError
+from vines.frozen import Frozen
 from vines.protocol import fields
 from vines.protocol.framing import frame as framed
 from vines.protocol.hello import HEAD_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Flush:
+class Flush(Frozen):
     """How much of this source of mine do you hold?"""
 
     kind: ClassVar[int] = 10
@@ -34,8 +33,7 @@ class Flush:
         return cls(fields.whole_number(values, "token"), fields.octets(values, "source"))
 
 
-@dataclass(frozen=True, slots=True)
-class Flushed:
+class Flushed(Frozen):
     """So much of that source of yours, in either table."""
 
     kind: ClassVar[int] = 11
@@ -55,8 +53,7 @@ class Flushed:
         return cls(*(fields.whole_number(values, name) for name in ("token", "control", "data")))
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
+class Echo(Frozen):
     """A token of eight bytes that comes back."""
 
     kind: ClassVar[int]
