@@ -8,8 +8,8 @@ from vines.errors import WireError
 from vines.events import KeysChanged, Refused
 from vines.protocol import fields
 from vines.protocol.framing import frame
-from vines.protocol.hello import Hello, cluster_id
-from vines.protocol.machine import Close, Write
+from vines.protocol.hello import Hello, Refuse, cluster_id
+from vines.protocol.machine import Close, Dial, Write
 from vines.protocol.messages import (
     BEGIN,
     END,
@@ -336,3 +336,50 @@ def test_a_malformed_member_record_is_stored_and_not_believed(
     peer.say(Delta(0, body))
     assert host.node.control.get(1, b"v" * 16) is not None
     assert len(host.node.members()) == 2
+
+
+def test_differences_met_while_writes_flow_are_no_reason_to_send_the_vector(host: Host) -> None:
+    peer = Stranger(host)
+    peer.shake_hands()
+    peer.answers(Vector(1, 0, bytes.fromhex("0303")))
+    told = []
+    for turn in range(15):
+        host.write(f"key{turn}")
+        told += [each for each in peer.answers(Digest(1, FINGERPRINT)) if isinstance(each, Vector)]
+    assert told == []
+    for _ in range(3):
+        told += [each for each in peer.answers(Digest(1, FINGERPRINT)) if isinstance(each, Vector)]
+    assert [each.marks for each in told] == [1]
+
+
+def test_more_refused_ranges_than_fit_a_pull_are_answered_by_the_vector() -> None:
+    host = Pump().host(1)
+    peer = Stranger(host)
+    peer.shake_hands()
+    peer.answers(Vector(1, 0, bytes.fromhex("0303")))
+    for turn in range(3):
+        ranges = b"".join(
+            b"\x00" + (turn * 1000 + index).to_bytes(16, "big") + b"\x05\x00\x01"
+            for index in range(1000)
+        )
+        peer.node.receive(Delta(1, b"\x01" + ranges).encode()[4:], LINK, host.pump.now)
+    peer.node.advance(host.pump.now)
+    pulled = [decode(each.frame[4:]) for each in peer.node.outbox.take() if isinstance(each, Write)]
+    assert [type(each) for each in pulled] == [Vector]
+    assert pulled[0].marks == 0  # type: ignore[union-attr]
+
+
+def test_a_stream_closed_for_a_better_one_is_only_dialled_again_if_that_does_not_show() -> None:
+    host = Pump().host(1)
+    peer = Stranger(host)
+    peer.shake_hands()
+    peer.say(Refuse("duplicate"))
+    assert not host.node.established(LINK)
+    dials: list[float] = []
+    start = host.pump.now
+    while not dials:
+        host.pump.now += 0.05
+        host.node.advance(host.pump.now)
+        effects = host.node.outbox.take()
+        dials += [host.pump.now - start for each in effects if isinstance(each, Dial)]
+    assert 1.0 <= dials[0] <= 1.1

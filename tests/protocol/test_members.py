@@ -315,12 +315,14 @@ def test_dead_members_are_forgotten_after_their_time() -> None:
 def test_the_view_is_bounded_whatever_the_table_holds() -> None:
     pump = Pump()
     a = pump.host(1, members_max=50)
-    for number in range(200):
-        learn(a, number + 1000, name=f"m{number}")
-    assert len(a.states()) == 50
     for number in range(GONE_MAX + 100):
         learn(a, number + 10_000, state="left", name=f"g{number}")
-    assert len(a.states()) <= 50 + GONE_MAX
+    assert len(a.states()) == GONE_MAX
+    assert "g99" not in a.states()
+    for number in range(200):
+        learn(a, number + 1000, name=f"m{number}")
+    assert len(a.states()) == 50 + GONE_MAX
+    assert a.node.stats()["members_ignored"] == 150
 
 
 def test_members_lists_this_node_first_and_the_others_by_name() -> None:

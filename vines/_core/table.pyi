@@ -1,6 +1,8 @@
 """The replicated table: records, who numbered them, what a peer lacks, and the bytes that say
 so."""
 
+from typing import final
+
 from vines._core.vector import VersionVector
 
 Change = tuple[int, bytes, int, bytes, int, bytes]
@@ -12,6 +14,7 @@ TOMBSTONE: int
 EXPIRING: int
 EPHEMERAL: int
 
+@final
 class Table:
     """Records (family, key) -> stamp, origin, source, counter, flags, value; merging keeps the
     higher (stamp, origin).
@@ -133,6 +136,7 @@ class Table:
         """Counts and bytes: records, tombstones, entries, sources, memory, runs, refused, skipped,
         applied ..."""
 
+@final
 class Progress:
     """What one peer surely holds of one table, and the position in the arrival log up to which it
     was served.
