@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from vines._core.scanner import outgrows, scan_message, scan_value
 from vines._core.wire import VALUE_BYTES_MAX
-from vines.values import pack, unpack
+from vines.values.codec import pack, unpack
 
 CHANCE = random.Random(1)
 SMALL: dict[str, object] = {

@@ -25,23 +25,15 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "aio": ("__init__",),
     "__init__": ("vine",),
     "vine": ("engine", "keyspace"),
-    "keyspace": ("engine", "keys", "values"),
-    "engine": ("asking", "discovery", "dispatch", "net", "processes", "storage"),
-    "asking": ("protocol",),
-    "discovery": ("addresses", "net"),
-    "dispatch": ("backlog", "telling"),
-    "telling": ("listeners", "values"),
-    "listeners": ("_core", "events", "keys"),
+    "keyspace": ("engine", "values"),
+    "engine": ("addresses", "callbacks", "net", "storage"),
+    "callbacks": ("events", "values"),
     "addresses": ("protocol",),
-    "backlog": ("_core",),
-    "keys": ("errors",),
-    "processes": (),
     "net": ("protocol",),
     "storage": ("errors",),
     "simulation": ("protocol",),
     "protocol": ("_core", "config", "events", "values"),
-    "values": ("refusal",),
-    "refusal": ("_core",),
+    "values": ("_core",),
     "events": ("errors", "frozen"),
     "config": ("errors", "frozen"),
     "frozen": (),
@@ -49,9 +41,9 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "errors": (),
 }
 
-MSGPACK_IMPORTERS = ("vines.protocol.fields", "vines.values")
-LOGGING_PARTS = ("net", "vine", "engine", "discovery", "dispatch", "telling")
-PURE_PARTS = ("protocol", "errors", "events", "frozen", "keys", "addresses")
+MSGPACK_IMPORTERS = ("vines.protocol.wire.fields", "vines.values.codec")
+LOGGING_PARTS = ("net", "vine", "engine", "callbacks")
+PURE_PARTS = ("protocol", "errors", "events", "frozen", "addresses")
 NOWHERE = {"pickle", "marshal", "shelve", "importlib", "runpy"}
 OUTSIDE_WORLD = {
     *("asyncio", "concurrent", "multiprocessing", "queue", "threading"),
@@ -224,7 +216,7 @@ def test_forbidden_import_of_the_core_is_seen(source: str) -> None:
             "vines.protocol.node",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING: import random",
         ),
-        ("vines.protocol.fields", "import msgpack"),
+        ("vines.protocol.wire.fields", "import msgpack"),
         ("vines.net.loop", "import logging, socket\nfrom vines.protocol import node"),
         ("vines.vine", "from vines._core.table import Table"),
         ("vines.cli", "from vines import Vine"),

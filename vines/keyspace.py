@@ -12,10 +12,10 @@ from typing import Any, Self
 
 from vines._core.scanner import is_value
 from vines._core.table import DATA, TOMBSTONE, Change
-from vines.engine import Engine
+from vines.engine.engine import Engine
 from vines.errors import IllFormedValue, MissingKey
-from vines.keys import decode_key, encode_key, encode_prefix
-from vines.values import pack, unpack
+from vines.values.codec import pack, unpack
+from vines.values.keys import decode_key, encode_key, encode_prefix
 
 SCAN_RECORDS = 1024
 """Records looked at in one step: other threads get their turn in between."""

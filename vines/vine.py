@@ -15,12 +15,12 @@ from typing import Any, Self, TypeVar, overload
 
 from vines import addresses
 from vines._core.table import DATA
+from vines.callbacks.listeners import Callback, Listener, check_event
 from vines.config import Config
-from vines.engine import Engine
+from vines.engine.engine import Engine
 from vines.errors import InvalidAddress
 from vines.events import ALIVE, Member
 from vines.keyspace import Keyspace
-from vines.listeners import Callback, Listener, check_event
 from vines.protocol.machine import Address
 
 LEAVE_SECONDS = 5.0

@@ -90,7 +90,7 @@ def test_set_is_done_when_a_member_holds_it(apple: Vine, capsys: Capture) -> Non
 
 def test_set_wins_over_what_it_replaces(apple: Vine, monkeypatch: pytest.MonkeyPatch) -> None:
     # This clock is an hour ahead, so without looking first every later write would lose.
-    monkeypatch.setattr("vines.engine.wall_clock", lambda: _HOUR_AHEAD)
+    monkeypatch.setattr("vines.engine.engine.wall_clock", lambda: _HOUR_AHEAD)
     apple["key"] = "old"
     monkeypatch.undo()
     assert main(["set", "key", "new", "--join", seed(apple), "--cluster", "vines"]) == 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from vines._core.scanner import is_value, scan_message, scan_value
 from vines.errors import WireError
-from vines.values import pack, unpack
+from vines.values.codec import pack, unpack
 
 from . import model_scanner, samples
 

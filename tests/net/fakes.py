@@ -13,8 +13,8 @@ from vines.config import Config
 from vines.errors import WireError
 from vines.net.limits import Limits
 from vines.net.loop import Loop
-from vines.protocol.framing import frame
 from vines.protocol.machine import Address, Outbox
+from vines.protocol.wire.framing import frame
 
 PATIENCE = 10.0
 """Seconds until a test gives up waiting; nothing waits that long unless it fails."""

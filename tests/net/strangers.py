@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.net.fakes import HELLO, PATIENCE
-from vines.protocol.framing import frame
 from vines.protocol.machine import Address
+from vines.protocol.wire.framing import frame
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ from tests.net.fakes import Running, running
 from tests.net.strangers import linux_only, resident_bytes
 from vines.net.limits import Limits
 from vines.net.udp import judge
-from vines.protocol.datagram import Datagram
+from vines.protocol.wire.datagram import Datagram
 
 GOOD = Datagram(kind=1, cluster=bytes(8), sender=bytes(16), epoch=7, counter=9).encode()
 

@@ -14,7 +14,7 @@ from tests.net.strangers import posix_only
 from vines.config import Config
 from vines.errors import Closed
 from vines.net.loop import Loop
-from vines.protocol.framing import frame
+from vines.protocol.wire.framing import frame
 
 
 def test_dialled_and_accepted_streams_carry_frames_both_ways() -> None:

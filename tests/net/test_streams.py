@@ -24,7 +24,7 @@ from tests.net.strangers import (
 )
 from vines.config import Config
 from vines.net.limits import Limits
-from vines.protocol.framing import FRAME_BYTES_MAX, HANDSHAKE_BYTES_MAX, frame
+from vines.protocol.wire.framing import FRAME_BYTES_MAX, HANDSHAKE_BYTES_MAX, frame
 
 FOREIGN = {
     "http": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from vines.protocol.hello import Hello, Refuse, cluster_id
-from vines.protocol.messages import (
+from vines.protocol.talk import Flush, Flushed, Ping, Pong
+from vines.protocol.wire.hello import Hello, Refuse, cluster_id
+from vines.protocol.wire.messages import (
     BEGIN,
     COMPLETE,
     CONTROL,
@@ -19,7 +20,6 @@ from vines.protocol.messages import (
     Snapshot,
     Vector,
 )
-from vines.protocol.talk import Flush, Flushed, Ping, Pong
 
 ID = bytes(range(16))
 SOURCE = bytes(range(16, 32))

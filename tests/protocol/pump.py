@@ -16,9 +16,9 @@ from math import inf
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import KeysChanged
-from vines.protocol.framing import Framer
 from vines.protocol.machine import Address, Close, Dial, Emit, Write
 from vines.protocol.node import Node
+from vines.protocol.wire.framing import Framer
 
 WALL = 1_700_000_000_000
 

@@ -35,8 +35,9 @@ from vines.events import (
     Synced,
     Update,
 )
-from vines.protocol import messages, talk
-from vines.protocol.hello import Hello, Refuse
+from vines.protocol import talk
+from vines.protocol.wire import messages
+from vines.protocol.wire.hello import Hello, Refuse
 
 from .pump import Host, Pump
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vines.errors import WireError
-from vines.protocol.datagram import DATAGRAM_BYTES_MAX, HEAD_BYTES, Datagram
+from vines.protocol.wire.datagram import DATAGRAM_BYTES_MAX, HEAD_BYTES, Datagram
 
 PLAIN = Datagram(
     kind=7,

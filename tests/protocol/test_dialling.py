@@ -11,9 +11,9 @@ from vines.config import Config
 from vines.errors import InvalidAddress
 from vines.events import Fail
 from vines.protocol.dials import DIALS_MAX
-from vines.protocol.losses import LOST_MAX, STABLE_SECONDS, Losses, pause
-from vines.protocol.others import UNREACHED_SECONDS, UNREACHED_TRIES, Others
-from vines.protocol.seeds import SEEDS_MAX, Seeds
+from vines.protocol.links.losses import LOST_MAX, STABLE_SECONDS, Losses, pause
+from vines.protocol.links.others import UNREACHED_SECONDS, UNREACHED_TRIES, Others
+from vines.protocol.links.seeds import SEEDS_MAX, Seeds
 
 from .pump import Pump, label
 
@@ -235,17 +235,39 @@ def test_one_that_is_full_hints_at_others() -> None:
     assert incoming <= 2 * 5
 
 
-def test_observers_are_not_dialled_and_keep_two_links() -> None:
+def test_an_observer_keeps_two_links_and_is_part_of_a_mesh_only_if_it_listens() -> None:
     pump = Pump()
     hosts = pump.cluster(4)
+    quiet = pump.host(8, port=0, observer=True)
     watcher = pump.host(9, observer=True)
+    pump.join(quiet, hosts[0])
     pump.join(watcher, hosts[0])
     pump.run(5.0)
-    assert len(watcher.linked()) == 2
-    assert all(watcher.address not in host.dials for host in hosts)
+    assert len(quiet.linked()) == 2
+    assert len(watcher.linked()) == 4
     hosts[3].write("key")
     pump.settle()
-    assert watcher.value("key") == b"\x01"
+    assert quiet.value("key") == watcher.value("key") == b"\x01"
+
+
+@pytest.mark.parametrize("size", [2, 5])
+def test_an_observer_that_lost_all_it_knew_is_found_by_the_others(size: int) -> None:
+    pump = Pump()
+    hosts = pump.cluster(size, mesh_members=3)
+    watcher = pump.host(9, observer=True)
+    pump.join(watcher, hosts[0])
+    pump.run(1.0)
+    assert watcher.address is not None
+    for host in hosts:
+        assert host.address is not None
+        pump.vanished.add(host.address)
+    pump.vanished.add(watcher.address)
+    for end in list(watcher.ends.values()):
+        pump.cut(end)
+    pump.run(1.0)
+    pump.vanished.remove(watcher.address)
+    pump.run(60.0)
+    assert watcher.linked()
 
 
 def test_a_dead_member_whose_address_another_holds_is_not_dialled_for_healing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vines.events import Flushed
-from vines.protocol.flushing import FLUSHES_MAX
+from vines.protocol.replicas.flushing import FLUSHES_MAX
 
 from .pump import Host, Pump
 

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from vines.errors import WireError
-from vines.protocol.framing import FRAME_BYTES_MAX, HANDSHAKE_BYTES_MAX, Framer, frame
+from vines.protocol.wire.framing import FRAME_BYTES_MAX, HANDSHAKE_BYTES_MAX, Framer, frame
 
 FIRST = frame(1, b"hello")
 SECOND = frame(5, bytes(70_000))

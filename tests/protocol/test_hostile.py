@@ -6,11 +6,12 @@ import pytest
 
 from vines.errors import WireError
 from vines.events import KeysChanged, Refused
-from vines.protocol import fields
-from vines.protocol.framing import frame
-from vines.protocol.hello import Hello, Refuse, cluster_id
 from vines.protocol.machine import Close, Dial, Write
-from vines.protocol.messages import (
+from vines.protocol.talk import Flush, Flushed, Ping, Pong
+from vines.protocol.wire import fields
+from vines.protocol.wire.framing import frame
+from vines.protocol.wire.hello import Hello, Refuse, cluster_id
+from vines.protocol.wire.messages import (
     BEGIN,
     END,
     Delta,
@@ -23,7 +24,6 @@ from vines.protocol.messages import (
     Vector,
     decode,
 )
-from vines.protocol.talk import Flush, Flushed, Ping, Pong
 
 from .golden import DELTA, FINGERPRINT, FLOORS, GOLDEN, HELLO, PAGE, SOURCE, VECTOR
 from .pump import Host, Pump

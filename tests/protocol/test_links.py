@@ -8,8 +8,8 @@ from itertools import permutations
 import pytest
 
 from vines.protocol.dials import OTHER, Attempt
-from vines.protocol.hello import Hello
-from vines.protocol.links import Link, Links
+from vines.protocol.links.links import Link, Links
+from vines.protocol.wire.hello import Hello
 
 LOW, HIGH = b"\x01" * 16, b"\x02" * 16
 ATTEMPT = Attempt(1, ("127.0.0.1", 9000), None, OTHER, 0.0)

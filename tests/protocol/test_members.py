@@ -10,10 +10,10 @@ from vines._core.table import MEMBER
 from vines.config import Config
 from vines.errors import InvalidConfig
 from vines.events import Conflict, Fail, Join, Leave, Refused, Update
-from vines.protocol.identity import REFUTE_SECONDS
-from vines.protocol.membership import GONE_MAX
+from vines.protocol.members.identity import REFUTE_SECONDS
+from vines.protocol.members.membership import GONE_MAX
+from vines.protocol.members.profile import Profile, stamp_of
 from vines.protocol.node import Node
-from vines.protocol.profile import Profile, stamp_of
 
 from .pump import Host, Pump, label
 

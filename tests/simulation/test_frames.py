@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vines._core import digest
 from vines._core.table import TOMBSTONE, Table
-from vines.protocol.messages import DATA, Delta
+from vines.protocol.wire.messages import DATA, Delta
 from vines.simulation.frames import describe, read_delta, read_page, read_vector
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vines._core.table import DATA, TOMBSTONE, Change, Table
-from vines.values import pack
+from vines.values.codec import pack
 
 PATIENCE = 20.0
 """Seconds after which a test that waits has failed; nothing here takes a tenth of it."""

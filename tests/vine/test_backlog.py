@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from tests.vine.helpers import PATIENCE, change
-from vines import backlog
-from vines.backlog import Backlog
+from vines.callbacks import backlog
+from vines.callbacks.backlog import Backlog
 
 
 def taken(waiting: Backlog) -> list[tuple[str, int]]:

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from vines import discovery
 from vines.config import Config
-from vines.discovery import Discovery
+from vines.engine import discovery
+from vines.engine.discovery import Discovery
 from vines.events import ALIVE, DEAD
 from vines.net.local import LocalDirectory
 

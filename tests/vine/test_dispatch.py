@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from tests.vine.helpers import DELETED, PATIENCE, Calls, Far, Gate, table
-from vines import dispatch
-from vines.dispatch import Dispatcher
+from vines.callbacks import dispatch
+from vines.callbacks.dispatch import Dispatcher
+from vines.callbacks.listeners import Listener
 from vines.events import Join, KeysChanged, Lagged
-from vines.listeners import Listener
-from vines.values import pack
+from vines.values.codec import pack
 
 
 class Here:
@@ -136,7 +136,7 @@ def test_dropped_changes_are_told_of_and_the_state_makes_up_for_them(make, caplo
 
 def test_a_lag_during_a_replay_begins_another_one(make, monkeypatch):
     here = make(keys_max=10)
-    monkeypatch.setattr("vines.telling.PAGE", 16)
+    monkeypatch.setattr("vines.callbacks.telling.PAGE", 16)
     last = {}
     gate, entered = threading.Event(), threading.Event()
 
@@ -402,7 +402,7 @@ def test_what_a_replay_told_is_not_followed_by_an_older_value(here):
 
 
 def test_nor_if_there_was_too_much_to_remember(here, monkeypatch):
-    monkeypatch.setattr("vines.listeners.SEEN_MAX", 4)
+    monkeypatch.setattr("vines.callbacks.listeners.SEEN_MAX", 4)
     calls, gate = Calls(), Gate()
     here.on("gossip", "first", gate)
     here.arrive(("first", 0))

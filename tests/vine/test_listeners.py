@@ -5,10 +5,10 @@ import functools
 import pytest
 
 from tests.vine.helpers import change
-from vines import listeners
 from vines._core.table import MEMBER
+from vines.callbacks import listeners
+from vines.callbacks.listeners import EVENTS, Audience, Listener
 from vines.errors import InvalidCallback, InvalidKey, UnknownEvent
-from vines.listeners import EVENTS, Audience, Listener
 
 
 def nothing(event: object) -> None:

@@ -214,7 +214,7 @@ def worker():
             found.set()
     vine.on("gossip", "from/*", count)
     assert found.wait(20)
-    os.write(1, f"{vine.id.hex()} {len(vine.keys())}\n".encode())  # one piece: others print, too
+    os.write(1, f"{vine.id.hex()} {len(vine.keys())}\\n".encode())  # one piece: others print, too
     os.write(done, b"x")
     os.close(keep)
     os.read(stay, 1)

@@ -5,11 +5,11 @@ import logging
 import pytest
 
 from tests.vine.helpers import DELETED, ELSEWHERE, Far, change, table
-from vines import telling
+from vines.callbacks import telling
+from vines.callbacks.listeners import Audience, Listener
+from vines.callbacks.telling import Teller
 from vines.events import Delete, Gossip, Join, Lagged
-from vines.listeners import Audience, Listener
-from vines.telling import Teller
-from vines.values import pack
+from vines.values.codec import pack
 
 
 class Here:

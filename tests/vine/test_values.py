@@ -25,7 +25,7 @@ from tests.core import samples
 from vines._core.scanner import CONTAINERS_MAX, is_value
 from vines._core.wire import VALUE_BYTES_MAX
 from vines.errors import InvalidValue, LocalError, UnsupportedValue
-from vines.values import pack, unpack
+from vines.values.codec import pack, unpack
 
 UTC = datetime.UTC
 

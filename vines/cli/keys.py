@@ -13,8 +13,8 @@ from vines.cli.exits import DONE, NO, UNREACHED, Failure
 from vines.cli.output import Output, shown, shown_key
 from vines.cli.values import parse_value
 from vines.errors import TimedOut
-from vines.keys import encode_key, encode_prefix
-from vines.values import pack
+from vines.values.codec import pack
+from vines.values.keys import encode_key, encode_prefix
 
 ABSENT = object()
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from vines.callbacks.listeners import encode_pattern
 from vines.cli.connecting import connected
 from vines.cli.exits import DONE
 from vines.cli.following import MEMBER_EVENTS, Following
 from vines.cli.output import Output
 from vines.cli.stories import address_text, member_fields, tags_text
 from vines.events import Member
-from vines.listeners import encode_pattern
 
 TITLES = ("NAME", "ADDRESS", "STATE", "TAGS", "ID")
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from vines.net.reactor import READ, WRITE, Reactor
 from vines.net.timers import Timer
-from vines.protocol.framing import Framer
+from vines.protocol.wire.framing import Framer
 
 _links = itertools.count(1)
 """Link numbers are never used twice in one process."""

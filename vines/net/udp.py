@@ -13,8 +13,8 @@ import socket
 from vines.errors import WireError
 from vines.net.limits import Limits
 from vines.net.reactor import READ, Reactor, logger
-from vines.protocol.datagram import DATAGRAM_BYTES_MAX, HEAD_BYTES, Datagram
-from vines.protocol.hello import MAGIC, VERSION_HIGH, VERSION_LOW
+from vines.protocol.wire.datagram import DATAGRAM_BYTES_MAX, HEAD_BYTES, Datagram
+from vines.protocol.wire.hello import MAGIC, VERSION_HIGH, VERSION_LOW
 
 
 class Datagrams:

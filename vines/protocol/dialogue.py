@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 from vines._core.table import Table
 from vines.errors import WireError
-from vines.protocol.flushing import Flushes
-from vines.protocol.handshake import Handshake
-from vines.protocol.hello import Hello, Refuse
-from vines.protocol.linking import Linking
-from vines.protocol.links import Link
-from vines.protocol.messages import CONTROL, DATA, Message
-from vines.protocol.replication import Replication
+from vines.protocol.links.handshake import Handshake
+from vines.protocol.links.linking import Linking
+from vines.protocol.links.links import Link
+from vines.protocol.replicas.flushing import Flushes
+from vines.protocol.replicas.replication import Replication
 from vines.protocol.talk import Flush, Flushed, Ping, Pong
+from vines.protocol.wire.hello import Hello, Refuse
+from vines.protocol.wire.messages import CONTROL, DATA, Message
 
 
 class Dialogue:

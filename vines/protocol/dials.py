@@ -112,7 +112,7 @@ class View(Protocol):
         """How many links this node should have; None: one to everybody."""
 
     def candidates(self) -> dict[bytes, Address]:
-        """The members that are alive and may be dialled, in a fixed order."""
+        """The members to choose links from, in a fixed order."""
 
     def unlinked(self) -> dict[bytes, Address | None]:
         """The members that are alive and not linked, observers too, and where they listen."""

@@ -14,9 +14,9 @@ from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from vines.config import Config
-from vines.protocol.dials import HEAL, PROBE, View
+from vines.protocol.dials import HEAL, OTHER, PROBE, View
+from vines.protocol.links.others import UNREACHED_SECONDS, Others
 from vines.protocol.machine import Address
-from vines.protocol.others import UNREACHED_SECONDS, Others
 
 if TYPE_CHECKING:
     import random
@@ -84,18 +84,20 @@ class Lookout:
         may_help: Callable[[bytes, Address], bool],
         now: float,
     ) -> list[Choice]:
-        """One of those who will not be dialled for a link, rather one that did not answer."""
+        """One of those who are not dialled for a link in turn, rather one that did not answer.
+
+        An observer is linked to at once: all that it watched may have died, and it knows of nobody.
+        """
+        others = self._view.candidates()
+        mesh = self._view.wanted() is None
         passed_over = {
             member: address
             for member, address in unlinked.items()
-            if address is not None and may_help(member, address)
+            if address is not None and not (mesh and member in others) and may_help(member, address)
         }
-        if self._view.wanted() is None:
-            for member in self._view.candidates():
-                passed_over.pop(member, None)
         suspects = self._others.suspects(list(passed_over), now)
-        probed = self._some(suspects or list(passed_over))
-        return [(each, passed_over[each], PROBE) for each in probed]
+        chosen = self._some(suspects or list(passed_over))
+        return [(each, passed_over[each], PROBE if each in others else OTHER) for each in chosen]
 
     def _some(self, members: list[bytes]) -> list[bytes]:
         """One of them at random, if there is one."""

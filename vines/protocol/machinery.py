@@ -14,15 +14,15 @@ from vines._core.table import Table
 from vines.config import Config
 from vines.events import Conflict
 from vines.protocol.dialogue import Dialogue
-from vines.protocol.flushing import Flushes
-from vines.protocol.handshake import Handshake
-from vines.protocol.identity import Identity
-from vines.protocol.linking import Linking
-from vines.protocol.links import Link
+from vines.protocol.links.handshake import Handshake
+from vines.protocol.links.linking import Linking
+from vines.protocol.links.links import Link
+from vines.protocol.links.patrol import Patrol
 from vines.protocol.machine import Clock, Outbox
-from vines.protocol.patrol import Patrol
-from vines.protocol.pushing import Pusher
-from vines.protocol.replication import Replication
+from vines.protocol.members.identity import Identity
+from vines.protocol.replicas.flushing import Flushes
+from vines.protocol.replicas.pushing import Pusher
+from vines.protocol.replicas.replication import Replication
 from vines.protocol.start import fresh_source
 from vines.protocol.traffic import Traffic
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from vines.config import Config, is_address, is_tags
 from vines.errors import InvalidAddress, InvalidConfig, WireError
 from vines.events import Member
-from vines.protocol.flushing import Target
 from vines.protocol.machine import Address, Clock, Outbox
 from vines.protocol.machinery import Machinery
-from vines.protocol.messages import DATA, Delta, decode
+from vines.protocol.replicas.flushing import Target
 from vines.protocol.start import make_tables
+from vines.protocol.wire.messages import DATA, Delta, decode
 
 if TYPE_CHECKING:
     import random

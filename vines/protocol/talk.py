@@ -10,9 +10,9 @@ from typing import ClassVar, TypeVar
 
 from vines.errors import WireError
 from vines.frozen import Frozen
-from vines.protocol import fields
-from vines.protocol.framing import frame as framed
-from vines.protocol.hello import HEAD_BYTES
+from vines.protocol.wire import fields
+from vines.protocol.wire.framing import frame as framed
+from vines.protocol.wire.hello import HEAD_BYTES
 
 
 class Flush(Frozen):

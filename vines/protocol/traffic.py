@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vines.protocol.messages import NAMES
+from vines.protocol.wire.messages import NAMES
 
 
 class Traffic:

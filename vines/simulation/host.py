@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from vines import values
 from vines._core.table import DATA, TOMBSTONE
 from vines.errors import Closed, MissingKey
 from vines.events import Flushed, Member
 from vines.simulation.oracle import Violation, Written
 from vines.simulation.process import Process
+from vines.values import codec as values
 
 if TYPE_CHECKING:
     from vines.config import Config

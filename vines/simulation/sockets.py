@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vines.protocol.framing import Framer
+from vines.protocol.wire.framing import Framer
 from vines.simulation.frames import DELTA
 
 if TYPE_CHECKING:

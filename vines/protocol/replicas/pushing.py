@@ -13,7 +13,7 @@ from typing import Final
 
 from vines._core.table import Table
 from vines.config import Config
-from vines.protocol.links import Link
+from vines.protocol.links.links import Link
 
 FRAMES_PER_TURN: Final = 32
 """2 MiB, some three milliseconds: a turn must stay under ten."""

@@ -16,9 +16,9 @@ from vines._core.table import MEMBER, Change, Table
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, Conflict, Fail, Join, Leave, Member, Update
-from vines.protocol.identity import Identity
 from vines.protocol.machine import Address, Outbox
-from vines.protocol.profile import Sighting, read, stamp_of
+from vines.protocol.members.identity import Identity
+from vines.protocol.members.profile import Sighting, read, stamp_of
 
 GONE_MAX: Final = 1000
 """Dead and gone members remembered at once: the latest ones."""
@@ -64,12 +64,14 @@ class Membership:
         members = [self._member(each) for each in self._members.values()]
         return sorted(members, key=lambda member: (member.name, member.id))
 
-    def candidates(self) -> dict[bytes, Address]:
-        """Who is alive and may be linked to: observers dial, they are not dialled."""
+    def candidates(self, *, observers: bool) -> dict[bytes, Address]:
+        """Who is alive and can be dialled, observers too or not."""
         return {
             each.id: each.profile.address
             for each in self._members.values()
-            if each.state == ALIVE and each.profile.address and not each.profile.observer
+            if each.state == ALIVE
+            and each.profile.address
+            and (observers or not each.profile.observer)
         }
 
     def unlinked(self) -> dict[bytes, Address | None]:

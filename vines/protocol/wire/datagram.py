@@ -15,7 +15,7 @@ from typing import Final
 
 from vines.errors import WireError
 from vines.frozen import Frozen
-from vines.protocol.hello import MAGIC, VERSION_HIGH, VERSION_LOW
+from vines.protocol.wire.hello import MAGIC, VERSION_HIGH, VERSION_LOW
 
 DATAGRAM_BYTES_MAX: Final = 1200
 TAGGED: Final = 0x80

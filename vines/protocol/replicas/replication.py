@@ -16,12 +16,12 @@ from vines._core.digest import same_state, same_vector
 from vines._core.table import Change, Table
 from vines.config import Config
 from vines.events import Conflict, KeysChanged, Synced
-from vines.protocol.catching import Catching
-from vines.protocol.channel import Channel
-from vines.protocol.joining import Joins, serve
-from vines.protocol.links import Link
+from vines.protocol.links.links import Link
 from vines.protocol.machine import Outbox
-from vines.protocol.messages import (
+from vines.protocol.replicas.catching import Catching
+from vines.protocol.replicas.channel import Channel
+from vines.protocol.replicas.joining import Joins, serve
+from vines.protocol.wire.messages import (
     COMPLETE,
     CONTROL,
     DATA,

@@ -13,13 +13,13 @@ from math import ceil, log2
 from typing import TYPE_CHECKING, Final
 
 from vines.config import Config
-from vines.protocol.handshake import Handshake
-from vines.protocol.hello import DUPLICATE, FULL, HINTS_MAX, IDENTITY, SELF, Hello, Refuse
-from vines.protocol.identity import Identity
-from vines.protocol.links import Link, Links
+from vines.protocol.links.handshake import Handshake
+from vines.protocol.links.links import Link, Links
+from vines.protocol.links.seeds import Seeds
 from vines.protocol.machine import Address
-from vines.protocol.membership import Membership
-from vines.protocol.seeds import Seeds
+from vines.protocol.members.identity import Identity
+from vines.protocol.members.membership import Membership
+from vines.protocol.wire.hello import DUPLICATE, FULL, HINTS_MAX, IDENTITY, SELF, Hello, Refuse
 
 if TYPE_CHECKING:
     import random
@@ -103,7 +103,7 @@ class Admission:
     def _hints(self, excluded: Address | None) -> tuple[Address, ...]:
         """Some addresses of linked peers and other members, at random."""
         said = [link.hello.address for link in self._links.established() if link.hello is not None]
-        known = dict.fromkeys([*said, *self._members.candidates().values()])
+        known = dict.fromkeys([*said, *self._members.candidates(observers=False).values()])
         addresses = [each for each in known if each is not None and each != excluded]
         return tuple(self._rng.sample(addresses, min(HINTS_MAX, len(addresses))))
 

@@ -15,8 +15,8 @@ from vines.config import is_tags
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, LEFT, Change, Member
 from vines.frozen import Frozen
-from vines.protocol import fields
 from vines.protocol.machine import Address
+from vines.protocol.wire import fields
 
 RANKS: Final = (ALIVE, DEAD, LEFT)
 

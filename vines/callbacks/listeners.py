@@ -16,7 +16,7 @@ from typing import Any
 from vines import events
 from vines._core.table import DATA, Change
 from vines.errors import InvalidCallback, UnknownEvent
-from vines.keys import encode_key
+from vines.values.keys import encode_key
 
 Callback = Callable[..., object]
 

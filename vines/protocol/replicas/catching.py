@@ -13,7 +13,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from vines.protocol.links import Link
+from vines.protocol.links.links import Link
 
 IDLE_SECONDS: Final = 2.0
 """A peer that sent nothing for so long is slower than asking the next one."""

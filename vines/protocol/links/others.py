@@ -12,9 +12,9 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from vines.config import Config
-from vines.protocol.losses import pause
+from vines.protocol.links.losses import pause
+from vines.protocol.links.seeds import SLOW_SECONDS
 from vines.protocol.machine import Address
-from vines.protocol.seeds import SLOW_SECONDS
 
 if TYPE_CHECKING:
     import random

@@ -14,14 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vines.errors import WireError
-from vines.protocol.messages import BEGIN, END, TABLES, Floor, Join, Snapshot
+from vines.protocol.wire.messages import BEGIN, END, TABLES, Floor, Join, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vines._core.table import Change
-    from vines.protocol.channel import Channel
-    from vines.protocol.links import Link
+    from vines.protocol.links.links import Link
+    from vines.protocol.replicas.channel import Channel
 
 STALL_SECONDS: Final = 30.0
 """A peer that answers pings but no page for so long is let go: two frame deadlines."""

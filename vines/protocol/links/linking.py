@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING, Final
 from vines._core.table import Change, Table
 from vines.config import Config
 from vines.events import ALIVE
-from vines.protocol.admission import Admission
-from vines.protocol.dialling import Dialler
 from vines.protocol.dials import PROBE, Attempt
-from vines.protocol.handshake import Handshake
-from vines.protocol.hello import (
+from vines.protocol.links.admission import Admission
+from vines.protocol.links.dialling import Dialler
+from vines.protocol.links.handshake import Handshake
+from vines.protocol.links.links import Link, Links
+from vines.protocol.machine import Address, Outbox
+from vines.protocol.members.identity import Identity
+from vines.protocol.members.membership import Membership
+from vines.protocol.members.profile import Sighting
+from vines.protocol.wire.hello import (
     CLOCK,
     DUPLICATE,
     FULL,
@@ -26,11 +31,6 @@ from vines.protocol.hello import (
     Hello,
     Refuse,
 )
-from vines.protocol.identity import Identity
-from vines.protocol.links import Link, Links
-from vines.protocol.machine import Address, Outbox
-from vines.protocol.membership import Membership
-from vines.protocol.profile import Sighting
 
 if TYPE_CHECKING:
     import random
@@ -88,8 +88,8 @@ class Linking:
         return self.admission.wanted()
 
     def candidates(self) -> dict[bytes, Address]:
-        """The members that are alive and may be dialled."""
-        return self.members.candidates()
+        """The members to choose links from: observers are no part of a graph, only of a mesh."""
+        return self.members.candidates(observers=self.wanted() is None)
 
     def unlinked(self) -> dict[bytes, Address | None]:
         """The members that are alive and not linked, observers too, and where they listen."""

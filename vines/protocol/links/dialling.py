@@ -25,11 +25,11 @@ from vines.protocol.dials import (
     Plan,
     View,
 )
+from vines.protocol.links.losses import Losses
+from vines.protocol.links.others import Others
+from vines.protocol.links.seeds import Seed, Seeds
 from vines.protocol.lookout import Lookout
-from vines.protocol.losses import Losses
 from vines.protocol.machine import Address
-from vines.protocol.others import Others
-from vines.protocol.seeds import Seed, Seeds
 
 if TYPE_CHECKING:
     import random

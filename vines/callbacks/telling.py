@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from vines._core.scanner import is_value
 from vines._core.table import DATA, TOMBSTONE, Change, Table
+from vines.callbacks.listeners import Audience, Listener, event_name
 from vines.events import Delete, Gossip
-from vines.listeners import Audience, Listener, event_name
-from vines.values import unpack
+from vines.values.codec import unpack
 
 PAGE = 256
 """Records of a replay told at once: about a millisecond with quick callbacks."""

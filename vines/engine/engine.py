@@ -16,15 +16,15 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from vines import processes
 from vines._core.table import DATA
-from vines.asking import Answer, Asker
+from vines.callbacks.dispatch import Dispatcher
+from vines.callbacks.listeners import Callback, Listener
 from vines.config import Config
-from vines.discovery import Discovery
-from vines.dispatch import Dispatcher
+from vines.engine import processes
+from vines.engine.asking import Answer, Asker
+from vines.engine.discovery import Discovery
 from vines.errors import AlreadyListening, Closed, NotListening, TimedOut
 from vines.events import ALIVE, Fail
-from vines.listeners import Callback, Listener
 from vines.net.loop import Loop
 from vines.protocol.machine import Address
 from vines.protocol.node import Node

@@ -22,10 +22,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vines._core.table import DATA, Table
-from vines.backlog import KEYS_MAX, Backlog
+from vines.callbacks.backlog import KEYS_MAX, Backlog
+from vines.callbacks.listeners import Audience, Callback, Listener, event_name
+from vines.callbacks.telling import Teller
 from vines.events import KeysChanged, Lagged
-from vines.listeners import Audience, Callback, Listener, event_name
-from vines.telling import Teller
 
 SLICE = 64
 """Changes told before rare events are looked at again."""

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from math import inf
 
 from vines.config import Config
-from vines.protocol.joining import Joins
-from vines.protocol.linking import Linking
-from vines.protocol.links import Link
+from vines.protocol.links.linking import Linking
+from vines.protocol.links.links import Link
+from vines.protocol.replicas.joining import Joins
 
 
 class Patrol:

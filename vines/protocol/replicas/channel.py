@@ -13,7 +13,7 @@ from typing import Final
 
 from vines._core.digest import pull_page, vector_pages
 from vines._core.table import Progress, Table
-from vines.protocol.messages import (
+from vines.protocol.wire.messages import (
     BEGIN,
     COMPLETE,
     END,

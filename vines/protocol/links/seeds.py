@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from vines.config import Config, is_address
 from vines.errors import InvalidAddress
-from vines.protocol.losses import pause
+from vines.protocol.links.losses import pause
 from vines.protocol.machine import Address
 
 if TYPE_CHECKING:

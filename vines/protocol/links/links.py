@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vines.protocol.hello import Hello
+from vines.protocol.wire.hello import Hello
 
 if TYPE_CHECKING:
-    from vines.protocol.channel import Channel
     from vines.protocol.dials import Attempt
+    from vines.protocol.replicas.channel import Channel
 
 
 class Link:

@@ -15,9 +15,9 @@ from typing import Final
 from vines._core.table import MEMBER, Table
 from vines.config import Config
 from vines.events import ALIVE, DEAD, LEFT, Conflict, Member
-from vines.protocol.hello import INCARNATION_MAX, VERSION_HIGH, VERSION_LOW
 from vines.protocol.machine import Address, Outbox
-from vines.protocol.profile import RANKS, Profile, Sighting, stamp_of
+from vines.protocol.members.profile import RANKS, Profile, Sighting, stamp_of
+from vines.protocol.wire.hello import INCARNATION_MAX, VERSION_HIGH, VERSION_LOW
 
 BOOT_BITS: Final = 24
 """Incarnation = start time in seconds << 24 | n: a restart outdoes 16 million refutations."""

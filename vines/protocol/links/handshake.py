@@ -13,7 +13,9 @@ from typing import Final
 
 from vines.config import Config
 from vines.events import ClockSuspect, Conflict, Refused
-from vines.protocol.hello import (
+from vines.protocol.machine import Address, Clock, Outbox
+from vines.protocol.members.identity import Identity
+from vines.protocol.wire.hello import (
     CLOCK,
     CLUSTER,
     DUPLICATE,
@@ -27,8 +29,6 @@ from vines.protocol.hello import (
     cluster_id,
     greeting,
 )
-from vines.protocol.identity import Identity
-from vines.protocol.machine import Address, Clock, Outbox
 
 CLOCK_MS_MAX: Final = 86_400_000
 """A peer whose clock is more than a day away is refused."""

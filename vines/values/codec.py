@@ -17,7 +17,7 @@ from msgpack import Packer, unpackb
 
 from vines._core.scanner import outgrows, scan_value
 from vines._core.wire import VALUE_BYTES_MAX
-from vines.refusal import refusal
+from vines.values.refusal import refusal
 
 POOLED_BYTES_MAX = 65_536
 """A packer keeps room for the largest value it has seen; one that saw a larger one is let go."""

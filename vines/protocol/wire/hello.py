@@ -13,9 +13,9 @@ from typing import ClassVar, Final
 from vines.config import is_address
 from vines.errors import WireError
 from vines.frozen import Frozen
-from vines.protocol import fields
-from vines.protocol.framing import frame as framed
 from vines.protocol.machine import Address
+from vines.protocol.wire import fields
+from vines.protocol.wire.framing import frame as framed
 
 VERSION_LOW: Final = 1
 VERSION_HIGH: Final = 1

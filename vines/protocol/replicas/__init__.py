@@ -1,0 +1,1 @@
+"""Keeping both tables of all linked nodes equal: push, pull, compare, join."""

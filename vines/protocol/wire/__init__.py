@@ -1,0 +1,1 @@
+"""Frames and messages: what nodes say to each other, byte by byte."""

@@ -1,0 +1,1 @@
+"""User values and keys: as bytes, and why one cannot be."""
