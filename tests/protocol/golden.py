@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vines.protocol.talk import Flush, Flushed, Ping, Pong
 from vines.protocol.wire.hello import Hello, Refuse, cluster_id
 from vines.protocol.wire.messages import (
     BEGIN,
@@ -20,6 +19,7 @@ from vines.protocol.wire.messages import (
     Snapshot,
     Vector,
 )
+from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
 ID = bytes(range(16))
 SOURCE = bytes(range(16, 32))

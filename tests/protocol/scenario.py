@@ -35,8 +35,7 @@ from vines.events import (
     Synced,
     Update,
 )
-from vines.protocol import talk
-from vines.protocol.wire import messages
+from vines.protocol.wire import messages, talk
 from vines.protocol.wire.hello import Hello, Refuse
 
 from .pump import Host, Pump

@@ -10,7 +10,7 @@ import pytest
 from vines.config import Config
 from vines.errors import InvalidAddress
 from vines.events import Fail
-from vines.protocol.dials import DIALS_MAX
+from vines.protocol.links.dials import DIALS_MAX
 from vines.protocol.links.losses import LOST_MAX, STABLE_SECONDS, Losses, pause
 from vines.protocol.links.others import UNREACHED_SECONDS, UNREACHED_TRIES, Others
 from vines.protocol.links.seeds import SEEDS_MAX, Seeds

@@ -7,7 +7,6 @@ import pytest
 from vines.errors import WireError
 from vines.events import KeysChanged, Refused
 from vines.protocol.machine import Close, Dial, Write
-from vines.protocol.talk import Flush, Flushed, Ping, Pong
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame
 from vines.protocol.wire.hello import Hello, Refuse, cluster_id
@@ -24,6 +23,7 @@ from vines.protocol.wire.messages import (
     Vector,
     decode,
 )
+from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
 from .golden import DELTA, FINGERPRINT, FLOORS, GOLDEN, HELLO, PAGE, SOURCE, VECTOR
 from .pump import Host, Pump

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from vines.protocol.dials import OTHER, Attempt
+from vines.protocol.links.dials import OTHER, Attempt
 from vines.protocol.links.links import Link, Links
 from vines.protocol.wire.hello import Hello
 

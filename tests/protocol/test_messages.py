@@ -7,11 +7,11 @@ import time
 import pytest
 
 from vines.errors import WireError
-from vines.protocol.talk import Flushed, Ping
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame
 from vines.protocol.wire.hello import HINTS_MAX, Hello, Refuse, cluster_id, greeting
 from vines.protocol.wire.messages import BEGIN, NAMES, Digest, Floor, Join, Snapshot, Vector, decode
+from vines.protocol.wire.talk import Flushed, Ping
 
 from .golden import GOLDEN, HELLO
 

@@ -16,9 +16,9 @@ from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.replication import Replication
-from vines.protocol.talk import Flush, Flushed, Ping, Pong
 from vines.protocol.wire.hello import Hello, Refuse
 from vines.protocol.wire.messages import CONTROL, DATA, Message
+from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
 
 class Dialogue:

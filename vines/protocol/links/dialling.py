@@ -13,7 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from vines.config import Config
-from vines.protocol.dials import (
+from vines.protocol.links.dials import (
     DIALS_MAX,
     HEAL,
     HINT,
@@ -25,10 +25,10 @@ from vines.protocol.dials import (
     Plan,
     View,
 )
+from vines.protocol.links.lookout import Lookout
 from vines.protocol.links.losses import Losses
 from vines.protocol.links.others import Others
 from vines.protocol.links.seeds import Seed, Seeds
-from vines.protocol.lookout import Lookout
 from vines.protocol.machine import Address
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from vines._core.table import Change, Table
 from vines.config import Config
 from vines.events import ALIVE
-from vines.protocol.dials import PROBE, Attempt
 from vines.protocol.links.admission import Admission
 from vines.protocol.links.dialling import Dialler
+from vines.protocol.links.dials import PROBE, Attempt
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.links import Link, Links
 from vines.protocol.machine import Address, Outbox

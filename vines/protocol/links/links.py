@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from vines.protocol.wire.hello import Hello
 
 if TYPE_CHECKING:
-    from vines.protocol.dials import Attempt
+    from vines.protocol.links.dials import Attempt
     from vines.protocol.replicas.channel import Channel
 
 

@@ -17,8 +17,8 @@ from vines.events import Flushed as FlushedEvent
 from vines.frozen import Frozen
 from vines.protocol.links.links import Link
 from vines.protocol.machine import Outbox
-from vines.protocol.talk import Flush, Flushed
 from vines.protocol.wire.messages import CONTROL, DATA
+from vines.protocol.wire.talk import Flush, Flushed
 
 FLUSHES_MAX: Final = 1024
 """Waiting at once, each a blocked caller; with more, the oldest is never answered."""

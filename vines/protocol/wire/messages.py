@@ -13,10 +13,10 @@ from typing import ClassVar, Final, TypeAlias, TypeVar
 
 from vines.errors import WireError
 from vines.frozen import Frozen
-from vines.protocol.talk import Flush, Flushed, Ping, Pong
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame as framed
 from vines.protocol.wire.hello import HEAD_BYTES, Hello, Refuse
+from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
 CONTROL: Final = 0
 DATA: Final = 1

@@ -14,7 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from vines.config import Config
-from vines.protocol.dials import HEAL, OTHER, PROBE, View
+from vines.protocol.links.dials import HEAL, OTHER, PROBE, View
 from vines.protocol.links.others import UNREACHED_SECONDS, Others
 from vines.protocol.machine import Address
 
