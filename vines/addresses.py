@@ -7,11 +7,14 @@ every other name may be anywhere.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from vines.errors import Insecure, InvalidAddress
 from vines.protocol.machine import Address
+
+if TYPE_CHECKING:
+    import ipaddress
 
 HOST_LENGTH_MAX = 253
 """RFC 1035, 2.3.4: a name of 255 octets on the wire has at most 253 characters in writing."""
@@ -109,6 +112,8 @@ def _address(host: object, port: object) -> Address:
 
 
 def _numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    import ipaddress  # here, not above: it is most of what importing this module would cost
+
     try:
         numeric = ipaddress.ip_address(host)
     except ValueError:

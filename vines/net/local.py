@@ -10,7 +10,6 @@ then. What else lies there is ignored.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import stat
@@ -44,6 +43,8 @@ class LocalDirectory:
 
     def __init__(self, label: str, root: str | None = None) -> None:
         self._root = root
+        import hashlib  # here, not above: it is most of what importing this module would cost
+
         self._label = hashlib.blake2b(
             label.encode(), digest_size=16, person=b"vines-local"
         ).hexdigest()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +27,8 @@ def runtime_root() -> tuple[str, str]:
     The run-time directory of the session (XDG base directory specification), else the one systemd
     keeps for this user, else the temporary directory.
     """
+    import tempfile  # here, not above: it is most of what importing this module would cost
+
     if not _POSIX:
         return tempfile.gettempdir(), "vines"
     for path in (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vines.errors import AddressInUse, InvalidAddress
 from vines.protocol.machine import Address
+
+if TYPE_CHECKING:
+    import ipaddress
 
 _BACKLOG = 128
 _PAIR_ATTEMPTS = 32
@@ -162,6 +164,8 @@ def _explain(error: OSError, host: str, port: int) -> OSError | InvalidAddress:
 
 
 def _numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    import ipaddress  # here, not above: it is most of what importing this module would cost
+
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -7,7 +7,6 @@ docs/wire.md has every byte. It must not know links or time.
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import ClassVar, Final
 
 from vines.config import is_address
@@ -38,6 +37,10 @@ FULL: Final = "full"
 
 def cluster_id(label: str) -> bytes:
     """The 8 bytes that a cluster's label becomes in every handshake and datagram."""
+    from hashlib import (
+        blake2b,  # here, not above: it is most of what importing this module would cost
+    )
+
     return blake2b(label.encode(), digest_size=CLUSTER_BYTES, person=b"vines-cluster").digest()
 
 
