@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from vines import Vine
@@ -164,8 +165,8 @@ def idle(port: int, seconds: float = 0.0) -> None:
 def size(port: int) -> None:
     """What a node costs: resident memory, and the time of the import."""
     vine = joined(port)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    say(rss_mib=peak / 1024)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    say(rss_mib=pages * resource.getpagesize() / 2**20)
     sys.stdin.readline()
     vine.end()
 
