@@ -29,7 +29,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "engine": ("addresses", "callbacks", "net", "storage"),
     "callbacks": ("events", "values"),
     "addresses": ("protocol",),
-    "net": ("protocol",),
+    "net": ("addresses", "protocol"),
     "storage": ("errors",),
     "simulation": ("protocol",),
     "protocol": ("_core", "config", "events", "values"),

@@ -77,14 +77,14 @@ def check_host(host: object) -> str:
     """The host, if it is spelled like a name or a numeric address. Raises InvalidAddress."""
     if not isinstance(host, str) or not host:
         raise InvalidAddress(f"{host!r} is not a host: say a name or a numeric address")
-    if _numeric(host) is None and not _is_name(host):
+    if numeric_address(host) is None and not _is_name(host):
         raise InvalidAddress(f"{host!r} is neither a name nor a numeric address")
     return host
 
 
 def is_loopback(host: str) -> bool:
     """Whether a host can only be this machine."""
-    numeric = _numeric(host)
+    numeric = numeric_address(host)
     if numeric is None:
         name = host.lower().rstrip(".")
         return name == "localhost" or name.endswith(".localhost")
@@ -105,13 +105,14 @@ def _address(host: object, port: object) -> Address:
     name = check_host(host)
     if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
         raise InvalidAddress(f"{port!r} is not a port: say a number from 1 to 65535")
-    numeric = _numeric(name)
+    numeric = numeric_address(name)
     if numeric is not None and (numeric.is_unspecified or numeric.is_multicast):
         raise InvalidAddress(f"{name!r} is not the address of one machine")
     return name, port
 
 
-def _numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def numeric_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address a text spells, None if it is a name; IPv4 mapped into IPv6 counts as IPv4."""
     import ipaddress  # here, not above: it is most of what importing this module would cost
 
     try:
@@ -150,4 +151,4 @@ def _is_port_and_host(port: object, host: object) -> bool:
 
 def _is_bare(host: str) -> bool:
     """Whether this is a host and no port."""
-    return ":" not in host or host.endswith("]") or _numeric(host) is not None
+    return ":" not in host or host.endswith("]") or numeric_address(host) is not None

@@ -150,6 +150,11 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+def seeds_of_environment() -> list[str]:
+    """The seeds of VINES_SEEDS, separated by commas, as they are written there."""
+    return [seed for seed in os.environ.get("VINES_SEEDS", "").split(",") if seed.strip()]
+
+
 def is_name(name: object) -> bool:
     """Whether this may be a node's name: 1 to 64 bytes, printable, so safe in logs, terminals."""
     return _is_text(name, NAME_BYTES_MAX) and name != ""

@@ -8,7 +8,6 @@ callbacks, and raises Closed once the vine has ended.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -16,7 +15,7 @@ from typing import Any, Self, TypeVar, overload
 from vines import addresses
 from vines._core.table import DATA
 from vines.callbacks.listeners import Callback, Listener, check_event
-from vines.config import Config
+from vines.config import Config, seeds_of_environment
 from vines.engine.engine import Engine
 from vines.errors import InvalidAddress
 from vines.events import ALIVE, Member
@@ -86,7 +85,7 @@ class Vine(Keyspace):
         host) and lists work, too. Without seeds: those of VINES_SEEDS, separated by commas, and
         what a named cluster finds on this host. Raises InvalidAddress, Insecure.
         """
-        wanted = addresses.parse_seeds(seeds or _seeds_of_environment())
+        wanted = addresses.parse_seeds(seeds or seeds_of_environment())
         for host, _port in wanted:
             self._require_secure(host, "joining")
         if not wanted and not self._engine.config.cluster:
@@ -250,7 +249,3 @@ class Vine(Keyspace):
     def _require_secure(self, host: str, wanted: str) -> None:
         if not self._engine.config.insecure:
             addresses.require_loopback(host, wanted)
-
-
-def _seeds_of_environment() -> list[str]:
-    return [seed for seed in os.environ.get("VINES_SEEDS", "").split(",") if seed.strip()]

@@ -21,7 +21,7 @@ from vines import Vine
 from vines.addresses import parse_seeds
 from vines.cli.exits import REFUSED, UNREACHED, USAGE, Failure
 from vines.cli.output import is_terminal
-from vines.config import NODE_ID_BYTES
+from vines.config import NODE_ID_BYTES, seeds_of_environment
 from vines.events import Refused, Synced
 from vines.protocol.machine import Address
 
@@ -59,7 +59,7 @@ def ways(arguments: Namespace) -> list[Way]:
     label: str | None = arguments.cluster
     if label is None:
         label = os.environ.get("VINES_CLUSTER")
-    seeds = tuple(arguments.join or parse_seeds(_seeds_of_environment()))
+    seeds = tuple(arguments.join or parse_seeds(seeds_of_environment()))
     if label is not None:
         if not label and not seeds:
             text = "join whom? Say --join host:port; only a named cluster is found without"
@@ -138,7 +138,3 @@ def _refused(refusal: Refused, way: Way) -> Failure:
         return Failure(REFUSED, f"{address} refused ({refusal.reason}): {refusal.text}")
     what = f"is not {way.label!r}" if way.named and way.label else "has a name of its own"
     return Failure(REFUSED, f"{address} belongs to a cluster that {what}; say --cluster NAME")
-
-
-def _seeds_of_environment() -> list[str]:
-    return [seed for seed in os.environ.get("VINES_SEEDS", "").split(",") if seed.strip()]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from vines.addresses import numeric_address
 from vines.errors import AddressInUse, InvalidAddress
 from vines.protocol.machine import Address
-
-if TYPE_CHECKING:
-    import ipaddress
 
 _BACKLOG = 128
 _PAIR_ATTEMPTS = 32
@@ -103,13 +101,13 @@ def presentable(sockaddr: tuple[object, ...]) -> Address:
 
 def is_loopback(host: str) -> bool:
     """Whether a numeric address is this machine's own loopback, also when written as IPv6."""
-    address = _numeric(host)
+    address = numeric_address(host)
     return address is not None and address.is_loopback
 
 
 def is_wildcard(host: str) -> bool:
     """Whether a numeric address means every address of this machine."""
-    address = _numeric(host)
+    address = numeric_address(host)
     return address is not None and address.is_unspecified
 
 
@@ -161,14 +159,3 @@ def _explain(error: OSError, host: str, port: int) -> OSError | InvalidAddress:
             f"cannot listen on {host} port {port}: {error.strerror}; nothing was opened"
         )
     return error
-
-
-def _numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    import ipaddress  # here, not above: it is most of what importing this module would cost
-
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return address if mapped is None else mapped

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from vines._core.wire import KEY_BYTES_MAX
 from vines.errors import InvalidKey
-
-KEY_BYTES_MAX = 1024
-"""A protocol constant: a peer refuses a frame with a longer key."""
 
 
 def encode_key(key: Any) -> bytes:

@@ -14,13 +14,13 @@ from typing import Any, Final
 import msgpack
 
 from vines._core.scanner import scan_message
+from vines._core.wire import COUNTER_MAX
 from vines.config import is_address, is_name
 from vines.errors import WireError
 from vines.protocol.machine import Address
 
 ID_BYTES: Final = 16
 FINGERPRINT_BYTES: Final = 32
-COUNTER_MAX: Final = (1 << 48) - 1
 TEXT_CHARACTERS_MAX: Final = 200
 
 
