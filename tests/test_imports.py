@@ -34,7 +34,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "simulation": ("protocol",),
     "protocol": ("_core", "config", "events", "values"),
     "values": ("_core",),
-    "events": ("errors", "frozen"),
+    "events": ("_core", "errors", "frozen"),
     "config": ("errors", "frozen"),
     "frozen": (),
     "_core": ("errors",),

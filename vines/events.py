@@ -6,15 +6,13 @@ true when they were made; none of them refers to a table, a link or any other li
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from vines._core.changes import Changes
 from vines.frozen import Frozen
 
 Address: TypeAlias = tuple[str, int]
-
-Change: TypeAlias = tuple[int, bytes, int, bytes, int, bytes]
-"""(family, key, flags, value, stamp, origin) of a record that became the current one of its key."""
 
 ALIVE: Final = "alive"
 DEAD: Final = "dead"
@@ -116,7 +114,7 @@ class KeysChanged(Frozen):
     frame goes, and (stamp, origin) orders it among frames. Families other than DATA may occur.
     """
 
-    changes: Sequence[Change]
+    changes: Changes
 
 
 Event: TypeAlias = (

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
+from vines._core.changes import Change
 from vines._core.scanner import is_value
-from vines._core.table import DATA, TOMBSTONE, Change
+from vines._core.table import DATA, TOMBSTONE
 from vines.engine.engine import Engine
 from vines.errors import IllFormedValue, MissingKey
 from vines.values.codec import pack, unpack

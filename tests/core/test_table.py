@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vines._core.changes import Changes
+
 from . import strategies
 from .forms import Range
 from .kinds import CORE, A, B, C, Kind, frame, frames, link, new, record, span
@@ -81,7 +83,7 @@ def test_any_well_formed_delta_is_merged_as_the_rules_say(
         each.put(0, b"b", 1, b"", 3)
     for ranges in several:
         data = frame(*ranges)
-        changes: list[Any] = []
+        changes = Changes()
         expected: list[Any] = []
         assert table.apply(data, 0, None, limit, changes) == oracle.apply(
             data, 0, None, limit, expected
@@ -147,7 +149,7 @@ def test_an_ill_formed_value_is_stored_flagged_and_forwarded(value: bytes, good:
 def test_changes_tell_what_became_current_and_nothing_else(kind: Kind) -> None:
     table = new(kind, C)
     table.put(0, b"k", 0, b"mine", 5)
-    changes: list[Any] = []
+    changes = Changes()
     table.apply(
         frame(
             span(A, 0, 1, (1, record(b"k", 4, A, 1))),

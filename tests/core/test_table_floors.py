@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vines._core.changes import Changes
 from vines._core.digest import same_state, same_vector
 
 from .forms import write_floors
@@ -165,7 +166,7 @@ def test_a_join_page_skips_what_is_covered_and_keeps_what_is_higher(kind: Kind) 
     giver.put(0, b"k", 0, b"low", 1)
     joiner.apply(frame(span(A, 0, 1)))
     joiner.put(0, b"k", 0, b"high", 2)
-    changes: list[Any] = []
+    changes = Changes()
     joiner.apply_page(giver.page(0, 4096)[0], 0, 0, changes)
     assert changes == []
     assert joiner.get(0, b"collected") is None and joiner.value(b"k") == b"high"

@@ -7,6 +7,8 @@ import itertools
 
 import pytest
 
+from vines._core.changes import Changes
+
 from .kinds import A, B, C, D, Kind, frame, frames, link, new, page, record, span
 
 # Rule 4: what a peer says it knows is only a hint.
@@ -72,7 +74,7 @@ def test_rule_5_origin_is_compared_as_unsigned_bytes_to_the_last_one(kind: Kind)
 def test_rule_5_an_equal_pair_never_replaces_what_is_held(kind: Kind) -> None:
     table = new(kind, D)
     table.apply(frame(span(A, 0, 1, (1, record(b"k", 1, A, 1, value=b"first")))))
-    changes: list[object] = []
+    changes = Changes()
     same = record(b"k", 1, B, 1, origin=A, value=b"second")
     table.apply(frame(span(B, 0, 1, (1, same))), 0, None, 0, changes)
     assert table.value(b"k") == b"first" and changes == []

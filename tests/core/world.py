@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from vines._core.changes import Changes
+
 from . import model
 from .forms import FIRST, LAST, write_vector
 from .model_progress import Progress
@@ -197,7 +199,7 @@ class World:
 
     def apply(self, at: int, frame: bytes, progress: Any = None) -> list[tuple[bytes, int]]:
         replica = self.replicas[at]
-        changes: list[model.Change] = []
+        changes = Changes()
         expected: list[model.Change] = []
         refused: list[tuple[bytes, int]] = replica.table.apply(frame, 0, progress, 0, changes)
         assert refused == replica.twin.apply(frame, 0, None, 0, expected)
@@ -213,7 +215,7 @@ class World:
             self.joins[pair] = Join(giving.floor_pages(budget))
         at = self.joins[pair]
         page, cursor = giving.page(at.cursor, budget)
-        changes: list[model.Change] = []
+        changes = Changes()
         expected: list[model.Change] = []
         joining.table.apply_page(page, 0, 0, changes)
         joining.twin.apply_page(page, 0, 0, expected)

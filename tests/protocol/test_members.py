@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from vines._core.changes import Changes
 from vines._core.table import MEMBER
 from vines.config import Config
 from vines.errors import InvalidConfig
@@ -40,7 +41,7 @@ def learn(
     stamp = stamp_of(incarnation, state)
     control.put(MEMBER, number.to_bytes(16, "big"), 0, profile.encode(), stamp)
     body = control.delta_for(host.node.control.vector(), 1 << 16)
-    news: list = []
+    news = Changes()
     assert body is not None
     host.node.control.apply(body, 0, None, 0, news)
     host.node._parts.linking.learn(news, host.pump.now)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vines._core.changes import Changes
 from vines.events import Flushed, Join, KeysChanged, Member
 from vines.simulation import Simulation, Violation
 from vines.simulation.checks import Watch
@@ -216,7 +217,7 @@ def test_a_key_event_for_what_is_not_held_is_noticed() -> None:
     simulation = pair()
     simulation.nodes[0].gossip("k", 1)
     change = (0, b"k", 0, b"\x02", 1 << 62, OTHER)
-    simulation.processes[1].follower.take(KeysChanged([change]))
+    simulation.processes[1].follower.take(KeysChanged(Changes([change])))
     with pytest.raises(Violation, match="something else than the table"):
         simulation.settle()
 

@@ -34,8 +34,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from vines._core import digest
+from vines._core.changes import Change, Changes
 from vines._core.table import TOMBSTONE, Progress, Table, plant
-from vines.events import Change
 from vines.simulation.checks import Watch
 from vines.simulation.frames import ELSEWHERE, REPEAT, Entry, Range, read_delta
 from vines.simulation.oracle import Oracle, Violation, Written
@@ -147,7 +147,7 @@ class Stage:
         return [say_range(span) for span in read_delta(message)]
 
     def do_deliver(self, name: str, taker: str, limit: str = "") -> list[str]:
-        changes: list[Change] = []
+        changes = Changes()
         table = self.tables[taker]
         if name not in self.messages:
             return ["no such message"]
@@ -173,7 +173,7 @@ class Stage:
         lines: list[str] = []
         while cursor is not None and (not pages or len(lines) < int(pages)):
             page, cursor = other.page(cursor, int(budget))
-            changes: list[Change] = []
+            changes = Changes()
             table.apply_page(page, limit=1 << 62, changes=changes)
             lines.append("page: " + ", ".join(map(say_change, changes)))
         if cursor is None:

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from vines._core.table import DATA, TOMBSTONE, Change, Table
+from vines._core.changes import Change, Changes
+from vines._core.table import DATA, TOMBSTONE, Table
 from vines.values.codec import pack
 
 PATIENCE = 20.0
@@ -39,19 +40,19 @@ class Far:
         self.table = table(source)
         self._sent = self.near.vector()
 
-    def write(self, *pairs: tuple[str, Any]) -> list[Change]:
+    def write(self, *pairs: tuple[str, Any]) -> Changes:
         """Write there, apply here; what a node would hand over."""
         for key, value in pairs:
             flags, packed = (TOMBSTONE, b"") if value is DELETED else (0, pack(value))
             self.table.write(key.encode(), flags, packed, self.near.clock)
         return self.send()
 
-    def write_raw(self, key: bytes, packed: bytes) -> list[Change]:
+    def write_raw(self, key: bytes, packed: bytes) -> Changes:
         self.table.write(key, 0, packed, self.near.clock)
         return self.send()
 
-    def send(self) -> list[Change]:
-        changes: list[Change] = []
+    def send(self) -> Changes:
+        changes = Changes()
         while True:
             delta = self.table.delta_for(self._sent, 1 << 20)
             if delta is None:

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from tests.vine.helpers import PATIENCE, change
+from vines._core.changes import Change, Changes
 from vines.callbacks import backlog
 from vines.callbacks.backlog import Backlog
 
@@ -14,20 +15,25 @@ def taken(waiting: Backlog) -> list[tuple[str, int]]:
     return [(key.decode(), stamp) for changes, _ in lists for _, key, _, _, stamp, _ in changes]
 
 
+def add(waiting: Backlog, *changes: Change, writes: int = -1) -> Changes:
+    added = Changes(changes)
+    waiting.add(added, writes)
+    return added
+
+
 def pile_up(waiting: Backlog, *changes: tuple[str, int]) -> None:
-    """Add changes one by one until they are merged."""
+    """Add changes one by one, until they are merged."""
     for key, stamp in changes:
-        waiting.add([change(key, "v", stamp)])
-    for _ in range(backlog.LISTS_MAX + 1):
-        if waiting._arrived:
-            waiting.add([])
+        add(waiting, change(key, "v", stamp))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backlog, "BYTES_MAX", 0)
+        add(waiting)
 
 
 def test_changes_leave_as_they_came_while_the_reader_keeps_up():
     waiting = Backlog()
-    first, second = [change("a", 1, 1), change("b", 1, 2)], [change("a", 2, 3)]
-    waiting.add(first)
-    waiting.add(second, 7)
+    first = add(waiting, change("a", 1, 1), change("b", 1, 2))
+    second = add(waiting, change("a", 2, 3), writes=7)
     assert waiting.take() == ([(first, -1), (second, 7)], 0)
     assert not waiting
     assert waiting.take() == ([], 0)
@@ -47,7 +53,7 @@ def test_a_pile_keeps_the_highest_change_whatever_order_threads_hand_over_in():
 
 def test_equal_stamps_are_ordered_by_origin():
     waiting = Backlog()
-    waiting.add([change("a", 1, 5, b"b" * 16), change("a", 2, 5, b"a" * 16)])
+    add(waiting, change("a", 1, 5, b"b" * 16), change("a", 2, 5, b"a" * 16))
     pile_up(waiting)
     lists, _ = waiting.take()
     assert lists[0].changes[0][5] == b"b" * 16
@@ -63,14 +69,33 @@ def test_a_pile_holds_no_values():
 def test_what_came_after_the_pile_leaves_after_it():
     waiting = Backlog()
     pile_up(waiting, ("a", 1))
-    waiting.add([change("b", 1, 2)])
+    add(waiting, change("b", 1, 2))
     assert taken(waiting) == [("a", 1), ("b", 2)]
 
 
-def test_many_changes_in_few_lists_are_merged_too():
+def test_only_the_oldest_are_merged_as_far_as_the_bound_asks(monkeypatch):
     waiting = Backlog()
-    waiting.add([change("a", 1, stamp) for stamp in range(backlog.CHANGES_MAX + 1)])
-    assert len(waiting) == 1
+    batches = [[change("a", "v" * 900, 2 * at), change("b", "v", 2 * at + 1)] for at in range(9)]
+    size = backlog.Batch(Changes(batches[0]), -1).memory
+    monkeypatch.setattr(backlog, "BYTES_MAX", 4 * size)
+    for each in batches:
+        add(waiting, *each)
+    lists, _ = waiting.take()
+    assert [(entry[1], entry[3], entry[4]) for entry in lists[0].changes] == [
+        (b"a", b"", 8),
+        (b"b", b"", 9),
+    ]
+    assert [batch.changes for batch in lists[1:]] == batches[5:]
+
+
+def test_what_waits_as_it_came_is_bounded_by_its_bytes(monkeypatch):
+    monkeypatch.setattr(backlog, "BYTES_MAX", 100_000)
+    waiting = Backlog()
+    for stamp in range(1000):
+        add(waiting, change("a", "v" * 1000, stamp))
+        assert sum(batch.memory for batch in waiting._arrived) <= 100_000
+    lists, _ = waiting.take()
+    assert len(lists) > 20
 
 
 def test_beyond_the_bound_the_oldest_keys_are_dropped_and_counted():
@@ -100,13 +125,14 @@ def test_adding_waits_for_nobody():
 
 
 @pytest.mark.parametrize("keys_max", [8, 1_000_000])
-def test_nothing_is_lost_unseen_under_contention(keys_max: int):
+def test_nothing_is_lost_unseen_under_contention(keys_max: int, monkeypatch):
+    monkeypatch.setattr(backlog, "BYTES_MAX", 20_000)
     waiting = Backlog(keys_max=keys_max)
     writers, each = 4, 5_000
 
     def write(writer: int) -> None:
         for number in range(each):
-            waiting.add([change(f"{writer}/{number}", None, number)])
+            add(waiting, change(f"{writer}/{number}", None, number))
 
     threads = [threading.Thread(target=write, args=(writer,)) for writer in range(writers)]
     for thread in threads:

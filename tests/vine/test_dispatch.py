@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.vine.helpers import DELETED, PATIENCE, Calls, Far, Gate, table
-from vines.callbacks import dispatch
+from vines._core.changes import Changes
+from vines.callbacks import backlog, dispatch
 from vines.callbacks.dispatch import Dispatcher
 from vines.callbacks.listeners import Listener
 from vines.events import Join, KeysChanged, Lagged
@@ -96,7 +97,9 @@ def test_rare_events_overtake_changes(here):
     assert calls.wait(1002).index(Join(None)) <= 2
 
 
-def test_a_slow_callback_costs_one_entry_a_key_and_ends_with_the_last_values(here):
+@pytest.mark.parametrize("room", [0, backlog.BYTES_MAX])
+def test_a_slow_callback_is_told_the_last_values_and_not_those_between(here, room, monkeypatch):
+    monkeypatch.setattr(backlog, "BYTES_MAX", room)
     calls, gate = Calls(), Gate()
     here.on("gossip", "first", gate)
     here.on("gossip", "k*", calls)
@@ -104,15 +107,28 @@ def test_a_slow_callback_costs_one_entry_a_key_and_ends_with_the_last_values(her
     assert gate.entered.wait(PATIENCE)
     for number in range(5000):
         here.write(f"k{number % 10}", number)
-    assert here.dispatcher.stats()["changes_waiting"] < 100
+    assert here.dispatcher.stats()["changes_waiting"] == (5000 if room else 10)
     gate.open()
     seen = calls.until(lambda seen: seen and seen[-1].value == 4999)
-    assert {event.key: event.value for event in seen} == {
-        f"k{number}": 4990 + number for number in range(10)
-    }
+    assert [(event.key, event.value) for event in seen] == [
+        (f"k{number}", 4990 + number) for number in range(10)
+    ]
 
 
-def test_dropped_changes_are_told_of_and_the_state_makes_up_for_them(make, caplog):
+def test_a_slow_callback_is_not_told_what_others_replaced_meanwhile(here):
+    calls, gate = Calls(), Gate()
+    here.on("gossip", "first", gate)
+    here.on("gossip", "k", calls)
+    here.arrive(("first", 0))
+    assert gate.entered.wait(PATIENCE)
+    for number in range(dispatch.LATE_BATCHES + 1):
+        here.arrive(("k", number))
+    gate.open()
+    assert calls.until(lambda seen: seen[-1:] == [dispatch.LATE_BATCHES]) == [dispatch.LATE_BATCHES]
+
+
+def test_dropped_changes_are_told_of_and_the_state_makes_up_for_them(make, monkeypatch, caplog):
+    monkeypatch.setattr(backlog, "BYTES_MAX", 1000)
     here = make(keys_max=100)
     values, lagged, gate = Calls(), Calls(), Gate()
     here.on("gossip", "first", gate)
@@ -137,6 +153,7 @@ def test_dropped_changes_are_told_of_and_the_state_makes_up_for_them(make, caplo
 def test_a_lag_during_a_replay_begins_another_one(make, monkeypatch):
     here = make(keys_max=10)
     monkeypatch.setattr("vines.callbacks.telling.PAGE", 16)
+    monkeypatch.setattr(backlog, "BYTES_MAX", 1000)
     last = {}
     gate, entered = threading.Event(), threading.Event()
 
@@ -333,7 +350,7 @@ def test_a_bug_of_ours_is_logged_and_does_not_end_the_callbacks(here, monkeypatc
     calls = Calls()
     here.on("gossip", None, calls)
 
-    def broken(changes, writes=-1) -> None:
+    def broken(*changes) -> None:
         monkeypatch.undo()
         raise MemoryError
 
@@ -425,5 +442,5 @@ def test_changes_are_told_one_by_one_while_callbacks_keep_up(here):
     second = here.far.write(("a", 2))
     here.dispatcher.tell([])
     third = here.far.write(("a", 3))
-    here.dispatcher.tell([KeysChanged([*first, *second]), KeysChanged(third)])
+    here.dispatcher.tell([KeysChanged(Changes([*first, *second])), KeysChanged(third)])
     assert calls.until(lambda seen: seen[-1:] == [3]) == [1, 2, 3]

@@ -5,6 +5,7 @@ import functools
 import pytest
 
 from tests.vine.helpers import change
+from vines._core.changes import Changes
 from vines._core.table import MEMBER
 from vines.callbacks import listeners
 from vines.callbacks.listeners import EVENTS, Audience, Listener
@@ -20,7 +21,9 @@ def audience(*patterns: str | None, event: str = "gossip") -> Audience:
 
 
 def wanted(hearers: Audience, *keys: str) -> list[str]:
-    return [found[1].decode() for found in hearers.wanted([change(key, 1, 1) for key in keys])]
+    return [
+        found[1].decode() for found in hearers.wanted(Changes([change(key, 1, 1) for key in keys]))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -37,22 +40,20 @@ def wanted(hearers: Audience, *keys: str) -> list[str]:
 def test_a_pattern_is_a_key_a_prefix_or_everything(pattern, expected):
     hearers = audience(pattern)
     assert wanted(hearers, "a", "a/b", "ab", "*") == expected
-    assert [
-        key for key in ("a", "a/b", "ab", "*") if hearers.gossip.of_key(key.encode())
-    ] == expected
+    assert [key for key in ("a", "a/b", "ab", "*") if hearers.gossip.of_key(key)] == expected
 
 
 def test_everyone_who_wants_a_key_is_found():
     hearers = audience("x/1", "x/*", None, "y")
-    assert [one.pattern for one in hearers.gossip.of_key(b"x/1")] == ["x/*", None, "x/1"]
-    assert [one.pattern for one in hearers.gossip.of_key(b"y")] == [None, "y"]
-    assert [one.pattern for one in hearers.gossip.of_key(b"z")] == [None]
+    assert [one.pattern for one in hearers.gossip.of_key("x/1")] == ["x/*", None, "x/1"]
+    assert [one.pattern for one in hearers.gossip.of_key("y")] == [None, "y"]
+    assert [one.pattern for one in hearers.gossip.of_key("z")] == [None]
 
 
 def test_only_user_data_is_wanted():
     record = (MEMBER, b"a", 0, b"", 1, b"")
-    assert not audience(None).wanted([record])
-    assert not audience("a").wanted([record])
+    assert not audience(None).wanted(Changes([record]))
+    assert not audience("a").wanted(Changes([record]))
 
 
 def test_without_listeners_of_keys_nothing_is_wanted():

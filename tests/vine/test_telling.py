@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from tests.vine.helpers import DELETED, ELSEWHERE, Far, change, table
+from vines._core.changes import Changes
 from vines.callbacks import telling
 from vines.callbacks.listeners import Audience, Listener
 from vines.callbacks.telling import Teller
@@ -33,9 +34,9 @@ class Here:
     def arrive(self, *pairs) -> None:
         self.teller.changes(self.far.write(*pairs))
 
-    def write(self, key: str, value) -> tuple:
+    def write(self, key: str, value) -> Changes:
         stamp = self.table.write(key.encode(), 0, pack(value), 0)
-        return (0, key.encode(), 0, b"", stamp, b"")
+        return Changes.written(key.encode(), stamp)
 
     def replay(self, listener: Listener) -> None:
         cursor: int | None = 0
@@ -72,16 +73,16 @@ def test_events_are_immutable(here):
 
 def test_own_writes_are_told_and_say_so(here):
     event = here.hears("gossip")
-    here.teller.changes([here.write("a", 5)])
+    here.teller.changes(here.write("a", 5))
     assert [(one.value, one.local) for one in event] == [(5, True)]
 
 
 def test_own_writes_are_local_also_after_a_new_source_was_taken(here):
     event = here.hears("gossip")
     before = here.write("a", 1)
-    here.teller.changes([before])
+    here.teller.changes(before)
     here.table.adopt(b"t" * 16)
-    here.teller.changes([here.write("b", 2)])
+    here.teller.changes(here.write("b", 2))
     assert [one.local for one in event] == [True, True]
 
 
@@ -114,7 +115,7 @@ def test_the_last_value_is_the_last_told_whatever_order_threads_hand_over_in(her
     values = here.hears("gossip", "a")
     far = here.far.write(("a", "far"))
     near = here.write("a", "near")
-    here.teller.changes([near])
+    here.teller.changes(near)
     here.teller.changes(far)
     assert values == ["near"]
 
@@ -269,7 +270,7 @@ def test_rare_events_go_to_those_who_listen(here):
 
 def test_a_change_handed_over_by_hand_that_is_not_in_the_table_is_no_news(here):
     told = here.hears("gossip")
-    here.teller.changes([change("a", 1, 5)])
+    here.teller.changes(Changes([change("a", 1, 5)]))
     assert told == []
     assert here.teller.superseded == 1
 

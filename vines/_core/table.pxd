@@ -4,6 +4,7 @@ running fingerprints."""
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 from vines._core.body cimport Body, Item
+from vines._core.changes cimport Changed, Changes
 from vines._core.index cimport Index, vines_record
 from vines._core.vector cimport VersionVector, vines_key
 
@@ -113,7 +114,7 @@ cdef class Table:
     cdef void count_out(self, vines_record* record) noexcept
     cdef void drop(self, uint64_t hashed, vines_record* record) noexcept
     cdef void release(self, vines_record* record) noexcept
-    cdef tuple change(self, vines_record* record)
+    cdef void show(self, vines_record* record, Changed* row) noexcept
 
     cdef int write_local(
         self, uint64_t hashed, vines_record* record, uint8_t family, bytes key, uint8_t flags,
@@ -122,11 +123,11 @@ cdef class Table:
     cdef Py_ssize_t named_slot(
         self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept
     cdef vines_record* merge(
-        self, Item* item, const uint8_t** ids, int32_t* slots, uint64_t limit, list changes,
+        self, Item* item, const uint8_t** ids, int32_t* slots, uint64_t limit, Changes changes,
     ) except NULL
     cdef int apply_range(
         self, Body* body, int32_t* slots, vines_record** records, Progress progress,
-        uint64_t limit, list changes, list refused,
+        uint64_t limit, Changes changes, list refused,
     ) except -1
     cdef void notice(self, Source* source, uint64_t counter, uint64_t covered) noexcept
     cdef int cover(self, size_t slot, uint64_t held, uint64_t stop) except -1

@@ -3,10 +3,8 @@ so."""
 
 from typing import final
 
+from vines._core.changes import Changes
 from vines._core.vector import VersionVector
-
-Change = tuple[int, bytes, int, bytes, int, bytes]
-"""(family, key, flags, value, stamp, origin) of a record that became the current one of its key."""
 
 DATA: int
 MEMBER: int
@@ -64,6 +62,9 @@ class Table:
         what is held."""
     def get(self, family: int, key: bytes) -> tuple[int, bytes, int, bytes] | None:
         """(stamp, origin, flags, value) of the current record, tombstones included, or None."""
+    def current(self, changes: Changes, start: int, stop: int) -> Changes:
+        """Those of `changes[start:stop]` that the table still holds, with the content it holds. One
+        without an origin is held if its stamp is."""
     def value(self, key: bytes) -> bytes | None:
         """The live value of a key of family DATA, or None."""
     def well_formed(self, family: int, key: bytes) -> bool:
@@ -73,7 +74,7 @@ class Table:
         """Live records of a family."""
     def scan(
         self, family: int, prefix: bytes, cursor: int, limit: int
-    ) -> tuple[list[Change], int | None]:
+    ) -> tuple[Changes, int | None]:
         """Live records from `cursor` (0 to begin) and where to go on, None at the end; at most
         about `limit`, and few or none where few match, because little more than `limit` are looked
         at. Stateless: a record present all the while appears exactly once, one written meanwhile
@@ -84,7 +85,7 @@ class Table:
         offset: int = 0,
         progress: Progress | None = None,
         limit: int = 0,
-        changes: list[Change] | None = None,
+        changes: Changes | None = None,
     ) -> list[tuple[bytes, int]]:
         """Merge an encoded delta; appends what became current to `changes` if given; returns the
         (source, counter held) of each range refused for starting above what is held: pull those.
@@ -104,7 +105,7 @@ class Table:
         page: bytes,
         offset: int = 0,
         limit: int = 0,
-        changes: list[Change] | None = None,
+        changes: Changes | None = None,
     ) -> None:
         """Merge one page of a join. WireError before any change."""
     def finish_join(self, floors: list[bytes]) -> None:

@@ -17,7 +17,7 @@ bounded by the budget or the frame the caller gives. """
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport free, malloc, qsort, realloc
-from libc.stdint cimport int32_t, uint64_t
+from libc.stdint cimport int32_t, uint16_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 from vines._core.body cimport (
@@ -25,6 +25,7 @@ from vines._core.body cimport (
     RANGE_ROOM, REPEAT, check_delta, check_records, read_entry, read_page_record, read_range_end,
     read_source,
 )
+from vines._core.changes cimport Changed, Changes
 from vines._core.index cimport (
     Segment, hash_key, hash_record, index_close, index_find, index_insert, index_open,
     index_prefetch, index_prefetch_record, index_remove, key_of, pointed, segment_of,
@@ -65,8 +66,6 @@ cdef extern from "planted.h" nogil:
     bint vines_plantable
     bint vines_planted(int bug)
     bint vines_plant(int bug)
-
-Change = tuple[int, bytes, int, bytes, int, bytes]
 
 DATA = 0
 MEMBER = 1
@@ -595,16 +594,16 @@ cdef class Table:
         self.memory -= block_size(record)
         free_record(record)
 
-    cdef tuple change(self, vines_record* record):
-        return (
-            record.family,
-            PyBytes_FromStringAndSize(<const char*>key_of(record), record.key_length),
-            record.flags,
-            PyBytes_FromStringAndSize(<const char*>record.value, record.value_length),
-            record.stamp,
-            PyBytes_FromStringAndSize(
-                <const char*>(self.known.ids + <size_t>record.origin * ID_BYTES), ID_BYTES),
-        )
+    cdef void show(self, vines_record* record, Changed* row) noexcept:
+        """A record as a change; it points into the table."""
+        row.key = key_of(record)
+        row.key_length = <uint16_t>record.key_length
+        row.value = record.value
+        row.value_length = <uint32_t>record.value_length
+        row.origin = self.known.ids + <size_t>record.origin * ID_BYTES
+        row.stamp = record.stamp
+        row.family = <uint8_t>record.family
+        row.flags = <uint8_t>record.flags
 
     # ------------------------------------------------------------------ local writes
 
@@ -695,8 +694,29 @@ cdef class Table:
         cdef vines_record* record = self.held(family, key)
         if record == NULL:
             return None
-        _, _, flags, value, stamp, origin = self.change(record)
-        return stamp, origin, flags, value
+        return (
+            record.stamp, self.id_at(record.origin), record.flags,
+            PyBytes_FromStringAndSize(<const char*>record.value, record.value_length),
+        )
+
+    @cython.critical_section
+    def current(self, Changes changes not None, size_t start, size_t stop):
+        cdef Changes found = Changes.__new__(Changes)
+        cdef Changed* row
+        cdef Changed held
+        cdef vines_record* record
+        cdef size_t at
+        for at in range(start, min(stop, changes.count)):
+            row = &changes.rows[at]
+            record = index_find(
+                &self.index, hash_key(&self.index, row.family, row.key, row.key_length),
+                row.family, row.key, row.key_length)
+            if record == NULL or record.stamp != row.stamp:
+                continue
+            self.show(record, &held)
+            if row.origin == NULL or memcmp(held.origin, row.origin, ID_BYTES) == 0:
+                found.copy(&held)
+        return found
 
     @cython.critical_section
     def value(self, bytes key not None):
@@ -777,12 +797,13 @@ cdef class Table:
         return slots[number]
 
     cdef vines_record* merge(
-        self, Item* item, const uint8_t** ids, int32_t* slots, uint64_t limit, list changes,
+        self, Item* item, const uint8_t** ids, int32_t* slots, uint64_t limit, Changes changes,
     ) except NULL:
         """Let one received record meet the one held; returns the one then held, or ABSENT."""
         cdef vines_record* record = index_find(
             &self.index, item.hashed, item.family, item.key, item.key_length)
         cdef const uint8_t* origin = ids[item.origin]
+        cdef Changed* row
         cdef Py_ssize_t source = self.named_slot(item.own_source, ids, slots)
         cdef uint64_t held = 0 if source < 0 else self.known.counters[source]
         if source == <Py_ssize_t>self.own:
@@ -797,6 +818,8 @@ cdef class Table:
             if contradicts(item, origin, record, self.known.ids):
                 self.violations += 1
             return record
+        if changes is not None:
+            changes.reserve()
         slots[item.own_source] = <int32_t>self.slot_of(ids[item.own_source])
         slots[item.origin] = <int32_t>self.slot_of(origin)
         if limit:
@@ -817,7 +840,15 @@ cdef class Table:
         self.applied += 1
         self.notice(&self.sources[record.source], item.own_counter, held)
         if changes is not None:
-            changes.append(self.change(record))
+            row = changes.add()
+            row.key = item.key
+            row.key_length = <uint16_t>item.key_length
+            row.value = item.value
+            row.value_length = item.value_length
+            row.origin = origin
+            row.stamp = item.stamp
+            row.family = item.family
+            row.flags = item.flags
         if vines_planted(8) and item.flags & TOMBSTONE_FLAG:
             self.drop(item.hashed, record)
             return ABSENT
@@ -832,7 +863,7 @@ cdef class Table:
 
     @cython.critical_section
     def apply(self, bytes delta not None, size_t offset=0, Progress progress=None,
-              uint64_t limit=0, list changes=None):
+              uint64_t limit=0, Changes changes=None):
         cdef Body body
         if progress is not None and progress.table is not self:
             raise ValueError("this progress belongs to another table")
@@ -840,6 +871,8 @@ cdef class Table:
         cdef Body checked = body
         if check_delta(&checked) < 0:
             raise malformed("delta", delta, &checked)
+        if changes is not None:
+            changes.own(delta)
         cdef list refused = []
         cdef void* scratch = malloc(
             <size_t>checked.named * (sizeof(uint8_t*) + sizeof(int32_t))
@@ -852,7 +885,7 @@ cdef class Table:
         memset(slots, 0xff, checked.named * sizeof(int32_t))
         memset(records, 0, checked.written * sizeof(vines_record*))
         # Nothing may run between two steps of a merge, not even a finalizer that a new tuple set
-        # off.
+        # off: those of refused ranges.
         cdef bint collecting = PyGC_Disable()
         try:
             while left(&body.reader):
@@ -865,7 +898,7 @@ cdef class Table:
 
     cdef int apply_range(
         self, Body* body, int32_t* slots, vines_record** records, Progress progress,
-        uint64_t limit, list changes, list refused,
+        uint64_t limit, Changes changes, list refused,
     ) except -1:
         """Merge one range of a delta that has been proved well-formed."""
         cdef Item[BLOCK] items
@@ -1163,35 +1196,32 @@ cdef class Table:
 
     @cython.critical_section
     def scan(self, uint8_t family, bytes prefix not None, uint64_t cursor, size_t limit):
-        cdef list found = []
+        cdef Changes found = Changes.__new__(Changes)
+        cdef Changed row
         cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(prefix)
         cdef size_t length = <size_t>PyBytes_GET_SIZE(prefix), count, at, visited = 0
         cdef uint64_t after
         cdef vines_record* record
-        cdef bint collecting = PyGC_Disable()
-        try:
-            while True:
-                count = self.gather(cursor, &after)
-                visited += count
-                for at in range(count):
-                    record = self.gathered[at].record
-                    if (
-                        record.family == family
-                        and not record.flags & TOMBSTONE_FLAG
-                        and record.key_length >= length
-                        and memcmp(key_of(record), start, length) == 0
-                    ):
-                        if <size_t>len(found) >= limit and self.splits(at):
-                            return found, self.gathered[at].hashed
-                        found.append(self.change(record))
-                if after == 0:
-                    return found, None
-                cursor = after
-                if visited >= limit:
-                    return found, cursor
-        finally:
-            if collecting:
-                PyGC_Enable()
+        while True:
+            count = self.gather(cursor, &after)
+            visited += count
+            for at in range(count):
+                record = self.gathered[at].record
+                if (
+                    record.family == family
+                    and not record.flags & TOMBSTONE_FLAG
+                    and record.key_length >= length
+                    and memcmp(key_of(record), start, length) == 0
+                ):
+                    if found.count >= limit and self.splits(at):
+                        return found, self.gathered[at].hashed
+                    self.show(record, &row)
+                    found.copy(&row)
+            if after == 0:
+                return found, None
+            cursor = after
+            if visited >= limit:
+                return found, cursor
 
     cdef bint splits(self, size_t at) noexcept:
         """Whether a page may end before this record: never between two of one hash, or it would
@@ -1236,20 +1266,21 @@ cdef class Table:
 
     @cython.critical_section
     def apply_page(self, bytes page not None, size_t offset=0, uint64_t limit=0,
-                   list changes=None):
+                   Changes changes=None):
         cdef Body body
         cdef Item item
         open_body(page, offset, PAGE_FORMAT, &body)
         cdef Body checked = body
         if check_records(&checked) < 0:
             raise malformed("page", page, &checked)
+        if changes is not None:
+            changes.own(page)
         body.ids = <const uint8_t**>malloc(
             <size_t>checked.named * (sizeof(uint8_t*) + sizeof(int32_t)) + 1)
         if body.ids == NULL:
             raise MemoryError
         cdef int32_t* slots = <int32_t*>(body.ids + checked.named)
         memset(slots, 0xff, checked.named * sizeof(int32_t))
-        cdef bint collecting = PyGC_Disable()
         try:
             while left(&body.reader):
                 read_page_record(&body, &item)
@@ -1257,8 +1288,6 @@ cdef class Table:
                 self.merge(&item, body.ids, slots, limit, changes)
         finally:
             free(body.ids)
-            if collecting:
-                PyGC_Enable()
 
     @cython.critical_section
     def floor_pages(self, size_t budget):
@@ -1351,9 +1380,13 @@ cdef class Table:
         while True:
             for at in range(self.gather(cursor, &after)):
                 record = self.gathered[at].record
-                family, key, flags, value, stamp, origin = self.change(record)
-                found.append((family, key, stamp, origin, self.id_at(record.source),
-                              record.counter, flags, value))
+                found.append((
+                    record.family,
+                    PyBytes_FromStringAndSize(<const char*>key_of(record), record.key_length),
+                    record.stamp, self.id_at(record.origin), self.id_at(record.source),
+                    record.counter, record.flags,
+                    PyBytes_FromStringAndSize(<const char*>record.value, record.value_length),
+                ))
             if after == 0:
                 return sorted(found)
             cursor = after

@@ -1,60 +1,62 @@
 """Which keys have changed and still have to be told: ordered, bounded, at most one entry a key once
 it grows.
 
-Changes come as lists, one per received frame or local write, and leave as lists, in order. A reader
-who keeps up gets them as they came. When they pile up they are merged: one entry a key, the latest,
-without its value. The table holds the values anyway, and the reader looks there. So a slow callback
-costs a bounded number of keys however large their values are, and a key that changes a thousand
-times meanwhile costs one entry. Beyond the bound the oldest keys are dropped and counted; the table
-still has them, a replay brings them back.
+Changes come in batches, one per received frame or local write, and leave in batches, in order. A
+reader who keeps up gets them as they came. When they pile up the oldest are merged: one entry a
+key, the latest, without its value. The table holds the values anyway, and the reader looks there.
+So a slow callback costs a bounded number of bytes and keys, and a key that changes a thousand times
+meanwhile costs one entry. Beyond the bound the oldest keys are dropped and counted; the table still
+has them, a replay brings them back.
 
 Any thread adds, one thread takes. Adding is an append to a deque, which is atomic, and it waits for
 nobody: it may be interrupted by a signal handler that adds as well. Only merging needs the lock,
-and an adder who finds it held leaves the merging to its holder.
+and an adder who finds it held leaves the merging to its holder. Nobody merges more than a little
+above what was added, so no turn of the loop pays for a pile.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from vines._core.table import Change
+from vines._core.changes import Changes
+from vines._core.table import DATA
 
 KEYS_MAX = 131_072
 """Distinct keys that may wait: about 40 MB of entries with keys of 64 bytes."""
 
-LISTS_MAX = 64
-"""Lists that may wait as they came: each holds the values of one frame, 64 KiB or one larger
-record.
-"""
+BYTES_MAX = 16 << 20
+"""What may wait as it came: 200,000 changes of 64 bytes, received in 256 frames."""
 
-CHANGES_MAX = 8_192
-"""Changes that may wait as they came: merging them takes a few milliseconds, and the loop may have
-to do it.
-"""
+BATCH_BYTES = 256
+"""What a batch takes beside its changes."""
 
 
 class Batch(NamedTuple):
     """Changes that were handed over together, oldest first."""
 
-    changes: Sequence[Change]
+    changes: Changes
     writes: int
     """Local writes there had been when none of these changes had been made; -1: not known."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes it keeps alive."""
+        return self.changes.memory + BATCH_BYTES
 
 
 class Backlog:
     """Changes on their way to a reader who may be slow."""
 
-    __slots__ = ("_added", "_arrived", "_dropped", "_keys_max", "_lock", "_merged")
+    __slots__ = ("_arrived", "_bytes", "_dropped", "_keys_max", "_lock", "_merged")
 
     def __init__(self, keys_max: int = KEYS_MAX) -> None:
         self._keys_max = keys_max
         self._arrived: deque[Batch] = deque()
-        self._added = 0  # changes in `_arrived`, roughly: it only decides when to merge
-        self._merged: dict[bytes, Change] = {}
+        self._bytes = 0  # of `_arrived`, roughly: it only decides when to merge
+        self._merged: dict[bytes, tuple[int, bytes]] = {}
         self._dropped = 0
         self._lock = threading.Lock()
 
@@ -62,15 +64,16 @@ class Backlog:
         return bool(self._arrived or self._merged or self._dropped)
 
     def __len__(self) -> int:
-        """Entries waiting, roughly: for statistics."""
-        return self._added + len(self._merged)
+        """Changes waiting, roughly: for statistics."""
+        return sum(len(batch.changes) for batch in tuple(self._arrived)) + len(self._merged)
 
-    def add(self, changes: Sequence[Change], writes: int = -1) -> None:
+    def add(self, changes: Changes, writes: int = -1) -> None:
         """Note a batch; never waits."""
-        self._arrived.append(Batch(changes, writes))
-        self._added += len(changes)
-        late = self._added > CHANGES_MAX or len(self._arrived) > LISTS_MAX
-        if late and self._lock.acquire(blocking=False):
+        batch = Batch(changes, writes)
+        memory = batch.memory
+        self._arrived.append(batch)
+        self._bytes += memory  # no call between reading and writing it: no other thread gets in
+        if self._bytes > BYTES_MAX and self._lock.acquire(blocking=False):
             try:
                 self._merge()
             finally:
@@ -82,23 +85,25 @@ class Backlog:
         Values are missing from a batch of which `writes` is not known.
         """
         with self._lock:
-            self._added = 0
+            self._bytes = 0
             merged, self._merged = self._merged, {}
             arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
             dropped, self._dropped = self._dropped, 0
         if merged:
-            arrived.insert(0, Batch(list(merged.values()), -1))
+            entries = ((DATA, key, 0, b"", *mark) for key, mark in merged.items())
+            arrived.insert(0, Batch(Changes(entries), -1))
         return arrived, dropped
 
     def _merge(self) -> None:
-        self._added = 0
+        """Merge the oldest batches until the others are within the bound."""
         merged = self._merged
-        for _ in range(len(self._arrived)):
-            for family, key, flags, _value, stamp, origin in self._arrived.popleft().changes:
-                known = merged.pop(key, None)
-                if known is None or known[4:] < (stamp, origin):
-                    known = (family, key, flags, b"", stamp, origin)
-                merged[key] = known
+        while self._arrived and self._bytes > BYTES_MAX:
+            batch = self._arrived.popleft()
+            memory = batch.memory
+            self._bytes -= memory
+            for key, mark in batch.changes.marks():
+                known = merged.pop(key, mark)
+                merged[key] = max(known, mark)
         if len(merged) > self._keys_max:
             self._drop()
 

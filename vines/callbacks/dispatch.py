@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from vines._core.changes import Changes
 from vines._core.table import DATA, Table
 from vines.callbacks.backlog import KEYS_MAX, Backlog
 from vines.callbacks.listeners import Audience, Callback, Listener, event_name
@@ -29,6 +30,10 @@ from vines.events import KeysChanged, Lagged
 
 SLICE = 64
 """Changes told before rare events are looked at again."""
+
+LATE_CHANGES = 8_192
+LATE_BATCHES = 64
+"""With more than that waiting, a value that has been replaced meanwhile is left out."""
 
 EVENTS_MAX = 65_536
 """Rare events that may wait: all members of the largest cluster, several times."""
@@ -119,7 +124,7 @@ class Dispatcher:
     def written(self, key: bytes, stamp: int) -> None:
         """Hand over a local write: its key and the stamp it was given."""
         if self.audience.wants(key):
-            self._backlog.add(((DATA, key, 0, b"", stamp, b""),))
+            self._backlog.add(Changes.written(key, stamp))
             self._ring()
 
     def start(self) -> None:
@@ -206,11 +211,13 @@ class Dispatcher:
             self._lag(dropped)
             self._replay_all()
         # What a replay has told since may be newer than what was handed over before it.
-        replayed = bool(self._replays or self._settling)
+        doubtful = bool(self._replays or self._settling)
+        waiting = sum(len(each.changes) for each in batches)
+        late = len(batches) > LATE_BATCHES or waiting > LATE_CHANGES
         for changes, writes in batches:
             for start in range(0, len(changes), SLICE):
-                part = changes[start : start + SLICE]
-                self._teller.changes(part, -1 if replayed else writes)
+                known = -1 if doubtful or late else writes
+                self._teller.changes(changes, known, start, start + SLICE)
                 if self._events:
                     self._tell_events()
                 if self._teller.stopped:

@@ -14,7 +14,8 @@ from itertools import islice
 from typing import Any
 
 from vines import events
-from vines._core.table import DATA, Change
+from vines._core.changes import Changes
+from vines._core.table import DATA
 from vines.errors import InvalidCallback, UnknownEvent
 from vines.values.keys import encode_key
 
@@ -46,8 +47,8 @@ class Listener:
     """One callback for one event, perhaps of one key or of the keys with one prefix."""
 
     __slots__ = (
-        *("active", "callback", "event", "exact", "key", "pattern", "replays", "seen", "tell"),
-        "wants_value",
+        *("active", "beginning", "callback", "event", "exact", "key", "pattern", "replays"),
+        *("seen", "tell", "wants_value"),
     )
 
     def __init__(self, event: str, key: str | None, callback: Callback) -> None:
@@ -55,6 +56,8 @@ class Listener:
         self.event = event
         self.pattern = key
         self.key = encode_pattern(key)
+        self.beginning = self.key.decode()
+        """The key, or what stands before the closing '*', as text."""
         self.exact = key is not None and key[-1:] != "*"
         self.wants_value = self.exact and event == "gossip"
         """Whether it is called with the value alone: who named the key knows the rest."""
@@ -63,7 +66,7 @@ class Listener:
         self.active = True
         self.replays = 0
         """Replays that are due, under way, or not settled."""
-        self.seen: dict[bytes, Mark] | None = None
+        self.seen: dict[str, Mark] | None = None
         """What it was told since the first of them began."""
 
     def remember(self) -> None:
@@ -78,7 +81,7 @@ class Listener:
         if self.replays == 0:
             self.seen = None
 
-    def is_news(self, key: bytes, mark: Mark) -> bool:
+    def is_news(self, key: str, mark: Mark) -> bool:
         """Whether it was not told this already, or better; remembers it."""
         seen = self.seen
         if seen is None:
@@ -98,25 +101,23 @@ class Hearers:
     `of_key` says who wants a key: those with prefixes first, each kind in order of registration.
     """
 
-    __slots__ = ("of_key", "prefixed", "with_key")
+    __slots__ = ("everybody", "prefixed", "with_key")
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self.prefixed = tuple(one for one in listeners if not one.exact)
-        self.with_key: dict[bytes, tuple[Listener, ...]] = {}
+        self.with_key: dict[str, tuple[Listener, ...]] = {}
         for one in listeners:
             if one.exact:
-                self.with_key[one.key] = (*self.with_key.get(one.key, ()), one)
-        self.of_key: Callable[[bytes], Sequence[Listener]] = self._of_key
-        if not self.with_key and all(one.key == b"" for one in self.prefixed):
-            self.of_key = self._everybody  # asked for every change, and this is the usual case
+                key = one.beginning
+                self.with_key[key] = (*self.with_key.get(key, ()), one)
+        self.everybody = not self.with_key and all(not one.beginning for one in self.prefixed)
+        """Whether all want every key: then `prefixed` are those of any key, and the usual case."""
 
-    def _everybody(self, _key: bytes) -> Sequence[Listener]:
-        return self.prefixed
-
-    def _of_key(self, key: bytes) -> Sequence[Listener]:
+    def of_key(self, key: str) -> Sequence[Listener]:
+        """Who wants a key."""
         found = self.with_key.get(key, ())
         if self.prefixed:
-            return [one for one in self.prefixed if key.startswith(one.key)] + list(found)
+            return [one for one in self.prefixed if key.startswith(one.beginning)] + list(found)
         return found
 
 
@@ -133,9 +134,9 @@ class Audience:
             self.others[one.event] = (*self.others.get(one.event, ()), one)
         self.gossip = Hearers(self.others.pop("gossip", ()))
         self.delete = Hearers(self.others.pop("delete", ()))
-        both = (self.gossip, self.delete)
-        self._keys = frozenset(key for hearers in both for key in hearers.with_key)
-        self._prefixes = tuple({one.key for hearers in both for one in hearers.prefixed})
+        keyed = [one for one in self.listeners if one.event in KEYED_EVENTS]
+        self._keys = frozenset(one.key for one in keyed if one.exact)
+        self._prefixes = tuple({one.key for one in keyed if not one.exact})
         self.wants_keys = bool(self._keys or self._prefixes)
         """Whether anybody listens to keys at all."""
 
@@ -143,18 +144,9 @@ class Audience:
         """Whether anybody listens to a key."""
         return key in self._keys or key.startswith(self._prefixes)
 
-    def wanted(self, changes: Sequence[Change]) -> Sequence[Change]:
+    def wanted(self, changes: Changes) -> Changes:
         """The changes of user data that somebody listens to."""
-        if not self.wants_keys:
-            return ()
-        keys, prefixes = self._keys, self._prefixes
-        if b"" in prefixes:
-            return [change for change in changes if change[0] == DATA]
-        return [
-            change
-            for change in changes
-            if change[0] == DATA and (change[1] in keys or change[1].startswith(prefixes))
-        ]
+        return changes.select(DATA, self._keys, self._prefixes)
 
     def with_one(self, listener: Listener) -> Audience:
         """The audience with one listener more."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
 
-from vines._core.scanner import is_value
-from vines._core.table import DATA, TOMBSTONE, Change, Table
+from vines._core.changes import Changes
+from vines._core.table import DATA, TOMBSTONE, Table
 from vines.callbacks.listeners import Audience, Listener, event_name
 from vines.events import Delete, Gossip
-from vines.values.codec import unpack
+from vines.values.codec import pack, unpack
 
 PAGE = 256
 """Records of a replay told at once: about a millisecond with quick callbacks."""
@@ -24,7 +23,6 @@ COMPLAINT_SECONDS = 10.0
 """At most one line a kind in this time about what peers wrote: they must not fill the log."""
 
 _MUTABLE = frozenset({list, dict})
-_new = tuple.__new__  # a third of the time of Gossip(...)
 
 logger = logging.getLogger("vines")
 
@@ -53,82 +51,68 @@ class Teller:
             if listener.active:
                 self._call(listener, event)
 
-    def changes(self, changes: Sequence[Change], writes: int = -1) -> None:
-        """Tell those of the changes that are still news.
+    def changes(
+        self, changes: Changes, writes: int = -1, start: int = 0, stop: int | None = None
+    ) -> None:
+        """Tell those of `changes[start:stop]` that are still news.
 
         Only a local write can overtake what the loop hands over. If there has been none since
-        before these changes (there still are `writes`), all of them are news.
+        before these changes (there still are `writes`), all of them are news; with -1 the table is
+        asked about each.
         """
-        self._sources.add(self._table.source)
-        audience, get, tell = self.audience, self._table.get, self._tell
-        in_order = self._table.counter == writes
-        for _family, key, flags, packed, stamp, origin in changes:
-            if not in_order:
-                record = get(DATA, key)
-                # A local write is handed over with its stamp alone.
-                if record is None or record[0] != stamp or (origin and record[1] != origin):
-                    self.superseded += 1
-                    continue
-                _, origin, flags, packed = record
-            if flags & TOMBSTONE:
-                tell(audience.delete.of_key(key), key, stamp, origin, None)
-            else:
-                tell(audience.gossip.of_key(key), key, stamp, origin, packed)
-            if self.stopped:
-                return
+        stop = len(changes) if stop is None else min(stop, len(changes))
+        if self._table.counter != writes:
+            current = self._table.current(changes, start, stop)
+            self.superseded += stop - start - len(current)
+            changes, start, stop = current, 0, len(current)
+        self._tell(changes, start, stop)
 
     def replay(self, listener: Listener, cursor: int) -> int | None:
         """Tell a listener of `gossip` a page of what there is; where to go on, None at the end."""
         if listener.exact:
             record = self._table.get(DATA, listener.key)
             if record is not None and not record[2] & TOMBSTONE:
-                self._tell((listener,), listener.key, record[0], record[1], record[3])
+                stamp, origin, flags, packed = record
+                found = Changes([(DATA, listener.key, flags, packed, stamp, origin)])
+                self._tell(found, 0, 1, listener)
             return None
-        changes, following = self._table.scan(DATA, listener.key, cursor, PAGE)
-        for _family, key, _flags, packed, stamp, origin in changes:
-            self._tell((listener,), key, stamp, origin, packed)
+        found, following = self._table.scan(DATA, listener.key, cursor, PAGE)
+        self._tell(found, 0, len(found), listener)
         return following
 
     def _tell(
-        self,
-        listeners: Sequence[Listener],
-        key: bytes,
-        stamp: int,
-        origin: bytes,
-        packed: bytes | None,
+        self, changes: Changes, start: int, stop: int, listener: Listener | None = None
     ) -> None:
-        """Tell one record to those who were not told it before; without a value it is deleted."""
-        event: Gossip | Delete | None = None
-        for listener in listeners:
-            if not listener.active:
+        """Tell changes to those who were not told them before: one listener, or all."""
+        self._sources.add(self._table.source)
+        audience = self.audience
+        only = None if listener is None else (listener,)
+        for event in changes.events(start, stop, Gossip, Delete, self._sources, unpack):
+            kind = type(event)
+            if kind is not Gossip and kind is not Delete:
+                self._complain(event)
                 continue
-            if listener.seen is not None and not listener.is_news(key, (stamp, origin)):
-                continue
-            if event is None or type(event[1]) in _MUTABLE:  # each gets a copy of its own
-                event = self._event(key, stamp, origin, packed)
-                if event is None:
-                    return
-            self.told += 1
-            try:
-                listener.tell(event[1] if listener.wants_value else event)
-            except BaseException:
-                self._fail(listener)
-
-    def _event(
-        self, key: bytes, stamp: int, origin: bytes, packed: bytes | None
-    ) -> Gossip | Delete | None:
-        local = origin in self._sources
-        try:
-            text = key.decode()
-        except UnicodeDecodeError:
-            self._complain("key", key[:64])
-            return None
-        if packed is None:
-            return Delete(text, local, stamp, origin)
-        if not is_value(packed):
-            self._complain("value of", text)
-            return None
-        return _new(Gossip, (text, unpack(packed), local, stamp, origin))
+            hearers = audience.gossip if kind is Gossip else audience.delete
+            listeners = only or (
+                hearers.prefixed if hearers.everybody else hearers.of_key(event[0])
+            )
+            packed = None
+            if len(listeners) > 1 and type(event[1]) in _MUTABLE:
+                packed = pack(event[1])  # each gets a copy of its own
+            for listener in listeners:
+                if not listener.active:
+                    continue
+                if listener.seen is not None and not listener.is_news(event[0], event[-2:]):
+                    continue
+                if packed is not None:
+                    event = event._replace(value=unpack(packed))
+                self.told += 1
+                try:
+                    listener.tell(event[1] if listener.wants_value else event)
+                except BaseException:
+                    self._fail(listener)
+            if self.stopped:
+                return
 
     def _call(self, listener: Listener, argument: object) -> None:
         self.told += 1
@@ -142,8 +126,10 @@ class Teller:
         self.failed += 1
         logger.exception("a callback for %r raised: %r", listener.event, listener.callback)
 
-    def _complain(self, what: str, key: str | bytes) -> None:
+    def _complain(self, key: str | bytes) -> None:
+        """Of a key that is no text, or a key whose value is none: say so, but not often."""
         self.unreadable += 1
+        what, key = ("key", key[:64]) if isinstance(key, bytes) else ("value of", key)
         now = time.monotonic()
         if now - self._complained.get(what, -COMPLAINT_SECONDS) >= COMPLAINT_SECONDS:
             self._complained[what] = now

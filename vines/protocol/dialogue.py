@@ -67,7 +67,8 @@ class Dialogue:
             case _:
                 limit = self._handshake.stamp_limit()
                 changes = self._replication.receive(link, message, now, limit)
-                self._linking.learn(changes, now)
+                if changes:
+                    self._linking.learn(changes, now)
                 self._check_tables(link, now)
 
     def frame(self, link: Link, now: float, *, room: bool) -> bytes | None:

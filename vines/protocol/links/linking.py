@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from vines._core.table import Change, Table
+from vines._core.changes import Changes
+from vines._core.table import Table
 from vines.config import Config
 from vines.events import ALIVE
 from vines.protocol.links.admission import Admission
@@ -180,7 +181,7 @@ class Linking:
 
     # Members.
 
-    def learn(self, changes: list[Change], now: float) -> None:
+    def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
         self._follow(self.members.learn(changes, now), now)
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from vines._core.table import MEMBER, Change, Table
+from vines._core.changes import Changes
+from vines._core.table import MEMBER, Table
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, Conflict, Fail, Join, Leave, Member, Update
@@ -91,7 +92,7 @@ class Membership:
             if each.state == DEAD and each.profile.address
         }
 
-    def learn(self, changes: list[Change], now: float) -> list[Sighting]:
+    def learn(self, changes: Changes, now: float) -> list[Sighting]:
         """Records that became current; returns what is newly believed, for the dialler."""
         news = []
         for change in changes:

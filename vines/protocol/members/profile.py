@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from vines._core.changes import Change
 from vines.config import is_tags
 from vines.errors import WireError
-from vines.events import ALIVE, DEAD, LEFT, Change, Member
+from vines.events import ALIVE, DEAD, LEFT, Member
 from vines.frozen import Frozen
 from vines.protocol.machine import Address
 from vines.protocol.wire import fields

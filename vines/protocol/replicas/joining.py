@@ -19,7 +19,7 @@ from vines.protocol.wire.messages import BEGIN, END, TABLES, Floor, Join, Snapsh
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vines._core.table import Change
+    from vines._core.changes import Changes
     from vines.protocol.links.links import Link
     from vines.protocol.replicas.channel import Channel
 
@@ -62,7 +62,7 @@ class Joins:
         message: Snapshot,
         now: float,
         limit: int,
-        changes: list[Change] | None,
+        changes: Changes | None,
     ) -> list[Link]:
         """A part of the join; returns the links that want our vector now that it is complete.
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from vines._core.changes import Changes
 from vines._core.digest import same_state, same_vector
-from vines._core.table import Change, Table
+from vines._core.table import Table
 from vines.config import Config
 from vines.events import Conflict, KeysChanged, Synced
 from vines.protocol.links.links import Link
@@ -94,15 +95,15 @@ class Replication:
         self.joins.gone(link, now)
         self.catching.gone(link, now)
 
-    def receive(self, link: Link, message: TableMessage, now: float, limit: int) -> list[Change]:
-        """Take a message about a table; returns what became current in the control table.
+    def receive(self, link: Link, message: TableMessage, now: float, limit: int) -> Changes | None:
+        """Take a message about a table; returns what it changed if it is the control table.
 
         `limit` is the highest stamp of data that may move the clock. WireError, before anything
         changed, if it is malformed or out of turn.
         """
         channel = link.channels[message.table]
         control = message.table == CONTROL
-        changes: list[Change] | None = [] if control or self.watching else None
+        changes = Changes() if control or self.watching else None
         limit = 0 if control else limit
         match message:
             case Delta():
@@ -123,12 +124,11 @@ class Replication:
                 self.catching.heard(link, now)
                 for each in self.joins.receive(link, message, now, limit, changes):
                     self._show(each, message.table, 0, now)
-        if not changes:
-            return []
         if control:
             return changes
-        self._outbox.emit(KeysChanged(changes))
-        return []
+        if changes:
+            self._outbox.emit(KeysChanged(changes))
+        return None
 
     def advance(self, now: float, links: list[Link]) -> None:
         """Compare, if it is time to."""
@@ -150,9 +150,7 @@ class Replication:
                 channel.digest_owed = (channel.digest_owed or 0) | WANT
             self._wake(link)
 
-    def _apply(
-        self, channel: Channel, message: Delta, limit: int, changes: list[Change] | None
-    ) -> None:
+    def _apply(self, channel: Channel, message: Delta, limit: int, changes: Changes | None) -> None:
         table = channel.table
         refused = table.apply(message.body, message.offset, channel.progress, limit, changes)
         if refused:

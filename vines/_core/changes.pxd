@@ -1,0 +1,28 @@
+"""What became current in a table, as rows of pointers into bytes that are kept alive with them."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef struct Changed:
+    const uint8_t* key
+    const uint8_t* value
+    const uint8_t* origin       # 16 bytes, or NULL: written here, whoever is told looks it up
+    uint64_t stamp
+    uint32_t value_length
+    uint16_t key_length
+    uint8_t family
+    uint8_t flags
+
+cdef class Changes:
+    cdef Changed* rows
+    cdef size_t count
+    cdef size_t capacity
+    cdef list owners            # the bytes that rows point into
+    cdef uint8_t* free          # what is not yet used of the last of them, if it was made here
+    cdef size_t room
+    cdef size_t kept            # bytes of all owners
+
+    cdef int own(self, bytes owner) except -1
+    cdef int reserve(self) except -1
+    cdef Changed* add(self) noexcept
+    cdef const uint8_t* keep(self, const uint8_t* data, size_t size) except? NULL
+    cdef int copy(self, const Changed* row) except -1
