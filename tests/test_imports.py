@@ -26,10 +26,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "__init__": ("vine",),
     "vine": ("engine", "keyspace"),
     "keyspace": ("engine", "values"),
-    "engine": ("addresses", "callbacks", "net", "storage"),
-    "callbacks": ("events", "values"),
+    "engine": ("addresses", "callbacks", "log", "net", "storage"),
+    "callbacks": ("events", "log", "values"),
     "addresses": ("protocol",),
-    "net": ("addresses", "protocol"),
+    "net": ("addresses", "log", "protocol"),
     "storage": ("errors",),
     "simulation": ("protocol",),
     "protocol": ("_core", "config", "events", "values"),
@@ -37,12 +37,13 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "events": ("_core", "errors", "frozen"),
     "config": ("errors", "frozen"),
     "frozen": (),
+    "log": (),
     "_core": ("errors",),
     "errors": (),
 }
 
 MSGPACK_IMPORTERS = ("vines.protocol.wire.fields", "vines.values.codec")
-LOGGING_PARTS = ("net", "vine", "engine", "callbacks")
+LOGGING_PARTS = ("log",)
 PURE_PARTS = ("protocol", "errors", "events", "frozen", "addresses")
 NOWHERE = {"pickle", "marshal", "shelve", "importlib", "runpy"}
 OUTSIDE_WORLD = {
@@ -195,6 +196,7 @@ def test_module_imports_only_what_its_arrows_lead_to(path: Path) -> None:
         ("vines.net.loop", "from vines import Vine"),
         ("vines.net.loop", "import pickle"),
         ("vines.cli.demo", "import logging"),
+        ("vines.net.loop", "import logging"),
         ("vines.gadgets", ""),
     ],
 )
@@ -217,7 +219,8 @@ def test_forbidden_import_of_the_core_is_seen(source: str) -> None:
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING: import random",
         ),
         ("vines.protocol.wire.fields", "import msgpack"),
-        ("vines.net.loop", "import logging, socket\nfrom vines.protocol import node"),
+        ("vines.net.loop", "import socket\nfrom vines.protocol import node"),
+        ("vines.log", "import logging"),
         ("vines.vine", "from vines._core.table import Table"),
         ("vines.cli", "from vines import Vine"),
     ],

@@ -8,6 +8,7 @@ annotations, defaults are values beside them; a class may check itself in `__pos
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Self, dataclass_transform
 
 
@@ -19,6 +20,7 @@ class FrozenType(type):
 
     fields: tuple[str, ...]
     _defaults: dict[str, Any]
+    _setters: tuple[Callable[[Any, Any], None], ...]
 
     def __new__(
         cls,
@@ -54,7 +56,10 @@ class FrozenType(type):
             "_hashed": tuple(field for field in compared if field not in unhashed),
             "_shown": tuple(field for field in names if field not in hidden),
         }
-        return super().__new__(cls, name, bases, namespace)
+        made = super().__new__(cls, name, bases, namespace)
+        setters = [made.__dict__[field].__set__ for field in own]
+        made._setters = (*getattr(made, "_setters", ()), *setters)
+        return made
 
     def __init__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **_: Any
@@ -72,8 +77,19 @@ class Frozen(metaclass=FrozenType):
     _compared: ClassVar[tuple[str, ...]]
     _hashed: ClassVar[tuple[str, ...]]
     _shown: ClassVar[tuple[str, ...]]
+    _setters: ClassVar[tuple[Callable[[Any, Any], None], ...]]
 
     def __init__(self, *values: Any, **named: Any) -> None:
+        kind = type(self)
+        if not named and len(values) == len(kind._positional) == len(kind._setters):
+            for assign, value in zip(kind._setters, values, strict=False):
+                assign(self, value)
+        else:
+            self._fill(values, named)
+        self.__post_init__()
+
+    def _fill(self, values: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """Give each field its value, by place, by name or by default."""
         kind = type(self)
         if len(values) > len(kind._positional):
             raise TypeError(f"{kind.__name__} takes {len(kind._positional)} values by place")
@@ -86,7 +102,6 @@ class Frozen(metaclass=FrozenType):
             raise TypeError(f"{kind.__name__} has {', '.join(kind.fields)}; see {', '.join(wrong)}")
         for field, value in given.items():
             object.__setattr__(self, field, value)
-        self.__post_init__()
 
     def __post_init__(self) -> None:
         """Check the fields; for classes that want to."""

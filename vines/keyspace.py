@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from vines._core.changes import Change
-from vines._core.scanner import is_value
 from vines._core.table import DATA, TOMBSTONE
 from vines.engine.engine import Engine
-from vines.errors import IllFormedValue, MissingKey
+from vines.errors import IllFormedValue, MissingKey, WireError
 from vines.values.codec import pack, unpack
 from vines.values.keys import decode_key, encode_key, encode_prefix
 
@@ -76,8 +75,12 @@ class Keyspace:
         found = {}
         for change in self._scan(prefix):
             key = decode_key(change[1])
-            if key is not None and is_value(change[3]):
+            if key is None:
+                continue
+            try:
                 found[key] = unpack(change[3])
+            except WireError:
+                continue
         return dict(sorted(found.items()))
 
     def __getitem__(self, key: str) -> Any:
@@ -114,8 +117,9 @@ class Keyspace:
 
 
 def _readable(key: str, packed: bytes) -> Any:
-    if not is_value(packed):
+    try:
+        return unpack(packed)
+    except WireError:
         raise IllFormedValue(
             f"a peer wrote what is no value under {key!r}; overwrite the key or delete it"
-        )
-    return unpack(packed)
+        ) from None

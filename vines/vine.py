@@ -7,7 +7,6 @@ callbacks, and raises Closed once the vine has ended.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -27,8 +26,6 @@ LEAVE_SECONDS = 5.0
 
 FLUSH_SECONDS = 5.0
 """How long a flush waits: dialling, a join and a broken link fit in, a dead cluster shows."""
-
-logging.getLogger("vines").addHandler(logging.NullHandler())
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

@@ -10,10 +10,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport int64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
 
+from vines._core.plain cimport read_value
 from vines._core.scanner cimport scan as scan_msgpack
 from vines._core.utf8 cimport is_utf8
 from vines._core.wire cimport ID_BYTES, KEY_MAX, STAMP_LIMIT, VALUE_MAX
@@ -39,61 +39,6 @@ cdef object make(type kind, tuple fields):
         Py_INCREF(field)
         PyTuple_SET_ITEM(made, at, field)
     return made
-
-
-cdef object read_integer(const uint8_t* at, size_t size, bint signed):
-    """A big-endian integer of 1, 2, 4 or 8 bytes."""
-    cdef uint64_t number = 0
-    cdef int64_t below
-    cdef size_t place
-    for place in range(size):
-        number = number << 8 | at[place]
-    if not signed:
-        return number
-    below = <int64_t>(number << (64 - 8 * size))
-    below >>= 64 - 8 * size
-    return below
-
-
-cdef object read_double(const uint8_t* at):
-    cdef uint64_t number = 0
-    cdef size_t place
-    cdef double found
-    for place in range(8):
-        number = number << 8 | at[place]
-    memcpy(&found, &number, 8)
-    return found
-
-
-cdef object read_value(const uint8_t* at, size_t size, unpack):
-    """The value of well-formed msgpack; containers and extensions are left to `unpack`."""
-    cdef uint8_t kind = at[0]
-    cdef size_t head
-    if kind < 0x80:
-        return kind
-    if kind >= 0xe0:
-        return <int64_t>kind - 256
-    if 0xa0 <= kind <= 0xbf:
-        return PyUnicode_DecodeUTF8(<const char*>at + 1, size - 1, NULL)
-    if 0xd9 <= kind <= 0xdb:
-        head = 1 + (<size_t>1 << (kind - 0xd9))
-        return PyUnicode_DecodeUTF8(<const char*>at + head, size - head, NULL)
-    if 0xc4 <= kind <= 0xc6:
-        head = 1 + (<size_t>1 << (kind - 0xc4))
-        return PyBytes_FromStringAndSize(<const char*>at + head, size - head)
-    if 0xcc <= kind <= 0xcf:
-        return read_integer(at + 1, size - 1, False)
-    if 0xd0 <= kind <= 0xd3:
-        return read_integer(at + 1, size - 1, True)
-    if kind == 0xcb:
-        return read_double(at + 1)
-    if kind == 0xc0:
-        return None
-    if kind == 0xc2:
-        return False
-    if kind == 0xc3:
-        return True
-    return unpack(PyBytes_FromStringAndSize(<const char*>at, size))
 
 
 cdef int check_key(bytes key) except -1:

@@ -14,7 +14,6 @@ sleeps, because each wake-up may cost a busy process 5 ms of waiting for the int
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -27,6 +26,7 @@ from vines.callbacks.backlog import KEYS_MAX, Backlog
 from vines.callbacks.listeners import Audience, Callback, Listener, event_name
 from vines.callbacks.telling import Teller
 from vines.events import KeysChanged, Lagged
+from vines.log import logger
 
 SLICE = 64
 """Changes told before rare events are looked at again."""
@@ -43,8 +43,6 @@ SETTLE_SECONDS = 10.0
 
 STOP_SECONDS = 0.25
 """How long `stop` waits for a running callback: a quick one finishes, a slow one is left alone."""
-
-logger = logging.getLogger("vines")
 
 
 class _Replay(NamedTuple):

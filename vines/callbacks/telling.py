@@ -7,14 +7,14 @@ Values are checked and unpacked only now, for changes that are told to somebody.
 
 from __future__ import annotations
 
-import logging
 import time
 
 from vines._core.changes import Changes
 from vines._core.table import DATA, TOMBSTONE, Table
 from vines.callbacks.listeners import Audience, Listener, event_name
 from vines.events import Delete, Gossip
-from vines.values.codec import pack, unpack
+from vines.log import logger
+from vines.values.codec import pack, unpack, unpack_scanned
 
 PAGE = 256
 """Records of a replay told at once: about a millisecond with quick callbacks."""
@@ -23,8 +23,6 @@ COMPLAINT_SECONDS = 10.0
 """At most one line a kind in this time about what peers wrote: they must not fill the log."""
 
 _MUTABLE = frozenset({list, dict})
-
-logger = logging.getLogger("vines")
 
 
 class Teller:
@@ -87,7 +85,8 @@ class Teller:
         self._sources.add(self._table.source)
         audience = self.audience
         only = None if listener is None else (listener,)
-        for event in changes.events(start, stop, Gossip, Delete, self._sources, unpack):
+        events = changes.events(start, stop, Gossip, Delete, self._sources, unpack_scanned)
+        for event in events:
             kind = type(event)
             if kind is not Gossip and kind is not Delete:
                 self._complain(event)

@@ -7,16 +7,16 @@ start together at least one finds the other. Without a name nothing is found by 
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from vines.addresses import is_loopback
 from vines.events import ALIVE
-from vines.net.local import LocalDirectory
+from vines.log import logger
 from vines.net.sockets import is_wildcard
 
 if TYPE_CHECKING:
     from vines.config import Config
+    from vines.net.local import LocalDirectory
     from vines.net.loop import Loop
     from vines.protocol.machine import Address
     from vines.protocol.node import Node
@@ -31,8 +31,6 @@ JOINED_MAX = 32
 """Nodes joined in a life: a node keeps dialling a seed, so there must not be one more each restart.
 """
 
-logger = logging.getLogger("vines")
-
 
 class Discovery:
     """Looks for other nodes of this user with this cluster label; idle without one, or if told
@@ -42,8 +40,11 @@ class Discovery:
     def __init__(self, config: Config, node: Node) -> None:
         self._config = config
         self._node = node
-        wanted = config.cluster and config.discovery
-        self._directory = LocalDirectory(config.cluster) if wanted else None
+        self._directory: LocalDirectory | None = None
+        if config.cluster and config.discovery:
+            from vines.net.local import LocalDirectory  # for those only who have use for it
+
+            self._directory = LocalDirectory(config.cluster)
         self._looking = False
         self._unknown: list[Address] = []
         """Whom the last look found, and nobody knew."""

@@ -8,9 +8,7 @@ and ends once, by its user, a bug or a fork; from then on `refusal` says why not
 
 from __future__ import annotations
 
-import logging
 import os
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +23,7 @@ from vines.engine.asking import Answer, Asker
 from vines.engine.discovery import Discovery
 from vines.errors import AlreadyListening, Closed, NotListening, TimedOut
 from vines.events import ALIVE, Fail
+from vines.log import logger
 from vines.net.loop import Loop
 from vines.protocol.machine import Address
 from vines.protocol.node import Node
@@ -44,8 +43,6 @@ INERT = (
     " new one here, or fork before the first of them; nothing changed"
 )
 BROKEN = "this vine met a bug and has ended: please report the traceback in the log of 'vines'"
-
-logger = logging.getLogger("vines")
 
 Result = TypeVar("Result")
 
@@ -67,9 +64,11 @@ class Engine:
 
     def _begin(self) -> None:
         """Take a fresh identity, and empty tables."""
+        from random import SystemRandom  # slow to import, and not needed before
+
         self._process = os.getpid()
         # The system's randomness: a forked child must not repeat its parent's.
-        self.node = Node(self.config, random.SystemRandom(), wall_clock, now=time.monotonic())
+        self.node = Node(self.config, SystemRandom(), wall_clock, now=time.monotonic())
         self.table = self.node.data
         name = f"vines-{self.config.name or self.node.id[:4].hex()}"
         self.loop = Loop(self.node, tell=self._tell, crashed=self._crashed, name=name)

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from vines.log import logger
 from vines.net.dial import Dialler
-from vines.net.driven import Driven
 from vines.net.interfaces import outward
 from vines.net.limits import Limits
 from vines.net.listener import Listener
-from vines.net.reactor import Reactor, logger
+from vines.net.reactor import Reactor
 from vines.net.resolve import Resolver
 from vines.net.sockets import is_wildcard, listening_pair
 from vines.net.streams import Streams
 from vines.net.udp import Datagrams
 from vines.protocol.machine import Address, Close, Dial, Effect, Emit, Persist, Send, Write
+
+if TYPE_CHECKING:
+    from vines.net.driven import Driven
+
 
 _ROUNDS_MAX = 8
 """Times in one turn that carrying out effects may make more of them: a close tells the node, which

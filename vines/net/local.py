@@ -16,9 +16,9 @@ import stat
 from typing import Any
 
 from vines.config import is_address
+from vines.log import logger
 from vines.net import forks
 from vines.net.place import Place, runtime_root
-from vines.net.reactor import logger
 from vines.protocol.machine import Address
 
 fcntl: Any

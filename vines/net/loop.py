@@ -18,16 +18,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from vines.errors import Closed
+from vines.log import logger
 from vines.net import forks
-from vines.net.driven import Driven
 from vines.net.driver import Driver
 from vines.net.lateness import Lateness
 from vines.net.limits import Limits
-from vines.net.reactor import READ, Reactor, logger
+from vines.net.reactor import READ, Reactor
 from vines.net.waker import Waker
 from vines.protocol.machine import Address
+
+if TYPE_CHECKING:
+    from vines.net.driven import Driven
+
 
 _DRAIN_SHARE = 0.8
 """Part of the time to stop that is for sending what is queued; the rest is for closing."""

@@ -7,16 +7,14 @@ rest of it: its descriptor may have been closed, and even be another socket by n
 
 from __future__ import annotations
 
-import logging
 import selectors
 import socket
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+from vines.log import logger
 from vines.net.timers import Timers
-
-logger = logging.getLogger("vines")
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE

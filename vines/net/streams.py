@@ -11,15 +11,20 @@ exactly once.
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
 
 from vines.errors import WireError
-from vines.net.driven import Driven
+from vines.log import logger
 from vines.net.limits import Limits
-from vines.net.reactor import Reactor, logger
+from vines.net.reactor import Reactor
 from vines.net.sockets import tune
 from vines.net.strangers import Strangers
 from vines.net.tcp import Stream
 from vines.protocol.machine import Link
+
+if TYPE_CHECKING:
+    from vines.net.driven import Driven
+
 
 _DISCARD_BYTES_MAX = 1024 * 1024
 """What a lingering stream may still send before it is closed all the same."""

@@ -11,8 +11,9 @@ import errno
 import socket
 
 from vines.errors import WireError
+from vines.log import logger
 from vines.net.limits import Limits
-from vines.net.reactor import READ, Reactor, logger
+from vines.net.reactor import READ, Reactor
 from vines.protocol.wire.datagram import DATAGRAM_BYTES_MAX, HEAD_BYTES, Datagram
 from vines.protocol.wire.hello import MAGIC, VERSION_HIGH, VERSION_LOW
 

@@ -17,7 +17,7 @@ from vines.protocol.links.links import Link
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.wire.hello import Hello, Refuse
-from vines.protocol.wire.messages import CONTROL, DATA, Message
+from vines.protocol.wire.messages import CONTROL, DATA, TABLE_MESSAGES, Message
 from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
 
@@ -44,6 +44,13 @@ class Dialogue:
 
     def receive(self, link: Link, message: Message, now: float) -> None:
         """Take a message. WireError, before anything changed, if it is out of turn."""
+        if isinstance(message, TABLE_MESSAGES):
+            limit = self._handshake.stamp_limit()
+            changes = self._replication.receive(link, message, now, limit)
+            if changes:
+                self._linking.learn(changes, now)
+            self._check_tables(link, now)
+            return
         match message:
             case Hello():
                 raise WireError("a second hello")
@@ -64,12 +71,6 @@ class Dialogue:
             case Flushed():
                 self._flushes.answered(link, message, self._linking.links.established(), now)
                 self._linking.admission.demand = self._flushes.members
-            case _:
-                limit = self._handshake.stamp_limit()
-                changes = self._replication.receive(link, message, now, limit)
-                if changes:
-                    self._linking.learn(changes, now)
-                self._check_tables(link, now)
 
     def frame(self, link: Link, now: float, *, room: bool) -> bytes | None:
         """The most urgent frame for a link; without room, nothing of the data table."""

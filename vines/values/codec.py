@@ -15,6 +15,7 @@ from datetime import datetime
 
 from msgpack import Packer, unpackb
 
+from vines._core.plain import pack_plain, unpack_value
 from vines._core.scanner import outgrows, scan_value
 from vines._core.wire import VALUE_BYTES_MAX
 from vines.values.refusal import refusal
@@ -38,6 +39,9 @@ def pack(value: object) -> bytes:
     Raises UnsupportedValue (a TypeError) for other types, InvalidValue (a ValueError) for what is
     out of bounds; both say where in the value, and what to do.
     """
+    plain = pack_plain(value)
+    if plain is not None:
+        return plain
     if outgrows(value, VALUE_BYTES_MAX):
         raise refusal(value)
     try:
@@ -60,10 +64,15 @@ def pack(value: object) -> bytes:
 
 
 def unpack(data: bytes) -> object:
-    """The value in `data`, which must have passed the scanner; new objects at each call.
+    """The value in `data`; new objects at each call. Raises WireError if it is none.
 
     Lists come back as list, bytes as bytes, datetimes in UTC.
     """
+    return unpack_value(data, unpack_scanned)
+
+
+def unpack_scanned(data: bytes) -> object:
+    """The same for bytes that have passed the scanner: nothing else may come here."""
     return unpackb(data, timestamp=3, strict_map_key=False)
 
 

@@ -170,6 +170,7 @@ class Snapshot(Frozen, hidden=("body",)):
 
 
 TableMessage: TypeAlias = Digest | Vector | Delta | Pull | Floor | Join | Snapshot
+TABLE_MESSAGES: Final = (Delta, Digest, Vector, Pull, Floor, Join, Snapshot)
 Message: TypeAlias = Hello | Refuse | TableMessage | Flush | Flushed | Ping | Pong
 
 _CLASSES: Final = (Hello, Refuse, Digest, Vector, Delta, Pull, Floor, Join, Snapshot)
