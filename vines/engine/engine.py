@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from time import time_ns
 from typing import TypeVar
 
 from vines._core.table import DATA
@@ -49,7 +50,7 @@ Result = TypeVar("Result")
 
 def wall_clock() -> int:
     """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
+    return time_ns() // 1_000_000
 
 
 class Engine:
@@ -92,7 +93,7 @@ class Engine:
         """Write to the table and tell listeners here; `wake` has the loop send it."""
         if self.refusal:
             raise Closed(self.refusal)
-        stamp = self.table.write(key, flags, packed, wall_clock() << 16)
+        stamp = self.table.write(key, flags, packed, time_ns() // 1_000_000 << 16)
         if self.dispatcher.wants_keys:
             self.dispatcher.written(key, stamp)
 

@@ -7,11 +7,13 @@ from typing import Any
 from vines._core.wire import KEY_BYTES_MAX
 from vines.errors import InvalidKey
 
+_encode = str.encode  # looked up once: every write comes through here
+
 
 def encode_key(key: Any) -> bytes:
     """The bytes of a key. Raises InvalidKey."""
     try:
-        encoded = str.encode(key)
+        encoded = _encode(key)
     except (TypeError, UnicodeEncodeError):
         raise _refusal(key) from None
     if 0 < len(encoded) <= KEY_BYTES_MAX:
@@ -23,7 +25,7 @@ def encode_key(key: Any) -> bytes:
 def encode_prefix(prefix: Any) -> bytes:
     """The bytes of the beginning of keys, of any length. Raises InvalidKey."""
     try:
-        return str.encode(prefix)
+        return _encode(prefix)
     except (TypeError, UnicodeEncodeError):
         raise _refusal(prefix) from None
 
