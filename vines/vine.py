@@ -123,6 +123,7 @@ class Vine(Keyspace):
     @property
     def address(self) -> Address | None:
         """Where others dial this node, as (host, port); None if it does not listen."""
+        self._engine.check_open()
         if self._engine.bound is None:
             return None
         return self.members()[0].address

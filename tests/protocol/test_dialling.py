@@ -282,3 +282,35 @@ def test_a_dead_member_whose_address_another_holds_is_not_dialled_for_healing() 
     streams = {end.stream for end in a.ends.values()}
     pump.run(120.0)
     assert {end.stream for end in a.ends.values()} == streams
+
+
+def test_ones_own_address_as_a_seed_makes_no_link_and_is_soon_left_alone() -> None:
+    pump = Pump()
+    a, b = pump.host(1), pump.host(2)
+    pump.join(a, a)
+    pump.run(60.0)
+    tried = len(a.dials)
+    assert tried <= 3
+    assert a.linked() == []
+    assert [member.name for member in a.node.members()] == ["n1"]
+    assert a.errors == a.of(Fail) == []
+    pump.run(600.0)
+    assert len(a.dials) == tried
+    pump.join(b, a)
+    pump.run(2.0)
+    assert a.linked() == ["n2"]
+
+
+def test_ones_own_address_under_another_name_is_recognised_by_its_hello() -> None:
+    pump = Pump()
+    a = pump.host(1)
+    alias = ("localhost", 9001)
+    pump.listeners[alias] = a
+    a.node.join([alias], pump.now)
+    pump.run(60.0)
+    tried = len(a.dials)
+    assert 1 <= tried <= 3
+    assert a.linked() == []
+    assert [member.name for member in a.node.members()] == ["n1"]
+    pump.run(600.0)
+    assert len(a.dials) == tried

@@ -106,3 +106,19 @@ FOREIGN = {
 def test_a_foreign_protocol_is_refused_at_its_first_bytes(name: str) -> None:
     with pytest.raises(WireError):
         Framer().feed(FOREIGN[name])
+
+
+def test_a_byte_more_of_a_long_frame_copies_nothing_of_it() -> None:
+    framer = Framer()
+    framer.feed(frame(1, b"hello"))
+    framer.feed(FRAME_BYTES_MAX.to_bytes(4, "little") + bytes(FRAME_BYTES_MAX - 100))
+    framer.feed(b"x")  # the buffer makes itself some room
+    tracemalloc.start()
+    try:
+        for _ in range(98):
+            assert framer.feed(b"x") == []
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 10_000
+    assert len(framer.feed(b"x")) == 1

@@ -378,6 +378,28 @@ def test_a_callback_may_end_the_vine(pair, how):
             assert not thread.is_alive()
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
+def test_a_callback_that_raises_costs_nobody_anything(pair, caplog, error):
+    first, second = pair
+    heard = Calls()
+
+    def broken(event) -> None:
+        raise error("on purpose")
+
+    for event in ("gossip", "delete", "join", "leave", "update", "fail"):
+        second.on(event, broken)
+    second.on("gossip", "a", broken).on("gossip", "a", heard)
+    for value in range(3):
+        first.gossip("a", value).flush(PATIENCE)
+        assert heard.wait(value + 1)[-1] == value
+    first.delete("a").tags(role="web")
+    second.gossip("b", 1).flush(PATIENCE)
+    assert first["b"] == second["b"] == 1
+    first.gossip("a", 3)
+    assert heard.wait(4)[-1] == 3
+    assert "on purpose" in caplog.text
+
+
 def test_a_slow_callback_holds_up_neither_members_nor_keys(pair):
     first, second = pair
     gate = Gate()
@@ -430,6 +452,8 @@ USES = {
     "update": lambda vine: vine.update({"a": 1}),
     "get": lambda vine: vine.get("a"),
     "getitem": lambda vine: vine["a"],
+    "setitem": lambda vine: vine.__setitem__("a", 1),
+    "delitem": lambda vine: vine.__delitem__("a"),
     "in": lambda vine: "a" in vine,
     "delete": lambda vine: vine.delete("a"),
     "keys": lambda vine: vine.keys(),
@@ -445,6 +469,23 @@ USES = {
     "stats": lambda vine: vine.stats(),
     "with": lambda vine: vine.__enter__(),
 }
+
+
+HARMLESS = {"end", "leave", "close", "id", "name"}
+"""What still makes sense after the end."""
+SPECIAL = {"getitem", "setitem", "delitem", "in", "iter", "with"}
+
+
+def test_there_is_no_other_way_to_use_a_vine(make):
+    public = {name for name in dir(Vine) if not name.startswith("_")}
+    assert public == (USES.keys() - SPECIAL) | HARMLESS | {"address"}
+    assert not hasattr(Vine, "__len__")
+    ended = make().listen().end()
+    for each in (ended, make().end()):
+        with pytest.raises(errors.Closed):
+            assert each.address
+    assert len(ended.id) == 16
+    assert ended.name == ended.id[:4].hex()
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)

@@ -137,6 +137,9 @@ class Table:
         """Counts and bytes: records, tombstones, entries, sources, memory, runs, refused, skipped,
         applied ..."""
 
+def check_floors(page: bytes) -> None:
+    """Raise WireError unless this is a floor page."""
+
 @final
 class Progress:
     """What one peer surely holds of one table, and the position in the arrival log up to which it

@@ -1323,14 +1323,7 @@ cdef class Table:
         cdef uint64_t counter = 0, floor = 0
         cdef size_t slot
         for page in floors:
-            open_floors(page, &reader)
-            while left(&reader):
-                if (
-                    read_bytes(&reader, ID_BYTES) == NULL
-                    or read_varint(&reader, &counter, COUNTER_LIMIT) < 0
-                    or read_varint(&reader, &floor, counter) < 0
-                ):
-                    raise WireError("a malformed floor page")
+            check_floors(page)
         for page in floors:
             open_floors(page, &reader)
             while left(&reader):
@@ -1453,6 +1446,19 @@ cdef int open_floors(bytes page, Reader* reader) except -1:
         raise WireError("a floor page with an unknown mark")
     reader[0] = body.reader
     return 0
+
+
+def check_floors(bytes page not None):
+    cdef Reader reader
+    cdef uint64_t counter = 0, floor = 0
+    open_floors(page, &reader)
+    while left(&reader):
+        if (
+            read_bytes(&reader, ID_BYTES) == NULL
+            or read_varint(&reader, &counter, COUNTER_LIMIT) < 0
+            or read_varint(&reader, &floor, counter) < 0
+        ):
+            raise WireError("a malformed floor page")
 
 
 cdef int by_hash(const void* a, const void* b) noexcept nogil:

@@ -125,9 +125,13 @@ class Identity:
 
     def _say_again(self) -> None:
         """Write the profile under a higher incarnation."""
-        if self.leaving or self.incarnation >= INCARNATION_MAX:
-            return
         self._refute = inf
+        if self.leaving:
+            return
+        if self.incarnation >= INCARNATION_MAX:
+            text = f"the id {self.id.hex()} has used up its incarnations: restart as another node"
+            self._outbox.emit(Conflict("identity", text, self.member()))
+            return
         self.incarnation += self._announced
         self._write(ALIVE)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from vines._core.table import check_floors
 from vines.errors import WireError
 from vines.protocol.wire.messages import BEGIN, END, TABLES, Floor, Join, Snapshot
 
@@ -75,6 +76,7 @@ class Joins:
             body = message.body[message.offset :]
             if sum(map(len, channel.floors)) + len(body) > FLOOR_BYTES_MAX:
                 raise WireError("floors without end")
+            check_floors(body)
             channel.floors.append(body)
             channel.heard = now
             return []

@@ -22,10 +22,11 @@ LENGTH_BYTES: Final = 4
 class Framer:
     """Cuts one direction of one stream into frames (type, flags, payload; without the length)."""
 
-    __slots__ = ("_buffer", "_cap")
+    __slots__ = ("_buffer", "_cap", "_wanted")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._wanted = LENGTH_BYTES  # bytes in the buffer before there is anything new to see
         self._cap = HANDSHAKE_BYTES_MAX
 
     @property
@@ -41,16 +42,20 @@ class Framer:
         source = data
         if self._buffer:
             self._buffer += data
+            if len(self._buffer) < self._wanted:
+                return []
             source = bytes(self._buffer)
         frames: list[bytes] = []
         position = 0
         size = len(source)
+        self._wanted = LENGTH_BYTES
         while size - position >= LENGTH_BYTES:
             start = position + LENGTH_BYTES
             length = int.from_bytes(source[position:start], "little")
             if not FRAME_BYTES_MIN <= length <= self._cap:
                 raise WireError(f"frame length {length} is not in 2..{self._cap}")
             if size - start < length:
+                self._wanted += length
                 break
             position = start + length
             frames.append(source[start:position])
