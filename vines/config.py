@@ -156,8 +156,15 @@ def seeds_of_environment() -> list[str]:
 
 
 def is_name(name: object) -> bool:
-    """Whether this may be a node's name: 1 to 64 bytes, printable, so safe in logs, terminals."""
-    return _is_text(name, NAME_BYTES_MAX) and name != ""
+    """Whether this may be a node's name: 1 to 64 bytes, printable, of the Basic Multilingual Plane,
+    so safe in logs and terminals.
+    """
+    return (
+        isinstance(name, str)
+        and _is_text(name, NAME_BYTES_MAX)
+        and name != ""
+        and max(name) <= "\uffff"
+    )
 
 
 def is_tags(tags: object) -> bool:

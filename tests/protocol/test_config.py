@@ -111,6 +111,8 @@ def test_bounds_of_names_tags_and_addresses() -> None:
     assert is_name("é" * 32)
     assert not is_name("é" * 33)
     assert not is_name("")
+    assert is_name("\u20ac")
+    assert not is_name("a\U0001f600")
     assert is_tags({"a": "", "b": "x"})
     assert is_address(("127.0.0.1", 1))
     assert is_address(["::1", 65535])

@@ -1,0 +1,57 @@
+"""What a caller of an election asks for: the choices, and how many votes one of them needs.
+
+Criteria are no part of an election's identity: callers who disagree about them must meet in the
+same election, where the disagreement is seen. Their digest travels with votes and promises.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final
+
+from vines._core.tally import CHOICES_MAX
+from vines.frozen import Frozen
+
+DIGEST_BYTES: Final = 8
+LABEL_BYTES_MAX: Final = 256
+"""Bytes of one choice in UTF-8."""
+
+
+class Criteria(Frozen):
+    """`choices`: what can be voted for; none for a vote on yes or no. `least`: the weight of votes
+    that a choice needs. `plurality`: the heaviest choice wins, once all have voted or time is up.
+
+    Raises ValueError.
+    """
+
+    choices: tuple[str, ...]
+    least: int
+    plurality: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.choices) == 1 or len(self.choices) > CHOICES_MAX:
+            raise ValueError(f"an election has 2 to {CHOICES_MAX} choices, or is on yes or no")
+        if len(set(self.choices)) != len(self.choices):
+            raise ValueError("two choices are the same")
+        if not all(0 < len(each.encode()) <= LABEL_BYTES_MAX for each in self.choices):
+            raise ValueError(f"a choice has 1 to {LABEL_BYTES_MAX} bytes in UTF-8")
+        if self.least < 1:
+            raise ValueError("at least one vote has to be needed")
+
+    @property
+    def winnable(self) -> int:
+        """How many choices can win: of yes and no only yes, and no is a refusal."""
+        return len(self.choices) or 1
+
+    def label(self, choice: int) -> str:
+        """The text of a choice; empty for yes."""
+        return self.choices[choice] if self.choices else ""
+
+    def digest(self) -> bytes:
+        """Eight bytes, equal for equal criteria."""
+        state = blake2b(digest_size=DIGEST_BYTES, person=b"vines criteria")
+        state.update(self.least.to_bytes(8, "big") + bytes((self.plurality, len(self.choices))))
+        for each in self.choices:
+            label = each.encode()
+            state.update(len(label).to_bytes(2, "big") + label)
+        return state.digest()

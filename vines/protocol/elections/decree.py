@@ -1,0 +1,406 @@
+"""A decree: one value on which an electorate agrees, whoever proposes, whoever dies, once for ever.
+
+Single-decree Paxos (Lamport, "The part-time parliament", 1998; "Paxos made simple", 2001), with a
+first ballot that is promised from the start. Every member is acceptor and claimant of what is
+decided here. No clock, no retries: what may be done is here, when to do it is pacing.py's.
+
+What must survive a restart is one small record. Everything said that rests on it waits for it to
+be on disk: effects name the ticket of the record they follow from.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final, NamedTuple, Protocol
+
+from vines.protocol.elections.ballots import (
+    FIRST,
+    NEVER,
+    ballot,
+    is_ballot,
+    number_of,
+    rank_of,
+)
+from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.messages import (
+    Accept,
+    Accepted,
+    Decided,
+    Message,
+    Nack,
+    Prepare,
+    Promise,
+    Refusal,
+)
+
+IDLE: Final = 0
+PREPARING: Final = 1
+"""Promises are asked for."""
+HOLDING: Final = 2
+"""A quorum has promised, and there is nothing to propose yet."""
+PROPOSING: Final = 3
+
+
+class Record(NamedTuple):
+    """What a member must not forget of one decree."""
+
+    promised: int = FIRST
+    accepted: int = NEVER
+    """The ballot of what was accepted last."""
+    value: bytes = b""
+    foreign: bool = False
+    """Something was accepted at a ballot of somebody else."""
+    refused: bool = False
+    """It takes no part, for ever."""
+    outcome: bytes = b""
+    """What was decided; nothing else matters then."""
+    fired: bool = False
+    """Its owner has begun to act on it, or may have."""
+
+
+NOTHING: Final = Record()
+"""Of a member that has taken no part yet."""
+
+
+class Effects(Protocol):
+    """Where a decree leaves what it wants done. `after`: the ticket of a record to wait for."""
+
+    def persist(self, record: Record) -> int:
+        """Put the record on disk; returns its ticket."""
+
+    def send(self, rank: int, message: Message, after: int) -> None:
+        """Say something to a rank."""
+
+    def decided(self, value: bytes, fire: bool, after: int) -> None:
+        """Tell this node's user; `fire`: act on it."""
+
+    def violated(self, text: str) -> None:
+        """What cannot happen did: somebody's disk lies, or there is a bug."""
+
+
+def digest_of(value: bytes) -> bytes:
+    """Eight bytes that stand for a value in an answer."""
+    return blake2b(value, digest_size=8).digest()
+
+
+class Decree:
+    """One member's part in one decree. `me`: its rank.
+
+    Subclasses say what may be proposed: `fresh_value`, `objection`, `testimony`, `is_mine`.
+    """
+
+    __slots__ = (
+        *("ballot", "best", "best_value", "electorate", "frozen", "listening", "me", "outbid"),
+        *("phase", "record", "refusals", "replied", "strength", "ticket"),
+    )
+
+    def __init__(self, electorate: Electorate, me: int, record: Record = NOTHING) -> None:
+        self.electorate = electorate
+        self.me = me
+        self.record = record
+        self.ticket = 0
+        """Of the last record that was asked to be put on disk."""
+        self.listening = False
+        """Somebody here would act on a commit."""
+        self.frozen = False
+        """Something happened that cannot: nothing more is said."""
+        self.refusals = 1 << me if record.refused else 0
+        """Ranks known to take no part."""
+        # As a claimant: the attempt under way.
+        self.phase = IDLE
+        self.ballot = NEVER
+        self.outbid = FIRST
+        """The highest ballot somebody else was promised, as far as told."""
+        self.replied = 0
+        """Ranks that answered this phase."""
+        self.strength = 0
+        self.best = NEVER
+        """The highest ballot at which any of them had accepted, and what."""
+        self.best_value = b""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the outcome is known."""
+        return bool(self.record.outcome)
+
+    # What subclasses know.
+
+    def fresh_value(self) -> bytes:
+        """What to propose where nobody may have accepted anything; empty: nothing yet."""
+        raise NotImplementedError
+
+    def fault(self, value: bytes) -> str:
+        """Why no honest claimant proposes this; empty if one may."""
+        raise NotImplementedError
+
+    def objects(self, value: bytes) -> bool:
+        """Whether a fresh value goes against what was asked for here."""
+        raise NotImplementedError
+
+    def promise(self) -> Promise:
+        """The promise of the record's ballot, with all that a claimant should know."""
+        raise NotImplementedError
+
+    def heard(self, rank: int, promise: Promise) -> None:
+        """Note what a promise says beside its ballot."""
+        raise NotImplementedError
+
+    def is_mine(self, value: bytes) -> bool:
+        """Whether this member is to act on the value."""
+        raise NotImplementedError
+
+    # As a claimant.
+
+    @property
+    def may_claim(self) -> bool:
+        """Whether an attempt of one's own makes sense at all."""
+        return not (self.closed or self.record.refused or self.frozen)
+
+    def claim(self, out: Effects) -> None:
+        """Begin an attempt: at the first ballot if that is free and there is a value, else above
+        everything heard of.
+        """
+        if not self.may_claim:
+            return
+        if self.me == 0 and self.record.promised == self.outbid == FIRST:
+            value = self.record.value if self.record.accepted == FIRST else self.fresh_value()
+            if value:
+                self._begin(PROPOSING, FIRST)
+                self._propose(value, True, out)
+                return
+        above = max(number_of(self.record.promised), number_of(self.outbid)) + 1
+        self._keep(self.record._replace(promised=ballot(above, self.me)), out)
+        self._begin(PREPARING, self.record.promised)
+        self.best, self.best_value = self.record.accepted, self.record.value
+        self._say_to_acceptors(Prepare(self.ballot), out)
+        self._count(self.me)
+        self.proceed(out)
+
+    def proceed(self, out: Effects) -> None:
+        """With a quorum of promises: propose what one of them had accepted, else something new."""
+        if self.phase not in (PREPARING, HOLDING) or self.record.promised != self.ballot:
+            return
+        if not self.electorate.is_quorum(self.strength):
+            return
+        self.phase = HOLDING
+        value = self.recovered() or self.fresh_value()
+        if value:
+            fresh = self.best == NEVER
+            self._begin(PROPOSING, self.ballot)
+            self._propose(value, fresh, out)
+
+    def recovered(self) -> bytes:
+        """What must be proposed, because it may have been chosen: unchanged, its owner included."""
+        return self.best_value if self.best != NEVER else b""
+
+    def again(self, out: Effects) -> None:
+        """Repeat the question of this phase to those who have not answered."""
+        if self.phase == PREPARING or self.phase == HOLDING:
+            self._say_to_acceptors(Prepare(self.ballot), out)
+        elif self.phase == PROPOSING:
+            fresh = self.best == NEVER
+            self._say_to_acceptors(Accept(self.ballot, self.record.value, fresh), out)
+
+    def give_up(self) -> None:
+        """End the attempt under way; another may follow."""
+        self.phase = IDLE
+        self.ballot = self.best = NEVER
+        self.best_value = b""
+        self.replied = self.strength = 0
+
+    def _begin(self, phase: int, one: int) -> None:
+        if phase == PREPARING or one == FIRST:
+            self.best, self.best_value = NEVER, b""
+        self.phase, self.ballot = phase, one
+        self.replied = self.strength = 0
+
+    def _propose(self, value: bytes, fresh: bool, out: Effects) -> None:
+        # One's own accept first, on disk: the claimant's next life must not propose otherwise.
+        self._keep(self.record._replace(accepted=self.ballot, value=value), out)
+        self._announce(Accept(self.ballot, value, fresh), out)
+        self._count(self.me)
+        if self.electorate.is_quorum(self.strength):
+            self._learn(value, out, tell=True)
+
+    def _announce(self, accept: Accept, out: Effects) -> None:
+        self._say_to_acceptors(accept, out)
+
+    def _count(self, rank: int) -> None:
+        """Count an answer of a rank once."""
+        if not self.replied >> rank & 1:
+            self.replied |= 1 << rank
+            self.strength += self.electorate.strengths[rank]
+
+    # What others say.
+
+    def on_prepare(self, rank: int, message: Prepare, out: Effects) -> None:
+        """Promise the ballot if it is the highest so far."""
+        usable = message.ballot > FIRST and is_ballot(message.ballot, rank, self.record.promised)
+        if self._answered(rank, out) or not usable:
+            return
+        if message.ballot < self.record.promised:
+            out.send(rank, Nack(message.ballot, self.record.promised), self.ticket)
+            return
+        if message.ballot > self.record.promised:
+            self._bind(message.ballot, out)
+            self.give_up()
+        if self.record.accepted != message.ballot:  # else it has had this promise
+            out.send(rank, self.promise(), self.ticket)
+
+    def _bind(self, one: int, out: Effects) -> None:
+        """Accept nothing below this ballot from now on."""
+        self._keep(self.record._replace(promised=one), out)
+
+    def on_promise(self, rank: int, message: Promise, out: Effects) -> None:
+        """Count a promise; with a quorum of them, propose."""
+        if self.closed or self.frozen:
+            return
+        self.heard(rank, message)
+        if self._is_answer(message.ballot, PREPARING):
+            if message.accepted > self.best:
+                if message.accepted >= message.ballot or self.fault(message.value):
+                    out.violated(f"rank {rank} accepted what nobody may propose")
+                    return
+                self.best, self.best_value = message.accepted, message.value
+            self._count(rank)
+        self.proceed(out)
+
+    def on_accept(self, rank: int, message: Accept, out: Effects) -> None:
+        """Accept the value unless a higher ballot was promised."""
+        promised = self.record.promised
+        if self._answered(rank, out) or not is_ballot(message.ballot, rank, promised):
+            return
+        if message.ballot < self.accept_from():
+            out.send(rank, Nack(message.ballot, promised), self.ticket)
+            return
+        wrong = self.fault(message.value)
+        if wrong:
+            out.violated(f"rank {rank} proposes what nobody may: {wrong}")
+            return
+        if message.ballot == self.record.accepted:
+            if message.value != self.record.value:
+                self._freeze(f"rank {rank} proposed two values at one ballot", out)
+                return
+        elif message.fresh and self.objects(message.value):
+            out.send(rank, Nack(message.ballot, promised, conflict=True), self.ticket)
+            return
+        else:
+            if message.ballot != self.ballot:
+                self.give_up()
+            self._accept(message, rank, out)
+        out.send(rank, Accepted(message.ballot, digest_of(message.value)), self.ticket)
+
+    def accept_from(self) -> int:
+        """The lowest ballot at which something may still be accepted."""
+        return self.record.promised
+
+    def _accept(self, message: Accept, rank: int, out: Effects) -> None:
+        foreign = self.record.foreign or rank != self.me
+        self._keep(Record(message.ballot, message.ballot, message.value, foreign), out)
+
+    def on_accepted(self, rank: int, message: Accepted, out: Effects) -> None:
+        """Count an accept; with a quorum of them the value is decided."""
+        if self.closed or self.record.refused or not self._is_answer(message.ballot, PROPOSING):
+            return
+        if message.digest != digest_of(self.record.value):
+            return
+        self._count(rank)
+        if self.electorate.is_quorum(self.strength):
+            self._learn(self.record.value, out, tell=True)
+
+    def on_nack(self, rank: int, message: Nack, out: Effects) -> None:  # noqa: ARG002
+        """Somebody is ahead: the attempt ends, the next one goes above."""
+        if self.phase != IDLE and message.ballot == self.ballot:
+            if is_ballot(message.promised, rank_of(message.promised), self.record.promised):
+                self.outbid = max(self.outbid, message.promised)
+            self.give_up()
+
+    def on_refusal(self, rank: int, message: Refusal, out: Effects) -> None:  # noqa: ARG002
+        """A rank takes no part, for ever."""
+        self.refusals |= 1 << rank
+
+    def on_decided(self, message: Decided, out: Effects) -> None:
+        """Somebody learned the outcome: so do we."""
+        if not self.fault(message.value):
+            self._learn(message.value, out, tell=False)
+
+    # What this member does.
+
+    @property
+    def may_refuse(self) -> bool:
+        """Whether it may still stay out of it: it has not helped anybody else's value along."""
+        return not (self.record.foreign or self.closed)
+
+    def refuse(self, out: Effects) -> bool:
+        """Take no part, for ever; False if it is too late for that."""
+        if not self.may_refuse:
+            return False
+        if not self.record.refused:
+            self._keep(self.record._replace(refused=True), out)
+            self.refusals |= 1 << self.me
+            self.give_up()
+        for rank in range(len(self.electorate)):
+            if rank != self.me:
+                out.send(rank, Refusal(), self.ticket)
+        return True
+
+    def listen(self, out: Effects) -> None:
+        """Somebody here would act on a commit from now on, also on one that has been made."""
+        self.listening = True
+        if self.closed and not self.record.fired and self.is_mine(self.record.outcome):
+            self._keep(self.record._replace(fired=True), out)
+            out.decided(self.record.outcome, True, self.ticket)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many take no part that nothing can ever be decided."""
+        out = self.electorate.strength(self.refusals)
+        return not self.electorate.is_quorum(sum(self.electorate.strengths) - out)
+
+    def _learn(self, value: bytes, out: Effects, *, tell: bool) -> None:
+        if self.closed:
+            if value != self.record.outcome:
+                self._freeze("two outcomes were decided", out)
+            return
+        fire = self.listening and self.is_mine(value)
+        self._close(value, fire, out)
+        self.give_up()
+        if tell:
+            for rank in range(len(self.electorate)):
+                if rank != self.me:
+                    out.send(rank, Decided(value), self.ticket)
+
+    def _close(self, value: bytes, fire: bool, out: Effects) -> None:
+        # The outcome takes the place of the acceptor's record in one step.
+        self._keep(Record(outcome=value, fired=fire), out)
+        out.decided(value, fire, self.ticket)
+
+    def _answered(self, rank: int, out: Effects) -> bool:
+        """Whether there is but one answer left to give to anything."""
+        if self.frozen:
+            return True
+        if self.closed:
+            out.send(rank, Decided(self.record.outcome), self.ticket)
+            return True
+        if self.record.refused:
+            out.send(rank, Refusal(), self.ticket)
+            return True
+        return False
+
+    def _is_answer(self, one: int, phase: int) -> bool:
+        """Whether it is about the attempt under way, which nobody has outbid since."""
+        return self.phase == phase and one == self.ballot == self.record.promised
+
+    def _keep(self, record: Record, out: Effects) -> None:
+        self.record = record
+        self.ticket = out.persist(record)
+
+    def _freeze(self, text: str, out: Effects) -> None:
+        self.frozen = True
+        self.give_up()
+        out.violated(text)
+
+    def _say_to_acceptors(self, message: Message, out: Effects) -> None:
+        for rank in range(self.electorate.acceptors):
+            if rank != self.me and not self.replied >> rank & 1:
+                out.send(rank, message, self.ticket)

@@ -1,0 +1,230 @@
+"""An election at one member: its own vote, the votes it knows, and what it proposes of them.
+
+A vote counts in the version that is the newest known, until the member that holds it has accepted
+an outcome or its deadline has passed. The deadline is each member's own; it freezes what that
+member counts, and lets it propose that time ran out. Whether it did is decided like the rest.
+"""
+
+from __future__ import annotations
+
+from vines._core.tally import ABSTAIN, LOST, NONE, PENDING, REFUSE, Tally
+from vines.errors import WireError
+from vines.protocol.elections import value as values
+from vines.protocol.elections.ballots import NEVER
+from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.decree import NOTHING, Decree, Effects, Record
+from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.messages import Decided, Promise, Testimony, Vote, VoteAck
+
+FIRST_SEQUENCE_MASK = 0xFFFFFFFF
+"""A vote's number is boot << 32 | count: the count of a voter's first is 1."""
+
+
+class Election(Decree):
+    """One member's part in one election. `me`: its rank; `boot`: which start of it this is.
+
+    `criteria` are those of its own caller, or, as long as there is none (`called` is False), those
+    it was told of.
+    """
+
+    __slots__ = (
+        *("_agreeing", "_others", "called", "criteria", "dead", "late", "sequence"),
+        *("tally", "willing"),
+    )
+
+    def __init__(
+        self,
+        electorate: Electorate,
+        me: int,
+        criteria: Criteria,
+        *,
+        called: bool = True,
+        boot: int = 0,
+        record: Record = NOTHING,
+    ) -> None:
+        super().__init__(electorate, me, record)
+        self.criteria = criteria
+        self.called = called
+        self.tally = _tally(electorate, criteria)
+        self.sequence = boot << 32
+        self.late = False
+        """This member's own deadline has passed."""
+        self.willing = 0
+        """Ranks where somebody would act on a commit."""
+        self.dead = 0
+        """Ranks that are known to be dead: who acts is never chosen among them."""
+        self._agreeing = 1 << me
+        """Ranks known to want these criteria, or none."""
+        self._others: dict[int, bytes] = {}
+        """What ranks that want others want, by its digest."""
+
+    # The voter.
+
+    @property
+    def locked(self) -> bool:
+        """Whether an outcome was accepted here: votes change no more."""
+        return self.record.accepted != NEVER
+
+    def cast(self, choice: int) -> Vote | None:
+        """This member's vote; None if it is too late for one."""
+        if self.closed or self.locked or self.late or self.record.refused:
+            return None
+        self.sequence += 1
+        self.tally.vote(self.me, self.sequence, choice)
+        return self.vote()
+
+    def vote(self) -> Vote | None:
+        """What to tell others of this member's vote; None if it has not voted."""
+        choice = self.tally.choice_of(self.me)
+        if choice == NONE:
+            return None
+        return Vote(self.tally.sequence_of(self.me), choice, self._digest(), self.listening)
+
+    def on_vote(self, rank: int, message: Vote, out: Effects) -> None:
+        """Count a vote, unless it is too late here."""
+        if self._answered(rank, out):
+            return
+        self._note(rank, message.digest, message.willing)
+        if not self.late and not self.locked and self._counts(message.choice):
+            self.tally.vote(rank, message.sequence, message.choice)
+        if self.tally.sequence_of(rank) >= message.sequence or self.late or self.locked:
+            out.send(rank, VoteAck(message.sequence), self.ticket)
+        self.proceed(out)
+
+    def pass_deadline(self, out: Effects) -> None:
+        """This member's own deadline is over: what it counts is what it has."""
+        if not self.late:
+            self.late = True
+            self.proceed(out)
+
+    def call(self, criteria: Criteria) -> None:
+        """This node's own application wants this election, with these criteria."""
+        if not self.called and criteria != self.criteria:
+            self._recount(criteria)
+        self.called = True
+
+    def _recount(self, criteria: Criteria) -> None:
+        """Count the votes known by other criteria."""
+        tally = _tally(self.electorate, criteria)
+        old, self.criteria, self.tally = self.tally, criteria, tally
+        for rank, sequence, choice in _testimony(old, len(self.electorate)):
+            if self._counts(choice):
+                tally.vote(rank, sequence, choice)
+        digest = criteria.digest()
+        others, self._others, self._agreeing = self._others, {}, 1 << self.me
+        for rank, other in others.items():
+            self._agree(rank, other, digest)
+
+    # What may be proposed.
+
+    @property
+    def decided_by_votes(self) -> bool:
+        """Whether the votes known here decide, or the deadline has passed: something to propose."""
+        return self.late or self.tally.outcome != PENDING
+
+    def fresh_value(self) -> bytes:
+        """A result, if the votes known decide and a quorum is known to have asked for nothing
+        else; that time ran out, once it did here; else nothing.
+        """
+        tally, criteria = self.tally, self.criteria
+        outcome = tally.closing() if self.late else tally.outcome
+        votes = tally.packed()
+        versions = tuple(
+            (rank, sequence)
+            for rank, sequence, _ in _testimony(tally, len(self.electorate))
+            if sequence & FIRST_SEQUENCE_MASK != 1
+        )
+        if outcome != PENDING and self.is_agreed:
+            if outcome == LOST:
+                return values.abort(self.me, criteria, votes, versions)
+            return values.commit(outcome, self._owner(), criteria, votes, versions)
+        return values.expired(self.me, criteria, votes, versions) if self.late else b""
+
+    @property
+    def is_agreed(self) -> bool:
+        """Whether members with more than half of the strength want these criteria, or none."""
+        return self.electorate.is_quorum(self.electorate.strength(self._agreeing))
+
+    def _owner(self) -> int:
+        """Who acts: this claimant if it would, else the lowest rank that would and is not known
+        dead; nobody would: this claimant, who keeps the outcome for whoever comes.
+        """
+        if self.listening:
+            return self.me
+        able = self.willing & ~self.dead & ~(1 << self.me)
+        return (able & -able).bit_length() - 1 if able else self.me
+
+    def fault(self, value: bytes) -> str:
+        """Why no honest claimant proposes this; empty if one may."""
+        try:
+            return values.fault(values.decode(value), self.electorate)
+        except WireError as error:
+            return str(error)
+
+    def objects(self, value: bytes) -> bool:
+        """A result counted by criteria that this node's own caller did not ask for."""
+        read = values.decode(value)
+        wanted = not self.called or read.digest == self.criteria.digest()
+        return not wanted and read.kind != values.EXPIRED
+
+    def is_mine(self, value: bytes) -> bool:
+        """Whether it is a commit that this member acts on."""
+        read = values.decode(value)
+        return read.kind == values.COMMIT and read.owner == self.me
+
+    # What promises carry.
+
+    def promise(self) -> Promise:
+        """The promise of the record's ballot, with all that a claimant should know."""
+        record = self.record
+        votes = _testimony(self.tally, len(self.electorate))
+        accepted = record.accepted, record.value
+        return Promise(record.promised, *accepted, votes, self._digest(), self.listening)
+
+    def heard(self, rank: int, promise: Promise) -> None:
+        """Votes cast before this member's deadline count, whenever they become known."""
+        self._note(rank, promise.digest, promise.willing)
+        if self.locked:
+            return
+        for voter, sequence, choice in promise.votes:
+            if voter < len(self.electorate) and self._counts(choice):
+                self.tally.vote(voter, sequence, choice)
+
+    def _digest(self) -> bytes:
+        return self.criteria.digest() if self.called else b""
+
+    def _note(self, rank: int, digest: bytes, willing: bool) -> None:
+        self.willing = self.willing & ~(1 << rank) | willing << rank
+        self._agree(rank, digest, self.criteria.digest())
+
+    def _agree(self, rank: int, theirs: bytes, mine: bytes) -> None:
+        if theirs in (b"", mine):
+            self._agreeing |= 1 << rank
+            self._others.pop(rank, None)
+        else:
+            self._agreeing &= ~(1 << rank)
+            self._others[rank] = theirs
+
+    def _counts(self, choice: int) -> bool:
+        """Whether a choice exists by these criteria."""
+        return choice < self.criteria.winnable or choice in (REFUSE, ABSTAIN)
+
+    def on_decided(self, message: Decided, out: Effects) -> None:
+        """Somebody learned the outcome: so do we, and drop what only led there."""
+        super().on_decided(message, out)
+        if self.closed:
+            self.tally = _tally(self.electorate, self.criteria)
+
+
+def _tally(electorate: Electorate, criteria: Criteria) -> Tally:
+    least = min(criteria.least, electorate.total)
+    return Tally(electorate.roll, criteria.winnable, least, plurality=criteria.plurality)
+
+
+def _testimony(tally: Tally, voters: int) -> Testimony:
+    """The votes a tally holds."""
+    return tuple(
+        (rank, tally.sequence_of(rank), tally.choice_of(rank))
+        for rank in range(voters)
+        if tally.sequence_of(rank)
+    )

@@ -1,0 +1,167 @@
+"""The value of a decision: the whole outcome of an election, as bytes that all agree on.
+
+Votes were counted under some caller's criteria; the value carries what is needed to check it
+against those, and the receiver's own play no part. Two values are the same if their bytes are.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeAlias
+
+from vines._core.tally import CHOICES_MAX, LOST, NONE, count
+from vines.errors import WireError
+from vines.protocol.elections.criteria import DIGEST_BYTES, LABEL_BYTES_MAX, Criteria
+from vines.protocol.elections.electorate import Electorate
+
+COMMIT: Final = 1
+ABORT: Final = 2
+EXPIRED: Final = 3
+KINDS: Final = {COMMIT: "commit", ABORT: "abort", EXPIRED: "expired"}
+
+Versions: TypeAlias = tuple[tuple[int, int], ...]
+"""(rank, sequence number) of votes, ascending."""
+
+_HEAD_BYTES: Final = 1 + 1 + 4 + DIGEST_BYTES + 1 + 1 + 8 + 2 + 4
+_VERSION_BYTES: Final = 4 + 8
+
+
+class Value(NamedTuple):
+    """`owner`: the rank that acts on a commit. `votes`: a byte a rank, as they were counted.
+    `versions`: the sequence numbers of those counted votes that were not a voter's first.
+    """
+
+    kind: int
+    choice: int
+    owner: int
+    digest: bytes
+    winnable: int
+    plurality: bool
+    least: int
+    label: str
+    votes: bytes
+    versions: Versions = ()
+
+    def encode(self) -> bytes:
+        """The bytes that are agreed on."""
+        label = self.label.encode()
+        return b"".join(
+            (
+                bytes((self.kind, self.choice)),
+                self.owner.to_bytes(4, "little"),
+                self.digest,
+                bytes((self.winnable, self.plurality)),
+                self.least.to_bytes(8, "little"),
+                len(label).to_bytes(2, "little"),
+                len(self.votes).to_bytes(4, "little"),
+                label,
+                self.votes,
+                *(
+                    rank.to_bytes(4, "little") + sequence.to_bytes(8, "little")
+                    for rank, sequence in self.versions
+                ),
+            )
+        )
+
+
+def decode(data: bytes) -> Value:
+    """The value these bytes stand for. WireError if they are none, whatever the electorate."""
+    if len(data) < _HEAD_BYTES:
+        raise WireError("a decision is too short")
+    kind, choice, plurality = data[0], data[1], data[7 + DIGEST_BYTES]
+    winnable = data[6 + DIGEST_BYTES]
+    label_size = int.from_bytes(data[16 + DIGEST_BYTES : 18 + DIGEST_BYTES], "little")
+    votes_size = int.from_bytes(data[18 + DIGEST_BYTES : 22 + DIGEST_BYTES], "little")
+    start = _HEAD_BYTES + label_size
+    rest = len(data) - start - votes_size
+    if kind not in KINDS or plurality > 1 or not 0 < winnable <= CHOICES_MAX:
+        raise WireError("a decision of a kind not known here")
+    if label_size > LABEL_BYTES_MAX or rest < 0 or rest % _VERSION_BYTES:
+        raise WireError("a decision whose sizes do not fit")
+    try:
+        label = data[_HEAD_BYTES:start].decode()
+    except UnicodeDecodeError:
+        raise WireError("a decision whose choice is no text") from None
+    places = range(start + votes_size, len(data), _VERSION_BYTES)
+    versions = tuple(
+        (
+            int.from_bytes(data[at : at + 4], "little"),
+            int.from_bytes(data[at + 4 : at + 12], "little"),
+        )
+        for at in places
+    )
+    if any(one[0] >= other[0] for one, other in pairwise(versions)):
+        raise WireError("a decision that counts a vote twice")
+    return Value(
+        kind,
+        choice,
+        int.from_bytes(data[2:6], "little"),
+        data[6 : 6 + DIGEST_BYTES],
+        winnable,
+        bool(plurality),
+        int.from_bytes(data[8 + DIGEST_BYTES : 16 + DIGEST_BYTES], "little"),
+        label,
+        data[start : start + votes_size],
+        versions,
+    )
+
+
+def fault(value: Value, electorate: Electorate) -> str:
+    """Why an honest claimant cannot have proposed this value here; empty if it can."""
+    if value.owner >= len(electorate):
+        return "its owner is no voter"
+    if len(value.votes) != len(electorate):
+        return "it counts votes of another electorate"
+    if not 0 < value.least <= electorate.total:
+        return "it needs more votes than there are"
+    if any(
+        rank >= len(electorate) or value.votes[rank] == NONE or not sequence
+        for rank, sequence in value.versions
+    ):
+        return "it says when votes were cast that it does not count"
+    if value.kind != COMMIT and (value.choice != NONE or value.label):
+        return "it names a choice that did not win"
+    try:
+        counted = count(
+            electorate.roll,
+            value.votes,
+            value.winnable,
+            value.least,
+            plurality=value.plurality,
+            closing=True,
+        )
+    except WireError:
+        return "it counts votes for what was no choice"
+    if value.kind == COMMIT and counted != value.choice:
+        return "its votes do not decide so"
+    if value.kind == ABORT and counted != LOST:
+        return "its votes do not exclude every choice"
+    return ""
+
+
+def commit(choice: int, owner: int, criteria: Criteria, votes: bytes, versions: Versions) -> bytes:
+    """A choice won."""
+    return _encode(COMMIT, choice, criteria.label(choice), owner, criteria, votes, versions)
+
+
+def abort(owner: int, criteria: Criteria, votes: bytes, versions: Versions) -> bytes:
+    """No choice can win any more."""
+    return _encode(ABORT, NONE, "", owner, criteria, votes, versions)
+
+
+def expired(owner: int, criteria: Criteria, votes: bytes, versions: Versions) -> bytes:
+    """Time ran out."""
+    return _encode(EXPIRED, NONE, "", owner, criteria, votes, versions)
+
+
+def _encode(
+    kind: int,
+    choice: int,
+    label: str,
+    owner: int,
+    criteria: Criteria,
+    votes: bytes,
+    versions: Versions,
+) -> bytes:
+    head = (kind, choice, owner, criteria.digest(), criteria.winnable, criteria.plurality)
+    return Value(*head, criteria.least, label, votes, versions).encode()
