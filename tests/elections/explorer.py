@@ -151,7 +151,7 @@ class Explorer:
         """Each with what is on its disk."""
         self._places: list[dict[Any, int]] = [{} for _ in range(world.size)]
         self._messages: list[tuple[int, int, Message]] = []
-        self._numbers: dict[tuple[int, int, Message], int] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
         self._inbox = [0] * world.size
         self._rivals: list[int] = []
         self._given: list[dict[int, list[Step]]] = [{} for _ in range(world.size)]
@@ -368,9 +368,9 @@ class Explorer:
         if isinstance(message, Decided):
             sender = 0  # whoever says it: it is all the same
         known = (sender, whom, message)
-        number = self._numbers.get(known)
+        number = self._numbers.get((*known, type(message)))
         if number is None:
-            number = self._numbers[known] = len(self._messages)
+            number = self._numbers[*known, type(message)] = len(self._messages)
             self._messages.append(known)
             for rank in range(self.world.size):
                 if whom == rank or (whom < 0 and (rank != sender or isinstance(message, Decided))):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from tests.elections.gathering import Pair
 from tests.elections.worlds import Free, electorate
 from vines.protocol.elections import value as values
-from vines.protocol.elections.ballots import FIRST, rank_of
+from vines.protocol.elections.ballots import FIRST, NEVER, rank_of
 from vines.protocol.elections.decree import Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import Electorate
-from vines.protocol.elections.messages import Accept
+from vines.protocol.elections.messages import Accept, Refusal
+from vines.protocol.elections.signup import SignUp, Surroundings
 
 
 class OwnClock(Election):
@@ -112,3 +114,58 @@ def votes_needed_for_a_quorum(weights: tuple[int, ...] = (1, 1, 1)) -> Electorat
     made = electorate(weights)
     made._half = 1
     return made
+
+
+class OwnRefusalReleases(SignUp):
+    """Who has refused is free for another roll at once."""
+
+    def refuse(self, out: Surroundings) -> None:
+        bound = self.enrolment.bound
+        super().refuse(out)
+        part = self.election
+        if part is not None and self.enrolment.bound == bound and part.record.refused:
+            self._release(out)
+
+
+class RefusedAfterForeignAccept(Pair):
+    """Also who has helped somebody's value along may refuse."""
+
+    @property
+    def may_refuse(self) -> bool:
+        return not self.closed
+
+
+class RefusalVolatile(Pair):
+    """That a member refused is not on disk."""
+
+    def refuse(self, out: Effects) -> bool:
+        if not self.may_refuse:
+            return False
+        self.record = self.record._replace(refused=True)
+        self.refusals |= 1 << self.me
+        self.give_up()
+        for rank in range(len(self.electorate)):
+            if rank != self.me:
+                out.send(rank, Refusal(), self.ticket)
+        return True
+
+
+class LatestAcceptOnly(Pair):
+    """Only whose value was accepted last is looked at, not whether there was another's before."""
+
+    @property
+    def may_refuse(self) -> bool:
+        accepted = self.record.accepted
+        return not self.closed and (accepted == NEVER or rank_of(accepted) == self.me)
+
+
+class HopelessWithoutTiebreak(Pair):
+    """Whether a roll can still decide is judged without the half vote of a tiebreak."""
+
+    @property
+    def hopeless(self) -> bool:
+        weights = self.electorate.roll.weights()
+        left = sum(
+            2 * weight for rank, weight in enumerate(weights) if not self.refusals >> rank & 1
+        )
+        return left <= self.electorate.total

@@ -10,6 +10,49 @@ Testimony: TypeAlias = tuple[tuple[int, int, int], ...]
 """Votes known: (rank, sequence number, choice), ascending."""
 
 
+class Definition(NamedTuple):
+    """What election this is: everything its id is made of, and what was asked for. `remaining_ms`:
+    until its caller's deadline. `signup`: who gathered the roll, and in which attempt; empty for
+    a roll that callers gave.
+    """
+
+    topic: str
+    round: int
+    roll: tuple[tuple[bytes, int], ...]
+    """(voter, weight), ascending."""
+    signup: bytes
+    council: int
+    tiebreak: bool
+    choices: tuple[str, ...]
+    least: int
+    plurality: bool
+    remaining_ms: int
+
+
+class Sign(NamedTuple):
+    """Will you take part in this, and in no other election of its topic and round?"""
+
+    definition: Definition
+
+
+class Signed(NamedTuple):
+    """I do, and it is on disk."""
+
+    willing: bool
+
+
+class Formed(NamedTuple):
+    """All have signed: it may decide."""
+
+
+class Cancel(NamedTuple):
+    """It never will."""
+
+
+class Unknown(NamedTuple):
+    """I have not heard of this election: define it."""
+
+
 class Vote(NamedTuple):
     """My vote. `digest`: of the criteria its caller asked for, empty if it did not call.
     `willing`: somebody there would act on a commit.
@@ -80,3 +123,6 @@ class Decided(NamedTuple):
 Message: TypeAlias = (
     Vote | VoteAck | Prepare | Promise | Accept | Accepted | Nack | Refusal | Decided
 )
+"""About an election whose electorate both sides know."""
+Introduction: TypeAlias = Definition | Sign | Signed | Formed | Cancel | Unknown
+"""What comes before that."""

@@ -1,0 +1,341 @@
+"""Signing up: how N members who called the same election become its electorate, all or nobody.
+
+Without voters named by hand the electorate is whoever called, once exactly as many have. One of
+them, the coordinator, proposes the roll; it stands when all have signed it, each durably and each
+only one roll of a topic and round at a time. Whether it was formed or cancelled the coordinator
+alone decides, once, on disk: two rolls that stood could otherwise both decide.
+
+A member is released from what it signed by the coordinator's word, or when so many have refused,
+for ever, that the roll can never decide anything. That somebody is thought dead releases nobody:
+it is the reason to refuse. It must not know clocks or membership; candidates are told to it.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final, NamedTuple, Protocol
+
+from vines.protocol.elections.decree import Effects
+from vines.protocol.elections.election import Election
+from vines.protocol.elections.electorate import instance_id
+from vines.protocol.elections.messages import (
+    Cancel,
+    Definition,
+    Formed,
+    Introduction,
+    Message,
+    Refusal,
+    Sign,
+    Signed,
+)
+
+COORDINATORS_MAX: Final = 64
+"""Coordinators of one topic and round whose attempts are told apart; of more none is signed."""
+
+
+class Enrolment(NamedTuple):
+    """What a member must not forget of the rolls of one topic and round."""
+
+    bound: bytes = b""
+    """The one roll it takes part in, by its election's id; empty: none."""
+    formed: bool = False
+    """That roll stands."""
+    attempt: int = 0
+    """The number of its own last attempt to gather one."""
+    passed: tuple[tuple[bytes, int], ...] = ()
+    """(coordinator, attempt) up to which it signed or declined: it will never sign those (again).
+    Whoever took part in a roll and forgot it would forget what it promised there.
+    """
+
+
+UNBOUND: Final = Enrolment()
+
+
+class Surroundings(Protocol):
+    """Where a sign-up leaves what it wants done, and what it cannot make itself."""
+
+    def enrol(self, enrolment: Enrolment) -> int:
+        """Put it on disk; returns the ticket."""
+
+    def say(
+        self, voter: bytes, election: bytes, message: Message | Introduction, after: int
+    ) -> None:
+        """Say something about an election to a member."""
+
+    def begin(self, election: bytes, definition: Definition) -> Election:
+        """Take part in this from now on."""
+
+    def effects(self, election: bytes) -> Effects:
+        """Where what its part in an election does is left."""
+
+    def drop(self, election: bytes) -> None:
+        """Take no part in it any more: its record is no longer needed."""
+
+
+class SignUp:
+    """One member's part in gathering the electorate of one topic and round.
+
+    `namespace`, `definition` (its roll empty): what the caller here asked for.
+    """
+
+    __slots__ = (
+        *("_asked", "_ticket", "calling", "candidates", "definition", "election", "enrolment"),
+        *("me", "namespace", "roll", "signed", "total"),
+    )
+
+    def __init__(
+        self,
+        me: bytes,
+        namespace: bytes,
+        definition: Definition,
+        total: int,
+        enrolment: Enrolment = UNBOUND,
+    ) -> None:
+        self.me = me
+        self.namespace = namespace
+        self.definition = definition
+        self.total = total
+        self.enrolment = enrolment
+        self.calling = True
+        """The call here still stands."""
+        self.candidates: frozenset[bytes] = frozenset()
+        """Members that called this, as far as known, and live."""
+        self.election: Election | None = None
+        """Its part in the roll it is bound to."""
+        self.roll: Definition | None = None
+        """That roll."""
+        self.signed: frozenset[bytes] = frozenset()
+        """As its coordinator: who has signed."""
+        self._asked: tuple[bytes, bytes, Definition] | None = None
+        """The last roll it was asked to sign and could not yet: coordinator, id, definition."""
+        self._ticket = 0
+
+    def resume(self, roll: Definition, election: Election) -> None:
+        """After a restart: this is the roll it is bound to, and its part there."""
+        self.roll, self.election = roll, election
+        self.signed = frozenset((self.me,))
+
+    @property
+    def coordinating(self) -> bool:
+        """Whether the roll it is bound to is its own attempt."""
+        return self.roll is not None and coordinator_of(self.roll) == self.me
+
+    # What happens here.
+
+    def consider(self, candidates: frozenset[bytes], out: Surroundings) -> None:
+        """These are known to have called this, and to live."""
+        self.candidates = candidates
+        bound = self.enrolment.bound
+        if bound and self.coordinating and not self.enrolment.formed:
+            assert self.roll is not None
+            if frozenset(voter for voter, _ in self.roll.roll) != candidates:
+                self.cancel(out)
+        if not self.enrolment.bound:
+            self._sign_asked(out)
+        if not self.enrolment.bound:
+            self._gather(out)
+
+    def _gather(self, out: Surroundings) -> None:
+        """Propose the roll of all candidates, if they are as many as wanted and it is up to us."""
+        wanted = self.calling and self.me in self.candidates
+        if not wanted or len(self.candidates) != self.total:
+            return
+        if min(self.candidates, key=self._turn) != self.me:
+            return
+        attempt = self.enrolment.attempt + 1
+        roll = tuple((voter, 1) for voter in sorted(self.candidates))
+        signup = self.me + attempt.to_bytes(8, "big")
+        definition = self.definition._replace(roll=roll, signup=signup)
+        self._bind(self._id(definition), definition, attempt, out)
+        self.signed = frozenset((self.me,))
+        self._say_to_all(Sign(definition), out)
+        self._form(out)
+
+    def _turn(self, voter: bytes) -> bytes:
+        """Members in the order in which they are to coordinate: another one for each topic."""
+        topic = self.definition.topic.encode()
+        return blake2b(voter, digest_size=8, key=blake2b(topic, digest_size=16).digest()).digest()
+
+    def repeat(self, out: Surroundings) -> None:
+        """As a coordinator: ask those who have not signed once more."""
+        if self.coordinating and self.roll is not None and self.election is not None:
+            message: Introduction = Formed() if self.enrolment.formed else Sign(self.roll)
+            for voter, _ in self.roll.roll:
+                if voter != self.me and (self.enrolment.formed or voter not in self.signed):
+                    out.say(voter, self.enrolment.bound, message, self._ticket)
+
+    def withdraw(self, out: Surroundings) -> None:
+        """The call here stands no longer: take part in nothing that has not gone too far."""
+        self.calling = False
+        self._asked = None
+        if self.coordinating and not self.enrolment.formed:
+            self.cancel(out)
+        elif self.election is not None:
+            self.refuse(out)
+
+    def cancel(self, out: Surroundings) -> None:
+        """As a coordinator: this roll never stands."""
+        if self.coordinating and not self.enrolment.formed:
+            self._say_after_release(Cancel(), out)
+
+    def refuse(self, out: Surroundings) -> None:
+        """Take no part in the roll signed, for ever, if that is still possible; all are told."""
+        if self.election is not None and not (self.coordinating and not self.enrolment.formed):
+            self.election.refuse(out.effects(self.enrolment.bound))
+            self._release_if_hopeless(out)
+
+    # What others say.
+
+    def on_sign(self, sender: bytes, election: bytes, message: Sign, out: Surroundings) -> None:
+        """Sign the roll if it is the one we would propose, once we would."""
+        definition = message.definition
+        if self._is_bound(election):
+            out.say(sender, election, Signed(True), self._ticket)
+        elif coordinator_of(definition) != sender or self._id(definition) != election:
+            return
+        elif self._passed(definition):
+            out.say(sender, election, Refusal(), self._ticket)
+        elif self.enrolment.bound or not self.calling:
+            self._keep(self._passing(definition), out)
+            out.say(sender, election, Refusal(), self._ticket)
+        else:
+            self._asked = (sender, election, definition)
+            self._sign_asked(out)
+
+    def _sign_asked(self, out: Surroundings) -> None:
+        if self._asked is None or not self.calling:
+            return
+        sender, election, definition = self._asked
+        voters = frozenset(voter for voter, _ in definition.roll)
+        even = all(weight == 1 for _, weight in definition.roll)
+        if voters != self.candidates or len(voters) != self.total or not even:
+            return
+        self._asked = None
+        self._bind(election, definition, self.enrolment.attempt, out)
+        out.say(sender, election, Signed(True), self._ticket)
+
+    def on_signed(self, sender: bytes, election: bytes, out: Surroundings) -> None:
+        """As a coordinator: once all have signed, the roll stands."""
+        if not self._is_bound(election) or not self.coordinating:
+            out.say(sender, election, Cancel(), self._ticket)
+            return
+        assert self.roll is not None
+        if (sender, 1) in self.roll.roll:
+            self.signed |= {sender}
+            self._form(out)
+
+    def _form(self, out: Surroundings) -> None:
+        assert self.roll is not None
+        if not self.enrolment.formed and len(self.signed) == len(self.roll.roll):
+            self._keep(self.enrolment._replace(formed=True), out)
+            self._say_to_all(Formed(), out)
+
+    def on_formed(self, election: bytes, out: Surroundings) -> None:
+        """The roll stands."""
+        if self._is_bound(election) and not self.enrolment.formed:
+            self._keep(self.enrolment._replace(formed=True), out)
+
+    def on_cancel(self, sender: bytes, election: bytes, out: Surroundings) -> None:
+        """The roll never stands: free for another."""
+        if self._asked is not None and self._asked[1] == election:
+            self._asked = None
+        if self._is_bound(election):
+            assert self.roll is not None
+            if sender == coordinator_of(self.roll) and not self.enrolment.formed:
+                self._release(out)
+
+    def on_refusal(self, sender: bytes, election: bytes, out: Surroundings) -> None:
+        """One takes no part, for ever: as a coordinator, cancel; else see what that leaves."""
+        if not self._is_bound(election) or self.election is None:
+            return
+        rank = self.election.electorate.rank(sender)
+        if rank < 0:
+            return
+        self.election.on_refusal(rank, Refusal(), out.effects(election))
+        if self.coordinating and not self.enrolment.formed:
+            self.cancel(out)
+        else:
+            self._release_if_hopeless(out)
+
+    # Being bound.
+
+    def _is_bound(self, election: bytes) -> bool:
+        return bool(election) and self.enrolment.bound == election
+
+    def _bind(
+        self, election: bytes, definition: Definition, attempt: int, out: Surroundings
+    ) -> None:
+        enrolment = self._passing(definition)
+        self.roll = definition
+        self.election = out.begin(election, definition)
+        self._keep(enrolment._replace(bound=election, formed=False, attempt=attempt), out)
+
+    def _passed(self, definition: Definition) -> bool:
+        """Whether it is too late to sign this."""
+        known = dict(self.enrolment.passed)
+        coordinator = coordinator_of(definition)
+        if coordinator not in known:
+            return len(known) >= COORDINATORS_MAX
+        return attempt_of(definition) <= known[coordinator]
+
+    def _passing(self, definition: Definition) -> Enrolment:
+        """The enrolment, and that this will not be signed (again)."""
+        known = dict(self.enrolment.passed)
+        known[coordinator_of(definition)] = attempt_of(definition)
+        return self.enrolment._replace(passed=tuple(sorted(known.items())))
+
+    def _release_if_hopeless(self, out: Surroundings) -> None:
+        if self.election is not None and self.election.hopeless and not self.election.closed:
+            self._release(out)
+
+    def _release(self, out: Surroundings) -> bytes:
+        """Bound to nothing; the roll is remembered as one never to take part in."""
+        election = self.enrolment.bound
+        self._keep(self.enrolment._replace(bound=b"", formed=False), out)
+        out.drop(election)
+        self.election = self.roll = None
+        self.signed = frozenset()
+        return election
+
+    def _say_after_release(self, message: Introduction, out: Surroundings) -> None:
+        assert self.roll is not None
+        voters = [voter for voter, _ in self.roll.roll if voter != self.me]
+        election = self._release(out)
+        for voter in voters:
+            out.say(voter, election, message, self._ticket)
+
+    def _say_to_all(self, message: Introduction, out: Surroundings) -> None:
+        assert self.roll is not None
+        for voter, _ in self.roll.roll:
+            if voter != self.me:
+                out.say(voter, self.enrolment.bound, message, self._ticket)
+
+    def _keep(self, enrolment: Enrolment, out: Surroundings) -> None:
+        self.enrolment = enrolment
+        self._ticket = out.enrol(enrolment)
+
+    def _id(self, definition: Definition) -> bytes:
+        return id_of(self.namespace, definition)
+
+
+def id_of(namespace: bytes, definition: Definition) -> bytes:
+    """The id of the election that a definition defines."""
+    return instance_id(
+        namespace,
+        definition.topic,
+        definition.round,
+        dict(definition.roll),
+        signup=definition.signup,
+        council=definition.council,
+        tiebreak=definition.tiebreak,
+    )
+
+
+def coordinator_of(definition: Definition) -> bytes:
+    """Who gathered a roll; empty if callers named it."""
+    return definition.signup[:-8]
+
+
+def attempt_of(definition: Definition) -> int:
+    """The number of the attempt that gathered a roll."""
+    return int.from_bytes(definition.signup[-8:], "big")
