@@ -1,0 +1,138 @@
+"""How long elections take, what they cost, and that they end: on virtual time, in round trips."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.elections.timeline import Run, latencies, quantile
+from vines.protocol.elections import value as values
+
+YES, NO = 0, 253
+SAME_INSTANT = [(size, loss) for size in (2, 3, 5) for loss in (0.0, 0.1)]
+
+
+@pytest.mark.parametrize(
+    ("size", "runs"), [(3, 300), (5, 300), (7, 200), (31, 60), (101, 20), (1001, 2)]
+)
+def test_one_and_a_half_round_trips_from_the_deciding_vote(size: int, runs: int) -> None:
+    delays, messages = latencies(size, runs)
+    assert quantile(delays, 0.5) <= 1.6
+    assert quantile(delays, 0.99) <= 1.8
+    assert quantile(messages, 0.5) <= 6
+
+
+def same_instant(size: int, loss: float, seeds: range) -> None:
+    """All call and vote at once: all learn one outcome, and one of them acts on it."""
+    for seed in seeds:
+        run = Run(size, seed, loss=loss, deadline=200.0, least=size)
+        for rank in range(size):
+            run.cast(rank, YES, 0.0)
+        run.go(until=150.0, enough=lambda run=run: run.fired)  # type: ignore[misc]
+        assert len(run.fired) == 1, f"seed {seed}"
+        # Whoever missed the word asks when its own time is up, at the latest.
+        run.go(until=600.0, enough=lambda run=run: run.all_closed)  # type: ignore[misc]
+        assert run.all_closed, f"seed {seed}"
+        assert values.decode(run.outcomes[0]).kind == values.COMMIT
+
+
+@pytest.mark.parametrize(("size", "loss"), SAME_INSTANT)
+def test_exactly_one_acts_when_all_call_at_once(size: int, loss: float) -> None:
+    same_instant(size, loss, range(300))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize(("size", "loss"), SAME_INSTANT)
+def test_exactly_one_acts_in_each_of_20_000(size: int, loss: float) -> None:
+    same_instant(size, loss, range(300, 300 + 20_000 // len(SAME_INSTANT) + 1))
+
+
+@pytest.mark.parametrize(
+    ("detected_after", "most"), [(None, 13.0), (0.5, 2.8), (-5.0, 1.8)], ids=str
+)
+def test_the_next_rank_takes_over_from_a_dead_one(
+    detected_after: float | None, most: float
+) -> None:
+    """Without a detector after a while; with one at once; known before: as quick as ever."""
+    delays = []
+    for seed in range(60):
+        run = Run(5, seed)
+        early = detected_after is not None and detected_after < 0
+        run.kill(0, 0.0 if early else 10.0, detected_after=5.0 if early else detected_after)
+        for rank in range(1, 4):
+            run.cast(rank, YES, 10.0)
+        run.go(enough=lambda run=run: run.all_closed)  # type: ignore[misc]
+        assert run.all_closed
+        delays.append(run.learned_at[0] - 10.0)
+    assert quantile(delays, 0.9) <= most
+
+
+def test_an_owner_that_dies_right_after_its_proposal_leaves_a_decision_and_no_callback() -> None:
+    for seed in range(100):
+        run = Run(5, seed)
+        for rank in range(3):
+            run.cast(rank, YES, 1.0)
+        claimant = run.members[0]
+        run.go(enough=lambda run=run: run.members[0].part.locked)  # type: ignore[misc]
+        claimant.up = False
+        run.go(enough=lambda run=run: run.all_closed)  # type: ignore[misc]
+        assert run.all_closed
+        assert {values.decode(value).kind for value in run.outcomes.values()} == {values.COMMIT}
+        assert run.fired == []
+
+
+def test_the_majority_side_of_a_partition_decides_and_the_other_learns_when_it_heals() -> None:
+    for seed in range(40):
+        run = Run(5, seed, deadline=60.0)
+        run.reach = lambda one, other, run=run: run.now > 120 or (one < 2) == (other < 2)  # type: ignore[misc]
+        for rank in range(5):
+            run.cast(rank, YES, 1.0)
+        run.go(until=119.0)
+        assert set(run.outcomes) == {2, 3, 4}
+        assert all(run.members[rank].pacer.timed_out for rank in (0, 1))
+        assert not any(run.members[rank].pacer.timed_out for rank in (2, 3, 4))
+        run.go(until=400.0)
+        assert set(run.outcomes) == {0, 1, 2, 3, 4}
+
+
+def test_half_of_an_even_electorate_decides_nothing() -> None:
+    run = Run(4, 1, least=1, deadline=30.0)
+    run.reach = lambda one, other: (one < 2) == (other < 2)
+    for rank in range(4):
+        run.cast(rank, YES, 1.0)
+    run.go(until=500.0)
+    assert run.outcomes == {}
+    assert all(member.pacer.timed_out for member in run.members)
+
+
+def test_a_lost_vote_ends_it_early_and_everybody_hears_so() -> None:
+    for seed in range(40):
+        run = Run(5, seed, least=4)
+        for rank, choice in enumerate((YES, NO, NO, YES, YES)):
+            run.cast(rank, choice, 1.0)
+        run.go(enough=lambda run=run: run.all_closed)  # type: ignore[misc]
+        assert run.now < 30
+        assert {values.decode(value).kind for value in run.outcomes.values()} == {values.ABORT}
+        assert run.fired == []
+
+
+def test_what_nobody_votes_on_expires_by_agreement() -> None:
+    for seed in range(40):
+        run = Run(3, seed, deadline=10.0)
+        run.cast(0, YES, 1.0)
+        for member in run.members:
+            run._arm(member)
+        run.go(enough=lambda run=run: run.all_closed)  # type: ignore[misc]
+        assert {values.decode(value).kind for value in run.outcomes.values()} == {values.EXPIRED}
+        assert run.fired == []
+        assert run.now < 40
+
+
+def test_a_vote_after_the_deadline_is_not_counted() -> None:
+    run = Run(3, 5, deadline=10.0, least=3)
+    for rank, when in ((0, 1.0), (1, 1.0), (2, 10.5)):
+        run.cast(rank, YES, when)
+    for member in run.members:
+        run._arm(member)
+    run.go(enough=lambda: run.all_closed)
+    assert {values.decode(value).kind for value in run.outcomes.values()} == {values.EXPIRED}

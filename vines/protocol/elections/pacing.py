@@ -1,0 +1,204 @@
+"""Pacing: when a member says its vote again, when it tries to decide, and when it tries no longer.
+
+Nothing here is needed for safety. Ranks keep claimants out of each other's way: the lowest that
+lives tries at once, each other one waits for those before it. A claimant whose lower ranks are all
+known dead asks for promises before there is anything to propose, so that the deciding vote needs
+one round trip, as with the preferred one.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from vines.protocol.elections.decree import IDLE, Effects
+from vines.protocol.elections.election import Election
+from vines.protocol.elections.messages import Vote
+
+if TYPE_CHECKING:
+    import random
+
+RETRY_ROUND_TRIPS: Final = 3
+RETRY_SECONDS_MIN: Final = 0.05
+TAKE_ROUND_TRIPS: Final = 6
+TAKE_SECONDS_MIN: Final = 0.2
+REPEATS: Final = 3
+"""How often an attempt asks again before it gives up."""
+BACK_OFF_MAX: Final = 32
+"""Round trips between two attempts, at most; half as many again by chance."""
+
+
+class Pacer:
+    """The timers of one election at one member. `deadline`: of its own caller, in seconds of the
+    clock that `now` is of; `rtt`: seconds of a round trip, as far as known.
+    """
+
+    __slots__ = (
+        *("_acked", "_attempt", "_due", "_failures", "_rng", "_seen", "_vote", "_vote_at"),
+        *("_vote_ranks", "deadline", "election", "grace", "retry", "rtt", "take", "timed_out"),
+    )
+
+    def __init__(
+        self, election: Election, deadline: float, rng: random.Random, rtt: float = 0.001
+    ) -> None:
+        self.election = election
+        self.deadline = deadline
+        self._rng = rng
+        self.measure(rtt)
+        self.timed_out = False
+        """The deadline and the grace are over, and the outcome is unknown here."""
+        self._vote: Vote | None = None
+        self._vote_at = inf
+        self._vote_ranks = 1
+        """To how many of the lowest live ranks the vote goes."""
+        self._acked = 0
+        """Ranks that hold the vote."""
+        self._due = inf
+        """When to begin an attempt, or to go on with the one under way."""
+        self._attempt = 0
+        """How often the attempt under way has asked."""
+        self._failures = 0
+        self._seen = (-1, -1, 0)
+
+    def measure(self, rtt: float) -> None:
+        """A round trip takes this long."""
+        self.rtt = rtt
+        self.retry = max(RETRY_ROUND_TRIPS * rtt, RETRY_SECONDS_MIN)
+        self.take = max(TAKE_ROUND_TRIPS * rtt, TAKE_SECONDS_MIN)
+        self.grace = 2 * self.take
+
+    # The vote.
+
+    def cast(self, choice: int, now: float, out: Effects) -> bool:
+        """Vote, and tell those who decide; False if it is too late."""
+        vote = self.election.cast(choice)
+        if vote is None:
+            return False
+        self._vote, self._acked, self._vote_ranks = vote, 0, 1
+        self._say_vote(now, out)
+        self.look(now, out)
+        return True
+
+    def acknowledged(self, rank: int, sequence: int) -> None:
+        """A rank holds this vote, or a later one."""
+        if self._vote is not None and sequence >= self._vote.sequence:
+            self._acked |= 1 << rank
+
+    def _say_vote(self, now: float, out: Effects) -> None:
+        """To the lowest live ranks that have not said that they hold it."""
+        if self._vote is None or self.election.closed or self.election.locked:
+            self._vote_at = inf
+            return
+        ranks = self._lowest(self._vote_ranks)
+        wanted = [rank for rank in ranks if not self._acked >> rank & 1]
+        for rank in wanted:
+            if rank != self.election.me:
+                out.send(rank, self._vote, self.election.ticket)
+        heard = not wanted or wanted == [self.election.me]
+        self._vote_at = inf if heard else now + self.retry
+
+    def _lowest(self, count: int) -> list[int]:
+        """The lowest ranks not known to be dead."""
+        dead = self.election.dead
+        live = [rank for rank in range(len(self.election.electorate)) if not dead >> rank & 1]
+        return live[:count]
+
+    # Attempts.
+
+    def look(self, now: float, out: Effects) -> None:
+        """Something may have changed: see whether it is up to this member to decide."""
+        one = self.election
+        if one.closed or one.record.refused or one.frozen:
+            self._due = self._vote_at = inf
+            return
+        state = (one.phase, one.record.promised, one.record.accepted)
+        if state != self._seen:
+            # Somebody gets on with it, or we do: no reason to come between.
+            self._seen = state
+            self._due = inf
+            self._attempt = 0
+        if one.phase != IDLE:
+            if self._due == inf:
+                self._due = now + self.retry
+        elif self._wants:
+            if self._due == inf:
+                self._due = now + self._wait()
+            if self._due <= now:
+                self._begin(now, out)
+        else:
+            self._due = inf
+
+    @property
+    def _wants(self) -> bool:
+        """Whether there is a reason to try: something to propose, something that was accepted and
+        never decided, or nobody before us who could.
+        """
+        one = self.election
+        return one.decided_by_votes or one.locked or (self._before() == 0 and one.me > 0)
+
+    def _before(self) -> int:
+        """Lower ranks that are not known to be dead."""
+        mine = (1 << self.election.me) - 1
+        return self.election.me - (self.election.dead & mine).bit_count()
+
+    def _wait(self) -> float:
+        """How long to leave it to those before us, and to others after an attempt that failed."""
+        before = self._before() * self.take * self._rng.uniform(0.9, 1.1)
+        if not self._failures:
+            return before
+        trips = min(2.0**self._failures, BACK_OFF_MAX) * self._rng.uniform(0.5, 1.5)
+        return before + trips * max(self.rtt, self.retry / RETRY_ROUND_TRIPS)
+
+    def _begin(self, now: float, out: Effects) -> None:
+        one = self.election
+        one.claim(out)
+        self._attempt = 1
+        self._seen = (one.phase, one.record.promised, one.record.accepted)
+        self._due = inf if one.closed or one.phase == IDLE else now + self.retry
+
+    def failed(self, now: float, out: Effects) -> None:
+        """The attempt was outbid or refused: the next one waits longer."""
+        self._failures = min(self._failures + 1, 8)
+        self._seen = (-1, -1, 0)
+        self.look(now, out)
+
+    # Time.
+
+    def advance(self, now: float, out: Effects) -> None:
+        """Do what is due."""
+        one = self.election
+        if one.closed:
+            return
+        if now >= self.deadline and not one.late:
+            one.pass_deadline(out)
+        if now >= self.deadline + self.grace:
+            self.timed_out = True
+        if now >= self._vote_at:
+            self._vote_ranks += 1
+            self._say_vote(now, out)
+        if now >= self._due and one.phase != IDLE:
+            if self._attempt > REPEATS:
+                one.give_up()
+                self.failed(now, out)
+            else:
+                self._attempt += 1
+                self._due = now + self.retry
+                one.again(out)
+        self.look(now, out)
+
+    def next(self) -> float:
+        """When `advance` has something; infinity if never."""
+        one = self.election
+        if one.closed:
+            return inf
+        late = self.deadline if not one.late else self.deadline + self.grace
+        return min(self._due, self._vote_at, inf if self.timed_out else late)
+
+    def lost(self, dead: int, now: float, out: Effects) -> None:
+        """These ranks are known to be dead (as bits): the vote goes to those after them."""
+        if dead != self.election.dead:
+            self.election.dead = dead
+            self._acked &= ~dead
+            self._due = inf if self.election.phase == IDLE else self._due
+            self._say_vote(now, out)
+            self.look(now, out)
