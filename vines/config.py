@@ -2,8 +2,8 @@
 
 Each field says its unit, how its default was found and why. A field that contradicts another
 raises InvalidConfig when the Config is made, so nothing further down ever checks again. It must
-not know sockets, clocks or files. The bounds on names, tags and addresses stand here too, because
-a peer's are held to the same ones.
+not know sockets, clocks or files. The bounds on names, topics, tags and addresses stand here too,
+because a peer's are held to the same ones.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ NAME_BYTES_MAX = 64
 TAGS_MAX = 16
 TAG_BYTES_MAX = 64
 TAGS_BYTES_MAX = 512
+TOPIC_BYTES_MAX = 256
 HOST_CHARACTERS_MAX = 255
 NODE_ID_BYTES = 16
 
@@ -165,6 +166,21 @@ def is_name(name: object) -> bool:
         and name != ""
         and max(name) <= "\uffff"
     )
+
+
+def is_topic(topic: object) -> bool:
+    """Whether this may be the topic of an election: 1 to 256 bytes in UTF-8, and no control
+    characters (C0, C1 and delete). Those never change: what is printable differs between versions
+    of Unicode, and two nodes must not disagree about an election's name.
+    """
+    if type(topic) is not str or not 0 < len(topic) <= TOPIC_BYTES_MAX:
+        return False
+    if any(each < " " or "\x7f" <= each < "\xa0" for each in topic):
+        return False
+    try:
+        return len(topic.encode()) <= TOPIC_BYTES_MAX
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def is_tags(tags: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vines.config import Config, is_address, is_name, is_tags
+from vines.config import Config, is_address, is_name, is_tags, is_topic
 from vines.errors import InvalidConfig
 
 
@@ -118,3 +118,13 @@ def test_bounds_of_names_tags_and_addresses() -> None:
     assert is_address(["::1", 65535])
     for wrong in (None, (), ("h",), ("h", 0), ("h", 65536), ("h", True), ("0.0.0.0", 1), (b"h", 1)):
         assert not is_address(wrong)
+
+
+def test_the_topic_of_an_election_is_text_without_control_characters() -> None:
+    for topic in ("t", "a b", "t" * 256, "é" * 128, "\xa0", "\u202e", "\U0001f600", "\U000e0fff"):
+        assert is_topic(topic)
+    controls = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
+    for wrong in (None, 5, b"t", "", "t" * 257, "é" * 129, "a\ud800", *controls):
+        assert not is_topic(wrong)
+        if isinstance(wrong, str) and len(wrong) == 1:
+            assert not is_topic(f"a{wrong}b")

@@ -8,6 +8,7 @@ frame: answers and questions of a few bytes first, then the control table, then 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from vines._core.table import Table
 from vines.errors import WireError
@@ -19,6 +20,12 @@ from vines.protocol.replicas.replication import Replication
 from vines.protocol.wire.hello import Hello, Refuse
 from vines.protocol.wire.messages import CONTROL, DATA, TABLE_MESSAGES, Message
 from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
+
+if TYPE_CHECKING:
+    from vines.protocol.elections.elections import Elections
+
+ELECTION_FAMILIES: Final = (4, 5)
+"""Families of records that elections know what to do with: decisions and calls."""
 
 
 class Dialogue:
@@ -32,6 +39,7 @@ class Dialogue:
         replication: Replication,
         flushes: Flushes,
         renew: Callable[[], None],
+        elections: Callable[[], Elections],
     ) -> None:
         self._control, self._data = tables
         self._handshake = handshake
@@ -39,6 +47,7 @@ class Dialogue:
         self._replication = replication
         self._flushes = flushes
         self._renew = renew
+        self._elections = elections
         self._ahead = 0
         self._pings = 0
 
@@ -49,6 +58,8 @@ class Dialogue:
             changes = self._replication.receive(link, message, now, limit)
             if changes:
                 self._linking.learn(changes, now)
+                if any(changes.select(family, (), (b"",)) for family in ELECTION_FAMILIES):
+                    self._elections().learn(changes, now)
             self._check_tables(link, now)
             return
         match message:
@@ -71,6 +82,8 @@ class Dialogue:
             case Flushed():
                 self._flushes.answered(link, message, self._linking.links.established(), now)
                 self._linking.admission.demand = self._flushes.members
+            case _:
+                self._elections().receive(link.member, message, now)
 
     def frame(self, link: Link, now: float, *, room: bool) -> bytes | None:
         """The most urgent frame for a link; without room, nothing of the data table."""

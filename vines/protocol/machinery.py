@@ -29,6 +29,8 @@ from vines.protocol.traffic import Traffic
 if TYPE_CHECKING:
     import random
 
+    from vines.protocol.elections.elections import Elections
+
 
 class Machinery:
     """All parts of one node."""
@@ -45,6 +47,7 @@ class Machinery:
     ) -> None:
         self.now = now
         """When the node was last advanced."""
+        self._config = config
         self._rng = rng
         self._clock = clock
         self._tables = tables
@@ -57,12 +60,17 @@ class Machinery:
         self.replication = Replication(config, rng, tables, outbox, self.pusher.wake, now)
         self.flushes = Flushes(outbox)
         self.dialogue = Dialogue(
-            tables, self.handshake, self.linking, self.replication, self.flushes, self._renew
+            *(tables, self.handshake, self.linking, self.replication, self.flushes),
+            renew=self._renew,
+            elections=self.elect,
         )
+        self.elections: Elections | None = None
+        """Made with the first call, vote or word about an election."""
         self.patrol = Patrol(config, self.linking, self.replication.joins, self.pusher.wake)
         self.linking.write = self._write
         self.linking.begun = self._begun
         self.linking.ended = self._ended
+        self.linking.moved = self._moved
 
     def run_timers(self, now: float) -> None:
         """Let every part do what is due."""
@@ -72,6 +80,8 @@ class Machinery:
         self.linking.advance(now)
         self.replication.advance(now, links.established())
         self.flushes.advance(now, links.established(), self.pusher.wake)
+        if self.elections is not None:
+            self.elections.advance(now)
 
     def due(self) -> float:
         """When the next timer is due; infinity if never."""
@@ -82,7 +92,22 @@ class Machinery:
             self.linking.deadline(),
             self.replication.deadline() if links else inf,
             self.flushes.deadline(links, self.now),
+            inf if self.elections is None else self.elections.deadline(),
         )
+
+    def elect(self) -> Elections:
+        """The elections of this node; their code is loaded by who has use for it."""
+        if self.elections is None:
+            from vines.protocol.elections.elections import Elections
+
+            members = self.linking.members
+            self.elections = Elections(
+                *(self.identity.id, self._config.cluster.encode(), self._tables[0], self._outbox),
+                rng=self._rng,
+                alive=lambda: members.living() | {self.identity.id},
+                send=self._send,
+            )
+        return self.elections
 
     def statistics(self) -> dict[str, object]:
         """Counts since the start, by kind of frame where it says frames or bytes."""
@@ -108,6 +133,17 @@ class Machinery:
         self._outbox.write(link.number, frame)
         link.unsent += len(frame)
         self.traffic.written(frame)
+
+    def _send(self, member: bytes, frame: bytes) -> None:
+        """To a member, if there is a link to it: who said it says it again if it matters."""
+        link = self.linking.links.to(member)
+        if link is not None:
+            self._write(link, frame)
+
+    def _moved(self, now: float) -> None:
+        """Members came, left or died."""
+        if self.elections is not None:
+            self.elections.members_changed(now)
 
     def _begun(self, link: Link) -> None:
         """A link is established."""

@@ -21,6 +21,8 @@ from vines.protocol.wire.messages import DATA, Delta, decode
 if TYPE_CHECKING:
     import random
 
+    from vines.protocol.elections.elections import Elections
+
 
 _DATA_DELTA = bytes((Delta.kind, 0, DATA))
 
@@ -205,6 +207,13 @@ class Node:
             raise InvalidConfig("tags must be up to 16 short texts by short names, 512 bytes")
         self._stale = True
         self._parts.identity.tag(tags)
+
+    def elections(self) -> Elections:
+        """What this node calls, votes in and hears of elections. What it is told to do happens at
+        the end of the turn.
+        """
+        self._stale = True
+        return self._parts.elect()
 
     def members(self) -> list[Member]:
         """Everybody known, this node first, then by name; who failed or left too, for a while."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 REPEAT, ELSEWHERE, ORIGIN, FAMILY, FLAGS = 1, 2, 4, 8, 16
 
 HELLO, REFUSE, DIGEST, VECTOR, DELTA, PULL, FLOOR, JOIN, SNAPSHOT = range(1, 10)
-FLUSH, FLUSHED, PING, PONG = range(10, 14)
+FLUSH, FLUSHED, PING, PONG, BALLOT = range(10, 15)
 NAMES = {
     HELLO: "hello",
     REFUSE: "refuse",
@@ -28,6 +28,7 @@ NAMES = {
     FLUSHED: "flushed",
     PING: "ping",
     PONG: "pong",
+    BALLOT: "ballot",
 }
 
 

@@ -120,6 +120,11 @@ class SignUp:
         """Whether the roll it is bound to is its own attempt."""
         return self.roll is not None and coordinator_of(self.roll) == self.me
 
+    @property
+    def coordinator(self) -> bytes:
+        """Who gathered the roll it is bound to; empty if it is bound to none."""
+        return b"" if self.roll is None else coordinator_of(self.roll)
+
     # What happens here.
 
     def consider(self, candidates: frozenset[bytes], out: Surroundings) -> None:

@@ -61,6 +61,7 @@ class Linking:
         self.write: Callable[[Link, bytes], None]
         self.begun: Callable[[Link], None]
         self.ended: Callable[[Link], None]
+        self.moved: Callable[[float], None]
         self._config = config
         self._identity = identity
         self._handshake = handshake
@@ -193,11 +194,14 @@ class Linking:
                 self.dialler.changed(now)
             else:
                 self.dialler.forget(sighting.id, now)
+        if news:
+            self.moved(now)
 
     def fail(self, member: bytes | None, now: float) -> None:
         """A lost peer is proved gone."""
         if member is not None and self.members.fail(member, now) is not None:
             self.dialler.forget(member, now)
+            self.moved(now)
 
     def advance(self, now: float) -> None:
         """Dial whom it is time to dial."""

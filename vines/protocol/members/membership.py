@@ -60,6 +60,14 @@ class Membership:
         """What is believed of a member."""
         return self._members.get(member)
 
+    def living(self) -> frozenset[bytes]:
+        """The ids of others who are alive and no observers."""
+        return frozenset(
+            each.id
+            for each in self._members.values()
+            if each.state == ALIVE and not each.profile.observer
+        )
+
     def listed(self) -> list[Member]:
         """Everybody else, by name, those that failed or left too."""
         members = [self._member(each) for each in self._members.values()]

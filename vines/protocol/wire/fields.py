@@ -15,7 +15,7 @@ import msgpack
 
 from vines._core.scanner import scan_message
 from vines._core.wire import COUNTER_MAX
-from vines.config import is_address, is_name
+from vines.config import TOPIC_BYTES_MAX, is_address, is_name, is_topic
 from vines.errors import WireError
 from vines.protocol.machine import Address
 
@@ -37,11 +37,13 @@ def unpack(data: bytes, offset: int = 0) -> dict[str, Any]:
     return values
 
 
-def whole_number(values: Mapping[str, Any], name: str, most: int = COUNTER_MAX) -> int:
-    """The field as an int from 0 to `most`. WireError."""
+def whole_number(
+    values: Mapping[str, Any], name: str, most: int = COUNTER_MAX, *, least: int = 0
+) -> int:
+    """The field as an int from `least` to `most`. WireError."""
     value = values.get(name)
-    if type(value) is not int or not 0 <= value <= most:
-        raise _wrong(name, f"a number from 0 to {most}")
+    if type(value) is not int or not least <= value <= most:
+        raise wrong(name, f"a number from {least} to {most}")
     return value
 
 
@@ -49,7 +51,7 @@ def truth(values: Mapping[str, Any], name: str) -> bool:
     """The field as a bool. WireError."""
     value = values.get(name)
     if type(value) is not bool:
-        raise _wrong(name, "true or false")
+        raise wrong(name, "true or false")
     return value
 
 
@@ -57,7 +59,15 @@ def octets(values: Mapping[str, Any], name: str, length: int = ID_BYTES) -> byte
     """The field as exactly `length` bytes. WireError."""
     value = values.get(name)
     if type(value) is not bytes or len(value) != length:
-        raise _wrong(name, f"{length} bytes")
+        raise wrong(name, f"{length} bytes")
+    return value
+
+
+def blob(values: Mapping[str, Any], name: str, most: int, *, least: int = 0) -> bytes:
+    """The field as `least` to `most` bytes. WireError."""
+    value = values.get(name)
+    if type(value) is not bytes or not least <= len(value) <= most:
+        raise wrong(name, f"{least} to {most} bytes")
     return value
 
 
@@ -65,7 +75,7 @@ def text(values: Mapping[str, Any], name: str) -> str:
     """The field as printable text of at most 200 characters. WireError."""
     value = values.get(name)
     if type(value) is not str or len(value) > TEXT_CHARACTERS_MAX or not value.isprintable():
-        raise _wrong(name, f"printable text of at most {TEXT_CHARACTERS_MAX} characters")
+        raise wrong(name, f"printable text of at most {TEXT_CHARACTERS_MAX} characters")
     return value
 
 
@@ -73,7 +83,15 @@ def node_name(values: Mapping[str, Any], name: str) -> str:
     """The field as the name of a node. WireError."""
     value = values.get(name)
     if type(value) is not str or not is_name(value):
-        raise _wrong(name, "a node's name")
+        raise wrong(name, "a node's name")
+    return value
+
+
+def topic(values: Mapping[str, Any], name: str) -> str:
+    """The field as the topic of an election. WireError."""
+    value = values.get(name)
+    if type(value) is not str or not is_topic(value):
+        raise wrong(name, f"1 to {TOPIC_BYTES_MAX} bytes of text without control characters")
     return value
 
 
@@ -83,7 +101,7 @@ def maybe_address(values: Mapping[str, Any], name: str) -> Address | None:
     if value is None:
         return None
     if not is_address(value):
-        raise _wrong(name, "an address or nil")
+        raise wrong(name, "an address or nil")
     host, port = value
     return host, port
 
@@ -95,8 +113,9 @@ def versions(values: Mapping[str, Any], name: str) -> tuple[int, int]:
         low, high = value
         if 0 <= low <= high <= 255:
             return low, high
-    raise _wrong(name, "a range of versions")
+    raise wrong(name, "a range of versions")
 
 
-def _wrong(name: str, wanted: str) -> WireError:
+def wrong(name: str, wanted: str) -> WireError:
+    """What to raise of a field that is not what it must be."""
     return WireError(f"field {name!r} is not {wanted}")

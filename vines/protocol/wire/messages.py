@@ -9,7 +9,7 @@ what.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
 
 from vines.errors import WireError
 from vines.frozen import Frozen
@@ -17,6 +17,9 @@ from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame as framed
 from vines.protocol.wire.hello import HEAD_BYTES, Hello, Refuse
 from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
+
+if TYPE_CHECKING:
+    from vines.protocol.wire.ballot import Ballot
 
 CONTROL: Final = 0
 DATA: Final = 1
@@ -171,11 +174,13 @@ class Snapshot(Frozen, hidden=("body",)):
 
 TableMessage: TypeAlias = Digest | Vector | Delta | Pull | Floor | Join | Snapshot
 TABLE_MESSAGES: Final = (Delta, Digest, Vector, Pull, Floor, Join, Snapshot)
-Message: TypeAlias = Hello | Refuse | TableMessage | Flush | Flushed | Ping | Pong
+Message: TypeAlias = "Hello | Refuse | TableMessage | Flush | Flushed | Ping | Pong | Ballot"
 
 _CLASSES: Final = (Hello, Refuse, Digest, Vector, Delta, Pull, Floor, Join, Snapshot)
 _BY_KIND: Final = {each.kind: each for each in (*_CLASSES, Flush, Flushed, Ping, Pong)}
-NAMES: Final = {kind: each.__name__.lower() for kind, each in _BY_KIND.items()}
+BALLOT: Final = 14
+"""The type of frames of elections, whose code is loaded with the first of them."""
+NAMES: Final = {kind: each.__name__.lower() for kind, each in _BY_KIND.items()} | {BALLOT: "ballot"}
 """What each type of frame is called in counters and transcripts."""
 
 
@@ -186,6 +191,10 @@ def decode(frame: bytes) -> Message:
     if frame[1] != 0:
         raise WireError(f"frame flags {frame[1]:#04x} are not of this version")
     kind = _BY_KIND.get(frame[0])
+    if frame[0] == BALLOT:
+        from vines.protocol.wire.ballot import Ballot
+
+        return Ballot.decode(frame)
     if kind is None:
         raise WireError(f"frame type {frame[0]} is not of this version")
     message: Message = kind.decode(frame)

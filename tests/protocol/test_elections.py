@@ -1,0 +1,201 @@
+"""Elections between whole nodes: calls that find each other, one decision, one who acts."""
+
+from __future__ import annotations
+
+import pytest
+
+from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.events import ElectionTimeout, Outcome, Quorum, Settled
+
+from .pump import Host, Pump
+
+YES, NO = 0, 253
+
+
+def call(
+    host: Host, total: int, least: int, *, topic: str = "email", seconds: float = 60.0
+) -> None:
+    host.node.elections().call(topic, Criteria((), least), total, seconds, host.pump.now)
+    host.node.elections().listen(topic)
+    host.node.advance(host.pump.now)
+
+
+def vote(host: Host, choice: int = YES, *, topic: str = "email") -> bool:
+    taken = host.node.elections().vote(topic, choice, host.pump.now)
+    host.node.advance(host.pump.now)
+    return taken
+
+
+def outcomes(hosts: list[Host]) -> list[Outcome]:
+    return [event.outcome for host in hosts for event in host.of(Settled)]
+
+
+def acted(hosts: list[Host]) -> list[Host]:
+    return [host for host in hosts for _ in host.of(Quorum)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_callers_elect_one_who_acts(size: int) -> None:
+    pump = Pump()
+    hosts = pump.cluster(size)
+    for host in hosts:
+        call(host, size, size)
+        vote(host)
+    pump.until(lambda: len(outcomes(hosts)) == size, 5.0)
+    assert len(acted(hosts)) == 1
+    (outcome,) = {each.election: each for each in outcomes(hosts)}.values()
+    assert outcome.kind == "commit"
+    assert outcome.owner == acted(hosts)[0].node.id
+    assert set(outcome.votes.values()) == {YES}
+    pump.run(10.0)
+    assert len(outcomes(hosts)) == size
+    assert len(acted(hosts)) == 1
+
+
+def test_callers_minutes_apart_elect_one_too() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    call(hosts[0], 2, 2, seconds=600)
+    vote(hosts[0])
+    pump.run(120.0)
+    assert outcomes(hosts) == []
+    call(hosts[1], 2, 2, seconds=600)
+    vote(hosts[1])
+    pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)
+    assert len(acted(hosts)) == 1
+
+
+def test_who_comes_late_learns_the_outcome_and_calls_to_no_effect() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    for host in hosts:
+        call(host, 2, 2)
+        vote(host)
+    pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)
+    late = pump.host(3)
+    pump.join(late, hosts[0])
+    pump.run(2.0)
+    assert [each.kind for each in outcomes([late])] == ["commit"]
+    known = late.node.elections().call("email", Criteria((), 2), 2, 60.0, pump.now)
+    assert known == outcomes([late])[0]
+    assert acted([late]) == []
+
+
+def test_enough_refusals_end_it_for_all() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    for host, choice in zip(hosts, (YES, NO, NO), strict=True):
+        call(host, 3, 2)
+        vote(host, choice)
+    pump.until(lambda: len(outcomes(hosts)) == 3, 5.0)
+    assert {each.kind for each in outcomes(hosts)} == {"abort"}
+    assert acted(hosts) == []
+
+
+def test_time_runs_out_by_agreement_once_there_is_an_electorate() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    for host in hosts:
+        call(host, 3, 3, seconds=5.0)
+    vote(hosts[0])
+    pump.run(20.0)
+    assert {each.kind for each in outcomes(hosts)} == {"expired"}
+    assert len(outcomes(hosts)) == 3
+    assert acted(hosts) == []
+
+
+def test_too_few_callers_get_a_timeout_and_no_outcome() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    call(hosts[0], 2, 2, seconds=5.0)
+    vote(hosts[0])
+    pump.run(20.0)
+    assert outcomes(hosts) == []
+    assert [event.topic for event in hosts[0].of(ElectionTimeout)] == ["email"]
+
+
+def test_a_coordinator_that_dies_after_the_signing_leaves_room_for_another() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    for host in hosts[:2]:
+        call(host, 2, 2)
+    pump.run(1.0)
+    bound = [
+        host for host in hosts[:2] if host.node.elections()._matters["email", 0].signup.election
+    ]
+    assert len(bound) == 2
+    pump.kill(hosts[0])
+    pump.run(10.0)
+    call(hosts[2], 2, 2)
+    vote(hosts[1])
+    vote(hosts[2])
+    pump.until(lambda: len(outcomes(hosts[1:])) == 2, 30.0)
+    assert len(acted(hosts[1:])) == 1
+
+
+def test_many_elections_at_once_have_different_owners() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    topics = [f"topic {number}" for number in range(30)]
+    for host in hosts:
+        for topic in topics:
+            call(host, 3, 2, topic=topic)
+            vote(host, topic=topic)
+    pump.until(lambda: len(outcomes(hosts)) == 90, 30.0)
+    assert len(acted(hosts)) == 30
+    assert len(set(acted(hosts))) == 3
+
+
+def test_a_vote_before_the_call_is_kept_for_it() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    assert vote(hosts[0])
+    assert vote(hosts[1])
+    for host in hosts:
+        call(host, 2, 2)
+    pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)
+    assert len(acted(hosts)) == 1
+    assert not vote(hosts[0])
+
+
+def test_more_callers_than_wanted_wait_until_it_fits() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    for host in hosts:
+        call(host, 2, 2)
+        vote(host)
+    pump.run(2.0)
+    first = outcomes(hosts)
+    assert len({each.election for each in first}) <= 1
+    assert len(acted(hosts)) <= 1
+
+
+def test_what_is_told_of_a_callers_deadline_is_scheduled_once() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    for host in hosts:
+        call(host, 2, 2, seconds=3600.0)
+    pump.run(60.0)
+    for host in hosts:
+        assert len(host.node.elections()._due) < 10
+
+
+def test_a_side_without_a_majority_decides_nothing_and_learns_later() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    for host in hosts:
+        call(host, 3, 2, seconds=20.0)
+    pump.run(1.0)
+    lonely = hosts[2]
+    for other in hosts[:2]:
+        pump.cut(lonely.to(other))
+    assert lonely.address is not None
+    pump.vanished |= {lonely.address, *(other.address for other in hosts[:2])}
+    for host in hosts:
+        vote(host)
+    pump.run(8.0)
+    assert outcomes([lonely]) == []
+    assert len(outcomes(hosts[:2])) == 2
+    pump.vanished.clear()
+    pump.until(lambda: len(outcomes([lonely])) == 1, 300.0)
+    assert len(acted(hosts)) == 1

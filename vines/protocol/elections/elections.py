@@ -1,0 +1,301 @@
+"""All elections of one node: calls and decisions as records, matters by topic, time for each.
+
+A call is a record of the control table, so that callers find each other without a meeting point; a
+decision is one too, so that everybody learns it, whoever took part. What is said in between goes
+straight to members. Of two decisions of one topic the one of the higher round counts.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from vines._core.changes import Changes
+from vines._core.table import TOMBSTONE, Table
+from vines.errors import WireError
+from vines.events import Conflict
+from vines.protocol.elections import value as values
+from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.events import ElectionTimeout, Outcome, Quorum, Settled
+from vines.protocol.elections.matter import Matter
+from vines.protocol.elections.messages import Decided, Definition, Introduction, Message, Sign
+from vines.protocol.elections.signup import id_of
+from vines.protocol.machine import Outbox
+from vines.protocol.wire import fields
+from vines.protocol.wire.ballot import Ballot
+from vines.protocol.wire.definition import fields_of_definition, read_definition
+
+if TYPE_CHECKING:
+    import random
+
+CALL: Final = 5
+"""Family of records: a member has called for an election. Key: member id, round, topic."""
+DECISION: Final = 4
+"""Family of records: what was decided. Key: topic; stamp: the round and one."""
+
+EARLY_MAX: Final = 65_536
+"""Votes kept for calls that have not come."""
+
+Key = tuple[str, int]
+"""A topic and a round."""
+
+
+class Elections:
+    """The elections that a node called, votes in, or has heard the end of."""
+
+    def __init__(
+        self,
+        me: bytes,
+        namespace: bytes,
+        control: Table,
+        outbox: Outbox,
+        rng: random.Random,
+        alive: Callable[[], frozenset[bytes]],
+        send: Callable[[bytes, bytes], None],
+    ) -> None:
+        self.me = me
+        self._namespace = namespace
+        self._control = control
+        self._outbox = outbox
+        self._rng = rng
+        self._alive = alive
+        self._send = send
+        self._matters: dict[Key, Matter] = {}
+        self._elections: dict[bytes, Key] = {}
+        """Which matter an election id belongs to, of those this node takes part in."""
+        self._callers: dict[Key, set[bytes]] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        """The decision of the highest round of each topic."""
+        self._early: dict[str, int] = {}
+        """Votes on topics that nobody here has called yet."""
+        self._due: list[tuple[float, Key]] = []
+        self._scheduled: dict[Key, float] = {}
+        """When each matter is looked at next; what else waits in `_due` is passed over."""
+        self._calls = 0
+        for family in (CALL, DECISION):
+            cursor: int | None = 0
+            while cursor is not None:
+                held, cursor = control.scan(family, b"", cursor, 1024)
+                self.learn(held, 0.0)
+
+    # What the user does.
+
+    def call(
+        self, topic: str, criteria: Criteria, total: int, seconds: float, now: float
+    ) -> Outcome | None:
+        """Call for an election among `total` callers; the outcome, if the topic has one already."""
+        known = self._outcomes.get(topic)
+        if known is not None:
+            return known
+        key = (topic, 0)
+        matter = self._matters.get(key)
+        if matter is None:
+            definition = Definition(
+                *(topic, 0, (), b"", 0, False),
+                *(criteria.choices, criteria.least, criteria.plurality, int(seconds * 1000)),
+            )
+            deadline = now + seconds
+            matter = Matter(self, self.me, self._namespace, definition, total, deadline, self._rng)
+            self._matters[key] = matter
+            matter.early = self._early.pop(topic, None)
+            self._announce(key, calling=True)
+        self._look(key, now)
+        return None
+
+    def vote(self, topic: str, choice: int, now: float) -> bool:
+        """Vote; False if it is too late for that. Before the call it is kept for it."""
+        matter = self._matters.get((topic, 0))
+        if matter is None:
+            if topic not in self._outcomes and len(self._early) < EARLY_MAX:
+                self._early[topic] = choice
+                return True
+            return False
+        taken = matter.vote(choice, now)
+        self._schedule((topic, 0))
+        return taken
+
+    def listen(self, topic: str) -> None:
+        """Somebody here would act on a commit of this topic."""
+        matter = self._matters.get((topic, 0))
+        if matter is not None:
+            matter.listen()
+
+    def outcome(self, topic: str) -> Outcome | None:
+        """What was decided of a topic, as far as known here."""
+        return self._outcomes.get(topic)
+
+    # What happens.
+
+    def receive(self, member: bytes, ballot: Ballot, now: float) -> None:
+        """A linked member says something in an election."""
+        said = ballot.said
+        if isinstance(said, Sign):
+            definition = said.definition
+            key = (definition.topic, definition.round)
+            if id_of(self._namespace, definition) != ballot.election:
+                return
+        else:
+            key = self._elections.get(ballot.election, ("", 0))
+        matter = self._matters.get(key)
+        if matter is None:
+            return
+        matter.receive(member, ballot.election, said, now)
+        self._note(key, matter)
+
+    def learn(self, changes: Changes, now: float) -> None:
+        """Records of the control table became current."""
+        touched = set()
+        for family, key, flags, value, _, _ in changes:
+            if family == CALL and len(key) > 24:
+                try:
+                    about = (key[24:].decode(), int.from_bytes(key[16:24], "big"))
+                except UnicodeDecodeError:
+                    continue
+                callers = self._callers.setdefault(about, set())
+                if flags & TOMBSTONE:
+                    callers.discard(key[:16])
+                else:
+                    callers.add(key[:16])
+                touched.add(about)
+            elif family == DECISION:
+                self._learn_decision(value)
+        for about in touched:
+            self._look(about, now)
+
+    def members_changed(self, now: float) -> None:
+        """Somebody came, left or died."""
+        for key, matter in self._matters.items():
+            if not matter.value:
+                self._look(key, now)
+
+    def advance(self, now: float) -> None:
+        """Do what is due."""
+        while self._due and self._due[0][0] <= now:
+            when, key = heapq.heappop(self._due)
+            if self._scheduled.get(key) != when:
+                continue
+            del self._scheduled[key]
+            matter = self._matters[key]
+            before = matter.told_timeout
+            matter.advance(now)
+            if matter.told_timeout and not before:
+                self._outbox.emit(ElectionTimeout(*key))
+            self._note(key, matter)
+
+    def deadline(self) -> float:
+        """When `advance` has something; infinity if never."""
+        return self._due[0][0] if self._due else inf
+
+    def _look(self, key: Key, now: float) -> None:
+        matter = self._matters.get(key)
+        if matter is None:
+            return
+        alive = self._alive()
+        callers = frozenset(self._callers.get(key, set()) & alive) | {self.me}
+        matter.consider(callers, alive, now)
+        self._note(key, matter)
+
+    def _note(self, key: Key, matter: Matter) -> None:
+        bound = matter.signup.enrolment.bound
+        if bound:
+            self._elections[bound] = key
+        self._schedule(key)
+
+    def _schedule(self, key: Key) -> None:
+        due = self._matters[key].due()
+        if due < self._scheduled.get(key, inf):
+            self._scheduled[key] = due
+            heapq.heappush(self._due, (due, key))
+
+    # Records.
+
+    def _announce(self, key: Key, *, calling: bool) -> None:
+        """Say in the table that this node calls, or no longer does."""
+        self._calls += 1
+        name, number = key
+        where = self.me + number.to_bytes(8, "big") + name.encode()
+        flags = 0 if calling else TOMBSTONE
+        self._control.put(CALL, where, flags, b"", self._calls)
+
+    def _learn_decision(self, record: bytes) -> None:
+        try:
+            read = fields.unpack(record)
+            definition = read_definition(read)
+            value = fields.blob(read, "value", 1 << 18, least=1)
+        except WireError:
+            return
+        self._conclude(definition, id_of(self._namespace, definition), value)
+        matter = self._matters.get((definition.topic, definition.round))
+        if matter is None or matter.value:
+            return
+        election = id_of(self._namespace, definition)
+        part = matter.signup.election
+        if part is not None and matter.signup.enrolment.bound == election:
+            part.on_decided(Decided(value), matter)
+        else:
+            matter.value = value
+            self._announce((definition.topic, definition.round), calling=False)
+
+    def _conclude(self, definition: Definition, election: bytes, value: bytes) -> None:
+        """A decision is known; tell of it once."""
+        known = self._outcomes.get(definition.topic)
+        if known is not None and known.round >= definition.round:
+            if known.round == definition.round and known.election != election:
+                self._outbox.emit(Conflict("election", f"two decisions of {definition.topic!r}"))
+            return
+        try:
+            electorate = Electorate(
+                election,
+                dict(definition.roll),
+                council=definition.council,
+                tiebreak=definition.tiebreak,
+            )
+            read = values.decode(value)
+        except ValueError:  # WireError is one, too: nobody honest wrote this
+            return
+        if values.fault(read, electorate):
+            return
+        outcome = Outcome(
+            topic=definition.topic,
+            round=definition.round,
+            election=election,
+            kind=values.KINDS[read.kind],
+            choice=read.label if read.kind == values.COMMIT else "",
+            owner=electorate.voters[read.owner] if read.kind == values.COMMIT else b"",
+            votes={
+                voter: code
+                for voter, code in zip(electorate.voters, read.votes, strict=True)
+                if code != 255
+            },
+        )
+        self._outcomes[definition.topic] = outcome
+        self._outbox.emit(Settled(outcome))
+
+    # As the office of the matters.
+
+    def say(self, member: bytes, election: bytes, said: Message | Introduction) -> None:
+        """Send to a member."""
+        self._send(member, Ballot(election=election, slot=0, said=said).encode())
+
+    def settled(self, matter: Matter, value: bytes, fire: bool) -> None:
+        """The outcome of a matter is known."""
+        definition = matter.signup.roll
+        assert definition is not None
+        election = matter.signup.enrolment.bound
+        self._conclude(definition, election, value)
+        record = fields.pack({**fields_of_definition(definition), "value": value})
+        topic = definition.topic.encode()
+        held = self._control.get(DECISION, topic)
+        if held is None or held[0] < definition.round + 1:
+            self._control.put(DECISION, topic, 0, record, definition.round + 1)
+        self._announce((definition.topic, definition.round), calling=False)
+        outcome = self._outcomes.get(definition.topic)
+        if fire and outcome is not None:
+            self._outbox.emit(Quorum(outcome))
+
+    def suspected(self, matter: Matter, text: str) -> None:
+        """Something happened that cannot."""
+        self._outbox.emit(Conflict("election", f"{matter.definition.topic!r}: {text}"))
