@@ -88,5 +88,55 @@ class NotListening(LocalError, RuntimeError):
     """This needs a vine that listens or has joined; nothing changed."""
 
 
+class InvalidElection(LocalError, ValueError):
+    """An election, or a vote, that makes no sense as it was asked for; nothing changed."""
+
+
+class VoteRefused(LocalError, RuntimeError):
+    """It is too late for this vote: a result was accepted here, or time is up; nothing changed."""
+
+
 class TimedOut(LocalError, TimeoutError):
     """The time given ran out first; what was asked for may still happen later."""
+
+
+class StorageError(LocalError, OSError):
+    """The data directory cannot be used. At its opening nothing changed; what a write had in hand
+    may or may not be on disk, and until the process ends no more is written.
+    """
+
+
+class StorageUnusable(StorageError):
+    """The data directory is no directory, cannot be written, or is not this user's alone."""
+
+
+class StorageLocked(StorageError):
+    """The data directory is open already, here or in another process."""
+
+
+class StorageMissing(StorageError):
+    """The data directory holds nothing of this name, whose votes may be forgotten: find the right
+    one, or say that the name is new.
+    """
+
+
+class StorageForeign(StorageError):
+    """The data directory belongs to another name, or its file to another program."""
+
+
+class StorageNewer(StorageError):
+    """The data directory was written by a newer vines: use that one."""
+
+
+class StorageDamaged(StorageError):
+    """The data directory is not what was written: it is not repaired, because what is missing may
+    be a vote.
+    """
+
+
+class StorageRolledBack(StorageDamaged):
+    """The data directory lost what had been written, or is an old copy: never vote with it."""
+
+
+class StorageFull(StorageError):
+    """The disk of the data directory is full: make room and start again."""

@@ -106,6 +106,48 @@ class Synced(Frozen):
     member: bytes
 
 
+class Outcome(Frozen, kw_only=True, unhashed=("votes",)):
+    """What was decided of a topic, the same everywhere."""
+
+    topic: str
+    round: int
+    election: bytes
+    """The 16 bytes that name the election."""
+    kind: str
+    """commit, abort (no choice can win any more) or expired."""
+    choice: bool | str | None
+    """What won: True or a choice; None if nothing did."""
+    owner: bytes | None
+    """The id of the member that acts on a commit."""
+    votes: Mapping[bytes, bool | str | None]
+    """The votes that were counted, by member id."""
+
+
+class Quorum(Frozen):
+    """This node, and no other, is to act on the outcome."""
+
+    outcome: Outcome
+
+
+class Settled(Frozen):
+    """An election is over: everywhere, once for each topic and round."""
+
+    outcome: Outcome
+
+
+class Expired(Frozen):
+    """An election is over because time ran out, as all agree; beside Settled."""
+
+    outcome: Outcome
+
+
+class Overdue(Frozen):
+    """A deadline has passed and the outcome is not known here; elsewhere it may be, now or soon."""
+
+    topic: str
+    round: int
+
+
 class KeysChanged(Frozen):
     """Records of the data table that one received frame made current, oldest first.
 
@@ -128,6 +170,10 @@ Event: TypeAlias = (
     | Flushed
     | Synced
     | KeysChanged
+    | Quorum
+    | Settled
+    | Expired
+    | Overdue
 )
 
 

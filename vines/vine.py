@@ -20,6 +20,7 @@ from vines.errors import InvalidAddress
 from vines.events import ALIVE, Member
 from vines.keyspace import Keyspace
 from vines.protocol.machine import Address
+from vines.voting import Voting
 
 LEAVE_SECONDS = 5.0
 """How long leaving may wait for others to take what they lack."""
@@ -30,7 +31,7 @@ FLUSH_SECONDS = 5.0
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-class Vine(Keyspace):
+class Vine(Keyspace, Voting):
     """A member of a cluster of processes that share their keys, with no server.
 
     `name`: what people call it. `cluster`: only nodes of one label talk to each other, and on one
@@ -176,8 +177,10 @@ class Vine(Keyspace):
         """Call back when something happens; without a callback, a decorator that registers one.
 
         Events: `gossip` and `delete` of one key, of a prefix ("config/*") or of all keys; `join`,
-        `fail`, `leave`, `update` of members; `synced`, `refused`, `conflict`, `clock_suspect`,
-        `lagged`. A callback takes the event or nothing; of `gossip` with one key, the value.
+        `fail`, `leave`, `update` of members; `quorum` (here alone, to act), `closed`, `expire`,
+        `timeout` of elections; `synced`, `refused`, `conflict`, `clock_suspect`, `lagged`. A
+        callback takes the event or nothing; of `gossip` with one key, the value; of elections, the
+        outcome.
 
         A listener of `gossip` is called with what is there, then with every change, own writes
         included, in order; a value that is replaced before its turn comes is left out. Callbacks

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from vines.events import Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.events import ElectionTimeout, Outcome, Quorum, Settled
 
 from .pump import Host, Pump
 
@@ -16,7 +16,7 @@ def call(
     host: Host, total: int, least: int, *, topic: str = "email", seconds: float = 60.0
 ) -> None:
     host.node.elections().call(topic, Criteria((), least), total, seconds, host.pump.now)
-    host.node.elections().listen(topic)
+    host.node.elections().listen()
     host.node.advance(host.pump.now)
 
 
@@ -46,7 +46,8 @@ def test_callers_elect_one_who_acts(size: int) -> None:
     (outcome,) = {each.election: each for each in outcomes(hosts)}.values()
     assert outcome.kind == "commit"
     assert outcome.owner == acted(hosts)[0].node.id
-    assert set(outcome.votes.values()) == {YES}
+    assert set(outcome.votes.values()) == {True}
+    assert outcome.choice is True
     pump.run(10.0)
     assert len(outcomes(hosts)) == size
     assert len(acted(hosts)) == 1
@@ -111,7 +112,7 @@ def test_too_few_callers_get_a_timeout_and_no_outcome() -> None:
     vote(hosts[0])
     pump.run(20.0)
     assert outcomes(hosts) == []
-    assert [event.topic for event in hosts[0].of(ElectionTimeout)] == ["email"]
+    assert [event.topic for event in hosts[0].of(Overdue)] == ["email"]
 
 
 def test_a_coordinator_that_dies_after_the_signing_leaves_room_for_another() -> None:

@@ -24,11 +24,18 @@ forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 class Program:
     """A Python program in a process of its own; what it prints can be waited for."""
 
-    def __init__(self, source: str, *command: str, interactive: bool = False, **environment: str):
+    def __init__(
+        self,
+        source: str,
+        *command: str,
+        interactive: bool = False,
+        feed: bool = False,
+        **environment: str,
+    ):
         arguments = [*command, sys.executable, "-u", *(["-i"] if interactive else []), "-c", source]
         self.process = subprocess.Popen(
             arguments,
-            stdin=subprocess.PIPE if interactive else subprocess.DEVNULL,
+            stdin=subprocess.PIPE if interactive or feed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -43,6 +50,12 @@ class Program:
         self.output += text
         assert text, f"it has ended, {self.process.wait(PATIENCE)}: {self.output}"
         return text.strip()
+
+    def say(self, text: str) -> None:
+        """Write to its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
 
     def ends(self, within: float = PATIENCE) -> int:
         """Its exit code; it has to end by itself."""
@@ -93,6 +106,85 @@ def test_the_first_example_on_two_computers_word_for_word(run, computers):
     computer_b = run(COMPUTER_B, *inside_b, interactive=True, VINES_INSECURE="1")
     run(COMPUTER_A, *inside_a, interactive=True, VINES_INSECURE="1")
     assert computer_b.line().endswith("hello, world")
+
+
+ELECTING = """
+from datetime import timedelta
+
+def on_quorum(outcome): print("quorum", outcome.topic)
+def on_expire(outcome): print("expire", outcome.topic)
+
+from vines import Vine
+vine = Vine()
+"""
+THE_CALL = """
+vine.listen(8000).on("quorum", on_quorum).on("expire", on_expire) \\
+    .election(topic="email", expire=timedelta(minutes=5), min=2, total=2).vote("email", True)
+"""
+THE_END = """
+print("closed", vine.wait("email", 60).owner == vine.id)
+"""
+
+
+@pytest.mark.parametrize("first", ["A", "B"])
+def test_the_second_example_in_two_processes(run, free_ports, first):
+    port_a, port_b = free_ports(2)
+    source_a = ELECTING + THE_CALL.replace("8000", str(port_a)) + THE_END
+    join = f"vine.listen({port_b}).join({port_a})"
+    source_b = ELECTING + THE_CALL.replace("vine.listen(8000)", join) + THE_END
+    sources = (source_a, source_b) if first == "A" else (source_b, source_a)
+    programs = [run(source, interactive=True) for source in sources]
+    ends = [[program.line().removeprefix(">>> ") for _ in (1,)] for program in programs]
+    for program, lines in zip(programs, ends, strict=True):
+        while not lines[-1].startswith("closed"):
+            lines.append(program.line())
+    owners = [lines[-1] == "closed True" for lines in ends]
+    assert sorted(owners) == [False, True]
+    acting = programs[owners.index(True)]
+    while "quorum email" not in acting.output:
+        acting.line()
+    assert "quorum" not in programs[owners.index(False)].output
+    assert all("expire" not in program.output for program in programs)
+
+
+AT_ONCE = """
+import sys, time
+from vines import Vine
+
+vine = Vine()
+acted = []
+vine.on("quorum", lambda outcome: acted.append(outcome.topic)).listen({here})
+if {there}:
+    vine.join({there})
+vine.wait_for(2, 60)
+print("ready", flush=True)
+start = float(sys.stdin.readline())
+for number in range({times}):
+    time.sleep(max(0.0, start + number * {every} - time.monotonic()))
+    vine.election(topic=f"run {{number}}", expire=60, min=2, total=2).vote(f"run {{number}}", True)
+owned = [
+    number for number in range({times}) if vine.wait(f"run {{number}}", 60).owner == vine.id
+]
+while len(acted) < len(owned):
+    time.sleep(0.01)
+time.sleep(0.2)
+print(*sorted(int(topic[4:]) for topic in acted), flush=True)
+"""
+
+
+def test_two_hundred_times_in_the_same_millisecond_exactly_one_acts(run, free_ports):
+    port_a, port_b = free_ports(2)
+    times, every = 200, 0.01
+    programs = [
+        run(AT_ONCE.format(here=here, there=there, times=times, every=every), feed=True)
+        for here, there in ((port_a, 0), (port_b, port_a))
+    ]
+    for program in programs:
+        assert program.line() == "ready"
+    for program in programs:
+        program.say(f"{time.monotonic() + 0.2}\n")
+    acted = [list(map(int, program.line().split())) for program in programs]
+    assert sorted(acted[0] + acted[1]) == list(range(times))
 
 
 @pytest.fixture

@@ -467,6 +467,11 @@ USES = {
     "member": lambda vine: vine.member(vine.id),
     "tags": lambda vine: vine.tags(a="b"),
     "stats": lambda vine: vine.stats(),
+    "election": lambda vine: vine.election(topic="a", expire=1, total=1),
+    "vote": lambda vine: vine.vote("a", True),
+    "wait": lambda vine: vine.wait("a", 1),
+    "outcome": lambda vine: vine.outcome("a"),
+    "elections": lambda vine: vine.elections(),
     "with": lambda vine: vine.__enter__(),
 }
 

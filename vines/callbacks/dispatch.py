@@ -25,7 +25,7 @@ from vines._core.table import DATA, Table
 from vines.callbacks.backlog import KEYS_MAX, Backlog
 from vines.callbacks.listeners import Audience, Callback, Listener, event_name
 from vines.callbacks.telling import Teller
-from vines.events import KeysChanged, Lagged
+from vines.events import Expired, KeysChanged, Lagged, Outcome, Quorum, Settled
 from vines.log import logger
 
 SLICE = 64
@@ -37,6 +37,9 @@ LATE_BATCHES = 64
 
 EVENTS_MAX = 65_536
 """Rare events that may wait: all members of the largest cluster, several times."""
+
+DECISIONS = (Quorum, Settled, Expired)
+"""Events that are never dropped."""
 
 SETTLE_SECONDS = 10.0
 """By then what was in the table has been handed over: a turn of the loop takes milliseconds."""
@@ -71,6 +74,8 @@ class Dispatcher:
         self._name = name
         self._backlog = Backlog(keys_max)
         self._events: deque[object] = deque(maxlen=EVENTS_MAX)
+        self._decisions: deque[tuple[Listener | None, object]] = deque()
+        """Ends of elections: as many as there are, none may be lost. For one listener, or all."""
         self._events_dropped = 0
         self._replays: deque[_Replay] = deque()
         self._settling: deque[tuple[float, Listener]] = deque()
@@ -112,11 +117,22 @@ class Dispatcher:
                 if wanted:
                     self._backlog.add(wanted, writes)
                     news = True
+            elif isinstance(event, DECISIONS):
+                self._decisions.append((None, event))
+                news = True
             elif event_name(event) in audience.others:
                 self._events_dropped += len(self._events) == EVENTS_MAX
                 self._events.append(event)
                 news = True
         if news:
+            self._ring()
+
+    def catch_up(self, listener: Listener, outcomes: Sequence[Outcome]) -> None:
+        """Tell a late listener of `closed` or `expire` what it missed."""
+        for outcome in outcomes:
+            if listener.event == "closed" or outcome.kind == "expired":
+                self._decisions.append((listener, Settled(outcome)))
+        if self._decisions:
             self._ring()
 
     def written(self, key: bytes, stamp: int) -> None:
@@ -190,7 +206,8 @@ class Dispatcher:
 
     def _rest(self) -> None:
         self._asleep = True
-        if not (self._events or self._backlog or self._replays or self._teller.stopped):
+        news = self._decisions or self._events or self._backlog or self._replays
+        if not (news or self._teller.stopped):
             self._bell.acquire(timeout=SETTLE_SECONDS if self._settling else -1)
         self._asleep = False
 
@@ -198,6 +215,12 @@ class Dispatcher:
         dropped, self._events_dropped = self._events_dropped, 0
         if dropped:
             self._lag(dropped)
+        while self._decisions and not self._teller.stopped:
+            listener, event = self._decisions.popleft()
+            if listener is None:
+                self._teller.event(event)
+            elif listener.active:
+                self._teller.tell_one(listener, event)
         while self._events and not self._teller.stopped:
             self._teller.event(self._events.popleft())
 
@@ -216,7 +239,7 @@ class Dispatcher:
             for start in range(0, len(changes), SLICE):
                 known = -1 if doubtful or late else writes
                 self._teller.changes(changes, known, start, start + SLICE)
-                if self._events:
+                if self._events or self._decisions:
                     self._tell_events()
                 if self._teller.stopped:
                     return

@@ -36,6 +36,10 @@ _EVENT_NAMES: dict[type, str] = {
     events.ClockSuspect: "clock_suspect",
     events.Synced: "synced",
     events.Lagged: "lagged",
+    events.Quorum: "quorum",
+    events.Settled: "closed",
+    events.Expired: "expire",
+    events.Overdue: "timeout",
 }
 EVENTS = (*KEYED_EVENTS, *_EVENT_NAMES.values())
 
@@ -47,8 +51,8 @@ class Listener:
     """One callback for one event, perhaps of one key or of the keys with one prefix."""
 
     __slots__ = (
-        *("active", "beginning", "callback", "event", "exact", "key", "pattern", "replays"),
-        *("seen", "tell", "wants_value"),
+        *("active", "beginning", "callback", "elections", "event", "exact", "key", "pattern"),
+        *("replays", "seen", "tell", "wants_value"),
     )
 
     def __init__(self, event: str, key: str | None, callback: Callback) -> None:
@@ -64,6 +68,8 @@ class Listener:
         self.callback = callback
         self.tell = _with_one_argument(callback)
         self.active = True
+        self.elections: set[bytes] = set()
+        """Those whose end it was told of: each is told once, also to who listens late."""
         self.replays = 0
         """Replays that are due, under way, or not settled."""
         self.seen: dict[str, Mark] | None = None

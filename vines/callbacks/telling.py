@@ -12,7 +12,7 @@ import time
 from vines._core.changes import Changes
 from vines._core.table import DATA, TOMBSTONE, Table
 from vines.callbacks.listeners import Audience, Listener, event_name
-from vines.events import Delete, Gossip
+from vines.events import Delete, Expired, Gossip, Quorum, Settled
 from vines.log import logger
 from vines.values.codec import pack, unpack, unpack_scanned
 
@@ -44,10 +44,19 @@ class Teller:
         self._complained: dict[str, float] = {}
 
     def event(self, event: object) -> None:
-        """Tell a rare event."""
+        """Tell a rare event; of one that has an outcome, the outcome."""
         for listener in self.audience.others.get(event_name(event), ()):
             if listener.active:
-                self._call(listener, event)
+                self.tell_one(listener, event)
+
+    def tell_one(self, listener: Listener, event: object) -> None:
+        """The same to one who listens to it; the end of an election once."""
+        if isinstance(event, Quorum | Settled | Expired):
+            if event.outcome.election not in listener.elections:
+                listener.elections.add(event.outcome.election)
+                self._call(listener, event.outcome)
+        else:
+            self._call(listener, event)
 
     def changes(
         self, changes: Changes, writes: int = -1, start: int = 0, stop: int | None = None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar, cast
 
 from vines.errors import Closed, TimedOut
-from vines.events import ALIVE, Fail, Flushed, Join, Leave
+from vines.events import ALIVE, Fail, Flushed, Join, Leave, Outcome, Settled
 from vines.protocol.node import Node
 
 Result = TypeVar("Result")
@@ -67,6 +67,7 @@ class Asker:
         self._open: set[Answer[object]] = set()
         self._flushes: dict[int, Answer[None]] = {}
         self._counts: list[tuple[int, Answer[None]]] = []
+        self._outcomes: list[tuple[str, Answer[Outcome]]] = []
 
     def ask(
         self,
@@ -137,6 +138,19 @@ class Asker:
 
         self.wait(question, timeout, f"fewer than {members} members were alive after {timeout} s")
 
+    def wait_outcome(self, topic: str, timeout: float | None) -> Outcome:
+        """Wait until the outcome of an election is known."""
+
+        def question(_now: float, answer: Answer[Outcome]) -> None:
+            known = self._node.elections().outcome(topic)
+            if known is not None:
+                answer.give(known)
+            else:
+                self._outcomes = [each for each in self._outcomes if each[1].awaited]
+                self._outcomes.append((topic, answer))
+
+        return self.wait(question, timeout, f"{topic!r} was not decided after {timeout} s")
+
     def tell(self, events: Sequence[object]) -> None:
         """Answer those whom an event concerns. On the loop's thread."""
         counting = False
@@ -147,6 +161,10 @@ class Asker:
                     answer.give(None)
             elif isinstance(event, Join | Fail | Leave):
                 counting = True
+            elif isinstance(event, Settled):
+                for topic, waiting in self._outcomes:
+                    if topic == event.outcome.topic:
+                        waiting.give(event.outcome)
         if counting:
             self._count()
 

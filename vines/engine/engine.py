@@ -22,8 +22,8 @@ from vines.config import Config
 from vines.engine import processes
 from vines.engine.asking import Answer, Asker
 from vines.engine.discovery import Discovery
-from vines.errors import AlreadyListening, Closed, NotListening, TimedOut
-from vines.events import ALIVE, Fail
+from vines.errors import AlreadyListening, Closed, InvalidElection, NotListening, TimedOut
+from vines.events import ALIVE, Fail, Outcome
 from vines.log import logger
 from vines.net.loop import Loop
 from vines.protocol.machine import Address
@@ -195,6 +195,46 @@ class Engine:
         self._require_started()
         self._asker.wait_for(members, timeout)
 
+    # Electing.
+
+    def call_election(
+        self,
+        topic: str,
+        choices: tuple[str, ...],
+        least: int,
+        plurality: bool,
+        total: int,
+        seconds: float,
+    ) -> None:
+        """Call for an election among so many callers."""
+        from vines.protocol.elections.criteria import Criteria
+
+        criteria = Criteria(choices, least, plurality)
+        self.ask(lambda now: self.node.elections().call(topic, criteria, total, seconds, now))
+
+    def vote(self, topic: str, choice: bool | str | None) -> bool:
+        """Vote; False if it is too late."""
+
+        def act(now: float) -> bool:
+            elections = self.node.elections()
+            try:
+                code = elections.code(topic, choice)
+            except ValueError as error:
+                text = f"{choice!r} cannot be voted for on {topic!r}: {error}; nothing changed"
+                raise InvalidElection(text) from None
+            return elections.vote(topic, code, now)
+
+        return self.ask(act)
+
+    def wait_outcome(self, topic: str, timeout: float | None) -> Outcome:
+        """Wait until the outcome of a topic is known."""
+        self._require_started()
+        return self._asker.wait_outcome(topic, timeout)
+
+    def outcomes(self) -> list[Outcome]:
+        """The outcomes known here."""
+        return self.ask(lambda _now: self.node.elections().outcomes())
+
     def _require_started(self) -> None:
         self.check_open()
         if not self.started:
@@ -223,6 +263,10 @@ class Engine:
             self.node.watching = self.dispatcher.wants_keys
             if listener.event == "gossip":
                 self.dispatcher.replay(listener)
+            elif listener.event == "quorum":
+                self.node.elections().listen()
+            elif listener.event in ("closed", "expire"):
+                self.dispatcher.catch_up(listener, self.node.elections().outcomes())
 
         self._call(begin)
 

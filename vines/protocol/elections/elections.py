@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from vines._core.changes import Changes
 from vines._core.table import TOMBSTONE, Table
+from vines._core.tally import ABSTAIN, NONE, REFUSE
 from vines.errors import WireError
-from vines.events import Conflict
+from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.electorate import Electorate
-from vines.protocol.elections.events import ElectionTimeout, Outcome, Quorum, Settled
 from vines.protocol.elections.matter import Matter
 from vines.protocol.elections.messages import Decided, Definition, Introduction, Message, Sign
 from vines.protocol.elections.signup import id_of
@@ -69,6 +69,8 @@ class Elections:
         self._callers: dict[Key, set[bytes]] = {}
         self._outcomes: dict[str, Outcome] = {}
         """The decision of the highest round of each topic."""
+        self.listening = False
+        """Somebody here would act on commits."""
         self._early: dict[str, int] = {}
         """Votes on topics that nobody here has called yet."""
         self._due: list[tuple[float, Key]] = []
@@ -100,6 +102,7 @@ class Elections:
             deadline = now + seconds
             matter = Matter(self, self.me, self._namespace, definition, total, deadline, self._rng)
             self._matters[key] = matter
+            matter.listening = self.listening
             matter.early = self._early.pop(topic, None)
             self._announce(key, calling=True)
         self._look(key, now)
@@ -117,15 +120,32 @@ class Elections:
         self._schedule((topic, 0))
         return taken
 
-    def listen(self, topic: str) -> None:
-        """Somebody here would act on a commit of this topic."""
-        matter = self._matters.get((topic, 0))
-        if matter is not None:
+    def listen(self) -> None:
+        """Somebody here would act on commits from now on, also on those that have been made."""
+        self.listening = True
+        for matter in list(self._matters.values()):
             matter.listen()
 
+    def outcomes(self) -> list[Outcome]:
+        """What was decided, as far as known here: of each topic the last."""
+        return list(self._outcomes.values())
+
     def outcome(self, topic: str) -> Outcome | None:
-        """What was decided of a topic, as far as known here."""
+        """The same of one topic."""
         return self._outcomes.get(topic)
+
+    def code(self, topic: str, choice: bool | str | None) -> int:
+        """A vote as a number. ValueError if it is none of the choices called here."""
+        matter = self._matters.get((topic, 0))
+        if choice is None:
+            return ABSTAIN
+        if isinstance(choice, bool):
+            if matter is not None and matter.definition.choices:
+                raise ValueError("there are choices to vote for")
+            return 0 if choice else REFUSE
+        if matter is None:
+            raise ValueError("its choices are not known before the call")
+        return matter.definition.choices.index(choice)
 
     # What happens.
 
@@ -182,7 +202,7 @@ class Elections:
             before = matter.told_timeout
             matter.advance(now)
             if matter.told_timeout and not before:
-                self._outbox.emit(ElectionTimeout(*key))
+                self._outbox.emit(Overdue(*key))
             self._note(key, matter)
 
     def deadline(self) -> float:
@@ -258,21 +278,11 @@ class Elections:
             return
         if values.fault(read, electorate):
             return
-        outcome = Outcome(
-            topic=definition.topic,
-            round=definition.round,
-            election=election,
-            kind=values.KINDS[read.kind],
-            choice=read.label if read.kind == values.COMMIT else "",
-            owner=electorate.voters[read.owner] if read.kind == values.COMMIT else b"",
-            votes={
-                voter: code
-                for voter, code in zip(electorate.voters, read.votes, strict=True)
-                if code != 255
-            },
-        )
+        outcome = _outcome(definition, election, electorate, read)
         self._outcomes[definition.topic] = outcome
         self._outbox.emit(Settled(outcome))
+        if read.kind == values.EXPIRED:
+            self._outbox.emit(Expired(outcome))
 
     # As the office of the matters.
 
@@ -299,3 +309,30 @@ class Elections:
     def suspected(self, matter: Matter, text: str) -> None:
         """Something happened that cannot."""
         self._outbox.emit(Conflict("election", f"{matter.definition.topic!r}: {text}"))
+
+
+def _outcome(
+    definition: Definition, election: bytes, electorate: Electorate, read: values.Value
+) -> Outcome:
+    """A decision in the words of a user."""
+
+    def word(code: int) -> bool | str | None:
+        if code < read.winnable:
+            named = definition.choices
+            return (named[code] if code < len(named) else "") if named else True
+        return False if code == REFUSE else None
+
+    won = read.kind == values.COMMIT
+    return Outcome(
+        topic=definition.topic,
+        round=definition.round,
+        election=election,
+        kind=values.KINDS[read.kind],
+        choice=(read.label or True) if won else None,
+        owner=electorate.voters[read.owner] if won else None,
+        votes={
+            voter: word(code)
+            for voter, code in zip(electorate.voters, read.votes, strict=True)
+            if code != NONE
+        },
+    )

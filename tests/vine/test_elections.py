@@ -1,0 +1,231 @@
+"""Elections as a user meets them: real vines, real sockets."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.vine.helpers import PATIENCE, Calls
+from vines import InvalidElection, Outcome, TimedOut, Vine, VoteRefused
+
+Make = Callable[..., list[Vine]]
+
+
+@pytest.fixture
+def vines() -> Iterator[Make]:
+    made: list[Vine] = []
+
+    def make(count: int) -> list[Vine]:
+        made.extend(Vine().listen() for _ in range(count))
+        for one in made[1:]:
+            one.join(made[0].address)
+        for one in made:
+            one.wait_for(count, PATIENCE)
+        return made
+
+    yield make
+    for one in made:
+        one.end()
+
+
+def elect(one: Vine, topic: str = "email", **more: Any) -> Vine:
+    return one.election({"topic": topic, "expire": 60, "min": 2, "total": 2, **more})
+
+
+def test_exactly_one_is_told_to_act_and_all_that_it_is_over(vines: Make) -> None:
+    both = vines(2)
+    quorum, closed = [Calls(), Calls()], [Calls(), Calls()]
+    for one, act, over in zip(both, quorum, closed, strict=True):
+        one.on("quorum", act).on("closed", over)
+        elect(one).vote("email", True)
+    outcomes = [over.wait(1)[0] for over in closed]
+    assert outcomes[0] == outcomes[1]
+    owner = [one.id for one in both].index(outcomes[0].owner)
+    assert quorum[owner].wait(1) == [outcomes[0]]
+    assert both[0].wait("email", PATIENCE) == both[1].outcome("email") == outcomes[0]
+    assert both[1].elections() == [outcomes[0]]
+    assert (outcomes[0].kind, outcomes[0].choice) == ("commit", True)
+    assert outcomes[0].votes == {one.id: True for one in both}
+    assert [len(calls.seen) for calls in closed] == [1, 1]
+    assert sum(len(calls.seen) for calls in quorum) == 1
+
+
+def test_called_in_the_same_instant_exactly_one_acts_each_time(vines: Make) -> None:
+    both = vines(2)
+    quorum = Calls()
+    for one in both:
+        one.on("quorum", quorum)
+    topics = [f"run/{number}" for number in range(100)]
+    barrier = threading.Barrier(2)
+
+    def run(one: Vine) -> None:
+        for topic in topics:
+            barrier.wait(PATIENCE)
+            elect(one, topic).vote(topic, True)
+
+    threads = [threading.Thread(target=run, args=(one,)) for one in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    for topic in topics:
+        assert both[0].wait(topic, PATIENCE) == both[1].wait(topic, PATIENCE)
+    quorum.wait(len(topics))
+    assert sorted(outcome.topic for outcome in quorum.seen) == sorted(topics)
+
+
+def test_who_listens_late_is_told(vines: Make) -> None:
+    both = vines(2)
+    for one in both:
+        elect(one).vote("email", True)
+    outcome = both[0].wait("email", PATIENCE)
+    acts, over = [Calls(), Calls()], Calls()
+    for one, act in zip(both, acts, strict=True):
+        one.on("quorum", act)
+    owner = [one.id for one in both].index(outcome.owner)
+    assert acts[owner].wait(1) == [outcome]
+    both[0].on("closed", over)
+    assert over.wait(1) == [outcome]
+    assert acts[1 - owner].seen == []
+
+
+def test_a_refused_vote_ends_it_with_no_one_to_act(vines: Make) -> None:
+    both = vines(2)
+    for one, choice in zip(both, (True, False), strict=True):
+        elect(one).vote("email", choice)
+    outcome = both[0].wait("email", PATIENCE)
+    assert (outcome.kind, outcome.choice, outcome.owner) == ("abort", None, None)
+    assert sorted(map(str, outcome.votes.values())) == ["False", "True"]
+
+
+def test_choices_are_voted_for_by_name(vines: Make) -> None:
+    three = vines(3)
+    for one, choice in zip(three, ("red", "green", "green"), strict=True):
+        one.election(topic="colour", expire=60, total=3, choices=["red", "green"])
+        with pytest.raises(InvalidElection, match="cannot be voted for"):
+            one.vote("colour", "blue")
+        one.vote("colour", choice)
+    assert {one.wait("colour", PATIENCE).choice for one in three} == {"green"}
+
+
+def test_time_runs_out_for_all_who_took_part(vines: Make) -> None:
+    both = vines(2)
+    expired = [Calls(), Calls()]
+    for one, calls in zip(both, expired, strict=True):
+        one.on("expire", calls)
+        elect(one, expire=0.5)
+    assert {calls.wait(1)[0].kind for calls in expired} == {"expired"}
+    with pytest.raises(VoteRefused):
+        both[0].vote("email", True)
+
+
+def test_who_is_alone_gets_a_timeout(vines: Make) -> None:
+    (one,) = vines(1)
+    calls = Calls()
+    one.on("timeout", calls)
+    elect(one, expire=0.1)
+    assert calls.wait(1)[0].topic == "email"
+    assert one.outcome("email") is None
+    with pytest.raises(TimedOut):
+        one.wait("email", 0)
+
+
+def test_calling_again_what_is_decided_changes_nothing(vines: Make) -> None:
+    both = vines(2)
+    quorum = Calls()
+    for one in both:
+        one.on("quorum", quorum)
+        elect(one).vote("email", True)
+    outcome = both[0].wait("email", PATIENCE)
+    both[1].wait("email", PATIENCE)
+    for one in both:
+        elect(one)
+        with pytest.raises(VoteRefused):
+            one.vote("email", True)
+    assert both[0].outcome("email") == outcome
+    assert len(quorum.wait(1)) == 1
+
+
+@pytest.mark.parametrize(
+    "expire",
+    [
+        60,
+        60.5,
+        timedelta(minutes=1),
+        datetime.now(UTC) + timedelta(hours=1),
+        (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+    ],
+    ids=lambda expire: type(expire).__name__,
+)
+def test_when_it_expires_may_be_said_in_several_ways(vines: Make, expire: Any) -> None:
+    (one,) = vines(1)
+    one.election(topic="t", expire=expire, total=1).vote("t", True)
+    assert one.wait("t", PATIENCE).kind == "commit"
+
+
+GOOD = {"topic": "t", "expire": 60, "total": 3, "min": 2}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"topic": ""},
+        {"topic": None},
+        {"topic": "a\x00b"},
+        {"topic": "a\nb"},
+        {"topic": "t" * 257},
+        {"topic": "t" * 65_536},
+        {"total": 0},
+        {"total": -1},
+        {"total": 2.0},
+        {"total": True},
+        {"total": None},
+        {"total": 10_001},
+        {"min": 0},
+        {"min": 4},
+        {"min": 1.5},
+        {"expire": None},
+        {"expire": 0},
+        {"expire": -1},
+        {"expire": float("nan")},
+        {"expire": timedelta(days=365_000)},
+        {"expire": "tomorrow"},
+        {"expire": "2020-01-01T00:00:00Z"},
+        {"expire": datetime(2100, 1, 1)},
+        {"choices": "ab"},
+        {"choices": ["a"]},
+        {"choices": ["a", "a"]},
+        {"choices": ["a", ""]},
+        {"choices": ["a", 1]},
+        {"choices": [str(number) for number in range(254)]},
+        {"plurality": 1},
+        {"voters": ["a"]},
+    ],
+    ids=lambda wrong: f"{wrong}"[:30] + str(len(f"{wrong}")),
+)
+def test_what_makes_no_sense_is_refused_before_anything_changes(
+    vines: Make, wrong: dict[str, Any]
+) -> None:
+    (one,) = vines(1)
+    with pytest.raises(InvalidElection):
+        one.election(GOOD | wrong)
+    assert one._engine.node.elections()._matters == {}
+
+
+@pytest.mark.parametrize("choice", [1, 1.5, b"yes", ["a"], object()], ids=str)
+def test_what_is_nothing_to_vote_for_is_refused(vines: Make, choice: Any) -> None:
+    (one,) = vines(1)
+    with pytest.raises(InvalidElection):
+        one.vote("t", choice)
+
+
+def test_an_outcome_is_equal_and_hashable_everywhere(vines: Make) -> None:
+    both = vines(2)
+    for one in both:
+        elect(one).vote("email", True)
+    outcomes: set[Outcome] = {one.wait("email", PATIENCE) for one in both}
+    assert len(outcomes) == 1

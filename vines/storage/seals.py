@@ -1,0 +1,88 @@
+"""What a data directory knows about itself, and the checksums by which it is believed.
+
+All are BLAKE2b keyed with the identity, so a part of one directory is never taken for one of
+another. A checksum per record finds a record that changed; their exclusive or and their number
+find one that is gone; the checksum over both finds a change of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import NamedTuple
+
+IDENTITY_BYTES = 16
+SEAL_BYTES = 16
+
+
+class Sealed(NamedTuple):
+    """What a record holds, with its checksum."""
+
+    value: bytes
+    seal: bytes
+
+
+class Meta(NamedTuple):
+    """The one row of the table of that name."""
+
+    identity: bytes
+    boot: int
+    name: str
+    generation: int
+    """Rises by one with every commit; 1 is that of the birth."""
+    number: int
+    """How many records there are."""
+    total: bytes
+    """The exclusive or of all seals of records."""
+
+    def seal(self) -> bytes:
+        """The checksum over everything here."""
+        numbers = b"".join(
+            field.to_bytes(8, "big") for field in (self.boot, self.generation, self.number)
+        )
+        content = numbers + self.total + self.name.encode()
+        return _seal(self.identity, b"vines meta", content)
+
+    def started(self, name: str) -> Meta:
+        """After one more start, under this name if it had none."""
+        return self._replace(
+            boot=self.boot + 1, generation=self.generation + 1, name=self.name or name
+        )
+
+    def changed(
+        self, records: Mapping[bytes, bytes], changes: Mapping[bytes, Sealed | None]
+    ) -> Meta:
+        """After one more commit, of these changes to these records."""
+        number, total = self.number, int.from_bytes(self.total, "big")
+        for key, record in changes.items():
+            before = records.get(key)
+            if before is not None:
+                number -= 1
+                total ^= int.from_bytes(record_seal(self.identity, key, before), "big")
+            if record is not None:
+                number += 1
+                total ^= int.from_bytes(record.seal, "big")
+        return self._replace(
+            generation=self.generation + 1,
+            number=number,
+            total=total.to_bytes(SEAL_BYTES, "big"),
+        )
+
+
+def born(identity: bytes, name: str) -> Meta:
+    """A new identity at its first start."""
+    return Meta(identity, 1, name, 1, 0, bytes(SEAL_BYTES))
+
+
+def record_seal(identity: bytes, key: bytes, value: bytes) -> bytes:
+    """The checksum of one record."""
+    return _seal(identity, b"vines record", len(key).to_bytes(8, "big") + key + value)
+
+
+def mark_seal(identity: bytes, content: bytes) -> bytes:
+    """The checksum of a mark."""
+    return _seal(identity, b"vines mark", content)
+
+
+def _seal(identity: bytes, person: bytes, content: bytes) -> bytes:
+    return blake2b(content, digest_size=SEAL_BYTES, key=identity, person=person).digest()
