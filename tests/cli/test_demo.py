@@ -111,9 +111,12 @@ def test_play_without_faults_has_none() -> None:
         (7, "apple", "delete", None, {}),
         (7, "birch", "delete", None, {}),
         (7, "birch", "erasing", None, {}),
-        (8, "apple", "leave", None, {}),
-        (8, "birch", "leave", None, {}),
-        (8, "cedar", "ended", 3, {}),
+        (8, "apple", "closed", None, {"topic": "job/07"}),
+        (8, "birch", "quorum", None, {"topic": "job/01"}),
+        (8, "cedar", "called", 3, {"topic": "job/00"}),
+        (9, "apple", "leave", None, {}),
+        (9, "birch", "leave", None, {}),
+        (9, "cedar", "ended", 3, {}),
     ],
     ids=str,
 )
@@ -141,6 +144,13 @@ def test_old_value_after_the_restart_is_no_catching_up() -> None:
 
     claim, _row = missed(play(Forgetful(), seconds=0.02))
     assert claim == "  NO  cedar has what was written meanwhile: it is not so"
+
+
+def test_two_who_act_on_one_topic_are_seen() -> None:
+    troupe = Troupe()
+    troupe.twice = "job/05"
+    claim, _row = missed(play(troupe, seconds=0.02))
+    assert "21 acted" in claim
 
 
 def test_failure_instead_of_leaving_is_seen() -> None:

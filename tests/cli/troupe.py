@@ -113,6 +113,19 @@ class Puppet(Actor):
     def on_look(self) -> None:
         self.say("keys", values=dict(self.values))
 
+    def on_elect(self, topics: tuple[str, ...], total: int) -> None:
+        for topic in topics:
+            self.say("called", topic=topic)
+        self.troupe.callers.append(self)
+        if len(self.troupe.callers) < total:
+            return
+        for number, topic in enumerate(topics):
+            owner = self.troupe.callers[number % total]
+            for caller in self.troupe.callers:
+                caller.say("closed", topic=topic, outcome="commit", owner=str(owner.serial))
+            for _ in range(2 if self.troupe.twice == topic else 1):
+                owner.say("quorum", topic=topic, outcome="commit", owner=str(owner.serial))
+
     def on_leave(self) -> None:
         self.say("leaving")
         self.part(self.last_word)
@@ -126,6 +139,9 @@ class Troupe(Cast):
         self.fault = fault
         self.clock = 0
         self.puppets: list[Puppet] = []
+        self.callers: list[Puppet] = []
+        self.twice = ""
+        """A topic on which its owner acts twice."""
 
     def start(self, name: str) -> Actor:
         puppet = Puppet(name, self)

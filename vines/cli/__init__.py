@@ -1,11 +1,14 @@
 """The `vines` command: `main` runs one command and returns its exit code.
 
     0    done
-    1    no: there is no value under this key; the demo could not show what it claims
+    1    no: there is no value under this key; a vote that did not win; the demo could not show
+         what it claims
     2    usage: the arguments, the value or a setting make no sense; nothing was done
     3    nobody was reached, or nobody confirmed, within --timeout
     4    refused: another cluster or protocol version, or clocks a day apart
     5    something else was in the way: a port in use, output that cannot be written
+    6    nobody was elected in time; the command of `once` was not run
+    7    the member that was to run the command of `once` went away without a result
     70   a bug in vines
     130  interrupted (Ctrl-C); 128 + number for other signals, 141 for a broken pipe
 
@@ -20,7 +23,7 @@ import traceback
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 
-from vines.cli import agent, keys, watching
+from vines.cli import agent, electing, keys, watching
 from vines.cli.arguments import parse
 from vines.cli.exits import BROKEN_PIPE, BUG, INTERRUPTED, SIGNALLED, Terminated, failure_of
 from vines.cli.output import Output, is_terminal, settle_standard_output
@@ -75,6 +78,9 @@ _COMMANDS: dict[str, Callable[[Namespace, Output], int]] = {
     "ls": keys.ls,
     "watch": watching.watch,
     "members": watching.members,
+    "vote": electing.vote,
+    "elections": electing.elections,
+    "once": electing.once,
 }
 
 

@@ -33,6 +33,16 @@ SHOWN: Final = """\
 Values are shown as JSON, a text alone as it is; bytes as {"$bytes": base64}, times as
 {"$time": ISO 8601}, keys of dicts that are numbers as text."""
 
+ELECTING: Final = """\
+As soon as --total members have called for the topic, with this command or in their own programs,
+they are its electorate. What was decided stays so: calling again prints the same outcome."""
+
+ONCE: Final = """\
+Start it on N machines, with the same TOPIC and RUN: exactly one runs the command, and all end with
+its exit code. For a job of every night: vines once backup --key $(date +%F) --total 3 -- backup.sh
+At most one runs it: if that one dies in the middle, nobody runs it again, and the others say so."""
+
+EXPIRE_SECONDS: Final = 60.0
 KEY: Final = "up to 1,024 bytes in UTF-8"
 PATTERN: Final = "a key, or the beginning of keys and a *: 'config/*'; default: all keys"
 TIMEOUT_SECONDS: Final = 5.0
@@ -92,6 +102,9 @@ def _parser() -> ArgumentParser:
     _add_watch(command)
     _add_ls(command)
     _add_members(command)
+    _add_vote(command)
+    _add_elections(command)
+    _add_once(command)
     return parser
 
 
@@ -201,6 +214,56 @@ def _add_members(command: _Command) -> None:
         "--watch", action="store_true", help="then print who comes and goes, until a signal"
     )
     _add_visit(members)
+
+
+def _add_vote(command: _Command) -> None:
+    vote = command(
+        "vote", "call for an election, vote in it, and print its outcome", JOINING, ELECTING
+    )
+    vote.add_argument("topic", metavar="TOPIC", help="what it is about, the same for all who call")
+    vote.add_argument("choice", metavar="VOTE", help="yes, no, abstain, or one of --choices")
+    vote.add_argument("--choices", metavar="A,B,...", help="what can be voted for, not yes or no")
+    _add_electing(vote)
+
+
+def _add_elections(command: _Command) -> None:
+    elections = command("elections", "print the outcomes of elections", JOINING)
+    elections.add_argument(
+        "--watch", action="store_true", help="print them as they come, until a signal"
+    )
+    _add_visit(elections)
+
+
+def _add_once(command: _Command) -> None:
+    once = command(
+        "once", "run a command on exactly one of those who ask for this run", JOINING, ONCE
+    )
+    once.add_argument("topic", metavar="TOPIC", help="the name of the job")
+    once.add_argument(
+        "--key", default="", metavar="RUN", help="which run of it: another key is another run"
+    )
+    _add_electing(once)
+    once.add_argument("words", nargs="+", metavar="COMMAND", help="after a lone --")
+
+
+def _add_electing(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--total",
+        type=int,
+        required=True,
+        metavar="N",
+        help="how many call: it begins when so many have",
+    )
+    parser.add_argument("--min", type=int, metavar="M", help="the votes needed (more than half)")
+    parser.add_argument(
+        "--expire",
+        type=_seconds,
+        default=EXPIRE_SECONDS,
+        metavar="SECONDS",
+        help="when it is over if nothing was decided (%(default)g)",
+    )
+    _add_cluster(parser, "'vines'")
+    _add_json(parser)
 
 
 def _add_visit(parser: ArgumentParser) -> None:

@@ -23,6 +23,8 @@ USAGE: Final = 2
 UNREACHED: Final = 3
 REFUSED: Final = 4
 FAILED: Final = 5
+NOBODY: Final = 6
+LOST: Final = 7
 BUG: Final = 70
 """EX_SOFTWARE of sysexits.h."""
 SIGNALLED: Final = 128
@@ -33,14 +35,18 @@ BROKEN_PIPE: Final = SIGNALLED + 13
 CODES: Final = """\
 exit codes:
   0    done
-  1    no: there is no value under this key; the demo could not show what it claims
+  1    no: there is no value under this key; a vote that did not win; the demo could not show
+       what it claims
   2    usage: the arguments, the value or a setting make no sense; nothing was done
   3    nobody was reached, or nobody confirmed, within --timeout
   4    refused: another cluster or protocol version, or clocks a day apart
   5    something else was in the way: a port in use, output that cannot be written
+  6    nobody was elected in time; the command of `once` was not run
+  7    the member that was to run the command of `once` went away without a result
   70   a bug in vines; please report the traceback
   130  interrupted (Ctrl-C); 128 + number for other signals, 141 if the reader of a pipe has gone
-  `agent` and the commands that watch go on until a signal: 130 for Ctrl-C, 0 for SIGTERM"""
+  `agent` and the commands that watch go on until a signal: 130 for Ctrl-C, 0 for SIGTERM; `once`
+  ends as its command ended, wherever that ran"""
 
 
 class Failure(Exception):

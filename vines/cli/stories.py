@@ -58,6 +58,11 @@ def of_event(name: str, event: Any, key: str | None = None) -> Story:
             return _story(name, event.text, kind=event.kind, text=event.text)
         case events.ClockSuspect():
             return _of_clock(name, event)
+        case events.Outcome():
+            choice = "" if event.choice is None else f" {shown(event.choice)}"
+            words = f"{shown_key(event.topic)}: {event.kind}{choice}"
+            owner = None if event.owner is None else event.owner.hex()
+            return _story(name, words, topic=event.topic, outcome=event.kind, owner=owner)
         case events.Lagged():
             return _story(name, f"{event.count:,} changes were skipped", count=event.count)
     raise AssertionError(f"nobody tells of {name!r}")

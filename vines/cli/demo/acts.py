@@ -18,6 +18,7 @@ from vines.cli.stories import address_text
 APPLE, BIRCH, CEDAR = "apple", "birch", "cedar"
 KEY, VALUE, LATER_VALUE = "foo", "hello, world", "hello again"
 AWAY_KEY, AWAY_VALUE = "news", "cedar was away"
+TOPICS: Final = tuple(f"job/{number:02}" for number in range(20))
 ROUND_KEYS: Final = tuple(f"round/{number:03}" for number in range(100))
 
 
@@ -109,6 +110,18 @@ def delete(stage: Stage) -> None:
     stage.require(f"nobody has {KEY} any more", not left)
 
 
+def decide(stage: Stage) -> None:
+    """All call for the same elections at once; of each, one is called back to act."""
+    everybody = list(stage.actors.values())
+    for actor in everybody:
+        actor.tell("elect", topics=TOPICS, total=len(everybody))
+    stage.screen.fact(
+        f"all: vine.election(topic=..., total=3).vote(..., True), {len(TOPICS)} times"
+    )
+    check = partial(checks.elected, everybody, TOPICS)
+    stage.claim(f"{len(TOPICS)} outcomes, the same at all, and one acts on each", check)
+
+
 def leave(stage: Stage) -> None:
     """To go with a word is something else than to die."""
     cedar = stage.actors[CEDAR]
@@ -128,6 +141,7 @@ ACTS: Final = (
     Act("Life goes on without it", miss),
     Act("It starts again, knows nothing, and catches up", catch_up),
     Act("One deletes, and it is gone everywhere", delete),
+    Act("They decide, and exactly one acts", decide),
     Act("One leaves, and says so", leave),
 )
 

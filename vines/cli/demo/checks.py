@@ -68,6 +68,24 @@ def caught_up(actor: Actor, keys: Collection[str]) -> Measured | None:
     return Measured(max(told) - joining["at"])
 
 
+def elected(actors: Sequence[Actor], topics: Collection[str]) -> Measured | None:
+    """From the last call to the last that is told, once all know all; that one each may act."""
+    ends = [actor.first("closed", topic=topic) for actor in actors for topic in topics]
+    calls = [actor.first("called", topic=topic) for actor in actors for topic in topics]
+    if None in ends or None in calls:
+        return None
+    outcomes = {(end["topic"], end["outcome"], end["owner"]) for end in ends if end}
+    acting = [report["topic"] for actor in actors for report in actor.heard.get("quorum", ())]
+    if len(outcomes) > len(topics) or len(acting) > len(set(acting)):
+        raise Missed("all are told the same, and one acts", f"{len(acting)} acted")
+    if sorted(acting) != sorted(topics):
+        return None
+    last = max(report["at"] for report in (*ends, *calls) if report)
+    first = min(report["at"] for report in calls if report)
+    counts = ", ".join(f"{actor.name} {len(actor.heard.get('quorum', ()))}" for actor in actors)
+    return Measured(last - first, note=f"callbacks: {counts}")
+
+
 def left(leaver: Actor, actor: Actor) -> Measured | None:
     """From the call to the event, the leaver's process being gone. Raises Missed on `fail`."""
     if actor.first("fail", id=leaver.id):

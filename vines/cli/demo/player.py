@@ -36,6 +36,8 @@ class Player:
         for event in ("join", "fail", "leave"):
             self.vine.on(event, self._member_teller(event))
         self.vine.on("gossip", self._gossip).on("delete", self._delete)
+        self.vine.on("quorum", self._election_teller("quorum"))
+        self.vine.on("closed", self._election_teller("closed"))
 
     def report(self, event: str, at: int, **fields: Any) -> None:
         """Say what happened at a moment."""
@@ -81,6 +83,13 @@ class Player:
         """Say which keys are here."""
         self.report("keys", now(), values=self.vine.snapshot())
 
+    def elect(self, topics: list[str], total: int) -> None:
+        """Call for elections, and vote in each."""
+        for topic in topics:
+            at = now()
+            self.vine.election(topic=topic, expire=60, total=total).vote(topic, True)
+            self.report("called", at, topic=topic)
+
     def leave(self) -> None:
         """Announce it, and end."""
         self.report("leaving", now())
@@ -90,6 +99,13 @@ class Player:
     def _member_teller(self, event: str) -> Callable[[Any], None]:
         def tell(news: Any) -> None:
             self.report(event, now(), name=news.member.name, id=news.member.id.hex())
+
+        return tell
+
+    def _election_teller(self, event: str) -> Callable[[Any], None]:
+        def tell(outcome: Any) -> None:
+            owner = None if outcome.owner is None else outcome.owner.hex()
+            self.report(event, now(), topic=outcome.topic, outcome=outcome.kind, owner=owner)
 
         return tell
 
@@ -119,6 +135,7 @@ def main(name: str) -> None:
         "rounds": player.rounds,
         "erase": player.erase,
         "look": player.look,
+        "elect": player.elect,
         "leave": player.leave,
     }
     player.report("ready", now(), id=player.vine.id.hex())

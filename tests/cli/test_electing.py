@@ -1,0 +1,131 @@
+"""`vote`, `elections`, `once`: as processes on one host that find each other by themselves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.terminal import COMMAND, SECONDS, run
+from vines import Vine
+from vines.cli import main
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def ends(*processes: subprocess.Popen[str]) -> list[tuple[int, str, str]]:
+    """Exit code, output and complaints of each."""
+    found = []
+    for process in processes:
+        out, err = process.communicate(timeout=SECONDS)
+        found.append((process.returncode, out, err))
+    return found
+
+
+def once(mark: Path, *more: str, key: str = "", total: int = 3, code: int = 0) -> list[str]:
+    """A command line whose command leaves a line in a file."""
+    script = f"open({str(mark)!r}, 'a').write('ran\\n'); raise SystemExit({code})"
+    run_key = ["--key", key] if key else []
+    options = ["--total", str(total), "--expire", "20", *more]
+    return ["once", "job", *run_key, *options, "--", sys.executable, "-c", script]
+
+
+def test_a_vote_prints_the_outcome_at_all_who_voted() -> None:
+    words = ["vote", "lunch", "yes", "--total", "3", "--json"]
+    found = ends(*[start(*words) for _ in range(3)])
+    assert [code for code, _, _ in found] == [0, 0, 0], found
+    outcomes = [json.loads(out) for _, out, _ in found]
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    assert (outcomes[0]["outcome"], outcomes[0]["choice"]) == ("commit", True)
+
+
+def test_a_vote_that_does_not_win_says_no() -> None:
+    found = ends(*[start("vote", "lunch", word, "--total", "2") for word in ("yes", "no")])
+    assert [code for code, _, _ in found] == [1, 1]
+    assert all("lunch: abort - (" in out for _, out, _ in found)
+
+
+def test_choices_can_be_voted_for() -> None:
+    words = ["vote", "lunch", "soup", "--choices", "soup,salad", "--total", "2"]
+    found = ends(start(*words), start(*words))
+    assert [out for _, out, _ in found] == ["lunch: commit soup (soup 2)\n"] * 2
+
+
+def test_elections_prints_what_was_decided(apple: Vine, capsys: pytest.CaptureFixture[str]) -> None:
+    apple.election(topic="a topic", expire=60, total=1).vote("a topic", True)
+    apple.wait("a topic", SECONDS)
+    assert main(["elections"]) == 0
+    topic, kind, choice, owner = capsys.readouterr().out.strip().split("\t")
+    assert (topic, kind, choice) == ("a topic", "commit", "yes")
+    assert owner == apple.id.hex()[:8]
+    assert main(["elections", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["topic"] == "a topic"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_exactly_one_runs_the_command_and_all_end_as_it_ended(tmp_path: Path, code: int) -> None:
+    mark = tmp_path / "mark"
+    found = ends(*[start(*once(mark, code=code)) for _ in range(3)])
+    assert [one for one, _, _ in found] == [code] * 3, found
+    assert mark.read_text() == "ran\n"
+
+
+def test_another_key_runs_again_with_a_member_alive_in_between(apple: Vine, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    for night in ("monday", "tuesday"):
+        found = ends(*[start(*once(mark, key=night, total=2)) for _ in range(2)])
+        assert [code for code, _, _ in found] == [0, 0], found
+    assert mark.read_text() == "ran\n" * 2
+    late = run(*once(mark, key="tuesday", total=2))
+    assert late.returncode == 0
+    assert "was run by" in late.stdout
+    assert mark.read_text() == "ran\n" * 2
+    assert set(apple.keys("once/")) == {"once/job/monday", "once/job/tuesday"}
+
+
+def test_a_command_that_cannot_be_started_ends_as_in_a_shell() -> None:
+    words = ["once", "job", "--total", "1", "--", "/no/such/command"]
+    done = run(*words)
+    assert done.returncode == 127
+    assert "/no/such/command" in done.stdout
+
+
+def test_too_few_run_nothing_and_say_so(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    done = run(*once(mark, "--expire", "0.2", total=2))
+    assert done.returncode == 3
+    assert "1 of 2 are here" in done.stderr
+    assert not mark.exists()
+
+
+def test_the_others_say_so_when_the_one_that_runs_it_dies(tmp_path: Path) -> None:
+    script = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
+    words = ["once", "job", "--total", "3", "--", sys.executable, "-c", script]
+    found = ends(*[start(*words) for _ in range(3)])
+    assert sorted(code for code, _, _ in found) == [-9, 7, 7], found
+    assert sum("went away without a result" in err for _, _, err in found) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["vote", "lunch", "maybe", "--total", "1"], 2),
+        (["vote", "", "yes", "--total", "1"], 2),
+        (["vote", "lunch", "yes", "--total", "0"], 2),
+        (["vote", "lunch", "yes", "--total", "2", "--min", "3"], 2),
+        (["vote", "lunch", "tea", "--choices", "soup,salad", "--total", "1"], 2),
+        (["vote", "lunch", "yes"], 2),
+        (["once", "job", "--total", "1"], 2),
+    ],
+)
+def test_what_makes_no_sense_is_refused(words: list[str], code: int) -> None:
+    done = run(*words)
+    assert done.returncode == code
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,217 @@
+"""`vote`, `elections` and `once`: to take part in an election, to look at them, and to run a
+command on one machine of many.
+
+Who votes is a member like any other for as long as it takes; who only looks observes. `once` is an
+election whose owner runs the command and publishes how that ended as a key, which the others wait
+for: an outcome says who acts, the key says what came of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any, Final
+
+from vines import Outcome, Vine
+from vines.cli.connecting import DEFAULT_CLUSTER, connected
+from vines.cli.exits import DONE, LOST, NO, NOBODY, UNREACHED, USAGE, Failure
+from vines.cli.following import Following
+from vines.cli.output import Output, shown, shown_key
+from vines.config import NODE_ID_BYTES
+from vines.errors import TimedOut
+from vines.events import ALIVE
+
+GRACE_SECONDS: Final = 5.0
+"""Beyond the deadline, for the outcome to be decided and to get here."""
+MISSING_SECONDS: Final = 2.0
+"""After the one that runs the command is gone, for its result to get here all the same."""
+LOOK_SECONDS: Final = 0.5
+"""Between two looks whether the one that runs the command is still there."""
+RESULTS: Final = "once/"
+"""How the keys begin under which results are published."""
+NOT_RUN: Final = 127
+"""What shells say of a command that cannot be started."""
+
+WORDS: Final = {"yes": True, "no": False, "abstain": None}
+
+
+def vote(arguments: Namespace, output: Output) -> int:
+    """Call for an election and vote in it; print its outcome."""
+    choices = arguments.choices.split(",") if arguments.choices else []
+    choice: Any = arguments.choice
+    if not choices or choice == "abstain":
+        if choice not in WORDS:
+            raise Failure(USAGE, f"{choice!r} is nothing to vote for: say yes, no or abstain")
+        choice = WORDS[choice]
+    with _member(arguments) as vine:
+        _call(vine, arguments, arguments.topic, choices).vote(arguments.topic, choice)
+        outcome = _outcome(vine, arguments, arguments.topic)
+        output.line(_words(outcome), **_fields(outcome))
+        _hand_over(vine)
+    return DONE if outcome.kind == "commit" else NO
+
+
+def elections(arguments: Namespace, output: Output) -> int:
+    """Print the outcomes that are known, perhaps then those to come."""
+    following = Following(output)
+    with connected(arguments) as vine:
+        if arguments.watch:
+            following.events(vine, "closed")
+            return following.wait()
+        found = vine.elections()
+    if output.as_json:
+        for outcome in found:
+            output.line("", **_fields(outcome))
+    else:
+        rows: list[tuple[str, ...]] = [
+            (shown_key(each.topic), each.kind, _choice(each), _who(each)) for each in found
+        ]
+        output.table(("TOPIC", "OUTCOME", "CHOICE", "OWNER"), rows)
+    return DONE
+
+
+def once(arguments: Namespace, output: Output) -> int:
+    """Run a command on exactly one of those who ask for this run; all end as it ended."""
+    name = f"{arguments.topic}/{arguments.key}" if arguments.key else arguments.topic
+    topic, key = RESULTS + name, RESULTS + name
+    with _member(arguments) as vine:
+        results: list[Any] = []
+        published = threading.Event()
+
+        def heard(value: Any) -> None:
+            results.append(value)
+            published.set()
+
+        vine.on("gossip", key, heard)
+        chosen = threading.Event()
+        vine.on("quorum", lambda outcome: chosen.set() if outcome.topic == topic else None)
+        _call(vine, arguments, topic, [])
+        with contextlib.suppress(RuntimeError):  # VoteRefused: it has been decided before
+            vine.vote(topic, True)
+        outcome = _outcome(vine, arguments, topic)
+        if outcome.kind != "commit":
+            raise Failure(NOBODY, f"nobody was chosen to run {name!r}: {outcome.kind}")
+        if outcome.owner == vine.id:
+            chosen.wait()
+            code = _execute(arguments.words, output)
+            vine.gossip(key, {"exit": code, "by": vine.name, "topic": arguments.topic})
+            _hand_over(vine)
+            return code
+        return _result(vine, outcome, results, published, output, name)
+
+
+def _execute(words: list[str], output: Output) -> int:
+    """The command's exit code, as a shell would say it."""
+    try:
+        code = subprocess.run(words, check=False).returncode
+    except OSError as error:
+        output.line(f"vines once: {words[0]}: {error.strerror}", error=str(error))
+        return NOT_RUN
+    return code if code >= 0 else 128 - code
+
+
+def _result(
+    vine: Vine,
+    outcome: Outcome,
+    results: list[Any],
+    published: threading.Event,
+    output: Output,
+    name: str,
+) -> int:
+    """How the command ended where it ran. Raises Failure if that will never be known."""
+    gone_since: float | None = None
+    while not published.wait(LOOK_SECONDS):
+        assert outcome.owner is not None, "a commit has an owner"
+        owner = vine.member(outcome.owner)
+        if owner is not None and owner.state == ALIVE:
+            gone_since = None
+        elif gone_since is None:
+            gone_since = time.monotonic()
+        elif time.monotonic() - gone_since > MISSING_SECONDS:
+            raise Failure(LOST, f"the member that was to run {name!r} went away without a result")
+    value = results[0]
+    code = value.get("exit") if isinstance(value, dict) else None
+    if type(code) is not int or not 0 <= code <= 255:
+        raise Failure(LOST, f"the result of {name!r} makes no sense: {shown(value)}")
+    output.line(f"{shown_key(name)} was run by {shown(value.get('by'))}, exit {code}", **value)
+    return code
+
+
+@contextlib.contextmanager
+def _member(arguments: Namespace) -> Iterator[Vine]:
+    """A member that others find, for as long as it takes."""
+    label: str | None = arguments.cluster
+    if label is None:
+        label = os.environ.get("VINES_CLUSTER", DEFAULT_CLUSTER)
+    with Vine(
+        f"vines-{arguments.command}-{os.getpid()}",
+        label,
+        insecure=arguments.insecure or None,
+        node_id=os.urandom(NODE_ID_BYTES),
+    ) as vine:
+        vine.listen(0)
+        if label or arguments.join or os.environ.get("VINES_SEEDS"):
+            vine.join(*arguments.join)
+        yield vine
+
+
+def _call(vine: Vine, arguments: Namespace, topic: str, choices: list[str]) -> Vine:
+    options: dict[str, Any] = {"topic": topic, "total": arguments.total, "choices": choices}
+    if arguments.min is not None:
+        options["min"] = arguments.min
+    return vine.election(options, expire=arguments.expire)
+
+
+def _outcome(vine: Vine, arguments: Namespace, topic: str) -> Outcome:
+    try:
+        return vine.wait(topic, arguments.expire + GRACE_SECONDS)
+    except TimedOut:
+        members = len(vine.members())
+        text = f"no outcome within {arguments.expire:g} s; {members} of {arguments.total} are here"
+        raise Failure(UNREACHED if members == 1 else NOBODY, text) from None
+
+
+def _hand_over(vine: Vine) -> None:
+    """Let another have what was decided and published, if there is one; leaving does the rest."""
+    if any(not one.local and not one.observer for one in vine.members()):
+        with contextlib.suppress(TimedOut):
+            vine.flush(GRACE_SECONDS)
+
+
+def _choice(outcome: Outcome) -> str:
+    if outcome.choice is None:
+        return "-"
+    return "yes" if outcome.choice is True else shown_key(str(outcome.choice))
+
+
+def _who(outcome: Outcome) -> str:
+    return "-" if outcome.owner is None else outcome.owner.hex()[:8]
+
+
+_WORDS: Final = {True: "yes", False: "no", None: "abstain"}
+
+
+def _words(outcome: Outcome) -> str:
+    counts: dict[str, int] = {}
+    for each in outcome.votes.values():
+        word = each if isinstance(each, str) else _WORDS[each]
+        counts[word] = counts.get(word, 0) + 1
+    votes = ", ".join(f"{word} {count}" for word, count in sorted(counts.items())) or "no votes"
+    return f"{shown_key(outcome.topic)}: {outcome.kind} {_choice(outcome)} ({votes})"
+
+
+def _fields(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as JSON."""
+    return {
+        "topic": outcome.topic,
+        "round": outcome.round,
+        "outcome": outcome.kind,
+        "choice": outcome.choice,
+        "owner": None if outcome.owner is None else outcome.owner.hex(),
+        "votes": {voter.hex(): choice for voter, choice in outcome.votes.items()},
+    }
