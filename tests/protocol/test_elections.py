@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vines.events import Outcome, Overdue, Quorum, Settled
+from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections.criteria import Criteria
 
 from .pump import Host, Pump
@@ -200,3 +200,104 @@ def test_a_side_without_a_majority_decides_nothing_and_learns_later() -> None:
     pump.vanished.clear()
     pump.until(lambda: len(outcomes([lonely])) == 1, 300.0)
     assert len(acted(hosts)) == 1
+
+
+def test_more_callers_than_an_electorate_takes_is_told_and_nobody_is_chosen() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    pump.held = True
+    for host in hosts:
+        call(host, 2, 2)
+    pump.held = False
+    pump.run(1.0)
+    told = [event for host in hosts for event in host.of(Conflict) if event.kind == "election"]
+    formed = [host for host in hosts if host.node.elections()._matters["email", 0].signup.roll]
+    assert told or len(formed) == 2
+    for event in told:
+        assert "3 members call for 'email', which takes 2" in event.text
+
+
+def test_who_timed_out_may_call_again() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    call(hosts[0], 2, 2, seconds=1.0)
+    vote(hosts[0])
+    pump.run(5.0)
+    assert len(hosts[0].of(Overdue)) == 1
+    call(hosts[1], 2, 2)
+    vote(hosts[1])
+    pump.run(2.0)
+    assert outcomes(hosts) == [], "who has given up is no candidate"
+    call(hosts[0], 2, 2)
+    vote(hosts[0])
+    pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)
+    assert len(acted(hosts)) == 1
+
+
+def leave(host: Host) -> None:
+    host.node.leave(host.pump.now)
+    host.node.advance(host.pump.now)
+    host.pump.settle()
+    host.pump.kill(host)
+
+
+def test_a_rolling_restart_of_all_blocks_no_topic() -> None:
+    pump = Pump()
+    old = pump.cluster(3)
+    for host in old:
+        call(host, 3, 3, seconds=3600.0)
+    pump.run(1.0)
+    new = []
+    for number, host in enumerate(old, 4):
+        leave(host)
+        fresh = pump.host(number)
+        pump.join(fresh, (old + new)[number - 3])
+        new.append(fresh)
+        pump.run(2.0)
+    for host in new:
+        call(host, 3, 3, seconds=3600.0)
+        vote(host)
+    pump.until(lambda: len(outcomes(new)) == 3, 30.0)
+    assert len(acted(new)) == 1
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("turns", range(12))
+def test_a_peer_that_dies_at_any_step_of_signing_up_blocks_no_topic(
+    victim: int, turns: int
+) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    call(hosts[0], 2, 2, seconds=600.0)
+    call(hosts[1], 2, 2, seconds=600.0)
+    for _ in range(turns):
+        pump.step()
+    pump.kill(hosts[victim])
+    pump.run(20.0)
+    others = [host for number, host in enumerate(hosts) if number != victim]
+    call(hosts[2], 2, 2, seconds=600.0)
+    for host in others:
+        vote(host)
+    pump.until(lambda: len(outcomes(others)) == 2, 60.0)
+    assert len({outcome.election for outcome in outcomes(others)}) == 1
+    assert len(acted(hosts)) == 1
+
+
+@pytest.mark.parametrize("turns", range(14))
+def test_a_peer_that_dies_at_any_step_of_deciding_leaves_one_outcome_at_most(turns: int) -> None:
+    """Of two, the other may have learned and acted: then nobody else can ever know, nor act."""
+    pump = Pump()
+    hosts = pump.cluster(3)
+    for host in hosts[:2]:
+        call(host, 2, 2, seconds=600.0)
+        vote(host)
+    for _ in range(turns):
+        pump.step()
+    pump.kill(hosts[0])
+    pump.run(20.0)
+    call(hosts[2], 2, 2, seconds=30.0)
+    vote(hosts[2])
+    pump.run(60.0)
+    assert len({outcome.election for outcome in outcomes(hosts)}) <= 1
+    assert len(acted(hosts)) <= 1
+    assert outcomes(hosts[2:]) or hosts[2].of(Overdue)

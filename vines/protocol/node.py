@@ -177,6 +177,8 @@ class Node:
     def leave(self, now: float) -> None:  # noqa: ARG002
         """Say that this node leaves; it dials nobody afterwards. End it once `drained`."""
         self._stale = True
+        if self._parts.elections is not None:
+            self._parts.elections.leave()
         self._parts.identity.leave()
         self._parts.linking.dialler.stopped = True
 

@@ -69,6 +69,8 @@ class Elections:
         self._callers: dict[Key, set[bytes]] = {}
         self._outcomes: dict[str, Outcome] = {}
         """The decision of the highest round of each topic."""
+        self._crowded: set[Key] = set()
+        """Those of which was told that too many call."""
         self.listening = False
         """Somebody here would act on commits."""
         self._early: dict[str, int] = {}
@@ -94,16 +96,19 @@ class Elections:
             return known
         key = (topic, 0)
         matter = self._matters.get(key)
+        definition = Definition(
+            *(topic, 0, (), b"", 0, False),
+            *(criteria.choices, criteria.least, criteria.plurality, int(seconds * 1000)),
+        )
+        deadline = now + seconds
         if matter is None:
-            definition = Definition(
-                *(topic, 0, (), b"", 0, False),
-                *(criteria.choices, criteria.least, criteria.plurality, int(seconds * 1000)),
-            )
-            deadline = now + seconds
             matter = Matter(self, self.me, self._namespace, definition, total, deadline, self._rng)
             self._matters[key] = matter
             matter.listening = self.listening
             matter.early = self._early.pop(topic, None)
+            self._announce(key, calling=True)
+        elif not matter.signup.calling:
+            matter.renew(definition, total, deadline)
             self._announce(key, calling=True)
         self._look(key, now)
         return None
@@ -203,7 +208,14 @@ class Elections:
             matter.advance(now)
             if matter.told_timeout and not before:
                 self._outbox.emit(Overdue(*key))
+                if not matter.signup.calling:
+                    self._announce(key, calling=False)
             self._note(key, matter)
+
+    def leave(self) -> None:
+        """This node goes, and takes part in nothing that it can still stay out of."""
+        for matter in list(self._matters.values()):
+            matter.leave()
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
@@ -214,9 +226,22 @@ class Elections:
         if matter is None:
             return
         alive = self._alive()
-        callers = frozenset(self._callers.get(key, set()) & alive) | {self.me}
+        callers = frozenset(self._callers.get(key, set()) & alive)
+        if matter.signup.calling:
+            callers |= {self.me}
+        self._count(key, matter, callers)
         matter.consider(callers, alive, now)
         self._note(key, matter)
+
+    def _count(self, key: Key, matter: Matter, callers: frozenset[bytes]) -> None:
+        """Say so, once, if more call than an electorate takes: nobody may choose among them."""
+        total = matter.signup.total
+        if len(callers) <= total or matter.signup.enrolment.bound or key in self._crowded:
+            return
+        self._crowded.add(key)
+        names = ", ".join(sorted(caller.hex()[:8] for caller in callers))
+        text = f"{len(callers)} members call for {key[0]!r}, which takes {total}: {names}"
+        self._outbox.emit(Conflict("election", text))
 
     def _note(self, key: Key, matter: Matter) -> None:
         bound = matter.signup.enrolment.bound

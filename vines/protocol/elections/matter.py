@@ -79,6 +79,15 @@ class Matter:
 
     # What the user does.
 
+    def renew(self, definition: Definition, total: int, deadline: float) -> None:
+        """Call again, after time was up before there was an electorate. What was signed or declined
+        before stays so.
+        """
+        self.definition, self.deadline = definition, deadline
+        self.signup.definition, self.signup.total = definition, total
+        self.signup.calling = True
+        self.told_timeout = False
+
     def vote(self, choice: int, now: float) -> bool:
         """Vote, now or as soon as there is an electorate; False if it is too late."""
         if self.value:
@@ -87,6 +96,11 @@ class Matter:
             self.early = choice
             return now < self.deadline
         return self.pacer.cast(choice, now, self)
+
+    def leave(self) -> None:
+        """This node goes: stay out of whatever can still be stayed out of, so that nobody waits."""
+        if not self.value:
+            self.signup.withdraw(self)
 
     def listen(self) -> None:
         """Somebody here would act on a commit from now on."""
