@@ -24,7 +24,6 @@ def electorate(weights: Sequence[int], tiebreak: bool = False) -> Electorate:
     made.voters = tuple(roll)
     made.roll = Roll(list(weights))
     made.strengths = (2 * weights[0] + tiebreak, *(2 * weight for weight in weights[1:]))
-    made._ranks = {voter: rank for rank, voter in enumerate(made.voters)}
     return made
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +44,15 @@ Key = tuple[str, int]
 """A topic and a round."""
 
 
+NOBODY: Final[frozenset[bytes]] = frozenset()
+
+
+@lru_cache(maxsize=1024)
+def one_of(members: frozenset[bytes]) -> frozenset[bytes]:
+    """Equal sets of members are one object: they call for many elections together."""
+    return members
+
+
 class Elections:
     """The elections that a node called, votes in, or has heard the end of."""
 
@@ -66,7 +76,7 @@ class Elections:
         self._matters: dict[Key, Matter] = {}
         self._elections: dict[bytes, Key] = {}
         """Which matter an election id belongs to, of those this node takes part in."""
-        self._callers: dict[Key, set[bytes]] = {}
+        self._callers: dict[Key, frozenset[bytes]] = {}
         self._outcomes: dict[str, Outcome] = {}
         """The decision of the highest round of each topic."""
         self._crowded: set[Key] = set()
@@ -179,11 +189,10 @@ class Elections:
                     about = (key[24:].decode(), int.from_bytes(key[16:24], "big"))
                 except UnicodeDecodeError:
                     continue
-                callers = self._callers.setdefault(about, set())
-                if flags & TOMBSTONE:
-                    callers.discard(key[:16])
-                else:
-                    callers.add(key[:16])
+                callers = self._callers.get(about, NOBODY)
+                member = frozenset((key[:16],))
+                callers = callers - member if flags & TOMBSTONE else callers | member
+                self._callers[about] = one_of(callers)
                 touched.add(about)
             elif family == DECISION:
                 self._learn_decision(value)
@@ -226,9 +235,10 @@ class Elections:
         if matter is None:
             return
         alive = self._alive()
-        callers = frozenset(self._callers.get(key, set()) & alive)
+        callers = self._callers.get(key, NOBODY) & alive
         if matter.signup.calling:
             callers |= {self.me}
+        callers = one_of(callers)
         self._count(key, matter, callers)
         matter.consider(callers, alive, now)
         self._note(key, matter)

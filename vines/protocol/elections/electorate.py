@@ -9,6 +9,7 @@ voter (rendezvous hashing: Thaler and Ravishankar, "A name-based mapping scheme 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -17,6 +18,8 @@ from vines._core.tally import Roll
 ID_BYTES: Final = 16
 VOTER_BYTES_MAX: Final = 255
 VOTERS_MAX: Final = 10_000
+SEARCHED_MAX: Final = 16
+"""Voters up to which their ranks are looked for one by one: most elections have few."""
 
 
 def instance_id(
@@ -68,7 +71,7 @@ class Electorate:
             )
         )
         weights = [roll[voter] for voter in self.voters]
-        self.roll = Roll(weights)
+        self.roll = _weigh(tuple(weights))
         self.total = self.roll.total
         self.acceptors = council or len(weights)
         """Ranks below this one decide."""
@@ -79,14 +82,17 @@ class Electorate:
         strengths[0] += tiebreak
         self.strengths = (*strengths, *(0,) * (len(weights) - self.acceptors))
         """What each rank counts in a quorum: twice its weight, half a vote more for a tiebreak."""
-        self._ranks = {voter: rank for rank, voter in enumerate(self.voters)}
+        many = len(self.voters) > SEARCHED_MAX
+        self._ranks = {voter: rank for rank, voter in enumerate(self.voters)} if many else None
 
     def __len__(self) -> int:
         return len(self.voters)
 
     def rank(self, voter: bytes) -> int:
         """The rank of a voter; -1 if it is none."""
-        return self._ranks.get(voter, -1)
+        if self._ranks is not None:
+            return self._ranks.get(voter, -1)
+        return self.voters.index(voter) if voter in self.voters else -1
 
     def is_quorum(self, strength: int) -> bool:
         """Whether ranks of this summed strength are more than half: any two such share one."""
@@ -100,3 +106,15 @@ class Electorate:
             total += self.strengths[low.bit_length() - 1]
             ranks ^= low
         return total
+
+
+@lru_cache(maxsize=256)
+def _weigh(weights: tuple[int, ...]) -> Roll:
+    """The same weights are one object, however many elections there are."""
+    return Roll(weights)
+
+
+@lru_cache(maxsize=256)
+def equal_roll(voters: frozenset[bytes]) -> tuple[tuple[bytes, int], ...]:
+    """These voters with one vote each; the same ones are one object, too."""
+    return tuple((voter, 1) for voter in sorted(voters))

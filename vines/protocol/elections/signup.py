@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Protocol
 
 from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.electorate import instance_id
+from vines.protocol.elections.electorate import equal_roll, instance_id
 from vines.protocol.elections.messages import (
     Cancel,
     Definition,
@@ -148,7 +148,7 @@ class SignUp:
         if min(self.candidates, key=self._turn) != self.me:
             return
         attempt = self.enrolment.attempt + 1
-        roll = tuple((voter, 1) for voter in sorted(self.candidates))
+        roll = equal_roll(self.candidates)
         signup = self.me + attempt.to_bytes(8, "big")
         definition = self.definition._replace(roll=roll, signup=signup)
         self._bind(self._id(definition), definition, attempt, out)
@@ -216,6 +216,7 @@ class SignUp:
         if voters != self.candidates or len(voters) != self.total or not even:
             return
         self._asked = None
+        definition = definition._replace(roll=equal_roll(self.candidates))
         self._bind(election, definition, self.enrolment.attempt, out)
         out.say(sender, election, Signed(True), self._ticket)
 
