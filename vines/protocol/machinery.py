@@ -135,9 +135,11 @@ class Machinery:
         self.traffic.written(frame)
 
     def _send(self, member: bytes, frame: bytes) -> None:
-        """To a member, if there is a link to it: who said it says it again if it matters."""
+        """To a member, if there is a link to it that has room: who said it says it again if it
+        matters.
+        """
         link = self.linking.links.to(member)
-        if link is not None:
+        if link is not None and self.pusher.takes(link):
             self._write(link, frame)
 
     def _moved(self, now: float) -> None:

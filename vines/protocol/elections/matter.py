@@ -172,9 +172,9 @@ class Matter:
         """When `advance` has something; infinity if never."""
         if self.value:
             return inf
-        paced = inf if self.pacer is None else self.pacer.next()
-        waits = self.deadline if self.signup.calling and not self.signup.enrolment.formed else inf
-        return min(self._repeat_at, paced, waits)
+        if self.signup.enrolment.formed:
+            return inf if self.pacer is None else self.pacer.next()
+        return min(self._repeat_at, self.deadline if self.signup.calling else inf)
 
     def _go_on(self, now: float) -> None:
         """After anything: begin what has become possible, repeat what was not answered."""

@@ -44,6 +44,10 @@ class Pusher:
         else:
             link.blocked = True
 
+    def takes(self, link: Link) -> bool:
+        """Whether a link has room for what is neither table's: beyond that it is not said."""
+        return link.unsent < self._reserve
+
     def sent(self, link: Link) -> None:
         """The driver took bytes of this link; it may have room again."""
         if link.blocked and link.unsent < self._window:
