@@ -55,9 +55,11 @@ class Voting:
 
     def vote(self, topic: str, choice: bool | str | None) -> Self:
         """Vote: True, False, one of the choices, or None for none of them. A vote may be changed
-        until a result was accepted here; True, False and None may come before the call.
+        until a result was accepted here; True, False and None may come before the call. The first
+        vote on what is decided already is not counted, and no error: the others were quicker.
 
-        Raises VoteRefused if it is too late, InvalidElection for what is no choice, Closed.
+        Raises VoteRefused if it is too late to change a vote, or time is up; InvalidElection for
+        what is no choice; Closed.
         """
         if not (choice is None or isinstance(choice, bool | str)):
             raise InvalidElection(f"{choice!r} is nothing to vote for; nothing changed")

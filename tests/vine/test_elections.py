@@ -119,8 +119,22 @@ def test_time_runs_out_for_all_who_took_part(vines: Make) -> None:
         one.on("expire", calls)
         elect(one, expire=0.5)
     assert {calls.wait(1)[0].kind for calls in expired} == {"expired"}
+    both[0].vote("email", True)
     with pytest.raises(VoteRefused):
-        both[0].vote("email", True)
+        both[0].vote("email", False)
+    assert {one.wait("email", PATIENCE).votes == {} for one in both} == {True}
+
+
+def test_who_votes_after_the_others_have_decided_is_not_told_off(vines: Make) -> None:
+    three = vines(3)
+    for one in three:
+        one.election(topic="t", expire=60, total=3)
+    for one in three[:2]:
+        one.vote("t", True)
+    outcome = three[2].wait("t", PATIENCE)
+    assert three[2].vote("t", False).outcome("t") == outcome
+    with pytest.raises(VoteRefused):
+        three[2].vote("t", True)
 
 
 def test_who_is_alone_gets_a_timeout(vines: Make) -> None:

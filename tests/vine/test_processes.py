@@ -111,8 +111,9 @@ def test_the_first_example_on_two_computers_word_for_word(run, computers):
 ELECTING = """
 from datetime import timedelta
 
-def on_quorum(outcome): print("quorum", outcome.topic)
-def on_expire(outcome): print("expire", outcome.topic)
+# One write a line: two threads print.
+def on_quorum(outcome): print(f"quorum {outcome.topic}\\n", end="")
+def on_expire(outcome): print(f"expire {outcome.topic}\\n", end="")
 
 from vines import Vine
 vine = Vine()
@@ -122,7 +123,7 @@ vine.listen(8000).on("quorum", on_quorum).on("expire", on_expire) \\
     .election(topic="email", expire=timedelta(minutes=5), min=2, total=2).vote("email", True)
 """
 THE_END = """
-print("closed", vine.wait("email", 60).owner == vine.id)
+print(f"closed {vine.wait('email', 60).owner == vine.id}\\n", end="")
 """
 
 
@@ -139,7 +140,7 @@ def test_the_second_example_in_two_processes(run, free_ports, first):
         while not lines[-1].startswith("closed"):
             lines.append(program.line())
     owners = [lines[-1] == "closed True" for lines in ends]
-    assert sorted(owners) == [False, True]
+    assert sorted(owners) == [False, True], ends
     acting = programs[owners.index(True)]
     while "quorum email" not in acting.output:
         acting.line()

@@ -116,6 +116,7 @@ class Elections:
             self._matters[key] = matter
             matter.listening = self.listening
             matter.early = self._early.pop(topic, None)
+            matter.voted = matter.early is not None
             self._announce(key, calling=True)
         elif not matter.signup.calling:
             matter.renew(definition, total, deadline)
@@ -127,7 +128,9 @@ class Elections:
         """Vote; False if it is too late for that. Before the call it is kept for it."""
         matter = self._matters.get((topic, 0))
         if matter is None:
-            if topic not in self._outcomes and len(self._early) < EARLY_MAX:
+            if topic in self._outcomes:
+                return True
+            if len(self._early) < EARLY_MAX or topic in self._early:
                 self._early[topic] = choice
                 return True
             return False

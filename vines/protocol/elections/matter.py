@@ -49,7 +49,7 @@ class Matter:
 
     __slots__ = (
         *("_office", "_repeat_at", "_rng", "deadline", "definition", "early", "listening"),
-        *("pacer", "signup", "told_timeout", "value"),
+        *("pacer", "signup", "told_timeout", "value", "voted"),
     )
 
     def __init__(
@@ -73,6 +73,8 @@ class Matter:
         self.value = b""
         """The outcome, once known."""
         self.told_timeout = False
+        self.voted = False
+        """A vote was asked for here, counted or not."""
         self._office = office
         self._rng = rng
         self._repeat_at = inf
@@ -89,13 +91,18 @@ class Matter:
         self.told_timeout = False
 
     def vote(self, choice: int, now: float) -> bool:
-        """Vote, now or as soon as there is an electorate; False if it is too late."""
+        """Vote, now or as soon as there is an electorate; False if it is too late.
+
+        A first vote that comes after the decision lost a race and is no mistake: it is not counted.
+        """
+        again, self.voted = self.voted, True
         if self.value:
-            return False
+            return not again
         if self.pacer is None or not self.signup.enrolment.formed:
             self.early = choice
             return now < self.deadline
-        return self.pacer.cast(choice, now, self)
+        locked = self.pacer.election.locked
+        return self.pacer.cast(choice, now, self) or (locked and not again)
 
     def leave(self) -> None:
         """This node goes: stay out of whatever can still be stayed out of, so that nobody waits."""
