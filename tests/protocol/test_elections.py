@@ -6,6 +6,10 @@ import pytest
 
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.elections import DECISION
+from vines.protocol.elections.messages import Definition
+from vines.protocol.wire import fields
+from vines.protocol.wire.definition import fields_of_definition, read_definition
 
 from .pump import Host, Pump
 
@@ -301,3 +305,31 @@ def test_a_peer_that_dies_at_any_step_of_deciding_leaves_one_outcome_at_most(tur
     assert len({outcome.election for outcome in outcomes(hosts)}) <= 1
     assert len(acted(hosts)) <= 1
     assert outcomes(hosts[2:]) or hosts[2].of(Overdue)
+
+
+@pytest.mark.parametrize("value", [b"x", b"\xff" * 64])
+def test_a_decision_nobody_honest_wrote_closes_no_topic(value: bytes) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    definition = Definition(
+        topic="email",
+        round=0,
+        roll=tuple(sorted((host.node.id, 1) for host in hosts[1:])),
+        signup=b"",
+        council=0,
+        tiebreak=False,
+        choices=(),
+        least=2,
+        plurality=False,
+        remaining_ms=60_000,
+    )
+    record = fields.pack({**fields_of_definition(definition), "value": value})
+    assert read_definition(fields.unpack(record)) == definition
+    hosts[2].node.elections()._control.put(DECISION, b"email", 0, record, 1)
+    call(hosts[0], 2, 2)
+    pump.run(5.0)
+    assert outcomes(hosts) == []
+    call(hosts[1], 2, 2)
+    vote(hosts[0])
+    vote(hosts[1])
+    pump.until(lambda: len(acted(hosts)) == 1, 10.0)

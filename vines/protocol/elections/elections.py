@@ -285,11 +285,12 @@ class Elections:
             value = fields.blob(read, "value", 1 << 18, least=1)
         except WireError:
             return
-        self._conclude(definition, id_of(self._namespace, definition), value)
+        election = id_of(self._namespace, definition)
+        if not self._conclude(definition, election, value):
+            return
         matter = self._matters.get((definition.topic, definition.round))
         if matter is None or matter.value:
             return
-        election = id_of(self._namespace, definition)
         part = matter.signup.election
         if part is not None and matter.signup.enrolment.bound == election:
             part.on_decided(Decided(value), matter)
@@ -297,13 +298,13 @@ class Elections:
             matter.value = value
             self._announce((definition.topic, definition.round), calling=False)
 
-    def _conclude(self, definition: Definition, election: bytes, value: bytes) -> None:
-        """A decision is known; tell of it once."""
+    def _conclude(self, definition: Definition, election: bytes, value: bytes) -> bool:
+        """A decision is known; tell of it once. False if it is none, and nothing changed."""
         known = self._outcomes.get(definition.topic)
         if known is not None and known.round >= definition.round:
             if known.round == definition.round and known.election != election:
                 self._outbox.emit(Conflict("election", f"two decisions of {definition.topic!r}"))
-            return
+            return True
         try:
             electorate = Electorate(
                 election,
@@ -313,14 +314,15 @@ class Elections:
             )
             read = values.decode(value)
         except ValueError:  # WireError is one, too: nobody honest wrote this
-            return
+            return False
         if values.fault(read, electorate):
-            return
+            return False
         outcome = _outcome(definition, election, electorate, read)
         self._outcomes[definition.topic] = outcome
         self._outbox.emit(Settled(outcome))
         if read.kind == values.EXPIRED:
             self._outbox.emit(Expired(outcome))
+        return True
 
     # As the office of the matters.
 
