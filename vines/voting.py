@@ -36,7 +36,7 @@ class Voting:
 
         Exactly one member is told `quorum`, if a choice got `min` votes; all are told `closed`.
         A topic that was decided stays so: calling it again changes nothing. Raises
-        InvalidElection, NotListening, Closed.
+        InvalidElection, Closed.
         """
         given = {**(options or {}), **more}
         unknown = given.keys() - {"topic", "total", "min", "expire", "choices", "plurality"}

@@ -23,7 +23,7 @@ from vines.cli.exits import DONE, LOST, NO, NOBODY, UNREACHED, USAGE, Failure
 from vines.cli.following import Following
 from vines.cli.output import Output, shown, shown_key
 from vines.config import NODE_ID_BYTES
-from vines.errors import TimedOut
+from vines.errors import TimedOut, VoteRefused
 from vines.events import ALIVE
 
 GRACE_SECONDS: Final = 5.0
@@ -91,7 +91,7 @@ def once(arguments: Namespace, output: Output) -> int:
         chosen = threading.Event()
         vine.on("quorum", lambda outcome: chosen.set() if outcome.topic == topic else None)
         _call(vine, arguments, topic, [])
-        with contextlib.suppress(RuntimeError):  # VoteRefused: it has been decided before
+        with contextlib.suppress(VoteRefused):  # it has been decided before
             vine.vote(topic, True)
         outcome = _outcome(vine, arguments, topic)
         if outcome.kind != "commit":
@@ -193,7 +193,7 @@ def _who(outcome: Outcome) -> str:
     return "-" if outcome.owner is None else outcome.owner.hex()[:8]
 
 
-_WORDS: Final = {True: "yes", False: "no", None: "abstain"}
+_WORDS: Final = {choice: word for word, choice in WORDS.items()}
 
 
 def _words(outcome: Outcome) -> str:

@@ -7,13 +7,11 @@ from typing import Any
 from vines._core.wire import KEY_BYTES_MAX
 from vines.errors import InvalidKey
 
-_encode = str.encode  # looked up once: every write comes through here
-
 
 def encode_key(key: Any) -> bytes:
     """The bytes of a key. Raises InvalidKey."""
     try:
-        encoded = _encode(key)
+        encoded = str.encode(key)
     except (TypeError, UnicodeEncodeError):
         raise _refusal(key) from None
     if 0 < len(encoded) <= KEY_BYTES_MAX:
@@ -25,7 +23,7 @@ def encode_key(key: Any) -> bytes:
 def encode_prefix(prefix: Any) -> bytes:
     """The bytes of the beginning of keys, of any length. Raises InvalidKey."""
     try:
-        return _encode(prefix)
+        return str.encode(prefix)
     except (TypeError, UnicodeEncodeError):
         raise _refusal(prefix) from None
 
