@@ -60,6 +60,7 @@ def search(world: World, least: int) -> int:
     return states
 
 
+@pytest.mark.search
 @pytest.mark.parametrize("name", EVERY_TIME)
 def test_no_schedule_breaks_a_promise(name: str) -> None:
     world, least = EVERY_TIME[name]
@@ -149,6 +150,7 @@ PLANTED: dict[str, tuple[Callable[[], World], str, int]] = {
 }
 
 
+@pytest.mark.search
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_bug_is_found(name: str) -> None:
     world, text, most = PLANTED[name]

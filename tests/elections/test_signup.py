@@ -38,6 +38,7 @@ ASKED_FOR: dict[str, tuple[Gathering, int]] = {
 }
 
 
+@pytest.mark.search
 @pytest.mark.parametrize("name", EVERY_TIME)
 def test_no_schedule_decides_twice(name: str) -> None:
     world, least = EVERY_TIME[name]
@@ -66,6 +67,7 @@ PLANTED: dict[str, Callable[[], Gathering]] = {
 }
 
 
+@pytest.mark.search
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_bug_is_found(name: str) -> None:
     with pytest.raises(Violation, match=r"^two outcomes") as caught:

@@ -107,6 +107,7 @@ def run(seed: int) -> Counter[str]:
     return check(swarm)
 
 
+@pytest.mark.search
 def test_no_fault_breaks_what_elections_promise() -> None:
     seen: Counter[str] = Counter()
     for seed in range(SEEDS):
@@ -126,6 +127,7 @@ def test_no_fault_breaks_it_in_many(capsys: pytest.CaptureFixture[str]) -> None:
         sys.stdout.write(f"\n{by['seeds']} seeds: {dict(seen)}\n")
 
 
+@pytest.mark.search
 def test_where_nobody_dies_everybody_who_stays_learns() -> None:
     """Without crashes, every topic that enough members called ends, everywhere the same."""
     for seed in range(100, 112):

@@ -27,6 +27,7 @@ def run_all(seeds: range, nodes: int | None = None) -> Counter[str]:
     return totals
 
 
+@pytest.mark.search
 @pytest.mark.timeout(600)
 def test_random_clusters_keep_the_invariants_and_take_every_rare_path(
     capsys: pytest.CaptureFixture[str],

@@ -98,14 +98,14 @@ def test_the_first_example_on_one_host(run, free_ports):
     source = COMPUTER_B.replace("listen(8000)", f"listen({port_b})")
     source = source.replace('8000, "192.168.0.2"', str(port_a))
     computer_b = run(source, interactive=True)
-    assert computer_b.line().endswith("hello, world")
+    assert "hello, world" in computer_b.line()  # and a prompt before it or behind it
 
 
 def test_the_first_example_on_two_computers_word_for_word(run, computers):
     inside_a, inside_b = computers("192.168.0.2", "192.168.0.3")
     computer_b = run(COMPUTER_B, *inside_b, interactive=True, VINES_INSECURE="1")
     run(COMPUTER_A, *inside_a, interactive=True, VINES_INSECURE="1")
-    assert computer_b.line().endswith("hello, world")
+    assert "hello, world" in computer_b.line()  # and a prompt before it or behind it
 
 
 ELECTING = """
