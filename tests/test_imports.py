@@ -31,7 +31,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "callbacks": ("events", "log", "values"),
     "addresses": ("protocol",),
     "net": ("addresses", "log", "protocol"),
-    "storage": ("errors",),
+    "storage": ("errors", "log"),
     "simulation": ("protocol",),
     "protocol": ("_core", "config", "events", "values"),
     "values": ("_core",),

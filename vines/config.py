@@ -43,6 +43,10 @@ class Config(Frozen, kw_only=True):
     """Finds, and is found by, nodes of the same user and cluster label on this host."""
     node_id: bytes | None = None
     """The 16 bytes that name this node; None draws fresh ones: right unless one was stored."""
+    data_dir: str = ""
+    """The directory that keeps who this node is, and what it promised in elections; empty: none."""
+    new: bool = False
+    """This name has never voted, which is why its data directory may be empty."""
 
     sync_interval: float = 1.0
     """Between comparisons with a random linked member: 80 B each, so idle stays under 200 B/s."""
@@ -99,6 +103,10 @@ class Config(Frozen, kw_only=True):
         _require(is_tags(self.tags), "tags", "up to 16 short texts by short names, 512 bytes")
         object.__setattr__(self, "tags", MappingProxyType(dict(self.tags)))
         _require(self.node_id is None or _is_id(self.node_id), "node_id", "16 bytes or None")
+        path = type(self.data_dir) is str and "\0" not in self.data_dir
+        _require(path, "data_dir", "the path of a directory")
+        both = self.data_dir and self.node_id is not None
+        _require(not both, "node_id", "left to the data directory")
         for name in _BOOLEAN_FIELDS:
             _require(type(getattr(self, name)) is bool, name, "True or False")
         for name, (low, high) in _RANGES.items():
@@ -124,7 +132,7 @@ class Config(Frozen, kw_only=True):
 
 
 _MIB = 1024 * 1024
-_BOOLEAN_FIELDS = ("observer", "insecure", "discovery")
+_BOOLEAN_FIELDS = ("observer", "insecure", "discovery", "new")
 _RANGES: dict[str, tuple[float, float]] = {
     "sync_interval": (0.01, 3600.0),
     "keepalive_interval": (0.01, 3600.0),

@@ -79,8 +79,9 @@ class Conflict(Frozen):
     """Something that must be unique is not; an operator should look."""
 
     kind: str
-    """identity (two live processes, one node id), name, source (somebody numbered writes as us)
-    or state (equal histories, different tables)."""
+    """identity (two live processes, one node id), name, source (somebody numbered writes as us),
+    state (equal histories, different tables), election (what cannot be decided as it was called),
+    or storage (the data directory failed)."""
     text: str
     member: Member | None = None
 
@@ -117,10 +118,10 @@ class Outcome(Frozen, kw_only=True, unhashed=("votes",)):
     """commit, abort (no choice can win any more) or expired."""
     choice: bool | str | None
     """What won: True or a choice; None if nothing did."""
-    owner: bytes | None
-    """The id of the member that acts on a commit."""
-    votes: Mapping[bytes, bool | str | None]
-    """The votes that were counted, by member id."""
+    owner: bytes | str | None
+    """The id of the member that acts on a commit; its name, if the voters were named."""
+    votes: Mapping[bytes | str, bool | str | None]
+    """The votes that were counted, by id or name in the same way."""
 
 
 class Quorum(Frozen):

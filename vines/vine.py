@@ -7,6 +7,7 @@ callbacks, and raises Closed once the vine has ended.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -36,9 +37,14 @@ class Vine(Keyspace, Voting):
 
     `name`: what people call it. `cluster`: only nodes of one label talk to each other, and on one
     host they find each other without addresses. `tags`: short texts that every member sees.
-    `insecure`: may reach beyond this machine without a key. `observer`: only watches. `settings`:
-    other fields of Config. What is not given comes from VINES_NAME, VINES_CLUSTER and so on in the
-    environment. Raises InvalidConfig.
+    `data_dir`: a directory of its own, made if it is missing, that keeps its identity and what it
+    promised in elections; with a name, `new=True` says that it has never voted before. `insecure`:
+    may reach beyond this machine without a key. `observer`: only watches. `settings`: other fields
+    of Config. What is not given comes from VINES_NAME, VINES_CLUSTER and so on in the environment.
+
+    Raises InvalidConfig, and StorageLocked if the data directory is open already. With one that
+    cannot be trusted the vine begins all the same and takes no part in elections: whoever calls for
+    one or votes is told why by a StorageError.
     """
 
     def __init__(
@@ -47,10 +53,13 @@ class Vine(Keyspace, Voting):
         cluster: str | None = None,
         tags: Mapping[str, str] | None = None,
         *,
+        data_dir: str | os.PathLike[str] | None = None,
         insecure: bool | None = None,
         observer: bool | None = None,
         **settings: Any,
     ) -> None:
+        if data_dir is not None:
+            settings["data_dir"] = os.fspath(data_dir)
         settings |= {"name": name, "cluster": cluster, "tags": tags}
         settings |= {"insecure": insecure, "observer": observer}
         self._engine = Engine(Config.from_environment(**settings))

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from vines.config import TOPIC_BYTES_MAX, is_topic
+from vines.config import NODE_ID_BYTES, TOPIC_BYTES_MAX, is_name, is_topic
 from vines.engine.engine import Engine
 from vines.errors import InvalidElection, VoteRefused
 from vines.events import Outcome
 
+if TYPE_CHECKING:
+    from vines.protocol.elections.matter import Call
+
 SECONDS_MAX = 10 * 366 * 86_400.0
 """The longest an election may take: ten years."""
 
-TOTAL_MAX = 10_000
+_OPTIONS = {"topic", "total", "voters", "min", "expire", "choices", "plurality"}
+_OPTIONS |= {"council", "tiebreak"}
 
 
 class Voting:
@@ -29,37 +33,52 @@ class Voting:
         """Call for an election; a mapping and keywords both work.
 
         `topic`: what it is about, the same at all who call. `total`: so many callers make an
-        electorate; it is gathered as soon as there are. `min`: the votes that decide, by default
-        more than half. `expire`: when it is over if nothing was decided: seconds, a timedelta, a
-        datetime with a time zone, or such a one as ISO text. `choices`: texts to vote for; without
-        them it is on True or False. `plurality`: the most votes win, at the end or once all voted.
+        electorate; it is gathered as soon as there are. Or `voters`: who they are, a list of names
+        (str) or ids (bytes), or a mapping of them to their weights, the same at all who call; a
+        voter that is named has to have a data directory. `min`: the votes that decide, or their
+        weight, by default more than half. `expire`: when it is over if nothing was decided:
+        seconds, a timedelta, a datetime with a time zone, or such a one as ISO text. `choices`:
+        texts to vote for; without them it is on True or False. `plurality`: the most votes win, at
+        the end or once all voted. `council`: so many of the voters, drawn by the topic, decide
+        what the votes of all come to. `tiebreak`: with an even number, half can decide if a voter
+        drawn by the topic is among them.
 
         Exactly one member is told `quorum`, if a choice got `min` votes; all are told `closed`.
-        A topic that was decided stays so: calling it again changes nothing. Raises
-        InvalidElection, Closed.
+        A topic that was decided stays so: calling it again changes nothing (but see `rerun`).
+        Raises InvalidElection, StorageError, Closed.
         """
         given = {**(options or {}), **more}
-        unknown = given.keys() - {"topic", "total", "min", "expire", "choices", "plurality"}
+        unknown = given.keys() - _OPTIONS
         if unknown:
             raise InvalidElection(f"an election has no {', '.join(sorted(unknown))}")
         topic = check_topic(given.get("topic"))
-        total = _number(given.get("total"), "total", TOTAL_MAX)
-        least = _number(given.get("min", total // 2 + 1), "min", total)
-        seconds = seconds_until(given.get("expire"))
-        choices = check_choices(given.get("choices", ()))
-        plurality = given.get("plurality", False)
-        if not isinstance(plurality, bool):
-            raise InvalidElection("plurality is True or False; nothing changed")
-        self._engine.call_election(topic, choices, least, plurality, total, seconds)
+        self._engine.call_election(topic, _call_of(given))
         return self
+
+    def rerun(self, topic: str, abandon: bool = False) -> Self:
+        """Call for the next round of a topic that was decided, with the same options as before. All
+        who call for it before it is decided are in the same round; each votes anew.
+
+        `abandon`: also if the last round is undecided, as its voters may never come back. That one
+        may still be decided: then both are acted on. Raises InvalidElection if the topic was not
+        called here, or is undecided; StorageError, Closed.
+        """
+        self._engine.rerun(check_topic(topic), bool(abandon))
+        return self
+
+    def interrupted(self) -> list[Outcome]:
+        """Outcomes this node began to act on before it was started again, without coming to the
+        end: it is for its user to find out how far that went. Only with a data directory.
+        """
+        return self._engine.interrupted()
 
     def vote(self, topic: str, choice: bool | str | None) -> Self:
         """Vote: True, False, one of the choices, or None for none of them. A vote may be changed
         until a result was accepted here; True, False and None may come before the call. The first
         vote on what is decided already is not counted, and no error: the others were quicker.
 
-        Raises VoteRefused if it is too late to change a vote, or time is up; InvalidElection for
-        what is no choice; Closed.
+        Raises VoteRefused if it is too late to change a vote, if time is up, or if this node is
+        none of the voters; InvalidElection for what is no choice; StorageError, Closed.
         """
         if not (choice is None or isinstance(choice, bool | str)):
             raise InvalidElection(f"{choice!r} is nothing to vote for; nothing changed")
@@ -68,7 +87,7 @@ class Voting:
         return self
 
     def wait(self, topic: str, timeout: float | None = None) -> Outcome:
-        """The outcome of a topic, as soon as it is known here.
+        """The outcome of a topic, as soon as it is known here: of the round called last.
 
         Raises TimedOut after `timeout` seconds, NotListening before the first listen or join,
         InvalidElection, Closed.
@@ -77,8 +96,7 @@ class Voting:
 
     def outcome(self, topic: str) -> Outcome | None:
         """The outcome of a topic if it is known here."""
-        wanted = check_topic(topic)
-        return next((one for one in self._engine.outcomes() if one.topic == wanted), None)
+        return self._engine.outcome(check_topic(topic))
 
     def elections(self) -> list[Outcome]:
         """The outcomes known here, by topic."""
@@ -95,15 +113,70 @@ def check_topic(topic: Any) -> str:
     return str(topic)
 
 
-def check_choices(choices: Any) -> tuple[str, ...]:
-    """Raises InvalidElection for what cannot be voted for."""
+def _call_of(given: Mapping[str, Any]) -> Call:
+    """What is asked for. Raises InvalidElection."""
+    # Here, not above: only who calls for an election has use for what these modules import.
+    from vines.protocol.elections.criteria import Criteria
+    from vines.protocol.elections.electorate import VOTERS_MAX, Electorate
+    from vines.protocol.elections.matter import Call
+
+    roll = _roll(given.get("voters"))
+    if roll and given.get("total") is not None:
+        raise InvalidElection("an election has a total or voters, not both; nothing changed")
+    total = 0 if roll else _number(given.get("total"), "total", VOTERS_MAX)
+    weight = sum(each for _, each in roll) or total
+    if not weight:
+        raise InvalidElection("the voters weigh nothing; nothing changed")
+    least = _number(given.get("min", weight // 2 + 1), "min", weight)
+    council = given.get("council", 0)
+    if council != 0:
+        council = _number(council, "council", len(roll) or total)
+    seconds = seconds_until(given.get("expire"))
+    choices = given.get("choices", ())
     if isinstance(choices, str) or not isinstance(choices, Sequence):
         raise InvalidElection("choices are a list of texts; nothing changed")
-    if not all(isinstance(each, str) and 0 < len(each.encode()) <= 256 for each in choices):
-        raise InvalidElection("a choice is text of 1 to 256 bytes; nothing changed")
-    if len(choices) == 1 or len(choices) > 253 or len(set(choices)) != len(choices):
-        raise InvalidElection("there are 2 to 253 choices, or none for yes or no; nothing changed")
-    return tuple(choices)
+    try:
+        plurality, tiebreak = (_truth(given, name) for name in ("plurality", "tiebreak"))
+        criteria = Criteria(tuple(choices), least, plurality)
+        if roll:
+            Electorate(b"", dict(roll), council=council, tiebreak=tiebreak)
+    except ValueError as error:
+        raise InvalidElection(f"{error}; nothing changed") from None
+    return Call(criteria, total, seconds, roll, council, tiebreak)
+
+
+def _roll(voters: Any) -> tuple[tuple[bytes, int], ...]:
+    """Who may vote, and with what weight, ascending. Raises InvalidElection."""
+    from vines._core.tally import WEIGHT_MAX
+    from vines.protocol.elections.voters import voter_of
+
+    if voters is None:
+        return ()
+    if isinstance(voters, str | bytes) or not isinstance(voters, Mapping | Sequence):
+        raise InvalidElection(
+            "voters are a list of names (str) or ids (bytes), or a mapping of those to weights;"
+            " nothing changed"
+        )
+    weights = voters if isinstance(voters, Mapping) else dict.fromkeys(voters, 1)
+    if len(weights) != len(voters) or not voters:
+        raise InvalidElection("there is a voter, and none is named twice; nothing changed")
+    for voter, weight in weights.items():
+        known = is_name(voter) or (type(voter) is bytes and len(voter) == NODE_ID_BYTES)
+        if not known:
+            raise InvalidElection(f"{voter!r} is neither a name nor an id; nothing changed")
+        if type(weight) is not int or not 0 <= weight <= WEIGHT_MAX:
+            raise InvalidElection(
+                f"the weight of {voter!r} is a whole number from 0 to {WEIGHT_MAX:,}, not"
+                f" {weight!r}; nothing changed"
+            )
+    return tuple(sorted((voter_of(voter), weight) for voter, weight in weights.items()))
+
+
+def _truth(given: Mapping[str, Any], name: str) -> bool:
+    value = given.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidElection(f"{name} is True or False; nothing changed")
+    return value
 
 
 def seconds_until(expire: Any) -> float:

@@ -35,6 +35,7 @@ class FakeNode:
         self.gone: list[int] = []
         self.frames: list[bytes] = []
         self.failed: list[tuple[int, bool]] = []
+        self.failures: list[str] = []
         self.sent_bytes: dict[int, int] = {}
         self.address: Address | None = None
         self.due: float | None = None
@@ -98,8 +99,15 @@ class FakeNode:
     def deadline(self) -> float | None:
         return self.due
 
-    def route(self, member: bytes) -> int | None:
-        return None
+    def persisted(self, ticket: int, now: float) -> None:
+        with self.changed:
+            self.outbox.persisted(ticket)
+            self.changed.notify_all()
+
+    def storage_failed(self, text: str) -> None:
+        with self.changed:
+            self.failures.append(text)
+            self.changed.notify_all()
 
     # For tests.
 

@@ -16,7 +16,7 @@ from math import inf
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import KeysChanged
-from vines.protocol.machine import Address, Close, Dial, Emit, Write
+from vines.protocol.machine import Address, Close, Dial, Emit, Memory, Persist, Write
 from vines.protocol.node import Node
 from vines.protocol.wire.framing import Framer
 
@@ -56,6 +56,12 @@ class Host:
         self.dials: list[Address] = []
         self.errors: list[str] = []
         self.alive = True
+        self.disk: dict[bytes, bytes] | None = None
+        """What is kept for the next start of this node; None: it has no disk."""
+        self.starts = 1
+        self.syncing = True
+        """Records are on disk as soon as they are asked for."""
+        self.unsynced: list[Persist] = []
 
     def write(self, key: str, value: bytes = b"\x01") -> None:
         """A local write, and the turn of the loop that follows it."""
@@ -79,9 +85,14 @@ class Host:
 
     def to(self, other: Host) -> End:
         """This host's end of the link to another."""
-        number = self.node.route(other.node.id)
+        number = self.route(other)
         assert number is not None, f"{self.name} has no link to {other.name}"
         return self.ends[number]
+
+    def route(self, other: Host) -> int | None:
+        """The number of this host's link to another."""
+        link = self.node._parts.linking.links.to(other.node.id)
+        return None if link is None else link.number
 
     def count(self, table: str, name: str) -> int:
         counts = self.node.stats()[table]
@@ -107,19 +118,61 @@ class Pump:
         return WALL + int((self.now + skew) * 1000)
 
     def host(
-        self, number: int, *, port: int | None = None, skew: float = 0.0, **options: object
+        self,
+        number: int,
+        *,
+        port: int | None = None,
+        skew: float = 0.0,
+        durable: bool = False,
+        past: Host | None = None,
+        **options: object,
     ) -> Host:
-        """A new node n<number> of id `number`, at port 9000 + number; port 0: not listening."""
+        """A new node n<number> of id `number`, at port 9000 + number; port 0: not listening.
+
+        `durable`: it has a disk; that of `past`, if it is another start of that node.
+        """
         port = 9000 + number if port is None else port
         settings: dict = {"name": f"n{number}", "node_id": label(number), "cluster": "test"}
         rng = random.Random(self.seed * 1000 + number + 100 * len(self.hosts))
-        node = Node(Config(**settings | options), rng, lambda: self.wall(skew), now=self.now)
+        disk = past.disk if past is not None else {}
+        starts = 1 if past is None else past.starts + 1
+        memory = Memory(dict(disk or {}), starts) if durable else None
+        config = Config(**settings | options)
+        node = Node(config, rng, lambda: self.wall(skew), now=self.now, memory=memory)
         host = Host(self, node, f"n{number}", ("127.0.0.1", port) if port else None)
+        host.disk, host.starts = (disk, starts) if durable else (None, 1)
         self.hosts.append(host)
         if host.address is not None:
             self.listeners[host.address] = host
             node.listening(host.address, self.now)
         return host
+
+    def restart(self, host: Host) -> Host:
+        """Kill a node that has a disk, if it runs, and start it again; what was not synced is lost.
+        The test's list of hosts is its own to change.
+        """
+        if host.alive:
+            self.kill(host)
+        number = host.node.id[0]
+        again = self.host(number, durable=True, past=host)
+        for other in self.hosts:
+            if other.alive and other is not again:
+                self.join(again, other)
+        return again
+
+    def sync(self, host: Host) -> None:
+        """Put on disk what waits for it."""
+        for effect in host.unsynced:
+            self._persist(host, effect)
+        host.unsynced.clear()
+
+    def _persist(self, host: Host, effect: Persist) -> None:
+        assert host.disk is not None, "a node without a disk asks for none"
+        if effect.value is None:
+            host.disk.pop(effect.key, None)
+        else:
+            host.disk[effect.key] = effect.value
+        host.node.persisted(effect.ticket, self.now)
 
     def cluster(self, count: int, **options: object) -> list[Host]:
         """So many nodes, joined through the first and at rest."""
@@ -244,6 +297,11 @@ class Pump:
                     self._dial(host, ticket, address)
                 case Close(link, reason):
                     self._close(host, link, reason)
+                case Persist():
+                    if host.syncing:
+                        self._persist(host, effect)
+                    else:
+                        host.unsynced.append(effect)
                 case Emit(event):
                     host.events.append(event)
                     self.on_event(host, event)

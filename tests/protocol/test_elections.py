@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from vines._core.table import DECISION
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.elections import DECISION
+from vines.protocol.elections.matter import Call
 from vines.protocol.elections.messages import Definition
 from vines.protocol.wire import fields
 from vines.protocol.wire.definition import fields_of_definition, read_definition
@@ -19,7 +20,7 @@ YES, NO = 0, 253
 def call(
     host: Host, total: int, least: int, *, topic: str = "email", seconds: float = 60.0
 ) -> None:
-    host.node.elections().call(topic, Criteria((), least), total, seconds, host.pump.now)
+    host.node.elections().call(topic, Call(Criteria((), least), total, seconds), host.pump.now)
     host.node.elections().listen()
     host.node.advance(host.pump.now)
 
@@ -81,7 +82,7 @@ def test_who_comes_late_learns_the_outcome_and_calls_to_no_effect() -> None:
     pump.join(late, hosts[0])
     pump.run(2.0)
     assert [each.kind for each in outcomes([late])] == ["commit"]
-    known = late.node.elections().call("email", Criteria((), 2), 2, 60.0, pump.now)
+    known = late.node.elections().call("email", Call(Criteria((), 2), 2, 60.0), pump.now)
     assert known == outcomes([late])[0]
     assert acted([late]) == []
 
@@ -218,7 +219,7 @@ def test_more_callers_than_an_electorate_takes_is_told_and_nobody_is_chosen() ->
     formed = [host for host in hosts if host.node.elections()._matters["email", 0].signup.roll]
     assert told or len(formed) == 2
     for event in told:
-        assert "3 members call for 'email', which takes 2" in event.text
+        assert "'email': 3 members call, 2 are wanted" in event.text
 
 
 def test_who_timed_out_may_call_again() -> None:
@@ -325,7 +326,7 @@ def test_a_decision_nobody_honest_wrote_closes_no_topic(value: bytes) -> None:
     )
     record = fields.pack({**fields_of_definition(definition), "value": value})
     assert read_definition(fields.unpack(record)) == definition
-    hosts[2].node.elections()._control.put(DECISION, b"email", 0, record, 1)
+    hosts[2].node.control.put(DECISION, bytes(8) + b"email", 0, record, 1)
     call(hosts[0], 2, 2)
     pump.run(5.0)
     assert outcomes(hosts) == []

@@ -62,8 +62,8 @@ def check_pairs(pump: Pump) -> None:
                 continue
             mine = [end for end in host.ends.values() if end.peer.host is other and end.peer.open]
             assert len(mine) == 1, f"{host.name} has {len(mine)} streams to {other.name}"
-            assert host.node.route(other.node.id) == mine[0].number
-            assert other.node.route(host.node.id) == mine[0].peer.number
+            assert host.route(other) == mine[0].number
+            assert other.route(host) == mine[0].peer.number
 
 
 @pytest.mark.parametrize("seed", range(24))

@@ -137,7 +137,7 @@ def test_no_link_waits_for_the_backlog_of_another() -> None:
         a.node.data.write(b"key%d" % index, 0, b"x" * 100, pump.wall())
     a.node.advance(pump.now)
     links = [effect.link for effect in a.node.outbox.take() if isinstance(effect, Write)]
-    first, second = a.node.route(b.node.id), a.node.route(c.node.id)
+    first, second = a.route(b), a.route(c)
     assert links[:6] == [first, second] * 3 or links[:6] == [second, first] * 3
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from vines.events import Conflict, Outcome, Quorum, Settled
 from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.matter import Call
 from vines.simulation.host import Host
 from vines.simulation.plan import draw
 from vines.simulation.swarm import Swarm
@@ -56,7 +57,7 @@ class Electing(Swarm):
         def act() -> None:
             elections = process.node.elections()
             elections.listen()
-            elections.call(topic, Criteria((), least), total, seconds, process.now)
+            elections.call(topic, Call(Criteria((), least), total, seconds), process.now)
             elections.vote(topic, choice, process.now)
 
         process.call(act)
@@ -83,7 +84,7 @@ def check(swarm: Electing) -> Counter[str]:
                 ids = {one.node.id for one in (*host.past, host.process) if one is not None}
                 assert outcome.owner in ids, "somebody else than the owner acts"
             elif isinstance(event, Conflict) and event.kind == "election":
-                assert "call for" in event.text or "two decisions" in event.text, event.text
+                assert "members call" in event.text or "two decisions" in event.text, event.text
                 seen["two decisions" if "two decisions" in event.text else "crowded"] += 1
         starts = len(host.past) + 1
         told = Counter(outcome.election for outcome in settled)

@@ -471,6 +471,8 @@ USES = {
     "vote": lambda vine: vine.vote("a", True),
     "wait": lambda vine: vine.wait("a", 1),
     "outcome": lambda vine: vine.outcome("a"),
+    "rerun": lambda vine: vine.rerun("a"),
+    "interrupted": lambda vine: vine.interrupted(),
     "elections": lambda vine: vine.elections(),
     "with": lambda vine: vine.__enter__(),
 }

@@ -8,6 +8,8 @@ from vines._core.vector import VersionVector
 
 DATA: int
 MEMBER: int
+DECISION: int
+CALL: int
 TOMBSTONE: int
 EXPIRING: int
 EPHEMERAL: int

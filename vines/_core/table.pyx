@@ -69,6 +69,8 @@ cdef extern from "planted.h" nogil:
 
 DATA = 0
 MEMBER = 1
+DECISION = 4
+CALL = 5
 TOMBSTONE = 1
 EXPIRING = 2
 EPHEMERAL = 4

@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vines._core.changes import Changes
@@ -67,6 +67,8 @@ class Dispatcher:
         """Who listens now."""
         self.wants_keys = False
         """Whether anybody listens to keys at all."""
+        self.acted: Callable[[Outcome], None] = lambda _outcome: None
+        """Called when everybody has returned who was told to act on an outcome."""
         self._table = table
         self._writes = -1
         """Local writes there had been at the end of the turn before."""
@@ -219,6 +221,8 @@ class Dispatcher:
             listener, event = self._decisions.popleft()
             if listener is None:
                 self._teller.event(event)
+                if isinstance(event, Quorum) and not self._teller.stopped:
+                    self.acted(event.outcome)
             elif listener.active:
                 self._teller.tell_one(listener, event)
         while self._events and not self._teller.stopped:

@@ -22,6 +22,7 @@ from vines.cli.connecting import DEFAULT_CLUSTER, connected
 from vines.cli.exits import DONE, LOST, NO, NOBODY, UNREACHED, USAGE, Failure
 from vines.cli.following import Following
 from vines.cli.output import Output, shown, shown_key
+from vines.cli.stories import voter_text
 from vines.config import NODE_ID_BYTES
 from vines.errors import TimedOut, VoteRefused
 from vines.events import ALIVE
@@ -190,6 +191,8 @@ def _choice(outcome: Outcome) -> str:
 
 
 def _who(outcome: Outcome) -> str:
+    if isinstance(outcome.owner, str):
+        return shown_key(outcome.owner)
     return "-" if outcome.owner is None else outcome.owner.hex()[:8]
 
 
@@ -212,6 +215,6 @@ def _fields(outcome: Outcome) -> dict[str, Any]:
         "round": outcome.round,
         "outcome": outcome.kind,
         "choice": outcome.choice,
-        "owner": None if outcome.owner is None else outcome.owner.hex(),
-        "votes": {voter.hex(): choice for voter, choice in outcome.votes.items()},
+        "owner": None if outcome.owner is None else voter_text(outcome.owner),
+        "votes": {voter_text(voter): choice for voter, choice in outcome.votes.items()},
     }

@@ -61,11 +61,16 @@ def of_event(name: str, event: Any, key: str | None = None) -> Story:
         case events.Outcome():
             choice = "" if event.choice is None else f" {shown(event.choice)}"
             words = f"{shown_key(event.topic)}: {event.kind}{choice}"
-            owner = None if event.owner is None else event.owner.hex()
+            owner = None if event.owner is None else voter_text(event.owner)
             return _story(name, words, topic=event.topic, outcome=event.kind, owner=owner)
         case events.Lagged():
             return _story(name, f"{event.count:,} changes were skipped", count=event.count)
     raise AssertionError(f"nobody tells of {name!r}")
+
+
+def voter_text(voter: bytes | str) -> str:
+    """A voter as others can name it: its name, or its id in hex."""
+    return voter if isinstance(voter, str) else voter.hex()
 
 
 def address_text(address: Address | None) -> str:

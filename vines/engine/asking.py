@@ -142,7 +142,7 @@ class Asker:
         """Wait until the outcome of an election is known."""
 
         def question(_now: float, answer: Answer[Outcome]) -> None:
-            known = self._node.elections().outcome(topic)
+            known = self._node.elections().awaited(topic)
             if known is not None:
                 answer.give(known)
             else:
@@ -164,7 +164,9 @@ class Asker:
             elif isinstance(event, Settled):
                 for topic, waiting in self._outcomes:
                     if topic == event.outcome.topic:
-                        waiting.give(event.outcome)
+                        known = self._node.elections().awaited(topic)
+                        if known is not None:
+                            waiting.give(known)
         if counting:
             self._count()
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from time import time_ns
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from vines._core.table import DATA
 from vines.callbacks.dispatch import Dispatcher
@@ -22,12 +22,27 @@ from vines.config import Config
 from vines.engine import processes
 from vines.engine.asking import Answer, Asker
 from vines.engine.discovery import Discovery
-from vines.errors import AlreadyListening, Closed, InvalidElection, NotListening, TimedOut
+from vines.errors import (
+    AlreadyListening,
+    Closed,
+    InvalidElection,
+    NotListening,
+    StorageDamaged,
+    StorageError,
+    StorageLocked,
+    TimedOut,
+    WireError,
+)
 from vines.events import ALIVE, Fail, Outcome
 from vines.log import logger
 from vines.net.loop import Loop
-from vines.protocol.machine import Address
+from vines.protocol.machine import Address, Memory
 from vines.protocol.node import Node
+
+if TYPE_CHECKING:
+    from vines.protocol.elections.matter import Call
+    from vines.storage.committer import Committer
+    from vines.storage.contract import Storage
 
 STOP_SECONDS = 1.0
 """How long ending may take to send what is queued."""
@@ -40,8 +55,8 @@ DRAIN_SECONDS = 0.01
 
 ENDED = "this vine has ended: make a new one with Vine(); nothing changed"
 INERT = (
-    "this vine belongs to process {parent}, which forked this one after listen() or join(): make a"
-    " new one here, or fork before the first of them; nothing changed"
+    "this vine belongs to process {parent}, which forked this one after listen() or join(), or with"
+    " a data directory: make a new one here, or fork before that; nothing changed"
 )
 BROKEN = "this vine met a bug and has ended: please report the traceback in the log of 'vines'"
 
@@ -60,6 +75,8 @@ class Engine:
         self.config = config
         self.refusal = ""
         """Why nothing can be done any more; empty as long as something can."""
+        self.unstored: StorageError | None = None
+        """What was wrong with the data directory."""
         self._begin()
         processes.remember(self)
 
@@ -68,13 +85,30 @@ class Engine:
         from random import SystemRandom  # slow to import, and not needed before
 
         self._process = os.getpid()
+        self.storage: Storage | None = None
+        self.storage = self._open_storage()
+        config, memory = self.config, None
+        if self.storage is not None:
+            config = config.replace(node_id=self.storage.identity, data_dir="")
+            memory = Memory(self.storage.records(), self.storage.boot)
         # The system's randomness: a forked child must not repeat its parent's.
-        self.node = Node(self.config, SystemRandom(), wall_clock, now=time.monotonic())
+        random = SystemRandom()
+        try:
+            self.node = Node(config, random, wall_clock, now=time.monotonic(), memory=memory)
+        except WireError as error:
+            self._distrust(StorageDamaged(f"the data directory holds no elections: {error}"))
+            self.node = Node(self.config, random, wall_clock, now=time.monotonic())
+        self.committer = None if self.storage is None else self._commit_to(self.storage)
         self.table = self.node.data
         name = f"vines-{self.config.name or self.node.id[:4].hex()}"
-        self.loop = Loop(self.node, tell=self._tell, crashed=self._crashed, name=name)
+        self.loop = Loop(
+            self.node, tell=self._tell, crashed=self._crashed, name=name, disk=self.committer
+        )
+        if self.committer is not None:
+            self.committer.post = self.loop.call
         self.wake = self.loop.wake
         self.dispatcher = Dispatcher(self.table, name=f"{name}-callbacks")
+        self.dispatcher.acted = self._acted
         self.discovery = Discovery(self.config, self.node)
         self.started = False
         self.bound: Address | None = None
@@ -83,6 +117,32 @@ class Engine:
         self._asker = Asker(self.node, self._call)
         self._owed: list[Listener] = []
         """Listeners taken over from before a fork: told what is there once this vine begins."""
+
+    def _open_storage(self) -> Storage | None:
+        """The data directory. One that cannot be trusted is not used, and everybody is told."""
+        if not self.config.data_dir:
+            return None
+        from vines.storage.directory import open_directory
+
+        try:
+            return open_directory(self.config.data_dir, name=self.config.name, new=self.config.new)
+        except StorageLocked:
+            raise
+        except StorageError as error:
+            self._distrust(error)
+            return None
+
+    def _distrust(self, error: StorageError) -> None:
+        self.unstored = error
+        logger.error("this node takes no part in elections: %s", error)
+        if self.storage is not None:
+            self.storage.close()
+            self.storage = None
+
+    def _commit_to(self, storage: Storage) -> Committer:
+        from vines.storage.committer import Committer
+
+        return Committer(storage, self.node)
 
     def check_open(self) -> None:
         """Raises Closed if nothing can be done any more."""
@@ -176,6 +236,8 @@ class Engine:
             logger.warning("the loop has not ended within %.1f s", stop_seconds)
         self.discovery.close()
         self.dispatcher.stop()
+        if self.committer is not None:
+            self.committer.stop()
         processes.forget(self)
 
     # Asking the loop's thread.
@@ -200,20 +262,20 @@ class Engine:
     def call_election(
         self,
         topic: str,
-        choices: tuple[str, ...],
-        least: int,
-        plurality: bool,
-        total: int,
-        seconds: float,
+        call: Call,
     ) -> None:
-        """Call for an election among so many callers."""
-        from vines.protocol.elections.criteria import Criteria
+        """Call for an election."""
+        self._require_storage()
+        self.ask(lambda now: self.node.elections().call(topic, call, now))
 
-        criteria = Criteria(choices, least, plurality)
-        self.ask(lambda now: self.node.elections().call(topic, criteria, total, seconds, now))
+    def rerun(self, topic: str, abandon: bool) -> None:
+        """Call for the next round of a topic."""
+        self._require_storage()
+        self.ask(lambda now: self.node.elections().rerun(topic, abandon, now))
 
     def vote(self, topic: str, choice: bool | str | None) -> bool:
         """Vote; False if it is too late."""
+        self._require_storage()
 
         def act(now: float) -> bool:
             elections = self.node.elections()
@@ -234,6 +296,22 @@ class Engine:
     def outcomes(self) -> list[Outcome]:
         """The outcomes known here."""
         return self.ask(lambda _now: self.node.elections().outcomes())
+
+    def outcome(self, topic: str) -> Outcome | None:
+        """The outcome of a topic, if it is known here."""
+        return self.ask(lambda _now: self.node.elections().outcome(topic))
+
+    def interrupted(self) -> list[Outcome]:
+        """Outcomes this node began to act on in an earlier life."""
+        return self.ask(lambda _now: self.node.elections().interrupted())
+
+    def _acted(self, outcome: Outcome) -> None:
+        self.loop.call(lambda _now: self.node.elections().finished(outcome.topic, outcome.round))
+
+    def _require_storage(self) -> None:
+        self.check_open()
+        if self.unstored is not None:
+            raise type(self.unstored)(f"{self.unstored}; this node takes no part in elections")
 
     def _require_started(self) -> None:
         self.check_open()
@@ -296,7 +374,7 @@ class Engine:
         """This is a child's copy: inert if it had begun, else made anew."""
         if self.refusal:
             return
-        if self.started or self.loop.dead:
+        if self.started or self.loop.dead or self.storage is not None:
             self.refusal = INERT.format(parent=self._process)
             self.dispatcher.stop()
             return

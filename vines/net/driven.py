@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import Protocol
 
 from vines.config import Config
-from vines.protocol.machine import Address, Link, MemberId, Outbox
+from vines.protocol.machine import Address, Link, Outbox
+
+
+class Disk(Protocol):
+    """Where the records go that a node must not forget; it tells the node how that went."""
+
+    def keep(self, ticket: int, key: bytes, value: bytes | None) -> None:
+        """Put this on disk with the next commit."""
+
+    def commit(self) -> None:
+        """The turn is over: have what was kept in it put on disk, without waiting for it."""
 
 
 class Driven(Protocol):
@@ -47,5 +57,8 @@ class Driven(Protocol):
     def deadline(self) -> float | None:
         """When `advance` is wanted next; not later than now: at once, there is more to push."""
 
-    def route(self, member: MemberId) -> Link | None:
-        """The link to a member."""
+    def persisted(self, ticket: int, now: float) -> None:
+        """Everything up to this ticket is on disk."""
+
+    def storage_failed(self, text: str) -> None:
+        """Nothing more will be."""

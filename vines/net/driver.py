@@ -21,10 +21,10 @@ from vines.net.resolve import Resolver
 from vines.net.sockets import is_wildcard, listening_pair
 from vines.net.streams import Streams
 from vines.net.udp import Datagrams
-from vines.protocol.machine import Address, Close, Dial, Effect, Emit, Persist, Send, Write
+from vines.protocol.machine import Address, Close, Dial, Effect, Emit, Persist, Write
 
 if TYPE_CHECKING:
-    from vines.net.driven import Driven
+    from vines.net.driven import Disk, Driven
 
 
 _ROUNDS_MAX = 8
@@ -46,8 +46,10 @@ class Driver:
         *,
         tell: Callable[[list[object]], None],
         post: Callable[[Callable[[float], None]], bool],
+        disk: Disk | None = None,
     ) -> None:
         self._node = node
+        self._disk = disk
         self._reactor = reactor
         self._limits = limits
         self._tell = tell
@@ -95,6 +97,8 @@ class Driver:
             self.streams.finish_rejected(now)
             if not self._node.outbox:
                 break
+        if self._disk is not None:
+            self._disk.commit()
         sent = self.streams.flush(now)
         if events:
             try:
@@ -132,17 +136,14 @@ class Driver:
             self.streams.write(effect.link, effect.frame)
         elif isinstance(effect, Emit):
             events.append(effect.event)
-        elif isinstance(effect, Send):
-            link = self._node.route(effect.member)
-            if link is not None:
-                self.streams.write(link, effect.frame)
         elif isinstance(effect, Dial):
             self._dialler.dial(effect.ticket, effect.address, now)
         elif isinstance(effect, Close):
             self.streams.close(effect.link, effect.reason, now)
         else:
             assert isinstance(effect, Persist)
-            raise NotImplementedError("there is no storage yet, so nothing may ask for it")
+            assert self._disk is not None, "a node without a disk asks for none"
+            self._disk.keep(*effect)
 
     def _accepted(self, sock: socket.socket, host: str, now: float) -> None:
         self.streams.open(sock, host, None, now)

@@ -31,7 +31,7 @@ from vines.net.waker import Waker
 from vines.protocol.machine import Address
 
 if TYPE_CHECKING:
-    from vines.net.driven import Driven
+    from vines.net.driven import Disk, Driven
 
 
 _DRAIN_SHARE = 0.8
@@ -59,6 +59,7 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
         name: str = "vines",
+        disk: Disk | None = None,
     ) -> None:
         self.dead = False
         """Ended, crashed, or a copy in a forked child; it never lives again."""
@@ -72,7 +73,9 @@ class Loop:
         self._sent = -1.0
         self._calls: deque[Callable[[float], None]] = deque()
         self._reactor = Reactor(clock)
-        self._driver = Driver(node, self._reactor, self._limits, tell=tell, post=self.call)
+        self._driver = Driver(
+            node, self._reactor, self._limits, tell=tell, post=self.call, disk=disk
+        )
         self._node = node
         self._thread: threading.Thread | None = None
         # Held only to begin and to ask for the end, never while waiting: two threads may end a vine

@@ -6,14 +6,13 @@ thread or a source of randomness that was not handed to it. The event loop is on
 machines, the simulator another; a program that owns its own loop is a third. Same input, same
 random seed: same outbox, byte for byte.
 
-What a driver owes a machine: it carries the effects out in the order they were written; an effect
-that waits for a persist leaves only when `persisted` has been called for it; a send to a member it
-has no link to is dropped, because the state that made it will make it again.
+What a driver owes a machine: it carries the effects out in the order they were written, and says
+`persisted` when a record is on disk; what rests on one is written only then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, TypeAlias
 
 Address: TypeAlias = tuple[str, int]
@@ -24,6 +23,13 @@ Link: TypeAlias = int
 
 MemberId: TypeAlias = bytes
 """The 16 bytes that name a node."""
+
+
+class Memory(NamedTuple):
+    """What a node finds again when it is started: its records, and which start this is, from 1."""
+
+    records: Mapping[bytes, bytes]
+    boot: int
 
 
 class Machine(Protocol):
@@ -39,16 +45,8 @@ class Machine(Protocol):
         """The time at which `advance` must be called next, or None if only input can cause work."""
 
 
-class Send(NamedTuple):
-    """A frame for a member, by whatever route the driver has to it."""
-
-    member: MemberId
-    frame: bytes
-    after: int = 0
-
-
 class Write(NamedTuple):
-    """A frame for a stream whose other end is not known yet."""
+    """A frame for a stream."""
 
     link: Link
     frame: bytes
@@ -71,44 +69,40 @@ class Close(NamedTuple):
 
 
 class Persist(NamedTuple):
-    """A record that must be on disk before any effect that waits for it may leave."""
+    """A record (None: that there is none) that must be on disk before any effect that waits for it
+    may leave.
+    """
 
     ticket: int
-    record: bytes
+    key: bytes
+    value: bytes | None
 
 
 class Emit(NamedTuple):
     """Something to tell the user."""
 
     event: object
-    after: int = 0
 
 
-Effect: TypeAlias = Send | Write | Dial | Close | Persist | Emit
+Effect: TypeAlias = Write | Dial | Close | Persist | Emit
 
 
 class Outbox:
-    """The ordered list of effects a machine wants, and the persists some of them wait for.
+    """The ordered list of effects a machine wants, and what it will want once records are on disk.
 
-    Tickets of persists rise by one. An effect written with `after=ticket` is held back until
-    `persisted(ticket)` is called; effects that wait for nothing, or for an earlier persist, are
-    never held up by it.
+    Tickets of persists rise by one. What waits for one is never held up by another.
     """
 
-    __slots__ = ("_effects", "_held", "_persisted", "_ticket")
+    __slots__ = ("_effects", "_persisted", "_ticket", "_waiting")
 
     def __init__(self) -> None:
         self._effects: list[Effect] = []
-        self._held: list[Send | Emit] = []
+        self._waiting: list[tuple[int, Callable[[], None]]] = []
         self._ticket = 0
         self._persisted = 0
 
     def __bool__(self) -> bool:
         return bool(self._effects)
-
-    def send(self, member: MemberId, frame: bytes, *, after: int = 0) -> None:
-        """Send a frame to a member once persist `after` is on disk (0: at once)."""
-        self._add(Send(member, frame, after))
 
     def write(self, link: Link, frame: bytes) -> None:
         """Write a frame to a stream."""
@@ -122,38 +116,41 @@ class Outbox:
         """Ask for a stream to be closed, after what was written to it."""
         self._effects.append(Close(link, reason))
 
-    def emit(self, event: object, *, after: int = 0) -> None:
-        """Tell the user something once persist `after` is on disk (0: at once)."""
-        self._add(Emit(event, after))
+    def emit(self, event: object) -> None:
+        """Tell the user something."""
+        self._effects.append(Emit(event))
 
-    def persist(self, record: bytes) -> int:
-        """Ask for a record to be put on disk; returns the ticket that effects can wait for."""
+    def persist(self, key: bytes, value: bytes | None) -> int:
+        """Ask for a record to be put on disk, or taken from it; returns the ticket that effects can
+        wait for.
+        """
         self._ticket += 1
-        self._effects.append(Persist(self._ticket, record))
+        self._effects.append(Persist(self._ticket, key, value))
         return self._ticket
 
+    def after(self, ticket: int, action: Callable[[], None]) -> None:
+        """Do something once this persist is on disk: now, if it is (0: it waits for none)."""
+        if ticket > self._persisted:
+            self._waiting.append((ticket, action))
+        else:
+            action()
+
     def persisted(self, ticket: int) -> None:
-        """Say that every persist up to `ticket` is on disk: what waited for it joins the effects,
-        in order.
-        """
+        """Every persist up to `ticket` is on disk: what waited for one of them happens."""
         assert ticket <= self._ticket, "a driver persisted what nobody asked for"
         self._persisted = max(self._persisted, ticket)
-        held, self._held = self._held, []
-        for effect in held:
-            self._add(effect)
+        waiting, self._waiting = self._waiting, []
+        for each, action in waiting:
+            self.after(each, action)
+
+    def give_up(self) -> None:
+        """Nothing will be on disk any more: what waits for it never happens."""
+        self._waiting.clear()
 
     def take(self) -> list[Effect]:
-        """Everything that may be carried out now, in order; the outbox is left empty but for what
-        is held.
-        """
+        """Everything that is to be carried out, in order; the outbox is left empty."""
         effects, self._effects = self._effects, []
         return effects
-
-    def _add(self, effect: Send | Emit) -> None:
-        if effect.after > self._persisted:
-            self._held.append(effect)
-        else:
-            self._effects.append(effect)
 
 
 Clock: TypeAlias = Callable[[], int]

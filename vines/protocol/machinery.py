@@ -18,7 +18,7 @@ from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link
 from vines.protocol.links.patrol import Patrol
-from vines.protocol.machine import Clock, Outbox
+from vines.protocol.machine import Clock, Memory, Outbox
 from vines.protocol.members.identity import Identity
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.pushing import Pusher
@@ -44,6 +44,7 @@ class Machinery:
         tables: tuple[Table, Table],
         outbox: Outbox,
         now: float,
+        memory: Memory | None,
     ) -> None:
         self.now = now
         """When the node was last advanced."""
@@ -52,6 +53,7 @@ class Machinery:
         self._clock = clock
         self._tables = tables
         self._outbox = outbox
+        self._memory = memory
         self.traffic = Traffic()
         self.identity = Identity(config, id, tables[0], outbox, clock())
         self.handshake = Handshake(config, self.identity, clock, outbox)
@@ -71,6 +73,8 @@ class Machinery:
         self.linking.begun = self._begun
         self.linking.ended = self._ended
         self.linking.moved = self._moved
+        if memory is not None and memory.records:
+            self.elect()
 
     def run_timers(self, now: float) -> None:
         """Let every part do what is due."""
@@ -100,14 +104,19 @@ class Machinery:
         if self.elections is None:
             from vines.protocol.elections.elections import Elections
 
-            members = self.linking.members
             self.elections = Elections(
-                *(self.identity.id, self._config.cluster.encode(), self._tables[0], self._outbox),
-                rng=self._rng,
-                alive=lambda: members.living() | {self.identity.id},
+                *(self._config, self.identity.id, self._tables[0], self._outbox, self._rng),
+                members=self.linking.members,
                 send=self._send,
+                memory=self._memory,
+                now=self.now,
             )
         return self.elections
+
+    def storage_failed(self, text: str) -> None:
+        """No record is put on disk any more."""
+        self.elect().storage_failed(text)
+        self._outbox.emit(Conflict("storage", text, self.identity.member()))
 
     def statistics(self) -> dict[str, object]:
         """Counts since the start, by kind of frame where it says frames or bytes."""

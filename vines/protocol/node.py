@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from vines.config import Config, is_address, is_tags
 from vines.errors import InvalidAddress, InvalidConfig, WireError
 from vines.events import Member
-from vines.protocol.machine import Address, Clock, Outbox
+from vines.protocol.machine import Address, Clock, Memory, Outbox
 from vines.protocol.machinery import Machinery
 from vines.protocol.replicas.flushing import Target
 from vines.protocol.start import make_tables
@@ -34,16 +34,25 @@ class Node:
     the end of every turn, and calls `advance` at the end of every turn and at `deadline()`. All
     calls come from one thread, except the methods of `data`, which lock for themselves; `advance`
     notices what they wrote. Link numbers are the driver's. A link that the node closes is gone for
-    it at once: what the driver still reports of it is ignored.
+    it at once: what the driver still reports of it is ignored. `memory`: what was put on disk for
+    this id in its earlier starts; None: there is no disk.
     """
 
-    def __init__(self, config: Config, rng: random.Random, clock: Clock, *, now: float) -> None:
+    def __init__(
+        self,
+        config: Config,
+        rng: random.Random,
+        clock: Clock,
+        *,
+        now: float,
+        memory: Memory | None = None,
+    ) -> None:
         self.config = config
         self.id = config.node_id or rng.randbytes(16)
         self.outbox = Outbox()
         self.control, self.data = make_tables(config, rng, clock())
         tables = (self.control, self.data)
-        self._parts = Machinery(config, self.id, rng, clock, tables, self.outbox, now)
+        self._parts = Machinery(config, self.id, rng, clock, tables, self.outbox, now, memory)
         self._links = self._parts.linking.links
         self._due = inf
         self._stale = True
@@ -149,10 +158,18 @@ class Node:
         self._stale = False
         self._due = self._parts.due()
 
-    def route(self, member: bytes) -> int | None:
-        """The link that leads to a member, for a Send; None if there is none now."""
-        link = self._links.to(member)
-        return None if link is None else link.number
+    def persisted(self, ticket: int, now: float) -> None:  # noqa: ARG002
+        """All records up to this ticket are on disk: what waited for them happens now."""
+        self._stale = True
+        self.outbox.persisted(ticket)
+
+    def storage_failed(self, text: str) -> None:
+        """No record is put on disk any more: nothing that waits for one happens, and this node
+        takes part in no election until it is started again.
+        """
+        self._stale = True
+        self.outbox.give_up()
+        self._parts.storage_failed(text)
 
     def established(self, link: int) -> bool:
         """Whether the handshake of a link is done: it counts as a stranger until then."""

@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from vines.errors import WireError
-from vines.protocol.machine import Close, Dial, Emit, Persist, Send, Write
+from vines.protocol.machine import Close, Dial, Emit, Persist, Write
 from vines.protocol.node import Node
 from vines.simulation.checks import Watch
 from vines.simulation.follow import Follower
@@ -165,8 +165,6 @@ class Process:
         effects = self.node.outbox.take()
         for effect in effects:
             match effect:
-                case Send(member, frame):
-                    self._write(self.node.route(member), frame)
                 case Write(link, frame):
                     self._write(link, frame)
                 case Dial(ticket, address):
@@ -175,8 +173,8 @@ class Process:
                     self.network.dial(self, ticket, address, self.node.config.dial_timeout)
                 case Close(link, reason):
                     self._close(link, reason)
-                case Persist(ticket, _):
-                    self.node.outbox.persisted(ticket)
+                case Persist(ticket, _, _):
+                    self.node.persisted(ticket, self.now)
                 case Emit(event):
                     self._record("event", type(event).__name__.encode())
                     self.follower.take(event)

@@ -31,10 +31,10 @@ class Criteria(Frozen):
     def __post_init__(self) -> None:
         if len(self.choices) == 1 or len(self.choices) > CHOICES_MAX:
             raise ValueError(f"an election has 2 to {CHOICES_MAX} choices, or is on yes or no")
+        if not all(_is_label(each) for each in self.choices):
+            raise ValueError(f"a choice is a text of 1 to {LABEL_BYTES_MAX} bytes in UTF-8")
         if len(set(self.choices)) != len(self.choices):
             raise ValueError("two choices are the same")
-        if not all(0 < len(each.encode()) <= LABEL_BYTES_MAX for each in self.choices):
-            raise ValueError(f"a choice has 1 to {LABEL_BYTES_MAX} bytes in UTF-8")
         if self.least < 1:
             raise ValueError("at least one vote has to be needed")
 
@@ -55,3 +55,12 @@ class Criteria(Frozen):
             label = each.encode()
             state.update(len(label).to_bytes(2, "big") + label)
         return state.digest()
+
+
+def _is_label(choice: object) -> bool:
+    if not isinstance(choice, str):
+        return False
+    try:
+        return 0 < len(choice.encode()) <= LABEL_BYTES_MAX
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False

@@ -344,6 +344,11 @@ class Decree:
                 out.send(rank, Refusal(), self.ticket)
         return True
 
+    def stop(self) -> None:
+        """Its disk has failed: say nothing more, and act on nothing."""
+        self.frozen, self.listening = True, False
+        self.give_up()
+
     def listen(self, out: Effects) -> None:
         """Somebody here would act on a commit from now on, also on one that has been made."""
         self.listening = True
@@ -354,8 +359,7 @@ class Decree:
     @property
     def hopeless(self) -> bool:
         """Whether so many take no part that nothing can ever be decided."""
-        out = self.electorate.strength(self.refusals)
-        return not self.electorate.is_quorum(sum(self.electorate.strengths) - out)
+        return self.electorate.is_lost_without(self.refusals)
 
     def _learn(self, value: bytes, out: Effects, *, tell: bool) -> None:
         if self.closed:

@@ -1,160 +1,289 @@
-"""All elections of one node: calls and decisions as records, matters by topic, time for each.
+"""All elections of one node: matters by topic and round, time for each, and what is kept of them.
 
-A call is a record of the control table, so that callers find each other without a meeting point; a
-decision is one too, so that everybody learns it, whoever took part. What is said in between goes
-straight to members. Of two decisions of one topic the one of the higher round counts.
+What is said goes straight to members; calls and decisions are records of the control table
+(callers.py, outcomes.py). What must outlive this process goes to disk, if there is one, and what
+rests on it waits until it is there. Of the rounds of a topic that were decided only the last is
+remembered; in those before it this node takes no part any more, which is why it may forget them.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Final
 
 from vines._core.changes import Changes
-from vines._core.table import TOMBSTONE, Table
-from vines._core.tally import ABSTAIN, NONE, REFUSE
-from vines.errors import WireError
+from vines._core.table import CALL, DECISION, TOMBSTONE, Table
+from vines._core.tally import ABSTAIN, REFUSE
+from vines.config import Config
+from vines.errors import InvalidElection, StorageError, VoteRefused
 from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
+from vines.protocol.elections.callers import Callers
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.electorate import Electorate
-from vines.protocol.elections.matter import Matter
-from vines.protocol.elections.messages import Decided, Definition, Introduction, Message, Sign
-from vines.protocol.elections.signup import id_of
-from vines.protocol.machine import Outbox
-from vines.protocol.wire import fields
+from vines.protocol.elections.decree import Record
+from vines.protocol.elections.matter import Call, Matter
+from vines.protocol.elections.messages import (
+    Decided,
+    Definition,
+    Formed,
+    Introduction,
+    Message,
+    Refusal,
+    Sign,
+    Signed,
+    Unknown,
+)
+from vines.protocol.elections.outcomes import Outcomes, outcome_of
+from vines.protocol.elections.records import Key, read_decision
+from vines.protocol.elections.shelf import Part, Shelf
+from vines.protocol.elections.signup import Enrolment, id_of
+from vines.protocol.elections.topic import QUESTIONS
+from vines.protocol.elections.voters import is_named, spoken, voter_of
+from vines.protocol.machine import Memory, Outbox
+from vines.protocol.members.membership import Membership
 from vines.protocol.wire.ballot import Ballot
-from vines.protocol.wire.definition import fields_of_definition, read_definition
 
 if TYPE_CHECKING:
     import random
 
-CALL: Final = 5
-"""Family of records: a member has called for an election. Key: member id, round, topic."""
-DECISION: Final = 4
-"""Family of records: what was decided. Key: topic; stamp: the round and one."""
-
+COMMIT: Final = values.KINDS[values.COMMIT]
+EXPIRED: Final = values.KINDS[values.EXPIRED]
+NO_CALL: Final = Call(Criteria((), 1), 0, 0.0)
 EARLY_MAX: Final = 65_536
 """Votes kept for calls that have not come."""
-
-Key = tuple[str, int]
-"""A topic and a round."""
-
-
-NOBODY: Final[frozenset[bytes]] = frozenset()
-
-
-@lru_cache(maxsize=1024)
-def one_of(members: frozenset[bytes]) -> frozenset[bytes]:
-    """Equal sets of members are one object: they call for many elections together."""
-    return members
+UNCALLED_MAX: Final = 65_536
+"""Matters beyond which none is begun because others say so."""
 
 
 class Elections:
-    """The elections that a node called, votes in, or has heard the end of."""
+    """The elections that a node called, votes in, or has heard the end of. `memory`: what is on
+    disk of them; None: there is no disk, and this node is another voter each time it starts.
+    """
 
     def __init__(
         self,
+        config: Config,
         me: bytes,
-        namespace: bytes,
         control: Table,
         outbox: Outbox,
         rng: random.Random,
-        alive: Callable[[], frozenset[bytes]],
+        *,
+        members: Membership,
         send: Callable[[bytes, bytes], None],
+        memory: Memory | None,
+        now: float,
     ) -> None:
         self.me = me
-        self._namespace = namespace
-        self._control = control
+        self.failure = ""
+        """What has happened to the disk; nothing is kept any more, so no part is taken."""
+        self.listening = False
+        """Somebody here would act on commits."""
+        self._namespace = config.cluster.encode()
+        self._voice = voter_of(config.name) if config.name and memory is not None else me
+        """Which voter this node is where voters are named."""
         self._outbox = outbox
         self._rng = rng
-        self._alive = alive
+        self._members = members
         self._send = send
+        self._alive = members.living() | {me}
+        self._boot = 0 if memory is None else memory.boot
+        self._name = config.name
+        self._shelf = None if memory is None else Shelf(self._namespace, outbox)
+        self._callers = Callers(me, self._boot, control)
+        self._outcomes = Outcomes(control)
         self._matters: dict[Key, Matter] = {}
         self._elections: dict[bytes, Key] = {}
         """Which matter an election id belongs to, of those this node takes part in."""
-        self._callers: dict[Key, frozenset[bytes]] = {}
-        self._outcomes: dict[str, Outcome] = {}
-        """The decision of the highest round of each topic."""
+        self._rounds: dict[str, int] = {}
+        """The round of each topic that this node takes part in, unless it is the first."""
+        self._seen: dict[str, int] = {}
+        """The last round of each topic that anybody has called, unless it is the first."""
+        self._calls: dict[str, Call] = {}
+        """What was called for here in rounds that are over."""
+        self._voted: set[Key] = set()
+        """Of those: where a vote was asked for here."""
+        self._interrupted: list[Outcome] = []
         self._crowded: set[Key] = set()
-        """Those of which was told that too many call."""
-        self.listening = False
-        """Somebody here would act on commits."""
+        """Those of which was told that callers do not agree about the number, or are too many."""
         self._early: dict[str, int] = {}
         """Votes on topics that nobody here has called yet."""
         self._due: list[tuple[float, Key]] = []
         self._scheduled: dict[Key, float] = {}
         """When each matter is looked at next; what else waits in `_due` is passed over."""
-        self._calls = 0
+        if memory is not None:
+            assert self._shelf is not None
+            for key, part, roll in self._shelf.find(memory.records):
+                self._resume(key, part, roll, now)
         for family in (CALL, DECISION):
             cursor: int | None = 0
             while cursor is not None:
                 held, cursor = control.scan(family, b"", cursor, 1024)
-                self.learn(held, 0.0)
+                self.learn(held, now)
 
     # What the user does.
 
-    def call(
-        self, topic: str, criteria: Criteria, total: int, seconds: float, now: float
-    ) -> Outcome | None:
-        """Call for an election among `total` callers; the outcome, if the topic has one already."""
-        known = self._outcomes.get(topic)
-        if known is not None:
+    def call(self, topic: str, call: Call, now: float) -> Outcome | None:
+        """Call for an election; the outcome, if the topic has one already.
+
+        Raises InvalidElection if this node takes part in one with other voters, StorageError if its
+        disk has failed.
+        """
+        self._require_disk()
+        known, number = self._outcomes.of(topic), self._rounds.get(topic, 0)
+        if known is not None and not self._calls_for((topic, number), later_than=known.round):
+            self._calls[topic] = call
             return known
-        key = (topic, 0)
-        matter = self._matters.get(key)
-        definition = Definition(
-            *(topic, 0, (), b"", 0, False),
-            *(criteria.choices, criteria.least, criteria.plurality, int(seconds * 1000)),
-        )
-        deadline = now + seconds
-        if matter is None:
-            matter = Matter(self, self.me, self._namespace, definition, total, deadline, self._rng)
-            self._matters[key] = matter
-            matter.listening = self.listening
-            matter.early = self._early.pop(topic, None)
-            matter.voted = matter.early is not None
-            self._announce(key, calling=True)
-        elif not matter.signup.calling:
-            matter.renew(definition, total, deadline)
-            self._announce(key, calling=True)
-        self._look(key, now)
+        if known is None and not self._calls_for((topic, number)):
+            number = max(number, self._seen.get(topic, 0))
+        self._begin((topic, number), call, now)
         return None
 
-    def vote(self, topic: str, choice: int, now: float) -> bool:
-        """Vote; False if it is too late for that. Before the call it is kept for it."""
-        matter = self._matters.get((topic, 0))
+    def rerun(self, topic: str, abandon: bool, now: float) -> None:
+        """Call for the next round of a topic, as it was called here before; for the one that others
+        have opened meanwhile, if it is undecided.
+
+        Raises InvalidElection if it was never called here, or if no round was decided yet;
+        `abandon` opens another one beside the one that is undecided. StorageError as for `call`.
+        """
+        self._require_disk()
+        known = self._outcomes.of(topic)
+        decided = -1 if known is None else known.round
+        number = max(self._rounds.get(topic, 0), self._seen.get(topic, 0), decided)
+        matter = self._matters.get((topic, self._rounds.get(topic, 0)))
+        call = self._calls.get(topic) if matter is None else matter.asked
+        if call is None:
+            raise InvalidElection(f"{topic!r} was never called here; nothing changed: call it")
+        if abandon or number == decided:
+            number += 1
+        elif known is None:
+            raise InvalidElection(
+                f"{topic!r} is not decided yet; nothing changed: wait for it, or say abandon=True"
+                " if both rounds may be acted on"
+            )
+        self._begin((topic, number), call, now)
+
+    def _calls_for(self, key: Key, later_than: int = -1) -> bool:
+        matter = self._matters.get(key)
+        return matter is not None and matter.signup.calling and key[1] > later_than
+
+    def _begin(self, key: Key, call: Call, now: float) -> None:
+        definition, deadline = call.definition(key), now + call.seconds
+        matter = self._matters.get(key)
         if matter is None:
-            if topic in self._outcomes:
-                return True
+            matter = self._open(key, definition, call.total, deadline)
+        elif not _same_voters(matter.definition, definition):
+            if matter.signup.calling or matter.signup.enrolment.bound:
+                raise InvalidElection(
+                    f"this node takes part in an election on {key[0]!r} that has other voters;"
+                    " nothing changed: all have to name the same"
+                )
+            declined = matter.signup.enrolment
+            matter = self._open(key, definition, call.total, deadline)
+            matter.signup.enrolment = declined
+        if matter.asked is None or not matter.signup.calling:
+            matter.call(call, deadline)
+            if call.roll and matter.signup.me:
+                matter.take()
+            elif not call.roll:
+                self._callers.announce(key, call.total)
+        self._set_round(key)
+        self._look(key, now)
+
+    def _open(self, key: Key, definition: Definition, total: int, deadline: float) -> Matter:
+        """A matter that there was none of; nobody has called for it here yet."""
+        matter = Matter(
+            *(self, self._voter_here(definition), self._namespace, definition, total, deadline),
+            *(self._rng, self._boot),
+        )
+        self._matters[key] = matter
+        matter.listening = self.listening
+        matter.early = self._early.pop(key[0], None)
+        matter.voted = matter.early is not None
+        return matter
+
+    def _voter_here(self, definition: Definition) -> bytes:
+        """Which of its voters this node is; nothing if none."""
+        voters = {voter for voter, _ in definition.roll}
+        if not voters or self.me in voters:
+            return self.me
+        return self._voice if self._voice in voters else b""
+
+    def _set_round(self, key: Key) -> None:
+        if key[1] > self._rounds.get(key[0], 0):
+            self._rounds[key[0]] = key[1]
+
+    def _require_disk(self) -> None:
+        if self.failure:
+            raise StorageError(f"this node takes no part in elections: {self.failure}")
+
+    def vote(self, topic: str, choice: int, now: float) -> bool:
+        """Vote; False if it is too late for that. Before the call it is kept for it.
+
+        Raises VoteRefused if this node is none of the voters, StorageError if its disk has failed.
+        """
+        self._require_disk()
+        key = (topic, self._rounds.get(topic, 0))
+        matter = self._matters.get(key)
+        if matter is None:
+            if self._outcomes.covers(key):
+                again = key in self._voted
+                self._voted.add(key)
+                return not again
             if len(self._early) < EARLY_MAX or topic in self._early:
                 self._early[topic] = choice
                 return True
             return False
+        if not matter.signup.me:
+            raise VoteRefused(f"{self._why_no_voter(matter)}; the vote on {topic!r} is not counted")
         taken = matter.vote(choice, now)
-        self._schedule((topic, 0))
+        self._schedule(key)
         return taken
+
+    def _why_no_voter(self, matter: Matter) -> str:
+        named = {spoken(voter) for voter, _ in matter.definition.roll}
+        if self._shelf is None and self._name in named:
+            return (
+                "a named voter needs a data directory, so that it votes once also if it is started"
+                " again: Vine(data_dir=...)"
+            )
+        return "this node is not in the electorate"
 
     def listen(self) -> None:
         """Somebody here would act on commits from now on, also on those that have been made."""
-        self.listening = True
-        for matter in list(self._matters.values()):
-            matter.listen()
+        if not self.failure:
+            self.listening = True
+            for matter in list(self._matters.values()):
+                matter.listen()
+
+    def finished(self, topic: str, number: int) -> None:
+        """The callback that acted on an outcome has returned."""
+        matter = self._matters.get((topic, number))
+        if matter is not None:
+            matter.finish()
+            self._drop_closed((topic, number))
+
+    def interrupted(self) -> list[Outcome]:
+        """Outcomes that this node began to act on in an earlier life, and did not end."""
+        return list(self._interrupted)
 
     def outcomes(self) -> list[Outcome]:
         """What was decided, as far as known here: of each topic the last."""
-        return list(self._outcomes.values())
+        return self._outcomes.all()
 
     def outcome(self, topic: str) -> Outcome | None:
         """The same of one topic."""
-        return self._outcomes.get(topic)
+        return self._outcomes.of(topic)
+
+    def awaited(self, topic: str) -> Outcome | None:
+        """The outcome of the round of a topic that was called last here, if it is known."""
+        known = self._outcomes.of(topic)
+        return None if known is None or known.round < self._rounds.get(topic, 0) else known
 
     def code(self, topic: str, choice: bool | str | None) -> int:
         """A vote as a number. ValueError if it is none of the choices called here."""
-        matter = self._matters.get((topic, 0))
+        matter = self._matters.get((topic, self._rounds.get(topic, 0)))
         if choice is None:
             return ABSTAIN
         if isinstance(choice, bool):
@@ -169,42 +298,95 @@ class Elections:
 
     def receive(self, member: bytes, ballot: Ballot, now: float) -> None:
         """A linked member says something in an election."""
-        said = ballot.said
-        if isinstance(said, Sign):
-            definition = said.definition
-            key = (definition.topic, definition.round)
-            if id_of(self._namespace, definition) != ballot.election:
-                return
+        said, election = ballot.said, ballot.election
+        if self.failure:
+            return  # nothing that was promised may be known to have been forgotten
+        if isinstance(said, Sign | Definition):
+            self._receive_defined(member, election, said, now)
+            return
+        key = self._elections.get(election)
+        matter = None if key is None else self._matters.get(key)
+        if key is None or matter is None:
+            if isinstance(said, (*QUESTIONS, Signed, Formed)):
+                self._say(member, election, Unknown(), 0)
+            return
+        voter = self._voter(matter, member)
+        if isinstance(said, Unknown):
+            matter.forgotten(voter, now)
         else:
-            key = self._elections.get(ballot.election, ("", 0))
+            matter.receive(voter, election, said, now)
+        self._note(key, matter)
+
+    def _receive_defined(
+        self,
+        member: bytes,
+        election: bytes,
+        said: Sign | Definition,
+        now: float,
+    ) -> None:
+        """The same, where it says which election that is."""
+        definition = said.definition if isinstance(said, Sign) else said
+        if id_of(self._namespace, definition) != election:
+            return
+        key = (definition.topic, definition.round)
+        matter = self._matters.get(key)
+        if matter is None and self._outcomes.covers(key):
+            held = self._outcomes.value(key)
+            known = held is not None and id_of(self._namespace, held[0]) == election
+            answer = Decided(held[1]) if held is not None and known else Refusal()
+            self._say(member, election, answer, 0)
+            return
+        if isinstance(said, Sign):
+            if matter is not None:
+                matter.receive(member, election, said, now)
+        elif definition.signup:
+            # Only a roll that is forgotten here is defined to us: we are not bound to it.
+            if matter is None and len(self._matters) < UNCALLED_MAX:
+                matter = self._open(key, definition._replace(roll=()), 0, inf)
+            if matter is None:
+                return
+            matter.signup.decline(member, election, definition, matter)
+        else:
+            matter = self._join(key, election, definition, now)
+            if matter is None:
+                self._say(member, election, Refusal(), 0)
+        if matter is not None:
+            self._note(key, matter)
+
+    def _join(self, key: Key, election: bytes, definition: Definition, now: float) -> Matter | None:
+        """Somebody names this node as a voter; None if it takes part in another roll."""
         matter = self._matters.get(key)
         if matter is None:
-            return
-        matter.receive(member, ballot.election, said, now)
-        self._note(key, matter)
+            if len(self._matters) >= UNCALLED_MAX:
+                return None
+            matter = self._open(key, definition, 0, now + definition.remaining_ms / 1000)
+        elif not _same_voters(matter.definition, definition):
+            self._clash(key, "somebody names other voters")
+            return None
+        if matter.signup.me and not matter.signup.enrolment.bound:
+            matter.take()
+            self._set_round(key)
+        self._look(key, now)
+        return matter if matter.signup.enrolment.bound == election else None
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
-        touched = set()
-        for family, key, flags, value, _, _ in changes:
-            if family == CALL and len(key) > 24:
-                try:
-                    about = (key[24:].decode(), int.from_bytes(key[16:24], "big"))
-                except UnicodeDecodeError:
-                    continue
-                callers = self._callers.get(about, NOBODY)
-                member = frozenset((key[:16],))
-                callers = callers - member if flags & TOMBSTONE else callers | member
-                self._callers[about] = one_of(callers)
-                touched.add(about)
-            elif family == DECISION:
+        for family, _, flags, value, _, _ in changes:
+            if family == DECISION and not flags & TOMBSTONE:
                 self._learn_decision(value)
-        for about in touched:
+        for about in self._callers.learn(changes):
+            topic, number = about
+            if number > self._seen.get(topic, 0) and self._callers.anybody(about):
+                self._seen[topic] = number
+            matter = self._matters.get(about)
+            if self._callers.calling(about) and not (matter and matter.signup.calling):
+                self._callers.announce(about, 0)  # it was an earlier life that called
             self._look(about, now)
 
     def members_changed(self, now: float) -> None:
         """Somebody came, left or died."""
-        for key, matter in self._matters.items():
+        self._alive = self._members.living() | {self.me}
+        for key, matter in list(self._matters.items()):
             if not matter.value:
                 self._look(key, now)
 
@@ -212,17 +394,28 @@ class Elections:
         """Do what is due."""
         while self._due and self._due[0][0] <= now:
             when, key = heapq.heappop(self._due)
-            if self._scheduled.get(key) != when:
+            matter = self._matters.get(key)
+            if self._scheduled.get(key) != when or matter is None:
                 continue
             del self._scheduled[key]
-            matter = self._matters[key]
             before = matter.told_timeout
             matter.advance(now)
             if matter.told_timeout and not before:
                 self._outbox.emit(Overdue(*key))
-                if not matter.signup.calling:
-                    self._announce(key, calling=False)
+                if not matter.signup.calling and matter.signup.total:
+                    self._callers.announce(key, 0)
             self._note(key, matter)
+
+    def storage_failed(self, text: str) -> None:
+        """Nothing can be kept any more: take no part, and act on nothing that was not begun."""
+        if self.failure:
+            return
+        self.failure = text
+        self.listening = False
+        for key, matter in list(self._matters.items()):
+            matter.stop()
+            if matter.value and not self._outcomes.covers(key):
+                self._settle(matter, matter.value, fire=False)
 
     def leave(self) -> None:
         """This node goes, and takes part in nothing that it can still stay out of."""
@@ -235,144 +428,246 @@ class Elections:
 
     def _look(self, key: Key, now: float) -> None:
         matter = self._matters.get(key)
-        if matter is None:
+        if matter is None or self.failure:
             return
-        alive = self._alive()
-        callers = self._callers.get(key, NOBODY) & alive
-        if matter.signup.calling:
-            callers |= {self.me}
-        callers = one_of(callers)
-        self._count(key, matter, callers)
-        matter.consider(callers, alive, now)
+        if matter.definition.roll:
+            named = frozenset(map(self._voter_alive, self._alive))
+            matter.consider(frozenset(), self._alive | named, now)
+        else:
+            callers = self._callers.candidates(key, matter.signup.total, self._alive)
+            self._count(key, matter, callers)
+            matter.consider(callers, self._alive, now)
         self._note(key, matter)
 
     def _count(self, key: Key, matter: Matter, callers: frozenset[bytes]) -> None:
-        """Say so, once, if more call than an electorate takes: nobody may choose among them."""
+        """Say so, once, if more call than an electorate takes, or not all among the same number:
+        nobody may choose among them.
+        """
         total = matter.signup.total
-        if len(callers) <= total or matter.signup.enrolment.bound or key in self._crowded:
+        if matter.signup.enrolment.bound or key in self._crowded or not matter.signup.calling:
             return
-        self._crowded.add(key)
-        names = ", ".join(sorted(caller.hex()[:8] for caller in callers))
-        text = f"{len(callers)} members call for {key[0]!r}, which takes {total}: {names}"
-        self._outbox.emit(Conflict("election", text))
+        others = self._callers.others(key, total, self._alive)
+        if len(callers) > total:
+            names = ", ".join(sorted(caller.hex()[:8] for caller in callers))
+            self._clash(key, f"{len(callers)} members call, {total} are wanted: {names}")
+        elif others - {self.me}:
+            names = ", ".join(sorted(caller.hex()[:8] for caller in others))
+            self._clash(key, f"called among {total} here, among another number by {names}")
+
+    def _clash(self, key: Key, text: str) -> None:
+        if key not in self._crowded:
+            self._crowded.add(key)
+            self._outbox.emit(Conflict("election", f"{key[0]!r}: {text}"))
 
     def _note(self, key: Key, matter: Matter) -> None:
-        bound = matter.signup.enrolment.bound
-        if bound:
-            self._elections[bound] = key
-        self._schedule(key)
+        if self._matters.get(key) is matter:
+            bound = matter.signup.enrolment.bound
+            if bound:
+                self._elections[bound] = key
+            self._schedule(key)
 
     def _schedule(self, key: Key) -> None:
-        due = self._matters[key].due()
+        matter = self._matters.get(key)
+        due = inf if matter is None else matter.due()
         if due < self._scheduled.get(key, inf):
             self._scheduled[key] = due
             heapq.heappush(self._due, (due, key))
 
-    # Records.
+    # Which voter a member is.
 
-    def _announce(self, key: Key, *, calling: bool) -> None:
-        """Say in the table that this node calls, or no longer does."""
-        self._calls += 1
-        name, number = key
-        where = self.me + number.to_bytes(8, "big") + name.encode()
-        flags = 0 if calling else TOMBSTONE
-        self._control.put(CALL, where, flags, b"", self._calls)
+    def _voter(self, matter: Matter, member: bytes) -> bytes:
+        """The voter that a member speaks as; if it is none, its id."""
+        part = matter.signup.election
+        if part is None or not matter.definition.roll or part.electorate.rank(member) >= 0:
+            return member
+        voter = self._voter_alive(member)
+        if part.electorate.rank(voter) < 0:
+            return member
+        matter.members = matter.members or {}
+        if matter.members.setdefault(voter, member) != member:
+            self._clash(matter.key, f"two data directories vote as {spoken(voter)!r}")
+            return member
+        return voter
+
+    def _voter_alive(self, member: bytes) -> bytes:
+        """How a roll names a member, if it does by name."""
+        if member == self.me:
+            return self._voice
+        sighting = self._members.get(member)
+        return member if sighting is None else voter_of(sighting.profile.name)
+
+    def _member(self, matter: Matter, voter: bytes) -> bytes:
+        """The member that a voter is; nothing if none of this name is known."""
+        if not is_named(voter):
+            return voter
+        known = (matter.members or {}).get(voter)
+        return known or self._members.named(str(spoken(voter))) or b""
+
+    # Decisions.
 
     def _learn_decision(self, record: bytes) -> None:
         try:
-            read = fields.unpack(record)
-            definition = read_definition(read)
-            value = fields.blob(read, "value", 1 << 18, least=1)
-        except WireError:
-            return
-        election = id_of(self._namespace, definition)
-        if not self._conclude(definition, election, value):
-            return
-        matter = self._matters.get((definition.topic, definition.round))
-        if matter is None or matter.value:
-            return
-        part = matter.signup.election
-        if part is not None and matter.signup.enrolment.bound == election:
-            part.on_decided(Decided(value), matter)
-        else:
-            matter.value = value
-            self._announce((definition.topic, definition.round), calling=False)
-
-    def _conclude(self, definition: Definition, election: bytes, value: bytes) -> bool:
-        """A decision is known; tell of it once. False if it is none, and nothing changed."""
-        known = self._outcomes.get(definition.topic)
-        if known is not None and known.round >= definition.round:
-            if known.round == definition.round and known.election != election:
-                self._outbox.emit(Conflict("election", f"two decisions of {definition.topic!r}"))
-            return True
-        try:
-            electorate = Electorate(
-                election,
-                dict(definition.roll),
-                council=definition.council,
-                tiebreak=definition.tiebreak,
-            )
-            read = values.decode(value)
+            definition, value = read_decision(record)
+            election = id_of(self._namespace, definition)
+            outcome = outcome_of(definition, election, value)
         except ValueError:  # WireError is one, too: nobody honest wrote this
-            return False
-        if values.fault(read, electorate):
-            return False
-        outcome = _outcome(definition, election, electorate, read)
-        self._outcomes[definition.topic] = outcome
+            return
+        key = (definition.topic, definition.round)
+        matter = self._matters.get(key)
+        if matter is not None and not matter.value:
+            matter.conclude(election, value)
+            if matter.signup.enrolment.bound != election:
+                self._keep_foreign(key, election, definition, value)
+                self._tell(outcome)
+                self._close(key, matter)
+        elif not self._outcomes.covers(key):
+            self._tell(outcome)
+        elif self._outcomes.contradicts(outcome):
+            self._outbox.emit(Conflict("election", f"two decisions of {definition.topic!r}"))
+
+    def _tell(self, outcome: Outcome) -> None:
+        """A decision is known: tell of it, once."""
+        before = self._outcomes.of(outcome.topic)
+        if before is not None and before.election == outcome.election:
+            return
         self._outbox.emit(Settled(outcome))
-        if read.kind == values.EXPIRED:
+        if outcome.kind == EXPIRED:
             self._outbox.emit(Expired(outcome))
-        return True
+        if self._outcomes.note(outcome) and before is not None:
+            self._forget_before(outcome, before)
+
+    def _forget_before(self, outcome: Outcome, before: Outcome) -> None:
+        """A round was decided: of the decided ones before it nothing is needed but by those who
+        have not acted on them.
+        """
+        topic = outcome.topic
+        self._interrupted = [each for each in self._interrupted if each.topic != topic]
+        if before.kind != COMMIT:
+            self._outcomes.withdraw((topic, before.round))
+        for number in range(outcome.round - 1, -1, -1):
+            key = (topic, number)
+            matter = self._matters.get(key)
+            kept = self._shelf is not None and key in self._shelf
+            if matter is None and not kept and key not in self._voted:
+                break
+            if matter is None:
+                self._forget(key)
+
+    def _forget(self, key: Key) -> None:
+        """Know nothing of a round any more, and take no part in it: a later one was decided."""
+        self._voted.discard(key)
+        held = self._outcomes.value(key)
+        if held is not None and self._voter_here(held[0]):
+            outcome = outcome_of(held[0], b"", held[1])
+            if outcome.owner in (self.me, spoken(self._voice)):
+                self._outcomes.withdraw(key)
+        if self._shelf is not None and not self.failure:
+            self._shelf.remove(key)
+
+    def _is_owed(self, matter: Matter) -> bool:
+        """Whether this node has yet to act on the outcome, or to end that."""
+        part = matter.signup.election
+        if part is None or not part.closed or not part.is_mine(part.record.outcome):
+            return False
+        return not (part.record.fired and (matter.finished or self._shelf is None))
+
+    def _close(self, key: Key, matter: Matter) -> None:
+        """The outcome is known: what only led there goes."""
+        if matter.signup.calling and not matter.definition.roll:
+            self._callers.announce(key, 0)
+        self._drop_closed(key)
+
+    def _drop_closed(self, key: Key) -> None:
+        matter = self._matters.get(key)
+        if matter is None or not matter.value or self._is_owed(matter):
+            return
+        del self._matters[key]
+        self._elections.pop(matter.signup.enrolment.bound, None)
+        self._scheduled.pop(key, None)
+        self._crowded.discard(key)
+        if matter.asked is not None:
+            self._calls[key[0]] = matter.asked
+        if matter.voted:
+            self._voted.add(key)
+        known = self._outcomes.of(key[0])
+        if known is not None and known.round > key[1]:
+            self._forget(key)
 
     # As the office of the matters.
 
-    def say(self, member: bytes, election: bytes, said: Message | Introduction) -> None:
-        """Send to a member."""
-        self._send(member, Ballot(election=election, slot=0, said=said).encode())
+    def say(
+        self,
+        matter: Matter,
+        voter: bytes,
+        election: bytes,
+        said: Message | Introduction,
+        after: int,
+    ) -> None:
+        """Send to a voter, once what it rests on is on disk."""
+        member = self._member(matter, voter)
+        if member:
+            self._say(member, election, said, after)
 
-    def settled(self, matter: Matter, value: bytes, fire: bool) -> None:
-        """The outcome of a matter is known."""
-        definition = matter.signup.roll
+    def _say(
+        self, member: bytes, election: bytes, said: Message | Introduction, after: int
+    ) -> None:
+        if not self.failure:
+            frame = Ballot(election=election, slot=0, said=said).encode()
+            self._outbox.after(after, lambda: self._send(member, frame))
+
+    def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
+        """The outcome of a matter is known; nobody hears of it before it is on disk."""
+        self._outbox.after(after, lambda: self._settle(matter, value, fire=fire))
+
+    def _settle(self, matter: Matter, value: bytes, *, fire: bool) -> None:
+        definition, election = matter.signup.roll, matter.signup.enrolment.bound
         assert definition is not None
-        election = matter.signup.enrolment.bound
-        self._conclude(definition, election, value)
-        record = fields.pack({**fields_of_definition(definition), "value": value})
-        topic = definition.topic.encode()
-        held = self._control.get(DECISION, topic)
-        if held is None or held[0] < definition.round + 1:
-            self._control.put(DECISION, topic, 0, record, definition.round + 1)
-        self._announce((definition.topic, definition.round), calling=False)
-        outcome = self._outcomes.get(definition.topic)
-        if fire and outcome is not None:
+        outcome = outcome_of(definition, election, value)
+        self._outcomes.publish(definition, value)
+        self._tell(outcome)
+        if fire:
             self._outbox.emit(Quorum(outcome))
+        self._close(matter.key, matter)
 
     def suspected(self, matter: Matter, text: str) -> None:
         """Something happened that cannot."""
         self._outbox.emit(Conflict("election", f"{matter.definition.topic!r}: {text}"))
 
+    # On disk.
 
-def _outcome(
-    definition: Definition, election: bytes, electorate: Electorate, read: values.Value
-) -> Outcome:
-    """A decision in the words of a user."""
+    def keep(self, matter: Matter) -> int:
+        """Put a matter's part on disk; returns the ticket."""
+        if self._shelf is None or self.failure:
+            return 0
+        return self._shelf.put(matter.key, matter.part, matter.signup.roll)
 
-    def word(code: int) -> bool | str | None:
-        if code < read.winnable:
-            named = definition.choices
-            return (named[code] if code < len(named) else "") if named else True
-        return False if code == REFUSE else None
+    def _keep_foreign(
+        self, key: Key, election: bytes, definition: Definition, value: bytes
+    ) -> None:
+        """It was decided among others: that it is over is kept all the same."""
+        if self._shelf is not None and not self.failure:
+            enrolment = Enrolment(bound=election, formed=True)
+            self._shelf.put(key, Part(enrolment, Record(outcome=value)), definition)
 
-    won = read.kind == values.COMMIT
-    return Outcome(
-        topic=definition.topic,
-        round=definition.round,
-        election=election,
-        kind=values.KINDS[read.kind],
-        choice=(read.label or True) if won else None,
-        owner=electorate.voters[read.owner] if won else None,
-        votes={
-            voter: word(code)
-            for voter, code in zip(electorate.voters, read.votes, strict=True)
-            if code != NONE
-        },
-    )
+    def _resume(self, key: Key, part: Part, roll: Definition | None, now: float) -> None:
+        """Go on with what this node took part in before it was started again."""
+        if roll is None:
+            self._open(key, NO_CALL.definition(key), 0, inf).signup.enrolment = part.enrolment
+            return
+        if part.record.outcome:
+            outcome = outcome_of(roll, part.enrolment.bound, part.record.outcome)
+            self._outcomes.publish(roll, part.record.outcome)
+            self._tell(outcome)
+            if part.record.fired and not part.finished:
+                self._interrupted.append(outcome)
+            if part.record.fired or outcome.owner not in (self.me, spoken(self._voice)):
+                return
+        definition = roll._replace(roll=(), signup=b"") if roll.signup else roll
+        matter = self._open(key, definition, 0, now + roll.remaining_ms / 1000)
+        matter.resume(roll, part)
+        self._set_round(key)
+        self._note(key, matter)
+
+
+def _same_voters(one: Definition, other: Definition) -> bool:
+    return one[2:3] + one[4:6] == other[2:3] + other[4:6]

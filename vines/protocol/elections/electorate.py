@@ -98,6 +98,10 @@ class Electorate:
         """Whether ranks of this summed strength are more than half: any two such share one."""
         return strength > self._half
 
+    def is_lost_without(self, ranks: int) -> bool:
+        """Whether no quorum is left without these ranks, given as bits."""
+        return not self.is_quorum(sum(self.strengths) - self.strength(ranks))
+
     def strength(self, ranks: int) -> int:
         """The summed strength of a set of ranks, given as bits."""
         total = 0

@@ -1,20 +1,21 @@
 """A matter: one topic and round at one node, from the first call or vote to the outcome.
 
-It joins the parts: signing up, the election that follows, its timers, and the way to the others.
-What the parts say to a voter goes to that member; what they want told to the user, to Elections.
+It joins the parts: how the electorate comes about, the election that follows, its timers, and the
+way to the others. What the parts say to a voter goes to that member; what they want told to the
+user or kept on disk, to Elections.
 """
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vines.protocol.elections import topic
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import IDLE, Effects, Record
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.messages import (
+    Decided,
     Definition,
     Introduction,
     Message,
@@ -22,7 +23,9 @@ from vines.protocol.elections.messages import (
     VoteAck,
 )
 from vines.protocol.elections.pacing import RETRY_SECONDS_MIN, Pacer
-from vines.protocol.elections.signup import Enrolment, SignUp
+from vines.protocol.elections.records import Key
+from vines.protocol.elections.shelf import Part
+from vines.protocol.elections.signup import Enrolment, SignUp, electorate_of, id_of
 
 if TYPE_CHECKING:
     import random
@@ -31,13 +34,45 @@ RTT_SECONDS = 0.001
 """Of a round trip, where nothing is known of it: members of one machine or one room."""
 
 
+class Call(NamedTuple):
+    """What a caller asks for, whatever the topic."""
+
+    criteria: Criteria
+    total: int
+    """So many callers make an electorate; 0: the voters are named."""
+    seconds: float
+    """Until its deadline."""
+    roll: tuple[tuple[bytes, int], ...] = ()
+    """The voters, if they are named, and their weights."""
+    council: int = 0
+    tiebreak: bool = False
+
+    def definition(self, key: Key) -> Definition:
+        """The election that is asked for on a topic and round, as far as the caller knows."""
+        return Definition(
+            *(*key, self.roll, b"", self.council, self.tiebreak),
+            *(self.criteria.choices, self.criteria.least, self.criteria.plurality),
+            int(self.seconds * 1000),
+        )
+
+
 class Office(Protocol):
     """Who a matter belongs to."""
 
-    def say(self, member: bytes, election: bytes, said: Message | Introduction) -> None:
-        """Send to a member."""
+    def say(
+        self,
+        matter: Matter,
+        voter: bytes,
+        election: bytes,
+        said: Message | Introduction,
+        after: int,
+    ) -> None:
+        """Send to a voter, once what it rests on is on disk."""
 
-    def settled(self, matter: Matter, value: bytes, fire: bool) -> None:
+    def keep(self, matter: Matter) -> int:
+        """Put the matter's part on disk; returns the ticket."""
+
+    def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
         """The outcome is known; `fire`: this node acts on it."""
 
     def suspected(self, matter: Matter, text: str) -> None:
@@ -45,11 +80,15 @@ class Office(Protocol):
 
 
 class Matter:
-    """One topic and round. `total`: how many callers make an electorate."""
+    """One topic and round. `me`: which voter this node is; `boot`: which start of it this is.
+
+    `definition`: what was called for here, or what it was told of; `total` as for a call.
+    """
 
     __slots__ = (
-        *("_office", "_repeat_at", "_rng", "deadline", "definition", "early", "listening"),
-        *("pacer", "signup", "told_timeout", "value", "voted"),
+        *("_boot", "_office", "_repeat_at", "_rng", "_told", "asked", "deadline", "definition"),
+        "early",
+        *("finished", "listening", "members", "pacer", "signup", "told_timeout", "value", "voted"),
     )
 
     def __init__(
@@ -61,10 +100,14 @@ class Matter:
         total: int,
         deadline: float,
         rng: random.Random,
+        boot: int = 0,
     ) -> None:
+        self.asked: Call | None = None
+        """What was called for here."""
         self.definition = definition
         self.deadline = deadline
         self.signup = SignUp(me, namespace, definition, total)
+        self.signup.calling = False
         self.pacer: Pacer | None = None
         self.early: int | None = None
         """A vote from before there is an electorate."""
@@ -75,20 +118,55 @@ class Matter:
         self.told_timeout = False
         self.voted = False
         """A vote was asked for here, counted or not."""
+        self.finished = False
+        """The callback has returned that acted on the outcome."""
+        self.members: dict[bytes, bytes] | None = None
+        """Which members the named voters are, once heard of: a voter is one directory for ever."""
+        self._told: frozenset[bytes] = frozenset()
+        """The voters that were told what the voters are."""
         self._office = office
         self._rng = rng
+        self._boot = boot
         self._repeat_at = inf
+
+    @property
+    def key(self) -> Key:
+        """Its topic and round."""
+        return self.definition.topic, self.definition.round
+
+    @property
+    def part(self) -> Part:
+        """What of it must not be forgotten."""
+        enrolment, election = self.signup.enrolment, self.signup.election
+        if election is None or not enrolment.bound:
+            return Part(enrolment, finished=self.finished)
+        return Part(enrolment, election.record, self.finished)
+
+    @property
+    def fired(self) -> bool:
+        """Whether the outcome is this node's to act on, and it has begun to."""
+        return self.signup.election is not None and self.signup.election.record.fired
 
     # What the user does.
 
-    def renew(self, definition: Definition, total: int, deadline: float) -> None:
-        """Call again, after time was up before there was an electorate. What was signed or declined
-        before stays so.
+    def call(self, call: Call, deadline: float) -> None:
+        """It is called for here, for the first time or again. What was signed or declined before
+        stays so.
         """
-        self.definition, self.deadline = definition, deadline
-        self.signup.definition, self.signup.total = definition, total
-        self.signup.calling = True
+        signup = self.signup
+        self.asked, self.deadline = call, deadline
+        self.definition = call.definition(self.key)
+        signup.definition, signup.total = self.definition, call.total
+        signup.calling = True
         self.told_timeout = False
+        if signup.election is not None:
+            signup.election.call(call.criteria)
+            if self.pacer is not None:
+                self.pacer.deadline = deadline
+
+    def take(self) -> None:
+        """The voters were named, and this node is one: take part."""
+        self.signup.take(id_of(self.signup.namespace, self.definition), self.definition, self)
 
     def vote(self, choice: int, now: float) -> bool:
         """Vote, now or as soon as there is an electorate; False if it is too late.
@@ -115,10 +193,16 @@ class Matter:
         if self.signup.election is not None:
             self.signup.election.listen(self)
 
+    def finish(self) -> None:
+        """The callback has returned that acted on the outcome."""
+        if not self.finished:
+            self.finished = True
+            self._office.keep(self)
+
     # What happens.
 
     def consider(self, candidates: frozenset[bytes], alive: frozenset[bytes], now: float) -> None:
-        """These called this and live; these live at all."""
+        """These called this and live; these live at all, voters by the name they have here."""
         if self.value:
             return
         signup = self.signup
@@ -132,19 +216,21 @@ class Matter:
     def _leave_what_is_dead(self, election: Election, dead: int) -> None:
         """Refuse where nobody could form the roll, or decide in it, any more."""
         signup = self.signup
-        gone = election.electorate.strength(dead | election.refusals)
-        helpless = not election.electorate.is_quorum(sum(election.electorate.strengths) - gone)
-        if dead and not signup.enrolment.formed and not signup.coordinating:
+        if not dead:
+            return
+        if not signup.enrolment.formed and not signup.coordinating:
             coordinator = election.electorate.rank(signup.coordinator)
             if dead >> coordinator & 1:
                 signup.refuse(self)
-        elif dead and helpless and signup.enrolment.formed:
+        elif signup.enrolment.formed and election.electorate.is_lost_without(
+            dead | election.refusals
+        ):
             signup.refuse(self)
 
     def receive(
         self, sender: bytes, election: bytes, said: Message | Introduction, now: float
     ) -> None:
-        """A member says something about an election of this topic and round."""
+        """A voter says something about an election of this topic and round."""
         part = self.signup.election
         phase = IDLE if part is None else part.phase
         if isinstance(said, VoteAck):
@@ -158,6 +244,28 @@ class Matter:
             if isinstance(said, Nack) and phase != IDLE and part.phase == IDLE:
                 self.pacer.failed(now, self)
             self.pacer.look(now, self)
+
+    def forgotten(self, voter: bytes, now: float) -> None:
+        """A voter does not know the roll this node is bound to: tell it, and what it missed."""
+        if self.signup.roll is None or self.signup.election is None:
+            return
+        self._told |= {voter}
+        self._office.say(self, voter, self.signup.enrolment.bound, self.signup.roll, 0)
+        rank = self.signup.election.electorate.rank(voter)
+        if self.signup.named and self.pacer is not None and rank >= 0:
+            self.pacer.say_again(rank, now, self)
+
+    def conclude(self, election: bytes, value: bytes) -> None:
+        """Somebody learned the outcome of this topic and round."""
+        part = self.signup.election
+        if self.value:
+            return
+        if part is not None and self.signup.enrolment.bound == election:
+            part.on_decided(Decided(value), self)
+        else:
+            # Of another roll: in whatever this one is bound to it takes no part any more.
+            self.signup.withdraw(self)
+            self.value = value
 
     def advance(self, now: float) -> None:
         """Do what is due."""
@@ -183,6 +291,20 @@ class Matter:
             return inf if self.pacer is None else self.pacer.next()
         return min(self._repeat_at, self.deadline if self.signup.calling else inf)
 
+    def stop(self) -> None:
+        """Nothing can be kept any more: take no part."""
+        self.listening = False
+        if self.signup.election is not None:
+            self.signup.election.stop()
+
+    def resume(self, roll: Definition, part: Part) -> None:
+        """After a restart: this is the roll it was bound to, and its part there."""
+        self.signup.enrolment, self.signup.roll = part.enrolment, roll
+        election = self.begin(self.signup.enrolment.bound, roll, part.record)
+        self.signup.resume(roll, election)
+        self.finished = part.finished
+        self.value = part.record.outcome
+
     def _go_on(self, now: float) -> None:
         """After anything: begin what has become possible, repeat what was not answered."""
         signup = self.signup
@@ -203,27 +325,33 @@ class Matter:
     # As the surroundings of the sign-up.
 
     def enrol(self, enrolment: Enrolment) -> int:  # noqa: ARG002
-        """In memory a node's identity ends with its process: there is nothing to find again."""
-        return 0
+        """It is part of what is kept."""
+        return self._office.keep(self)
 
     def say(
         self, voter: bytes, election: bytes, message: Message | Introduction, after: int
     ) -> None:
-        """To a member."""
-        assert after == 0
-        self._office.say(voter, election, message)
+        """To a voter; where voters were named, it is told first who they are."""
+        roll = self.signup.roll
+        if roll is not None and roll.roll and not roll.signup and voter not in self._told:
+            self._told |= {voter}
+            self._office.say(self, voter, election, roll, after)
+        self._office.say(self, voter, election, message, after)
 
-    def begin(self, election: bytes, definition: Definition) -> Election:
+    def begin(
+        self, election: bytes, definition: Definition, record: Record | None = None
+    ) -> Election:
         """Take part in this."""
-        electorate = Electorate(
-            election,
-            dict(definition.roll),
-            council=definition.council,
-            tiebreak=definition.tiebreak,
-        )
+        electorate = electorate_of(election, definition)
         own = self.definition
-        criteria = Criteria(own.choices, own.least, own.plurality)
-        part = Election(electorate, electorate.rank(self.signup.me), criteria)
+        part = Election(
+            electorate,
+            electorate.rank(self.signup.me),
+            Criteria(own.choices, own.least, own.plurality),
+            called=self.signup.calling,
+            boot=self._boot,
+            **({} if record is None else {"record": record}),
+        )
         part.listening = self.listening
         return part
 
@@ -232,25 +360,24 @@ class Matter:
         return self
 
     def drop(self, election: bytes) -> None:
-        """Nothing of it was kept."""
+        """Its record goes with the enrolment."""
 
     # As the effects of the election.
 
     def persist(self, record: Record) -> int:  # noqa: ARG002
-        """As for `enrol`."""
-        return 0
+        """It is part of what is kept."""
+        return self._office.keep(self)
 
     def send(self, rank: int, message: Message, after: int) -> None:
         """To the voter of a rank."""
-        assert after == 0
         part = self.signup.election
         assert part is not None
-        self._office.say(part.electorate.voters[rank], part.electorate.iid, message)
+        self.say(part.electorate.voters[rank], part.electorate.iid, message, after)
 
-    def decided(self, value: bytes, fire: bool, after: int) -> None:  # noqa: ARG002
+    def decided(self, value: bytes, fire: bool, after: int) -> None:
         """The outcome is known."""
         self.value = value
-        self._office.settled(self, value, fire)
+        self._office.settled(self, value, fire, after)
 
     def violated(self, text: str) -> None:
         """Something happened that cannot."""

@@ -84,6 +84,14 @@ class Pacer:
         if self._vote is not None and sequence >= self._vote.sequence:
             self._acked |= 1 << rank
 
+    def say_again(self, rank: int, now: float, out: Effects) -> None:
+        """A rank has missed what it was told."""
+        if self._vote is not None and not self.election.locked and rank != self.election.me:
+            self._acked &= ~(1 << rank)
+            out.send(rank, self._vote, self.election.ticket)
+            self._vote_at = min(self._vote_at, now + self.retry)
+        self.election.again(out)
+
     def _say_vote(self, now: float, out: Effects) -> None:
         """To the lowest live ranks that have not said that they hold it."""
         if self._vote is None or self.election.closed or self.election.locked:

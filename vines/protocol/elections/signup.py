@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Protocol
 
 from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.electorate import equal_roll, instance_id
+from vines.protocol.elections.electorate import Electorate, equal_roll, instance_id
 from vines.protocol.elections.messages import (
     Cancel,
     Definition,
@@ -125,7 +125,20 @@ class SignUp:
         """Who gathered the roll it is bound to; empty if it is bound to none."""
         return b"" if self.roll is None else coordinator_of(self.roll)
 
+    @property
+    def named(self) -> bool:
+        """Whether callers named the voters: nobody has to sign, and nobody can be replaced."""
+        roll = self.roll or self.definition
+        return bool(roll.roll and not roll.signup)
+
     # What happens here.
+
+    def take(self, election: bytes, definition: Definition, out: Surroundings) -> None:
+        """The voters were named: take part, if not in another roll already."""
+        if not self.enrolment.bound:
+            self.roll = definition
+            self.election = out.begin(election, definition)
+            self._keep(self.enrolment._replace(bound=election, formed=True), out)
 
     def consider(self, candidates: frozenset[bytes], out: Surroundings) -> None:
         """These are known to have called this, and to live."""
@@ -142,7 +155,7 @@ class SignUp:
 
     def _gather(self, out: Surroundings) -> None:
         """Propose the roll of all candidates, if they are as many as wanted and it is up to us."""
-        wanted = self.calling and self.me in self.candidates
+        wanted = self.calling and self.me in self.candidates and not self.named
         if not wanted or len(self.candidates) != self.total:
             return
         if min(self.candidates, key=self._turn) != self.me:
@@ -185,7 +198,8 @@ class SignUp:
 
     def refuse(self, out: Surroundings) -> None:
         """Take no part in the roll signed, for ever, if that is still possible; all are told."""
-        if self.election is not None and not (self.coordinating and not self.enrolment.formed):
+        unformed = self.coordinating and not self.enrolment.formed
+        if self.election is not None and not unformed and not self.named:
             self.election.refuse(out.effects(self.enrolment.bound))
             self._release_if_hopeless(out)
 
@@ -198,14 +212,21 @@ class SignUp:
             out.say(sender, election, Signed(True), self._ticket)
         elif coordinator_of(definition) != sender or self._id(definition) != election:
             return
-        elif self._passed(definition):
-            out.say(sender, election, Refusal(), self._ticket)
-        elif self.enrolment.bound or not self.calling:
-            self._keep(self._passing(definition), out)
-            out.say(sender, election, Refusal(), self._ticket)
+        elif self._passed(definition) or self.enrolment.bound or not self.calling or self.named:
+            self.decline(sender, election, definition, out)
         else:
             self._asked = (sender, election, definition)
             self._sign_asked(out)
+
+    def decline(
+        self, sender: bytes, election: bytes, definition: Definition, out: Surroundings
+    ) -> None:
+        """Take no part in this, for ever, unless bound to it; tell who asked."""
+        if self._is_bound(election):
+            return
+        if definition.signup and not self._passed(definition):
+            self._keep(self._passing(definition), out)
+        out.say(sender, election, Refusal(), self._ticket)
 
     def _sign_asked(self, out: Surroundings) -> None:
         if self._asked is None or not self.calling:
@@ -213,6 +234,8 @@ class SignUp:
         sender, election, definition = self._asked
         voters = frozenset(voter for voter, _ in definition.roll)
         even = all(weight == 1 for _, weight in definition.roll)
+        even = even and definition.council == self.definition.council
+        even = even and definition.tiebreak == self.definition.tiebreak
         if voters != self.candidates or len(voters) != self.total or not even:
             return
         self._asked = None
@@ -291,6 +314,8 @@ class SignUp:
         return self.enrolment._replace(passed=tuple(sorted(known.items())))
 
     def _release_if_hopeless(self, out: Surroundings) -> None:
+        if self.named:
+            return
         if self.election is not None and self.election.hopeless and not self.election.closed:
             self._release(out)
 
@@ -332,6 +357,16 @@ def id_of(namespace: bytes, definition: Definition) -> bytes:
         definition.round,
         dict(definition.roll),
         signup=definition.signup,
+        council=definition.council,
+        tiebreak=definition.tiebreak,
+    )
+
+
+def electorate_of(election: bytes, definition: Definition) -> Electorate:
+    """Who votes in the election that a definition defines. ValueError if nobody can."""
+    return Electorate(
+        election,
+        dict(definition.roll),
         council=definition.council,
         tiebreak=definition.tiebreak,
     )

@@ -60,6 +60,10 @@ class Membership:
         """What is believed of a member."""
         return self._members.get(member)
 
+    def named(self, name: str) -> bytes | None:
+        """Who is called so, if anybody known is."""
+        return self._names.get(name)
+
     def living(self) -> frozenset[bytes]:
         """The ids of others who are alive and no observers."""
         return frozenset(

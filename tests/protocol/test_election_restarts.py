@@ -1,0 +1,398 @@
+"""Elections of nodes with a disk: named voters, restarts, and what waits for a sync."""
+
+from __future__ import annotations
+
+import pytest
+
+from vines.errors import StorageError, VoteRefused, WireError
+from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
+from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.matter import Call
+from vines.protocol.elections.voters import voter_of
+
+from .pump import Host, Pump
+
+YES, NO = 0, 253
+
+
+def roll(*names: str, **weights: int) -> tuple[tuple[bytes, int], ...]:
+    return tuple(sorted((voter_of(name), weights.get(name, 1)) for name in names))
+
+
+def call(
+    host: Host,
+    voters: tuple[tuple[bytes, int], ...] = (),
+    *,
+    total: int = 0,
+    least: int = 2,
+    topic: str = "email",
+    listen: bool = True,
+    seconds: float = 60.0,
+) -> None:
+    wanted = Call(Criteria((), least), total, seconds, voters)
+    host.node.elections().call(topic, wanted, host.pump.now)
+    if listen:
+        host.node.elections().listen()
+    host.node.advance(host.pump.now)
+
+
+def vote(host: Host, choice: int = YES, topic: str = "email") -> bool:
+    taken = host.node.elections().vote(topic, choice, host.pump.now)
+    host.node.advance(host.pump.now)
+    return taken
+
+
+def outcomes(*hosts: Host) -> list[Outcome]:
+    return [event.outcome for host in hosts for event in host.of(Settled)]
+
+
+def acted(*hosts: Host) -> list[str]:
+    return [host.name for host in hosts for _ in host.of(Quorum)]
+
+
+def conflicts(*hosts: Host) -> list[str]:
+    return [event.text for host in hosts for event in host.of(Conflict)]
+
+
+NAMES = ("n1", "n2", "n3")
+
+
+@pytest.mark.parametrize("callers", [1, 2, 3])
+def test_named_voters_decide_whoever_called(callers: int) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts[:callers]:
+        call(host, roll(*NAMES))
+    pump.run(0.5)
+    for host in hosts:
+        host.node.elections().listen()
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 3, 5.0)
+    (outcome,) = {each.election: each for each in outcomes(*hosts)}.values()
+    assert acted(*hosts) == [outcome.owner]
+    assert set(outcome.votes) <= set(NAMES)
+    assert not conflicts(*hosts)
+
+
+def test_weights_count() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES, n1=3), least=4)
+    vote(hosts[0])
+    pump.run(1.0)
+    assert not outcomes(*hosts)
+    vote(hosts[1])
+    pump.until(lambda: len(outcomes(*hosts)) == 3, 5.0)
+    assert outcomes(hosts[0])[0].votes == {"n1": True, "n2": True}
+
+
+def test_a_voter_of_no_weight_that_decides_alone_decides() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES, n1=3), least=3)
+    vote(hosts[0])
+    pump.until(lambda: len(outcomes(*hosts)) == 3, 5.0)
+    assert acted(*hosts) == ["n1"] or outcomes(hosts[0])[0].owner != "n1"
+
+
+def test_somebody_who_is_no_voter_hears_the_outcome_and_may_not_vote() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll("n1", "n2"))
+    with pytest.raises(VoteRefused, match="not in the electorate"):
+        vote(hosts[2])
+    for host in hosts[:2]:
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 3, 5.0)
+
+
+def test_a_named_voter_without_a_disk_only_watches() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    third = pump.host(3)
+    pump.join(third, hosts[0])
+    pump.run(1.0)
+    hosts.append(third)
+    for host in hosts:
+        call(host, roll(*NAMES))
+    with pytest.raises(VoteRefused, match="data_dir"):
+        vote(third)
+    for host in hosts[:2]:
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 3, 5.0)
+    assert set(outcomes(third)[0].votes) == {"n1", "n2"}
+
+
+def test_other_voters_on_one_topic_are_told_and_nothing_is_decided_twice() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    call(hosts[0], roll("n1", "n2", "n3"))
+    call(hosts[1], roll("n1", "n2", "n3"))
+    call(hosts[2], roll("n2", "n3"), least=2)
+    pump.run(1.0)
+    with pytest.raises(ValueError, match="other voters"):
+        call(hosts[0], roll("n1", "n2"))
+    for host in hosts:
+        vote(host)
+    pump.run(5.0)
+    assert any("names other voters" in text for text in conflicts(*hosts))
+    assert len({each.election for each in outcomes(*hosts)}) == 1
+
+
+def test_members_named_by_id_need_no_disk() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    voters = tuple(sorted((host.node.id, 1) for host in hosts))
+    for host in hosts:
+        call(host, voters)
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 3, 5.0)
+    assert len(acted(*hosts)) == 1
+
+
+def test_two_directories_of_one_name_are_not_one_voter() -> None:
+    """The second, said to be new, may not decide what the first has promised something in."""
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES), least=3)
+        pump.run(0.1)
+    vote(hosts[0])
+    pump.run(0.5)
+    pump.kill(hosts[0])
+    pump.run(5.0)
+    again = pump.host(9, durable=True, name="n1", port=9001)
+    for host in hosts[1:]:
+        pump.join(again, host)
+    pump.run(2.0)
+    call(again, roll(*NAMES), least=3)
+    vote(again, NO)
+    pump.run(2.0)
+    assert any("two data directories" in text for text in conflicts(*hosts[1:]))
+
+
+# Restarts.
+
+
+@pytest.mark.parametrize("voters", [(), roll(*NAMES)])
+def test_a_rolling_restart_loses_nothing(voters: tuple[tuple[bytes, int], ...]) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, voters, total=0 if voters else 3, least=3)
+    pump.run(1.0)
+    for number in range(3):
+        hosts[number] = pump.restart(hosts[number])
+        pump.run(2.0)
+    for host in hosts:
+        call(host, voters, total=0 if voters else 3, least=3)
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 3, 10.0)
+    assert len({each.election for each in outcomes(*hosts)}) == 1
+    assert len(acted(*hosts)) == 1
+
+
+@pytest.mark.parametrize("voters", [(), roll(*NAMES)])
+def test_a_whole_cluster_that_is_restarted_knows_what_it_decided(
+    voters: tuple[tuple[bytes, int], ...],
+) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, voters, total=0 if voters else 3)
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 3, 10.0)
+    (outcome,) = {each.election: each for each in outcomes(*hosts)}.values()
+    assert len(acted(*hosts)) == 1
+    for host in hosts:
+        pump.kill(host)
+    hosts = [pump.restart(host) for host in hosts]
+    fourth = pump.host(4)
+    pump.join(fourth, hosts[0])
+    pump.run(3.0)
+    for host in hosts:
+        host.node.elections().listen()
+        assert host.node.elections().outcome("email") == outcome
+        wanted = Call(Criteria((), 2), 0 if voters else 3, 60.0, voters)
+        assert host.node.elections().call("email", wanted, pump.now) == outcome
+    assert outcomes(fourth) == [outcome]
+    pump.run(3.0)
+    assert acted(*hosts, fourth) == []
+
+
+def test_an_outcome_whose_owner_did_not_listen_is_acted_on_after_its_restart() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    for host in hosts:
+        call(host, total=2, listen=False)
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 2, 10.0)
+    assert acted(*hosts) == []
+    hosts = [pump.restart(host) for host in hosts]
+    for host in hosts:
+        assert host.node.elections().interrupted() == []
+        host.node.elections().listen()
+    pump.run(1.0)
+    assert len(acted(*hosts)) == 1
+    hosts = [pump.restart(host) for host in hosts]
+    for host in hosts:
+        host.node.elections().listen()
+    pump.run(1.0)
+    assert acted(*hosts) == []
+
+
+def test_an_owner_that_died_while_it_acted_is_told_so_and_does_not_act_again() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    for host in hosts:
+        call(host, total=2)
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 2, 10.0)
+    (owner,) = [host for host in hosts if acted(host)]
+    again = pump.restart(owner)
+    again.node.elections().listen()
+    pump.run(1.0)
+    assert acted(again) == []
+    (outcome,) = again.node.elections().interrupted()
+    assert outcome == outcomes(owner)[0]
+
+
+def test_an_owner_that_ended_its_work_is_not_told() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    for host in hosts:
+        call(host, total=2)
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 2, 10.0)
+    (owner,) = [host for host in hosts if acted(host)]
+    owner.node.elections().finished("email", 0)
+    pump.run(0.1)
+    again = pump.restart(owner)
+    assert again.node.elections().interrupted() == []
+    again.node.elections().listen()
+    pump.run(1.0)
+    assert acted(again) == []
+
+
+# What waits for the disk.
+
+
+def test_nothing_that_rests_on_a_record_leaves_before_it_is_on_disk() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        host.syncing = False
+        call(host, total=3)
+        vote(host)
+    pump.run(20.0)
+    assert not outcomes(*hosts)
+    for _ in range(50):
+        for host in hosts:
+            before = len(outcomes(host))
+            pump.settle()
+            assert len(outcomes(host)) == before, "told without a sync"
+            pump.sync(host)
+        pump.run(0.1)
+    assert len(outcomes(*hosts)) == 3
+    assert len(acted(*hosts)) == 1
+
+
+def test_a_disk_that_stands_still_holds_up_no_data_and_no_other_member() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    hosts[0].syncing = False
+    for host in hosts:
+        call(host, roll(*NAMES))
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts[1:])) == 2, 10.0)
+    hosts[0].write("key")
+    pump.until(lambda: hosts[2].value("key") is not None, 1.0)
+    pump.run(60.0)
+    assert pump.hosts[1].states()["n1"] == "alive"
+    assert acted(hosts[0]) == []
+    pump.sync(hosts[0])
+    pump.run(1.0)
+    assert len(outcomes(*hosts)) == 3
+    assert len(acted(*hosts)) == 1
+
+
+def test_a_disk_that_failed_ends_the_voting_and_not_the_node() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES))
+    pump.run(1.0)
+    hosts[0].syncing = False
+    vote(hosts[0])
+    hosts[0].node.storage_failed("the disk is full")
+    pump.run(1.0)
+    (told,) = [event for event in hosts[0].of(Conflict) if event.kind == "storage"]
+    assert "the disk is full" in told.text
+    for use in (
+        lambda: vote(hosts[0]),
+        lambda: call(hosts[0], total=2, topic="other"),
+        lambda: hosts[0].node.elections().rerun("email", True, pump.now),
+    ):
+        with pytest.raises(StorageError, match="the disk is full"):
+            use()
+    for host in hosts[1:]:
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 3, 20.0)
+    hosts[0].write("key")
+    pump.until(lambda: hosts[1].value("key") is not None, 1.0)
+    assert acted(hosts[0]) == []
+
+
+def test_a_disk_that_fails_before_the_outcome_is_on_it_acts_on_nothing() -> None:
+    pump = Pump()
+    (host,) = pump.cluster(1, durable=True)
+    host.syncing = False
+    call(host, total=1, least=1)
+    vote(host)
+    pump.run(1.0)
+    assert outcomes(host) == []
+    host.node.storage_failed("it broke")
+    pump.run(5.0)
+    assert acted(host) == []
+
+
+def test_a_deadline_passes_with_a_failed_disk_too() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    call(hosts[0], total=2, seconds=5.0)
+    hosts[0].node.storage_failed("it broke")
+    pump.run(10.0)
+    assert len(hosts[0].of(Overdue)) == 1
+
+
+def test_records_of_another_cluster_are_left_alone() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    for host in hosts:
+        call(host, total=2)
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 2, 10.0)
+    before = dict(hosts[0].disk or {})
+    pump.kill(hosts[0])
+    other = pump.host(1, durable=True, past=hosts[0], cluster="other", port=9007)
+    assert other.node.elections().outcomes() == []
+    call(other, total=1, least=1)
+    vote(other)
+    pump.until(lambda: len(outcomes(other)) == 1, 10.0)
+    assert all((other.disk or {})[key] == value for key, value in before.items())
+
+
+@pytest.mark.parametrize("cut", range(0, 60, 7))
+def test_a_record_that_cannot_be_read_is_a_clear_error(cut: int) -> None:
+    pump = Pump()
+    (host,) = pump.cluster(1, durable=True)
+    call(host, total=1, least=1)
+    pump.run(0.5)
+    assert host.disk
+    host.disk = {key: value[:cut] for key, value in host.disk.items()}
+    pump.kill(host)
+    with pytest.raises(WireError):
+        pump.host(1, durable=True, past=host)

@@ -1,0 +1,116 @@
+"""Outcomes: what was decided, as far as known here; of each topic the last round.
+
+A decision is a record of the control table, so that everybody learns it, whoever took part.
+"""
+
+from __future__ import annotations
+
+from vines._core.table import DECISION, TOMBSTONE, Table
+from vines._core.tally import NONE, REFUSE
+from vines.errors import WireError
+from vines.events import Outcome
+from vines.protocol.elections import value as values
+from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.messages import Definition
+from vines.protocol.elections.records import (
+    Key,
+    decision_key,
+    pack_decision,
+    read_decision,
+)
+from vines.protocol.elections.signup import electorate_of
+from vines.protocol.elections.voters import spoken
+
+
+class Outcomes:
+    """The decisions in the control table, and the last one of each topic in a user's words."""
+
+    def __init__(self, control: Table) -> None:
+        self._control = control
+        self._last: dict[str, Outcome] = {}
+
+    def all(self) -> list[Outcome]:
+        """Of each topic the last."""
+        return list(self._last.values())
+
+    def of(self, topic: str) -> Outcome | None:
+        """The last of one topic."""
+        return self._last.get(topic)
+
+    def covers(self, key: Key) -> bool:
+        """Whether this round of the topic, or a later one, was decided: nobody who has forgotten
+        his part in it may take part again.
+        """
+        known = self._last.get(key[0])
+        return known is not None and known.round >= key[1]
+
+    def contradicts(self, outcome: Outcome) -> bool:
+        """Whether another decision of the same round is known."""
+        known = self._last.get(outcome.topic)
+        same = known is not None and known.round == outcome.round
+        return same and known is not None and known.election != outcome.election
+
+    def note(self, outcome: Outcome) -> bool:
+        """Remember it; False if as late a round was known."""
+        known = self._last.get(outcome.topic)
+        if known is not None and known.round >= outcome.round:
+            return False
+        self._last[outcome.topic] = outcome
+        return True
+
+    def publish(self, definition: Definition, value: bytes) -> None:
+        """Have everybody learn it."""
+        key = decision_key((definition.topic, definition.round))
+        if self._control.get(DECISION, key) is None:
+            self._control.put(DECISION, key, 0, pack_decision(definition, value), 1)
+
+    def withdraw(self, key: Key) -> None:
+        """Nobody needs this one any more."""
+        if self.value(key):
+            self._control.put(DECISION, decision_key(key), TOMBSTONE, b"", 2)
+
+    def value(self, key: Key) -> tuple[Definition, bytes] | None:
+        """What was decided in a round, as it is in the table."""
+        held = self._control.get(DECISION, decision_key(key))
+        if held is None or held[2] & TOMBSTONE:
+            return None
+        try:
+            return read_decision(held[3])
+        except WireError:
+            return None
+
+
+def outcome_of(definition: Definition, election: bytes, value: bytes) -> Outcome:
+    """A decision in a user's words. ValueError if nobody honest wrote it."""
+    electorate = electorate_of(election, definition)
+    read = values.decode(value)
+    wrong = values.fault(read, electorate)
+    if wrong:
+        raise ValueError(wrong)
+    won = read.kind == values.COMMIT
+    return Outcome(
+        topic=definition.topic,
+        round=definition.round,
+        election=election,
+        kind=values.KINDS[read.kind],
+        choice=(read.label or True) if won else None,
+        owner=spoken(electorate.voters[read.owner]) if won else None,
+        votes=_votes(definition, electorate, read),
+    )
+
+
+def _votes(
+    definition: Definition, electorate: Electorate, read: values.Value
+) -> dict[bytes | str, bool | str | None]:
+    named = definition.choices
+
+    def word(code: int) -> bool | str | None:
+        if code < read.winnable:
+            return (named[code] if code < len(named) else "") if named else True
+        return False if code == REFUSE else None
+
+    return {
+        spoken(voter): word(code)
+        for voter, code in zip(electorate.voters, read.votes, strict=True)
+        if code != NONE
+    }

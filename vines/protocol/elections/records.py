@@ -1,0 +1,60 @@
+"""The records of elections in the control table: who calls for one, and what was decided."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from vines.errors import WireError
+from vines.protocol.elections.messages import Definition
+from vines.protocol.wire import fields
+from vines.protocol.wire.ballot import DECISION_BYTES_MAX
+from vines.protocol.wire.definition import NUMBER_MAX, fields_of_definition, read_definition
+
+Key: TypeAlias = tuple[str, int]
+"""A topic and a round."""
+
+_ROUND_BYTES: Final = 8
+
+
+def call_key(member: bytes, key: Key) -> bytes:
+    """Of the record that a member calls for this."""
+    return member + decision_key(key)
+
+
+def read_call(key: bytes, value: bytes) -> tuple[bytes, Key, int]:
+    """Who calls, for what, among how many. WireError."""
+    about = read_decision_key(key[fields.ID_BYTES :])
+    return key[: fields.ID_BYTES], about, int.from_bytes(value[:4], "big")
+
+
+def call_value(total: int) -> bytes:
+    """Of a call among so many."""
+    return total.to_bytes(4, "big")
+
+
+def decision_key(key: Key) -> bytes:
+    """Of the record that this was decided."""
+    topic, number = key
+    return number.to_bytes(_ROUND_BYTES, "big") + topic.encode()
+
+
+def read_decision_key(key: bytes) -> Key:
+    """What a decision is about. WireError."""
+    number = int.from_bytes(key[:_ROUND_BYTES], "big")
+    if len(key) <= _ROUND_BYTES or number > NUMBER_MAX:
+        raise WireError("a record that is about no topic and round")
+    try:
+        return key[_ROUND_BYTES:].decode(), number
+    except UnicodeDecodeError:
+        raise WireError("a record whose topic is no text") from None
+
+
+def pack_decision(definition: Definition, value: bytes) -> bytes:
+    """What was decided, and by whom."""
+    return fields.pack({**fields_of_definition(definition), "value": value})
+
+
+def read_decision(record: bytes) -> tuple[Definition, bytes]:
+    """The definition and the value. WireError."""
+    read = fields.unpack(record)
+    return read_definition(read), fields.blob(read, "value", DECISION_BYTES_MAX, least=1)
