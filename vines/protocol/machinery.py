@@ -144,11 +144,14 @@ class Machinery:
         self.traffic.written(frame)
 
     def _send(self, member: bytes, frame: bytes) -> None:
-        """To a member, if there is a link to it that has room: who said it says it again if it
-        matters.
+        """To a member, if its link has room: who said it says it again if it matters. Without a
+        link it is dialled.
         """
         link = self.linking.links.to(member)
-        if link is not None and self.pusher.takes(link):
+        if link is None:
+            self.linking.dialler.errands.hold(member, frame, self.now)
+        elif self.pusher.takes(link):
+            link.said = self.now
             self._write(link, frame)
 
     def _moved(self, now: float) -> None:
@@ -158,6 +161,8 @@ class Machinery:
 
     def _begun(self, link: Link) -> None:
         """A link is established."""
+        for frame in self.linking.dialler.errands.take(link.member):
+            self._write(link, frame)
         self.replication.start(link, self.now)
         self.pusher.wake(link)
 

@@ -28,6 +28,9 @@ OBSERVER_LINKS: Final = 2
 """Links of an observer: one is enough to see everything, the second for while that is replaced."""
 INCOMING_FACTOR: Final = 2
 """Incoming links accepted for each that this node would keep itself."""
+ERRANDS_MAX: Final = 1024
+"""Links for errands that others may have with this node: one for each voter of a large electorate.
+"""
 
 
 class Admission:
@@ -95,6 +98,9 @@ class Admission:
         """No room for one more who dialled us: name others who may have some."""
         if link.attempt is not None:
             return None
+        if hello.errand:
+            full = self._links.errands() >= ERRANDS_MAX
+            return Refuse(FULL, "", self._hints(hello.address)) if full else None
         room = INCOMING_FACTOR * (self._keep() or self._config.mesh_members)
         if self._links.incoming(observers=hello.observer) < room:
             return None

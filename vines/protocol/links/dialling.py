@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from vines.config import Config
 from vines.protocol.links.dials import (
     DIALS_MAX,
+    ERRAND,
     HEAL,
     HINT,
     OTHER,
@@ -25,6 +26,7 @@ from vines.protocol.links.dials import (
     Plan,
     View,
 )
+from vines.protocol.links.errands import Errands
 from vines.protocol.links.lookout import Lookout
 from vines.protocol.links.losses import Losses
 from vines.protocol.links.others import Others
@@ -48,6 +50,7 @@ class Dialler:
         self.seeds = Seeds(config, rng)
         self.stopped = False
         self.attempts = Attempts()
+        self.errands = Errands()
         self._others = Others(config, rng, own)
         self._config = config
         self._rng = rng
@@ -166,6 +169,8 @@ class Dialler:
             if self.attempts.room() > 0:
                 self.seeds.dialled(address)
                 self._dial(plan, address, None, SEED, now)
+        if now >= self.errands.deadline():
+            self._dial_errands(plan, now)
         if now >= self._others.review:
             self._dial_others(plan, now)
         if now >= self._lookout.due:
@@ -179,7 +184,8 @@ class Dialler:
         late = self._config.dial_timeout * LATE_DIALS
         expiry = self.attempts.oldest() + late
         seeds = self.seeds.deadline() if self.attempts.room() > 0 else inf
-        return min(self.losses.deadline(), seeds, self._others.review, self._lookout.due, expiry)
+        others = min(self._others.review, self._lookout.due, self.errands.deadline())
+        return min(self.losses.deadline(), seeds, others, expiry)
 
     def _expire(self, plan: Plan, now: float) -> None:
         for attempt in self.attempts.late(now - self._config.dial_timeout * LATE_DIALS):
@@ -231,6 +237,16 @@ class Dialler:
                     plan.gone.append(member)
             elif not self.attempts.to(address):
                 self._dial(plan, address, member, OTHER, now)
+
+    def _dial_errands(self, plan: Plan, now: float) -> None:
+        """Dial whom something is to be told; where all link to all that happens anyway."""
+        mesh = self._view.wanted() is None
+        for member in self.errands.due(now):
+            address = self._view.address(member)
+            if mesh or address is None or self.attempts.room() <= 0:
+                continue
+            if not self._taken(address) and not self.attempts.to(address):
+                self._dial(plan, address, member, ERRAND, now)
 
     def _dial_hint(self, plan: Plan, now: float) -> bool:
         """Follow a hint, while there is no link and no other hint is being followed."""

@@ -20,6 +20,8 @@ HINT: Final = "hint"
 """To somebody who may have room."""
 HEAL: Final = "heal"
 """To somebody held dead."""
+ERRAND: Final = "errand"
+"""To a member that is not linked, to tell it something."""
 PROBE: Final = "probe"
 """To a member that is not linked, to see whether anybody answers; the stream is closed at once."""
 
@@ -110,6 +112,9 @@ class View(Protocol):
 
     def wanted(self) -> int | None:
         """How many links this node should have; None: one to everybody."""
+
+    def address(self, member: bytes) -> Address | None:
+        """Where a member that is alive listens."""
 
     def candidates(self) -> dict[bytes, Address]:
         """The members to choose links from, in a fixed order."""

@@ -52,8 +52,10 @@ class Handshake:
         self._cluster = cluster_id(config.cluster)
         self._told: dict[tuple[Address | None, str, bool], float] = {}
 
-    def hello(self, control: bytes, data: bytes) -> Hello:
-        """The next hello of this node, with the fingerprints of its tables."""
+    def hello(self, control: bytes, data: bytes, *, errand: bool = False) -> Hello:
+        """The next hello of this node, with the fingerprints of its tables; `errand`: only to tell
+        something.
+        """
         self.serial += 1
         profile = self._identity.profile
         return Hello(
@@ -68,6 +70,7 @@ class Handshake:
             serial=self.serial,
             control=control,
             data=data,
+            errand=errand,
         )
 
     def judge(self, frame: bytes) -> Hello | Refuse:

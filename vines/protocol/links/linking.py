@@ -17,7 +17,7 @@ from vines.config import Config
 from vines.events import ALIVE
 from vines.protocol.links.admission import Admission
 from vines.protocol.links.dialling import Dialler
-from vines.protocol.links.dials import PROBE, Attempt
+from vines.protocol.links.dials import ERRAND, PROBE, Attempt
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.links import Link, Links
 from vines.protocol.machine import Address, Outbox
@@ -75,8 +75,8 @@ class Linking:
         return self.links.to(member) is not None
 
     def link_count(self) -> int:
-        """How many links are up."""
-        return len(self.links)
+        """How many links are up, without those for errands."""
+        return len(self.links) - self.links.errands()
 
     def holder(self, address: Address) -> bytes | None:
         """The linked member that says it listens there."""
@@ -88,6 +88,11 @@ class Linking:
     def wanted(self) -> int | None:
         """How many links this node should have; None: one to everybody."""
         return self.admission.wanted()
+
+    def address(self, member: bytes) -> Address | None:
+        """Where a member that is alive listens."""
+        known = self.members.get(member)
+        return known.profile.address if known is not None and known.state == ALIVE else None
 
     def candidates(self) -> dict[bytes, Address]:
         """The members to choose links from: observers are no part of a graph, only of a mesh."""
@@ -111,6 +116,7 @@ class Linking:
             self._outbox.close(number, "no longer needed")
             return
         link = Link(number, attempt, now)
+        link.errand = attempt is not None and attempt.purpose == ERRAND
         self.links.add(link)
         if attempt is not None:
             self._say_hello(link)
@@ -137,6 +143,7 @@ class Linking:
         old = self.links.to(hello.id)
         if link.attempt is None:
             self._say_hello(link)
+        link.errand = link.errand or hello.errand
         self.links.settle(link, hello)
         if old is not None:
             self._replace(old, hello, now)
@@ -171,6 +178,9 @@ class Linking:
                 self.fail(link.attempt.member, now)
         elif was_the_link:
             self.members.lost(link.member, now)
+            if link.errand:
+                self.dialler.changed(now)
+                return
             believed = self.members.get(link.member)
             if believed is not None and believed.state != ALIVE:
                 self.dialler.forget(link.member, now)
@@ -229,7 +239,8 @@ class Linking:
 
     def _say_hello(self, link: Link) -> None:
         control, data = self._tables
-        hello = self._handshake.hello(control.fingerprint(), data.fingerprint())
+        prints = control.fingerprint(), data.fingerprint()
+        hello = self._handshake.hello(*prints, errand=link.errand)
         link.serial = hello.serial
         self.write(link, hello.encode())
 

@@ -29,6 +29,7 @@ class Link:
         "attempt",
         "blocked",
         "channels",
+        "errand",
         "established",
         "heard",
         "held",
@@ -37,6 +38,7 @@ class Link:
         "ping",
         "pinged",
         "pong",
+        "said",
         "serial",
         "since",
         "unsent",
@@ -49,6 +51,10 @@ class Link:
         self.since = now
         self.heard = now
         self.established = now
+        self.errand = False
+        """It is up because one side has something to tell, and goes when that is over."""
+        self.said = now
+        """When something was told on it that no table holds."""
         self.unsent = 0
         """Bytes written that the driver has not reported as sent."""
         self.blocked = False
@@ -108,11 +114,18 @@ class Links:
         return list(self._members.values())
 
     def incoming(self, *, observers: bool) -> int:
-        """How many established links were dialled by observers, or by others."""
+        """How many established links were dialled by observers, or by others; without errands."""
         return sum(
-            link.attempt is None and link.hello is not None and link.hello.observer is observers
+            link.attempt is None
+            and link.hello is not None
+            and link.hello.observer is observers
+            and not link.errand
             for link in self._members.values()
         )
+
+    def errands(self) -> int:
+        """How many established links are up for errands."""
+        return sum(link.errand for link in self._members.values())
 
     def sent_hello(self, serial: int) -> Link | None:
         """The stream on which our hello of this serial went out."""

@@ -11,9 +11,12 @@ from collections.abc import Callable
 from math import inf
 
 from vines.config import Config
+from vines.protocol.links.dials import ERRAND
+from vines.protocol.links.errands import IDLE_SECONDS
 from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link
 from vines.protocol.replicas.joining import Joins
+from vines.protocol.wire.hello import Refuse
 
 
 class Patrol:
@@ -53,6 +56,9 @@ class Patrol:
         self._due = inf
         for link in self._linking.links.everything():
             end, reason = self._end(link)
+            if end <= now and reason == ERRAND:
+                self._linking.drop(link, ERRAND, now, quiet=True, word=Refuse(ERRAND).encode())
+                continue
             if end <= now:
                 self._linking.drop(link, reason, now)
                 continue
@@ -67,4 +73,7 @@ class Patrol:
     def _end(self, link: Link) -> tuple[float, str]:
         if link.hello is None:
             return link.since + self._config.handshake_timeout, "no hello in time"
-        return link.heard + self._config.keepalive_timeout, "silent"
+        silent = link.heard + self._config.keepalive_timeout
+        if link.errand and link.attempt is not None and link.said + IDLE_SECONDS < silent:
+            return link.said + IDLE_SECONDS, ERRAND
+        return silent, "silent"

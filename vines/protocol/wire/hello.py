@@ -73,10 +73,14 @@ class Hello(Frozen, kw_only=True):
     data: bytes
     """Fingerprint of the data table."""
     versions: tuple[int, int] = (VERSION_LOW, VERSION_HIGH)
+    errand: bool = False
+    """I only have something to tell: count this link to none that you keep."""
 
     def encode(self) -> bytes:
-        """The frame."""
+        """The frame; of an errand is told only if it is one."""
         values = {name: getattr(self, name) for name in _HELLO_FIELDS}
+        if self.errand:
+            values["errand"] = True
         head = MAGIC + bytes(self.versions) + self.cluster
         return framed(self.kind, head + fields.pack(values))
 
@@ -98,6 +102,7 @@ class Hello(Frozen, kw_only=True):
             serial=fields.whole_number(values, "serial"),
             control=fields.octets(values, "control", fields.FINGERPRINT_BYTES),
             data=fields.octets(values, "data", fields.FINGERPRINT_BYTES),
+            errand="errand" in values and fields.truth(values, "errand"),
         )
 
 
