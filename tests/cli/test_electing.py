@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -129,3 +130,50 @@ def test_what_makes_no_sense_is_refused(words: list[str], code: int) -> None:
     done = run(*words)
     assert done.returncode == code
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_directory_makes_a_machine_one_voter_however_often_it_is_started(tmp_path: Path) -> None:
+    """The one that ran is started again: it does not run again, and says what it knows."""
+    mark = tmp_path / "mark"
+    words = once(mark, "--data-dir", str(tmp_path / "data"), total=1)
+    assert [code for code, _, _ in ends(start(*words))] == [0]
+    ((code, _, complaint),) = ends(start(*words))
+    assert code == 7
+    assert "nobody knows any more how it ended" in complaint
+    assert mark.read_text() == "ran\n"
+
+
+def test_a_machine_that_died_in_the_command_says_so_when_it_is_started_again(
+    tmp_path: Path,
+) -> None:
+    fifo, words = tmp_path / "fifo", ["--data-dir", str(tmp_path / "data"), "--total", "1"]
+    os.mkfifo(fifo)
+    script = f"open({str(fifo)!r}, 'w').write('x'); open({str(fifo)!r}).read()"
+    command = ["once", "job", *words, "--", sys.executable, "-c", script]
+    first = subprocess.Popen([*COMMAND, *command], stdout=subprocess.DEVNULL)
+    assert fifo.read_text() == "x"
+    first.kill()
+    first.wait()
+    ((code, _, complaint),) = ends(start(*command))
+    fifo.write_text("")  # the command has lived on; now it ends
+    assert code == 7
+    assert "did not come to its end" in complaint
+
+
+def test_a_directory_that_cannot_be_trusted_is_a_clear_failure(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("no directory")
+    ((code, _, complaint),) = ends(
+        start("vote", "lunch", "yes", "--total", "1", "--data-dir", str(tmp_path / "data"))
+    )
+    assert code == 5
+    assert "data" in complaint
+    assert complaint.count("\n") <= 2
+
+
+def test_who_only_looks_leaves_the_directory_of_the_environment_alone(
+    apple: Vine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VINES_DATA_DIR", str(tmp_path / "data"))
+    assert main(["elections"]) == 0
+    assert main(["get", "nothing"]) == 1
+    assert not (tmp_path / "data").exists()

@@ -138,12 +138,6 @@ def test_address_is_printed_as_join_takes_it() -> None:
     assert address_text(None) == "-"
 
 
-def test_codes_are_the_same_in_help_and_docstring() -> None:
-    assert cli.__doc__ is not None
-    for line in exits.CODES.splitlines()[1:7]:
-        assert line.strip() in [each.strip() for each in cli.__doc__.splitlines()]
-
-
 @pytest.mark.parametrize(
     "error",
     [kind for _, kind in inspect.getmembers(errors, inspect.isclass)],

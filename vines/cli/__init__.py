@@ -1,18 +1,6 @@
 """The `vines` command: `main` runs one command and returns its exit code.
 
-    0    done
-    1    no: there is no value under this key; a vote that did not win; the demo could not show
-         what it claims
-    2    usage: the arguments, the value or a setting make no sense; nothing was done
-    3    nobody was reached, or nobody confirmed, within --timeout
-    4    refused: another cluster or protocol version, or clocks a day apart
-    5    something else was in the way: a port in use, output that cannot be written
-    6    nobody was elected in time; the command of `once` was not run
-    7    the member that was to run the command of `once` went away without a result
-    70   a bug in vines
-    130  interrupted (Ctrl-C); 128 + number for other signals, 141 for a broken pipe
-
-`agent` and the commands that watch go on until a signal: 130 for Ctrl-C, 0 for SIGTERM. Results go
+The codes are those of exits.py, where each is explained. Results go
 to the standard output, what went wrong to the standard error, in one line.
 """
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 
 from vines import Vine
-from vines.cli.connecting import DEFAULT_CLUSTER
+from vines.cli.connecting import join, label_of
 from vines.cli.following import MEMBER_EVENTS, OTHER_EVENTS, Following
 from vines.cli.output import Output
 from vines.cli.stories import Story, address_text
@@ -15,22 +14,21 @@ from vines.cli.stories import Story, address_text
 def agent(arguments: Namespace, output: Output) -> int:
     """Listen, join, and print events."""
     following = Following(output)
-    label: str | None = arguments.cluster
-    if label is None:
-        label = os.environ.get("VINES_CLUSTER", DEFAULT_CLUSTER)
+    label = label_of(arguments)
     with Vine(
         arguments.name,
         label,
         dict(arguments.tag) if arguments.tag else None,
         insecure=arguments.insecure or None,
+        data_dir=arguments.data_dir,
+        new=arguments.new or None,
     ) as vine:
         following.events(vine, *MEMBER_EVENTS, *OTHER_EVENTS)
         if not arguments.no_keys:
             following.keys(vine, None)
         vine.listen(arguments.port, arguments.host, arguments.advertise)
         following.tell(_listening(vine, label))
-        if label or arguments.join or os.environ.get("VINES_SEEDS"):
-            vine.join(*arguments.join)
+        join(vine, arguments, label)
         return following.wait()
 
 

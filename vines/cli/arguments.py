@@ -150,6 +150,12 @@ def _add_agent(command: _Command) -> None:
     agent.add_argument(
         "--no-keys", action="store_true", help="print nothing about keys, only about members"
     )
+    _add_data_dir(agent)
+    agent.add_argument(
+        "--new",
+        action="store_true",
+        help="its name has never voted, which is why the directory may be empty",
+    )
     _add_cluster(agent, "'vines'")
     _add_json(agent)
 
@@ -262,8 +268,17 @@ def _add_electing(parser: ArgumentParser) -> None:
         metavar="SECONDS",
         help="when it is over if nothing was decided (%(default)g)",
     )
+    _add_data_dir(parser)
     _add_cluster(parser, "'vines'")
     _add_json(parser)
+
+
+def _add_data_dir(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        metavar="PATH",
+        help="a directory of its own, that keeps who it is and what it promised in elections",
+    )
 
 
 def _add_visit(parser: ArgumentParser) -> None:

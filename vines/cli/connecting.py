@@ -35,6 +35,18 @@ PASSING = ("full", "duplicate", "self")
 """Refusals after which trying again helps."""
 
 
+def label_of(arguments: Namespace) -> str:
+    """The label of the cluster that a member joins which says nothing else."""
+    label: str | None = arguments.cluster
+    return os.environ.get("VINES_CLUSTER", DEFAULT_CLUSTER) if label is None else label
+
+
+def join(vine: Vine, arguments: Namespace, label: str) -> None:
+    """Join whom was said; nobody, if nobody was, and a cluster without a label finds none."""
+    if label or arguments.join or os.environ.get("VINES_SEEDS"):
+        vine.join(*arguments.join)
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How to get to a cluster: its label, and where its members are (nowhere: on this host)."""
@@ -75,7 +87,7 @@ def connected(arguments: Namespace) -> Iterator[Vine]:
     deadline = time.monotonic() + arguments.timeout
     refusal: Refused | None = None
     for way in ways(arguments):
-        # A member may have its id from the environment; this is not that member.
+        # A member may have its id and its directory from the environment; this is not that member.
         with Vine(
             f"vines-{arguments.command}-{os.getpid()}",
             way.label,
@@ -84,6 +96,7 @@ def connected(arguments: Namespace) -> Iterator[Vine]:
             # A label that is only a guess must not lead to somebody nobody asked for.
             discovery=None if way.named or not way.seeds else False,
             node_id=os.urandom(NODE_ID_BYTES),
+            data_dir="",
         ) as vine:
             refusal = _meet(vine, way, arguments, deadline)
             if refusal is None:

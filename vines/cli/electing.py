@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from vines import Outcome, Vine
-from vines.cli.connecting import DEFAULT_CLUSTER, connected
+from vines.cli.connecting import connected, join, label_of
 from vines.cli.exits import DONE, LOST, NO, NOBODY, UNREACHED, USAGE, Failure
 from vines.cli.following import Following
 from vines.cli.output import Output, shown, shown_key
@@ -82,28 +82,42 @@ def once(arguments: Namespace, output: Output) -> int:
     topic, key = RESULTS + name, RESULTS + name
     with _member(arguments) as vine:
         results: list[Any] = []
-        published = threading.Event()
+        published, begun = threading.Event(), threading.Event()
 
         def heard(value: Any) -> None:
             results.append(value)
             published.set()
 
-        vine.on("gossip", key, heard)
-        chosen = threading.Event()
-        vine.on("quorum", lambda outcome: chosen.set() if outcome.topic == topic else None)
+        def run(outcome: Outcome) -> None:
+            # Here, not where it is waited for: until this returns it counts as interrupted.
+            if outcome.topic == topic:
+                begun.set()
+                code = _execute(arguments.words, output)
+                vine.gossip(key, {"exit": code, "by": vine.name, "topic": arguments.topic})
+                heard({"exit": code})
+
+        before = vine.outcome(topic)
+        vine.on("gossip", key, lambda value: None if begun.is_set() else heard(value))
+        vine.on("quorum", run)
         _call(vine, arguments, topic, [])
         with contextlib.suppress(VoteRefused):  # it has been decided before
             vine.vote(topic, True)
         outcome = _outcome(vine, arguments, topic)
         if outcome.kind != "commit":
             raise Failure(NOBODY, f"nobody was chosen to run {name!r}: {outcome.kind}")
-        if outcome.owner == vine.id:
-            chosen.wait()
-            code = _execute(arguments.words, output)
-            vine.gossip(key, {"exit": code, "by": vine.name, "topic": arguments.topic})
-            _hand_over(vine)
-            return code
-        return _result(vine, outcome, results, published, output, name)
+        if outcome.owner != vine.id:
+            return _result(vine, outcome, results, published, output, name)
+        if before is not None and not begun.wait(MISSING_SECONDS) and not results:
+            raise Failure(LOST, f"an earlier start of this one was to run {name!r}, {_end(vine)}")
+        published.wait()
+        _hand_over(vine)
+        return int(results[0]["exit"])
+
+
+def _end(vine: Vine) -> str:
+    if any(outcome.owner == vine.id for outcome in vine.interrupted()):
+        return "and did not come to its end"
+    return "and nobody knows any more how it ended"
 
 
 def _execute(words: list[str], output: Output) -> int:
@@ -146,18 +160,15 @@ def _result(
 @contextlib.contextmanager
 def _member(arguments: Namespace) -> Iterator[Vine]:
     """A member that others find, for as long as it takes."""
-    label: str | None = arguments.cluster
-    if label is None:
-        label = os.environ.get("VINES_CLUSTER", DEFAULT_CLUSTER)
-    with Vine(
-        f"vines-{arguments.command}-{os.getpid()}",
-        label,
-        insecure=arguments.insecure or None,
-        node_id=os.urandom(NODE_ID_BYTES),
-    ) as vine:
+    label = label_of(arguments)
+    who: dict[str, Any] = {"data_dir": arguments.data_dir}
+    if arguments.data_dir is None:
+        # Another one each time: what was promised before is not known here.
+        name = f"vines-{arguments.command}-{os.getpid()}"
+        who = {"name": name, "node_id": os.urandom(NODE_ID_BYTES), "data_dir": ""}
+    with Vine(cluster=label, insecure=arguments.insecure or None, **who) as vine:
         vine.listen(0)
-        if label or arguments.join or os.environ.get("VINES_SEEDS"):
-            vine.join(*arguments.join)
+        join(vine, arguments, label)
         yield vine
 
 

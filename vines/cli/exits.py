@@ -14,6 +14,7 @@ from vines.errors import (
     IllFormedValue,
     Insecure,
     LocalError,
+    StorageError,
     TimedOut,
 )
 
@@ -40,9 +41,11 @@ exit codes:
   2    usage: the arguments, the value or a setting make no sense; nothing was done
   3    nobody was reached, or nobody confirmed, within --timeout
   4    refused: another cluster or protocol version, or clocks a day apart
-  5    something else was in the way: a port in use, output that cannot be written
+  5    something else was in the way: a port in use, output that cannot be written, a data
+       directory that cannot be trusted
   6    nobody was elected in time; the command of `once` was not run
-  7    the member that was to run the command of `once` went away without a result
+  7    the member that was to run the command of `once` went away without a result, or was
+       started again meanwhile
   70   a bug in vines; please report the traceback
   130  interrupted (Ctrl-C); 128 + number for other signals, 141 if the reader of a pipe has gone
   `agent` and the commands that watch go on until a signal: 130 for Ctrl-C, 0 for SIGTERM; `once`
@@ -74,7 +77,7 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure(USAGE, text.replace("say Vine(insecure=True)", "say --insecure"))
     if isinstance(error, TimedOut):
         return Failure(UNREACHED, text)
-    if isinstance(error, AddressInUse | IllFormedValue):
+    if isinstance(error, AddressInUse | IllFormedValue | StorageError):
         return Failure(FAILED, text)
     if isinstance(error, LocalError) and not isinstance(error, Closed):
         return Failure(USAGE, text)
