@@ -1,4 +1,4 @@
-"""The examples of README.md and of the guide run as they stand, and print what the page says.
+"""The examples of README.md, of the guide and of the page on elections run as they stand, and print what the page says.
 
 A fenced block of Python is one program. If a block fenced as `text` follows it, that is what the
 program prints. The comment `<!-- not run: reason -->` above a block leaves it out, for what no
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/guide.md")
+PAGES = ("README.md", "docs/guide.md", "docs/elections.md")
 
 BLOCK = re.compile(
     r"^(?P<left_out><!-- not run: [^\n]+ -->\n+)?"
