@@ -20,13 +20,13 @@ from vines.errors import WireError
 from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.electorate import ID_BYTES, Electorate
 from vines.protocol.elections.matter import Matter
 from vines.protocol.elections.messages import Decided, Definition, Introduction, Message, Sign
 from vines.protocol.elections.signup import id_of
 from vines.protocol.machine import Outbox
 from vines.protocol.wire import fields
-from vines.protocol.wire.ballot import Ballot
+from vines.protocol.wire.ballot import Ballot, pack
 from vines.protocol.wire.definition import fields_of_definition, read_definition
 
 if TYPE_CHECKING:
@@ -88,7 +88,13 @@ class Elections:
         self._due: list[tuple[float, Key]] = []
         self._scheduled: dict[Key, float] = {}
         """When each matter is looked at next; what else waits in `_due` is passed over."""
+        self._looked = -inf
+        self._living = NOBODY
+        """Who lived when that was last asked: once a turn is often enough."""
         self._calls = 0
+        self._about = self._packed = b""
+        self._said: Message | Introduction | None = None
+        """What was packed last: much is said to several."""
         for family in (CALL, DECISION):
             cursor: int | None = 0
             while cursor is not None:
@@ -167,21 +173,20 @@ class Elections:
 
     # What happens.
 
-    def receive(self, member: bytes, ballot: Ballot, now: float) -> None:
-        """A linked member says something in an election."""
-        said = ballot.said
-        if isinstance(said, Sign):
-            definition = said.definition
-            key = (definition.topic, definition.round)
-            if id_of(self._namespace, definition) != ballot.election:
-                return
-        else:
-            key = self._elections.get(ballot.election, ("", 0))
-        matter = self._matters.get(key)
-        if matter is None:
-            return
-        matter.receive(member, ballot.election, said, now)
-        self._note(key, matter)
+    def receive(self, member: bytes, ballots: tuple[Ballot, ...], now: float) -> None:
+        """A linked member says something in elections."""
+        for election, _slot, said in ballots:
+            if isinstance(said, Sign):
+                definition = said.definition
+                key = (definition.topic, definition.round)
+                if id_of(self._namespace, definition) != election:
+                    continue
+            else:
+                key = self._elections.get(election, ("", 0))
+            matter = self._matters.get(key)
+            if matter is not None:
+                matter.receive(member, election, said, now)
+                self._note(key, matter)
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
@@ -198,15 +203,15 @@ class Elections:
                 self._callers[about] = one_of(callers)
                 touched.add(about)
             elif family == DECISION:
-                self._learn_decision(value)
+                self._learn_decision(key, value)
         for about in touched:
             self._look(about, now)
 
     def members_changed(self, now: float) -> None:
         """Somebody came, left or died."""
-        for key, matter in self._matters.items():
-            if not matter.value:
-                self._look(key, now)
+        self._looked = -inf
+        for key in self._matters:
+            self._look(key, now)
 
     def advance(self, now: float) -> None:
         """Do what is due."""
@@ -235,11 +240,13 @@ class Elections:
 
     def _look(self, key: Key, now: float) -> None:
         matter = self._matters.get(key)
-        if matter is None:
+        if matter is None or matter.value:
             return
-        alive = self._alive()
+        if now != self._looked:
+            self._looked, self._living = now, self._alive()
+        alive = self._living
         callers = self._callers.get(key, NOBODY) & alive
-        if matter.signup.calling:
+        if matter.signup.calling and self.me not in callers:
             callers |= {self.me}
         callers = one_of(callers)
         self._count(key, matter, callers)
@@ -263,7 +270,10 @@ class Elections:
         self._schedule(key)
 
     def _schedule(self, key: Key) -> None:
-        due = self._matters[key].due()
+        matter = self._matters[key]
+        if matter.value:
+            return
+        due = matter.due()
         if due < self._scheduled.get(key, inf):
             self._scheduled[key] = due
             heapq.heappush(self._due, (due, key))
@@ -278,15 +288,18 @@ class Elections:
         flags = 0 if calling else TOMBSTONE
         self._control.put(CALL, where, flags, b"", self._calls)
 
-    def _learn_decision(self, record: bytes) -> None:
+    def _learn_decision(self, key: bytes, record: bytes) -> None:
+        known = self._outcomes.get(key.decode(errors="replace"))
+        if known is not None and known.election == record[:ID_BYTES]:
+            return
         try:
-            read = fields.unpack(record)
+            read = fields.unpack(record, ID_BYTES)
             definition = read_definition(read)
             value = fields.blob(read, "value", 1 << 18, least=1)
         except WireError:
             return
         election = id_of(self._namespace, definition)
-        if not self._conclude(definition, election, value):
+        if election != record[:ID_BYTES] or not self._conclude(definition, election, value):
             return
         matter = self._matters.get((definition.topic, definition.round))
         if matter is None or matter.value:
@@ -296,9 +309,14 @@ class Elections:
             part.on_decided(Decided(value), matter)
         else:
             matter.value = value
-            self._announce((definition.topic, definition.round), calling=False)
 
-    def _conclude(self, definition: Definition, election: bytes, value: bytes) -> bool:
+    def _conclude(
+        self,
+        definition: Definition,
+        election: bytes,
+        value: bytes,
+        electorate: Electorate | None = None,
+    ) -> bool:
         """A decision is known; tell of it once. False if it is none, and nothing changed."""
         known = self._outcomes.get(definition.topic)
         if known is not None and known.round >= definition.round:
@@ -306,9 +324,9 @@ class Elections:
                 self._outbox.emit(Conflict("election", f"two decisions of {definition.topic!r}"))
             return True
         try:
-            electorate = Electorate(
+            electorate = electorate or Electorate(
                 election,
-                dict(definition.roll),
+                definition.roll,
                 council=definition.council,
                 tiebreak=definition.tiebreak,
             )
@@ -328,20 +346,23 @@ class Elections:
 
     def say(self, member: bytes, election: bytes, said: Message | Introduction) -> None:
         """Send to a member."""
-        self._send(member, Ballot(election=election, slot=0, said=said).encode())
+        if said is not self._said or election != self._about:
+            self._said, self._about = said, election
+            self._packed = pack(election, 0, said)
+        self._send(member, self._packed)
 
     def settled(self, matter: Matter, value: bytes, fire: bool) -> None:
         """The outcome of a matter is known."""
-        definition = matter.signup.roll
+        definition, part = matter.signup.roll, matter.signup.election
         assert definition is not None
+        assert part is not None
         election = matter.signup.enrolment.bound
-        self._conclude(definition, election, value)
-        record = fields.pack({**fields_of_definition(definition), "value": value})
+        self._conclude(definition, election, value, part.electorate)
         topic = definition.topic.encode()
         held = self._control.get(DECISION, topic)
         if held is None or held[0] < definition.round + 1:
-            self._control.put(DECISION, topic, 0, record, definition.round + 1)
-        self._announce((definition.topic, definition.round), calling=False)
+            record = fields.pack({**fields_of_definition(definition), "value": value})
+            self._control.put(DECISION, topic, 0, election + record, definition.round + 1)
         outcome = self._outcomes.get(definition.topic)
         if fire and outcome is not None:
             self._outbox.emit(Quorum(outcome))

@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from vines.protocol.elections import topic
-from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.criteria import criteria_of
 from vines.protocol.elections.decree import IDLE, Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import Electorate
@@ -217,12 +217,12 @@ class Matter:
         """Take part in this."""
         electorate = Electorate(
             election,
-            dict(definition.roll),
+            definition.roll,
             council=definition.council,
             tiebreak=definition.tiebreak,
         )
         own = self.definition
-        criteria = Criteria(own.choices, own.least, own.plurality)
+        criteria = criteria_of(own.choices, own.least, own.plurality)
         part = Election(electorate, electorate.rank(self.signup.me), criteria)
         part.listening = self.listening
         return part

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import random
 
 RETRY_ROUND_TRIPS: Final = 3
-RETRY_SECONDS_MIN: Final = 0.05
+RETRY_SECONDS_MIN: Final = 0.2
 TAKE_ROUND_TRIPS: Final = 6
-TAKE_SECONDS_MIN: Final = 0.2
+TAKE_SECONDS_MIN: Final = 0.8
 REPEATS: Final = 3
 """How often an attempt asks again before it gives up."""
 BACK_OFF_MAX: Final = 32

@@ -135,9 +135,9 @@ class SignUp:
             assert self.roll is not None
             if frozenset(voter for voter, _ in self.roll.roll) != candidates:
                 self.cancel(out)
-        if not self.enrolment.bound:
+        if not self.enrolment.bound and self._asked is not None:
             self._sign_asked(out)
-        if not self.enrolment.bound:
+        if not self.enrolment.bound and len(candidates) == self.total:
             self._gather(out)
 
     def _gather(self, out: Surroundings) -> None:
@@ -145,7 +145,7 @@ class SignUp:
         wanted = self.calling and self.me in self.candidates
         if not wanted or len(self.candidates) != self.total:
             return
-        if min(self.candidates, key=self._turn) != self.me:
+        if self._first() != self.me:
             return
         attempt = self.enrolment.attempt + 1
         roll = equal_roll(self.candidates)
@@ -156,10 +156,11 @@ class SignUp:
         self._say_to_all(Sign(definition), out)
         self._form(out)
 
-    def _turn(self, voter: bytes) -> bytes:
-        """Members in the order in which they are to coordinate: another one for each topic."""
-        topic = self.definition.topic.encode()
-        return blake2b(voter, digest_size=8, key=blake2b(topic, digest_size=16).digest()).digest()
+    def _first(self) -> bytes:
+        """The candidate whose turn to coordinate it is: another one for each topic."""
+        key = blake2b(self.definition.topic.encode(), digest_size=16).digest()
+        turns = [(blake2b(one, digest_size=8, key=key).digest(), one) for one in self.candidates]
+        return min(turns)[1]
 
     def repeat(self, out: Surroundings) -> None:
         """As a coordinator: ask those who have not signed once more."""
@@ -330,7 +331,7 @@ def id_of(namespace: bytes, definition: Definition) -> bytes:
         namespace,
         definition.topic,
         definition.round,
-        dict(definition.roll),
+        definition.roll,
         signup=definition.signup,
         council=definition.council,
         tiebreak=definition.tiebreak,
