@@ -50,7 +50,7 @@ class Voting:
         plurality = given.get("plurality", False)
         if not isinstance(plurality, bool):
             raise InvalidElection("plurality is True or False; nothing changed")
-        self._engine.call_election(topic, choices, least, plurality, total, seconds)
+        self._engine.electing.call(topic, choices, least, plurality, total, seconds)
         return self
 
     def vote(self, topic: str, choice: bool | str | None) -> Self:
@@ -63,7 +63,7 @@ class Voting:
         """
         if not (choice is None or isinstance(choice, bool | str)):
             raise InvalidElection(f"{choice!r} is nothing to vote for; nothing changed")
-        if not self._engine.vote(check_topic(topic), choice):
+        if not self._engine.electing.vote(check_topic(topic), choice):
             raise VoteRefused(f"it is too late for a vote on {topic!r}; nothing changed")
         return self
 
@@ -77,8 +77,7 @@ class Voting:
 
     def outcome(self, topic: str) -> Outcome | None:
         """The outcome of a topic if it is known here."""
-        wanted = check_topic(topic)
-        return next((one for one in self._engine.outcomes() if one.topic == wanted), None)
+        return self._engine.outcome(check_topic(topic))
 
     def elections(self) -> list[Outcome]:
         """The outcomes known here, by topic."""

@@ -22,7 +22,8 @@ from vines.config import Config
 from vines.engine import processes
 from vines.engine.asking import Answer, Asker
 from vines.engine.discovery import Discovery
-from vines.errors import AlreadyListening, Closed, InvalidElection, NotListening, TimedOut
+from vines.engine.electing import Electing
+from vines.errors import AlreadyListening, Closed, NotListening, TimedOut
 from vines.events import ALIVE, Fail, Outcome
 from vines.log import logger
 from vines.net.loop import Loop
@@ -81,6 +82,7 @@ class Engine:
         self.advertised: Address | None = None
         self._lifecycle = threading.RLock()
         self._asker = Asker(self.node, self._call)
+        self._electing = Electing(self.node, self._asker, self._post)
         self._owed: list[Listener] = []
         """Listeners taken over from before a fork: told what is there once this vine begins."""
 
@@ -197,39 +199,21 @@ class Engine:
 
     # Electing.
 
-    def call_election(
-        self,
-        topic: str,
-        choices: tuple[str, ...],
-        least: int,
-        plurality: bool,
-        total: int,
-        seconds: float,
-    ) -> None:
-        """Call for an election among so many callers."""
-        from vines.protocol.elections.criteria import Criteria
-
-        criteria = Criteria(choices, least, plurality)
-        self.ask(lambda now: self.node.elections().call(topic, criteria, total, seconds, now))
-
-    def vote(self, topic: str, choice: bool | str | None) -> bool:
-        """Vote; False if it is too late."""
-
-        def act(now: float) -> bool:
-            elections = self.node.elections()
-            try:
-                code = elections.code(topic, choice)
-            except ValueError as error:
-                text = f"{choice!r} cannot be voted for on {topic!r}: {error}; nothing changed"
-                raise InvalidElection(text) from None
-            return elections.vote(topic, code, now)
-
-        return self.ask(act)
+    @property
+    def electing(self) -> Electing:
+        """Calls and votes. Raises Closed."""
+        if self.refusal:
+            raise Closed(self.refusal)
+        return self._electing
 
     def wait_outcome(self, topic: str, timeout: float | None) -> Outcome:
         """Wait until the outcome of a topic is known."""
         self._require_started()
         return self._asker.wait_outcome(topic, timeout)
+
+    def outcome(self, topic: str) -> Outcome | None:
+        """The outcome of a topic, if it is known here."""
+        return self.ask(lambda _now: self.node.elections().outcome(topic))
 
     def outcomes(self) -> list[Outcome]:
         """The outcomes known here."""
@@ -240,13 +224,18 @@ class Engine:
         if not self.started:
             raise NotListening("nobody else can be here yet: listen() or join() first")
 
-    def _call(self, function: Callable[[float], None]) -> bool:
+    def _call(self, function: Callable[[float], object]) -> bool:
         """Run it on the loop's thread; before there is one, here: nobody else is at the node."""
         with self._lifecycle:
             if not self.started:
                 function(time.monotonic())
                 return True
         return self.loop.call(function)
+
+    def _post(self, function: Callable[[float], object]) -> None:
+        """The same, without waiting for it. Raises Closed if it will never run."""
+        if not (self.loop.call(function) if self.started else self._call(function)):
+            raise Closed(self.refusal or "this vine has ended; nothing changed")
 
     # Calling back.
 
