@@ -56,7 +56,7 @@ class Election(Decree):
         """Ranks that are known to be dead: who acts is never chosen among them."""
         self._agreeing = 1 << me
         """Ranks known to want these criteria, or none."""
-        self._others: dict[int, bytes] = {}
+        self._others: dict[int, bytes] | None = None
         """What ranks that want others want, by its digest."""
 
     # The voter.
@@ -120,8 +120,8 @@ class Election(Decree):
         for rank, sequence, choice in old.held():
             if self._counts(choice):
                 tally.vote(rank, sequence, choice)
-        others, self._others, self._agreeing = self._others, {}, 1 << self.me
-        for rank, other in others.items():
+        others, self._others, self._agreeing = self._others, None, 1 << self.me
+        for rank, other in (others or {}).items():
             self._agree(rank, other, self._wanted)
 
     # What may be proposed.
@@ -211,9 +211,12 @@ class Election(Decree):
     def _agree(self, rank: int, theirs: bytes, mine: bytes) -> None:
         if theirs in (b"", mine):
             self._agreeing |= 1 << rank
-            self._others.pop(rank, None)
+            if self._others:
+                self._others.pop(rank, None)
         else:
             self._agreeing &= ~(1 << rank)
+            if self._others is None:
+                self._others = {}
             self._others[rank] = theirs
 
     def _counts(self, choice: int) -> bool:

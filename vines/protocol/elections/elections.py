@@ -120,6 +120,7 @@ class Elections:
         if matter is None:
             matter = Matter(self, self.me, self._namespace, definition, total, deadline, self._rng)
             self._matters[key] = matter
+            self._callers[key] = self._callers.pop(key, NOBODY)  # one key for both
             matter.listening = self.listening
             matter.early = self._early.pop(topic, None)
             matter.voted = matter.early is not None
@@ -177,10 +178,7 @@ class Elections:
         """A linked member says something in elections."""
         for election, _slot, said in ballots:
             if isinstance(said, Sign):
-                definition = said.definition
-                key = (definition.topic, definition.round)
-                if id_of(self._namespace, definition) != election:
-                    continue
+                key = (said.definition.topic, said.definition.round)
             else:
                 key = self._elections.get(election, ("", 0))
             matter = self._matters.get(key)

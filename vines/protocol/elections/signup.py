@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Protocol
 
 from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.electorate import equal_roll, instance_id
+from vines.protocol.elections.electorate import equal_roll, instance_id, one_id
 from vines.protocol.elections.messages import (
     Cancel,
     Definition,
@@ -212,12 +212,13 @@ class SignUp:
         if self._asked is None or not self.calling:
             return
         sender, election, definition = self._asked
-        voters = frozenset(voter for voter, _ in definition.roll)
-        even = all(weight == 1 for _, weight in definition.roll)
-        if voters != self.candidates or len(voters) != self.total or not even:
+        if len(self.candidates) != self.total:
+            return
+        roll = equal_roll(self.candidates)
+        if definition.roll != roll:
             return
         self._asked = None
-        definition = definition._replace(roll=equal_roll(self.candidates))
+        definition = definition._replace(topic=self.definition.topic, roll=roll)
         self._bind(election, definition, self.enrolment.attempt, out)
         out.say(sender, election, Signed(True), self._ticket)
 
@@ -288,7 +289,7 @@ class SignUp:
     def _passing(self, definition: Definition) -> Enrolment:
         """The enrolment, and that this will not be signed (again)."""
         known = dict(self.enrolment.passed)
-        known[coordinator_of(definition)] = attempt_of(definition)
+        known[one_id(coordinator_of(definition))] = attempt_of(definition)
         return self.enrolment._replace(passed=tuple(sorted(known.items())))
 
     def _release_if_hopeless(self, out: Surroundings) -> None:
