@@ -147,7 +147,9 @@ class Pacer:
 
     def _wait(self) -> float:
         """How long to leave it to those before us, and to others after an attempt that failed."""
-        before = self._before() * self.take * self._rng.uniform(0.9, 1.1)
+        before = float(self._before())
+        if before:  # randomness of the system's is a system call
+            before *= self.take * self._rng.uniform(0.9, 1.1)
         if not self._failures:
             return before
         trips = min(2.0**self._failures, BACK_OFF_MAX) * self._rng.uniform(0.5, 1.5)
