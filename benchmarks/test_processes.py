@@ -30,11 +30,15 @@ PAUSE = 0.001
 class Other:
     """The other process."""
 
-    def __init__(self, role: str, port: int, **options: Any) -> None:
+    def __init__(self, role: str, port: int, *, module: str = "", **options: Any) -> None:
         words = [f"{name}={json.dumps(value)}" for name, value in options.items()]
-        command = [sys.executable, str(PEER), role, str(port), *words]
+        what = ["-m", module] if module else [str(PEER)]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, *what, role, str(port), *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=PEER.parent.parent,
         )
 
     def hear(self) -> dict[str, Any]:
@@ -42,11 +46,18 @@ class Other:
         heard: dict[str, Any] = json.loads(self.process.stdout.readline())
         return heard
 
-    def ask(self) -> dict[str, Any]:
+    def go(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
+
+    def ask(self) -> dict[str, Any]:
+        self.go()
         return self.hear()
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
 
 
 @contextmanager
@@ -55,8 +66,7 @@ def other(role: str, port: int, **options: Any) -> Iterator[Other]:
     try:
         yield one
     finally:
-        one.process.kill()
-        one.process.communicate()
+        one.end()
 
 
 @pytest.fixture

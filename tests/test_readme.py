@@ -1,4 +1,4 @@
-"""The examples of README.md, of the guide and of the page on elections run as they stand, and print what the page says.
+"""The examples of README.md and of two other pages run as they stand, and print what those say.
 
 A fenced block of Python is one program. If a block fenced as `text` follows it, that is what the
 program prints. The comment `<!-- not run: reason -->` above a block leaves it out, for what no

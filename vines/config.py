@@ -183,6 +183,8 @@ def is_topic(topic: object) -> bool:
     """
     if type(topic) is not str or not 0 < len(topic) <= TOPIC_BYTES_MAX:
         return False
+    if topic.isascii() and topic.isprintable():
+        return True
     if any(each < " " or "\x7f" <= each < "\xa0" for each in topic):
         return False
     try:

@@ -52,6 +52,7 @@ class FrozenType(type):
             "fields": names,
             "_defaults": defaults,
             "_positional": () if kw_only else names,
+            "_named": frozenset(names),
             "_compared": compared,
             "_hashed": tuple(field for field in compared if field not in unhashed),
             "_shown": tuple(field for field in names if field not in hidden),
@@ -74,6 +75,7 @@ class Frozen(metaclass=FrozenType):
     """The names of the fields, in order."""
     _defaults: ClassVar[dict[str, Any]]
     _positional: ClassVar[tuple[str, ...]]
+    _named: ClassVar[frozenset[str]]
     _compared: ClassVar[tuple[str, ...]]
     _hashed: ClassVar[tuple[str, ...]]
     _shown: ClassVar[tuple[str, ...]]
@@ -91,6 +93,10 @@ class Frozen(metaclass=FrozenType):
     def _fill(self, values: tuple[Any, ...], named: dict[str, Any]) -> None:
         """Give each field its value, by place, by name or by default."""
         kind = type(self)
+        if not values and named.keys() == kind._named:
+            for field, value in named.items():
+                object.__setattr__(self, field, value)
+            return
         if len(values) > len(kind._positional):
             raise TypeError(f"{kind.__name__} takes {len(kind._positional)} values by place")
         given = {**kind._defaults, **dict(zip(kind._positional, values, strict=False))}

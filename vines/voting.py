@@ -52,7 +52,7 @@ class Voting:
         if unknown:
             raise InvalidElection(f"an election has no {', '.join(sorted(unknown))}")
         topic = check_topic(given.get("topic"))
-        self._engine.call_election(topic, _call_of(given))
+        self._engine.electing.call(topic, _call_of(given))
         return self
 
     def rerun(self, topic: str, abandon: bool = False) -> Self:
@@ -82,7 +82,7 @@ class Voting:
         """
         if not (choice is None or isinstance(choice, bool | str)):
             raise InvalidElection(f"{choice!r} is nothing to vote for; nothing changed")
-        if not self._engine.vote(check_topic(topic), choice):
+        if not self._engine.electing.vote(check_topic(topic), choice):
             raise VoteRefused(f"it is too late for a vote on {topic!r}; nothing changed")
         return self
 
@@ -116,7 +116,7 @@ def check_topic(topic: Any) -> str:
 def _call_of(given: Mapping[str, Any]) -> Call:
     """What is asked for. Raises InvalidElection."""
     # Here, not above: only who calls for an election has use for what these modules import.
-    from vines.protocol.elections.criteria import Criteria
+    from vines.protocol.elections.criteria import criteria_of
     from vines.protocol.elections.electorate import VOTERS_MAX, Electorate
     from vines.protocol.elections.matter import Call
 
@@ -137,10 +137,10 @@ def _call_of(given: Mapping[str, Any]) -> Call:
         raise InvalidElection("choices are a list of texts; nothing changed")
     try:
         plurality, tiebreak = (_truth(given, name) for name in ("plurality", "tiebreak"))
-        criteria = Criteria(tuple(choices), least, plurality)
+        criteria = criteria_of(tuple(choices), least, plurality)
         if roll:
             Electorate(b"", dict(roll), council=council, tiebreak=tiebreak)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # what cannot be hashed is no text either
         raise InvalidElection(f"{error}; nothing changed") from None
     return Call(criteria, total, seconds, roll, council, tiebreak)
 

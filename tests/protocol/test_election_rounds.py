@@ -8,7 +8,7 @@ from vines.errors import InvalidElection
 from vines.events import Quorum, Settled
 from vines.protocol.elections.messages import Definition, Prepare, Refusal, Unknown
 from vines.protocol.elections.outcomes import Outcomes
-from vines.protocol.wire.ballot import Ballot
+from vines.protocol.wire.ballot import Ballots
 
 from .pump import Host, Pump
 from .test_election_restarts import NAMES, acted, call, outcomes, roll, vote
@@ -172,7 +172,8 @@ def test_a_node_that_missed_two_rounds_learns_the_last_and_is_told_once() -> Non
     pump.until(lambda: all(rounds(host) == [0, 1] for host in hosts[:2]), 10.0)
     again = pump.restart(hosts[2])
     pump.run(5.0)
-    assert rounds(again)[-1] == 1
+    assert again.node.elections().outcome("email").round == 1
+    assert 1 in rounds(again)
     assert len(set(rounds(again))) == len(rounds(again))
 
 
@@ -218,13 +219,12 @@ def ask(pump: Pump, who: Host, about: Definition, election: bytes, asking: Host)
     answers = []
 
     def spy(sender: Host, receiver: Host, stream: int, frame: bytes) -> None:
-        if frame[:1] == bytes((Ballot.kind,)) and sender is who and receiver is asking:
-            answers.append(Ballot.decode(frame).said)
+        if frame[0] == Ballots.kind and sender is who and receiver is asking:
+            answers.extend(said for _, _, said in Ballots.decode(frame).ballots)
 
     pump.on_frame = spy  # type: ignore[method-assign]
     for said in (about, Prepare(ballot=(9 << 32) + 1)):
-        frame = Ballot(election=election, slot=0, said=said).encode()
-        asking.node._parts._send(who.node.id, frame)
+        asking.node._parts._send(who.node.id, Ballots(((election, 0, said),)).encode())
     pump.run(1.0)
     return answers
 

@@ -15,7 +15,7 @@ from vines.protocol.links.errands import (
     RETRY_SECONDS,
     Errands,
 )
-from vines.protocol.wire.ballot import Ballot
+from vines.protocol.wire.ballot import Ballots
 from vines.protocol.wire.framing import LENGTH_BYTES
 from vines.protocol.wire.hello import Hello
 
@@ -171,4 +171,4 @@ def test_ballots_are_the_only_errands() -> None:
 
         host.node._parts.linking.dialler.errands.hold = spy  # type: ignore[method-assign]
     elect(pump, hosts)
-    assert kinds == {Ballot.kind}
+    assert kinds == {Ballots.kind}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.vine.helpers import PATIENCE, Calls
-from vines import InvalidElection, Outcome, TimedOut, Vine, VoteRefused
+from vines import Closed, InvalidElection, Outcome, TimedOut, Vine, VoteRefused
 
 Make = Callable[..., list[Vine]]
 
@@ -110,6 +110,63 @@ def test_choices_are_voted_for_by_name(vines: Make) -> None:
             one.vote("colour", "blue")
         one.vote("colour", choice)
     assert {one.wait("colour", PATIENCE).choice for one in three} == {"green"}
+
+
+def test_calls_and_first_votes_do_not_wait_for_the_loop(vines: Make) -> None:
+    """A loop that is busy holds up nobody who cannot be refused, and keeps the order."""
+    both = vines(2)
+    busy, go_on = threading.Event(), threading.Event()
+
+    def occupy(_now: float) -> None:
+        busy.set()
+        go_on.wait(PATIENCE)
+
+    both[0]._engine.loop.call(occupy)
+    busy.wait(PATIENCE)
+    try:
+        for number in range(100):
+            elect(both[0], f"t/{number}").vote(f"t/{number}", True)
+    finally:
+        go_on.set()
+    for number in range(100):
+        elect(both[1], f"t/{number}").vote(f"t/{number}", True)
+    for number in range(100):
+        assert both[0].wait(f"t/{number}", PATIENCE).kind == "commit"
+
+
+def test_a_vote_that_may_be_refused_is_asked(vines: Make) -> None:
+    (one,) = vines(1)
+    asked: list[str] = []
+    electing = one._engine.electing
+    ask = electing._ask
+
+    def note(topic: str, choice: bool | str | None) -> bool:
+        asked.append(topic)
+        return ask(topic, choice)
+
+    electing._ask = note  # type: ignore[method-assign]
+    one.vote("early", True)
+    elect(one, "changed").vote("changed", True).vote("changed", False)
+    elect(one, "early").vote("early", False)
+    elect(one, "short", expire=0.9).vote("short", True)
+    elect(one, "again").vote("again", True)
+    elect(one, "again").vote("again", False)
+    for choice in ("green", True):
+        with pytest.raises(InvalidElection, match="cannot be voted for"):
+            elect(one, f"of/{choice}", choices=["red", "blue"]).vote(f"of/{choice}", choice)
+    elect(one, "named", choices=["red", "blue"]).vote("named", "blue")
+    elect(one, "none", choices=["red", "blue"]).vote("none", None)
+    assert asked == ["early", "changed", "early", "short", "again", "of/green", "of/True"]
+
+
+def test_after_the_end_calls_and_votes_raise(vines: Make) -> None:
+    (one,) = vines(1)
+    elect(one)
+    one.end()
+    with pytest.raises(Closed):
+        elect(one, "other")
+    with pytest.raises(Closed):
+        one.vote("email", True)
 
 
 def test_time_runs_out_for_all_who_took_part(vines: Make) -> None:

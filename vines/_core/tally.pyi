@@ -76,6 +76,8 @@ class Tally:
     def sequence_of(self, rank: int) -> int:
         """The sequence number of the vote held, 0 if there is none. IndexError for a rank
         outside."""
+    def held(self) -> tuple[tuple[int, int, int], ...]:
+        """The votes held: (rank, sequence number, code), ascending."""
     def packed(self) -> bytes:
         """The code of each rank, one byte each."""
     def copy(self) -> Tally:

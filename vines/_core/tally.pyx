@@ -276,6 +276,13 @@ cdef class Tally:
     def sequence_of(self, rank):
         return self.sequences[self.roll.find(rank)]
 
+    def held(self):
+        cdef size_t rank
+        return tuple([
+            (rank, self.sequences[rank], self.codes[rank])
+            for rank in range(self.roll.count) if self.sequences[rank]
+        ])
+
     def packed(self):
         return PyBytes_FromStringAndSize(<const char*>self.codes, <Py_ssize_t>self.roll.count)
 

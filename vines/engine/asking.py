@@ -17,7 +17,7 @@ from vines.protocol.node import Node
 
 Result = TypeVar("Result")
 
-Call = Callable[[Callable[[float], None]], bool]
+Call = Callable[[Callable[[float], object]], bool]
 """Runs function(now) where the node lives, soon; False if it never will."""
 
 
@@ -67,7 +67,7 @@ class Asker:
         self._open: set[Answer[object]] = set()
         self._flushes: dict[int, Answer[None]] = {}
         self._counts: list[tuple[int, Answer[None]]] = []
-        self._outcomes: list[tuple[str, Answer[Outcome]]] = []
+        self._outcomes: dict[str, list[Answer[Outcome]]] = {}
 
     def ask(
         self,
@@ -146,8 +146,8 @@ class Asker:
             if known is not None:
                 answer.give(known)
             else:
-                self._outcomes = [each for each in self._outcomes if each[1].awaited]
-                self._outcomes.append((topic, answer))
+                waiting = self._outcomes.get(topic, ())
+                self._outcomes[topic] = [one for one in waiting if one.awaited] + [answer]
 
         return self.wait(question, timeout, f"{topic!r} was not decided after {timeout} s")
 
@@ -162,11 +162,10 @@ class Asker:
             elif isinstance(event, Join | Fail | Leave):
                 counting = True
             elif isinstance(event, Settled):
-                for topic, waiting in self._outcomes:
-                    if topic == event.outcome.topic:
-                        known = self._node.elections().awaited(topic)
-                        if known is not None:
-                            waiting.give(known)
+                known = self._node.elections().awaited(event.outcome.topic)
+                if known is not None:
+                    for waiting in self._outcomes.pop(known.topic, ()):
+                        waiting.give(known)
         if counting:
             self._count()
 

@@ -22,10 +22,10 @@ from vines.config import Config
 from vines.engine import processes
 from vines.engine.asking import Answer, Asker
 from vines.engine.discovery import Discovery
+from vines.engine.electing import Electing
 from vines.errors import (
     AlreadyListening,
     Closed,
-    InvalidElection,
     NotListening,
     StorageDamaged,
     StorageError,
@@ -33,14 +33,13 @@ from vines.errors import (
     TimedOut,
     WireError,
 )
-from vines.events import ALIVE, Fail, Outcome
+from vines.events import ALIVE, Conflict, Fail, Outcome
 from vines.log import logger
 from vines.net.loop import Loop
 from vines.protocol.machine import Address, Memory
 from vines.protocol.node import Node
 
 if TYPE_CHECKING:
-    from vines.protocol.elections.matter import Call
     from vines.storage.committer import Committer
     from vines.storage.contract import Storage
 
@@ -115,6 +114,7 @@ class Engine:
         self.advertised: Address | None = None
         self._lifecycle = threading.RLock()
         self._asker = Asker(self.node, self._call)
+        self._electing = Electing(self.node, self._asker, self._post)
         self._owed: list[Listener] = []
         """Listeners taken over from before a fork: told what is there once this vine begins."""
 
@@ -259,34 +259,17 @@ class Engine:
 
     # Electing.
 
-    def call_election(
-        self,
-        topic: str,
-        call: Call,
-    ) -> None:
-        """Call for an election."""
+    @property
+    def electing(self) -> Electing:
+        """Calls and votes. Raises Closed, StorageError."""
         self._require_storage()
-        self.ask(lambda now: self.node.elections().call(topic, call, now))
+        return self._electing
 
     def rerun(self, topic: str, abandon: bool) -> None:
         """Call for the next round of a topic."""
         self._require_storage()
+        self._electing.forget(topic)
         self.ask(lambda now: self.node.elections().rerun(topic, abandon, now))
-
-    def vote(self, topic: str, choice: bool | str | None) -> bool:
-        """Vote; False if it is too late."""
-        self._require_storage()
-
-        def act(now: float) -> bool:
-            elections = self.node.elections()
-            try:
-                code = elections.code(topic, choice)
-            except ValueError as error:
-                text = f"{choice!r} cannot be voted for on {topic!r}: {error}; nothing changed"
-                raise InvalidElection(text) from None
-            return elections.vote(topic, code, now)
-
-        return self.ask(act)
 
     def wait_outcome(self, topic: str, timeout: float | None) -> Outcome:
         """Wait until the outcome of a topic is known."""
@@ -318,13 +301,18 @@ class Engine:
         if not self.started:
             raise NotListening("nobody else can be here yet: listen() or join() first")
 
-    def _call(self, function: Callable[[float], None]) -> bool:
+    def _call(self, function: Callable[[float], object]) -> bool:
         """Run it on the loop's thread; before there is one, here: nobody else is at the node."""
         with self._lifecycle:
             if not self.started:
                 function(time.monotonic())
                 return True
         return self.loop.call(function)
+
+    def _post(self, function: Callable[[float], object]) -> None:
+        """The same, without waiting for it. Raises Closed if it will never run."""
+        if not (self.loop.call(function) if self.started else self._call(function)):
+            raise Closed(self.refusal or "this vine has ended; nothing changed")
 
     # Calling back.
 
@@ -363,6 +351,8 @@ class Engine:
         for event in events:
             if isinstance(event, Fail):
                 self.discovery.refused(event.member.address)
+            elif isinstance(event, Conflict) and event.kind == "storage":
+                self.unstored = StorageError(event.text)
         self.dispatcher.tell(events)
 
     def _crashed(self, _error: BaseException) -> None:

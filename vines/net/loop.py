@@ -71,7 +71,7 @@ class Loop:
         self.wake = self._waker.wake
         """Make the loop look at the node soon, from any thread; one check if it is about to."""
         self._sent = -1.0
-        self._calls: deque[Callable[[float], None]] = deque()
+        self._calls: deque[Callable[[float], object]] = deque()
         self._reactor = Reactor(clock)
         self._driver = Driver(
             node, self._reactor, self._limits, tell=tell, post=self.call, disk=disk
@@ -153,7 +153,7 @@ class Loop:
         thread.join(timeout)
         return not thread.is_alive()
 
-    def call(self, function: Callable[[float], None]) -> bool:
+    def call(self, function: Callable[[float], object]) -> bool:
         """Run function(now) on the loop's thread before the node next advances.
 
         False if the loop has ended: it will never run. Before `start` it waits for that. What it
@@ -280,7 +280,7 @@ class Loop:
                 self._cut_short = True
                 return
 
-    def _guard(self, function: Callable[[float], None], now: float) -> None:
+    def _guard(self, function: Callable[[float], object], now: float) -> None:
         """Run what another thread asked for; its failure is not the loop's."""
         try:
             function(now)

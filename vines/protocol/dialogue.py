@@ -84,7 +84,7 @@ class Dialogue:
                 self._linking.admission.demand = self._flushes.members
             case _:
                 link.said = now
-                self._elections().receive(link.member, message, now)
+                self._elections().receive(link.member, message.ballots, now)
 
     def frame(self, link: Link, now: float, *, room: bool) -> bytes | None:
         """The most urgent frame for a link; without room, nothing of the data table."""

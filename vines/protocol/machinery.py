@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import random
 
     from vines.protocol.elections.elections import Elections
+    from vines.protocol.links.mail import Mail
 
 
 class Machinery:
@@ -68,6 +69,7 @@ class Machinery:
         )
         self.elections: Elections | None = None
         """Made with the first call, vote or word about an election."""
+        self._mail: Mail | None = None
         self.patrol = Patrol(config, self.linking, self.replication.joins, self.pusher.wake)
         self.linking.write = self._write
         self.linking.begun = self._begun
@@ -84,11 +86,20 @@ class Machinery:
         self.linking.advance(now)
         self.replication.advance(now, links.established())
         self.flushes.advance(now, links.established(), self.pusher.wake)
-        if self.elections is not None:
-            self.elections.advance(now)
+
+    def elect_on(self, now: float) -> None:
+        """Let elections do what is due, and write what they said in this turn."""
+        if self.elections is not None and self._mail is not None:
+            if self.elections.deadline() <= now:
+                self.elections.advance(now)
+            self._mail.leave()
+
+    def election_due(self) -> float:
+        """When the next timer of an election is due; infinity if never."""
+        return inf if self.elections is None else self.elections.deadline()
 
     def due(self) -> float:
-        """When the next timer is due; infinity if never."""
+        """When the next other timer is due; infinity if never."""
         links = self.linking.links.established()
         return min(
             self.identity.deadline(),
@@ -96,18 +107,19 @@ class Machinery:
             self.linking.deadline(),
             self.replication.deadline() if links else inf,
             self.flushes.deadline(links, self.now),
-            inf if self.elections is None else self.elections.deadline(),
         )
 
     def elect(self) -> Elections:
         """The elections of this node; their code is loaded by who has use for it."""
         if self.elections is None:
             from vines.protocol.elections.elections import Elections
+            from vines.protocol.links.mail import Mail
 
+            self._mail = Mail(self._send)
             self.elections = Elections(
                 *(self._config, self.identity.id, self._tables[0], self._outbox, self._rng),
                 members=self.linking.members,
-                send=self._send,
+                send=self._mail.add,
                 memory=self._memory,
                 now=self.now,
             )

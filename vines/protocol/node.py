@@ -16,7 +16,7 @@ from vines.protocol.machine import Address, Clock, Memory, Outbox
 from vines.protocol.machinery import Machinery
 from vines.protocol.replicas.flushing import Target
 from vines.protocol.start import make_tables
-from vines.protocol.wire.messages import DATA, Delta, decode
+from vines.protocol.wire.messages import BALLOT, DATA, Delta, decode
 
 if TYPE_CHECKING:
     import random
@@ -113,8 +113,9 @@ class Node:
             self._parts.traffic.rejected(frame)
             raise
         stream.heard = now
-        # Data sets no timers, and comes too often to look at all of them.
-        self._stale = self._stale or frame[:3] != _DATA_DELTA
+        # Data sets no timers, ballots none but those of elections, and both come too often to look
+        # at all of them.
+        self._stale = self._stale or not (frame[:3] == _DATA_DELTA or frame[0] == BALLOT)
         self._parts.traffic.received(frame)
         if stream.channels and self._links.get(link) is stream:
             self._parts.pusher.wake(stream)
@@ -143,6 +144,7 @@ class Node:
         if self._stale or now >= self._due:
             self._parts.run_timers(now)
             self._find_due()
+        self._parts.elect_on(now)
         self._parts.pusher.push(self._links.established)
 
     def deadline(self) -> float | None:
@@ -151,7 +153,8 @@ class Node:
             return self._parts.now
         if self._stale:
             self._find_due()
-        return None if self._due == inf else self._due
+        due = min(self._due, self._parts.election_due())
+        return None if due == inf else due
 
     def _find_due(self) -> None:
         """The next time any timer is due; kept until something happens that may set one."""
@@ -231,7 +234,6 @@ class Node:
         """What this node calls, votes in and hears of elections. What it is told to do happens at
         the end of the turn.
         """
-        self._stale = True
         return self._parts.elect()
 
     def members(self) -> list[Member]:

@@ -55,6 +55,10 @@ class Callers:
         else:
             self._known.pop(key, None)
 
+    def forget(self, key: Key) -> None:
+        """It is decided: nobody asks any more who called."""
+        self._known.pop(key, None)
+
     def calling(self, key: Key) -> bool:
         """Whether this node calls for it, as others see it: in this life or in one before."""
         return any(member == self._me for member, _ in self._known.get(key, NOBODY))

@@ -6,6 +6,7 @@ same election, where the disagreement is seen. Their digest travels with votes a
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -49,12 +50,25 @@ class Criteria(Frozen):
 
     def digest(self) -> bytes:
         """Eight bytes, equal for equal criteria."""
-        state = blake2b(digest_size=DIGEST_BYTES, person=b"vines criteria")
-        state.update(self.least.to_bytes(8, "big") + bytes((self.plurality, len(self.choices))))
-        for each in self.choices:
-            label = each.encode()
-            state.update(len(label).to_bytes(2, "big") + label)
-        return state.digest()
+        return _digest(self)
+
+
+@lru_cache(maxsize=256)
+def criteria_of(choices: tuple[str, ...], least: int, plurality: bool) -> Criteria:
+    """Equal criteria are one object, however many elections there are. Raises ValueError."""
+    return Criteria(choices, least, plurality)
+
+
+@lru_cache(maxsize=256)
+def _digest(criteria: Criteria) -> bytes:
+    state = blake2b(digest_size=DIGEST_BYTES, person=b"vines criteria")
+    state.update(
+        criteria.least.to_bytes(8, "big") + bytes((criteria.plurality, len(criteria.choices)))
+    )
+    for each in criteria.choices:
+        label = each.encode()
+        state.update(len(label).to_bytes(2, "big") + label)
+    return state.digest()
 
 
 def _is_label(choice: object) -> bool:

@@ -12,9 +12,9 @@ from vines.errors import WireError
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.decree import NOTHING, Decree, Effects, Record
+from vines.protocol.elections.decree import NOTHING, PROPOSING, Decree, Effects, Record
 from vines.protocol.elections.electorate import Electorate
-from vines.protocol.elections.messages import Decided, Promise, Testimony, Vote, VoteAck
+from vines.protocol.elections.messages import Decided, Promise, Vote, VoteAck
 
 FIRST_SEQUENCE_MASK = 0xFFFFFFFF
 """A vote's number is boot << 32 | count: the count of a voter's first is 1."""
@@ -28,7 +28,7 @@ class Election(Decree):
     """
 
     __slots__ = (
-        *("_agreeing", "_others", "called", "criteria", "dead", "late", "sequence"),
+        *("_agreeing", "_others", "_wanted", "called", "criteria", "dead", "late", "sequence"),
         *("tally", "willing"),
     )
 
@@ -44,6 +44,7 @@ class Election(Decree):
     ) -> None:
         super().__init__(electorate, me, record)
         self.criteria = criteria
+        self._wanted = criteria.digest()
         self.called = called
         self.tally = _tally(electorate, criteria)
         self.sequence = boot << 32
@@ -55,7 +56,7 @@ class Election(Decree):
         """Ranks that are known to be dead: who acts is never chosen among them."""
         self._agreeing = 1 << me
         """Ranks known to want these criteria, or none."""
-        self._others: dict[int, bytes] = {}
+        self._others: dict[int, bytes] | None = None
         """What ranks that want others want, by its digest."""
 
     # The voter.
@@ -87,9 +88,17 @@ class Election(Decree):
         self._note(rank, message.digest, message.willing)
         if not self.late and not self.locked and self._counts(message.choice):
             self.tally.vote(rank, message.sequence, message.choice)
-        if self.tally.sequence_of(rank) >= message.sequence or self.late or self.locked:
+        held = self.tally.sequence_of(rank) >= message.sequence or self.late or self.locked
+        if held and not self._proposes:
             out.send(rank, VoteAck(message.sequence), self.ticket)
         self.proceed(out)
+
+    @property
+    def _proposes(self) -> bool:
+        """Whether the preferred claimant has something to propose, which will tell voters as well
+        as an answer would.
+        """
+        return self.me == 0 and (self.phase == PROPOSING or self.decided_by_votes)
 
     def pass_deadline(self, out: Effects) -> None:
         """This member's own deadline is over: what it counts is what it has."""
@@ -107,13 +116,13 @@ class Election(Decree):
         """Count the votes known by other criteria."""
         tally = _tally(self.electorate, criteria)
         old, self.criteria, self.tally = self.tally, criteria, tally
-        for rank, sequence, choice in _testimony(old, len(self.electorate)):
+        self._wanted = criteria.digest()
+        for rank, sequence, choice in old.held():
             if self._counts(choice):
                 tally.vote(rank, sequence, choice)
-        digest = criteria.digest()
-        others, self._others, self._agreeing = self._others, {}, 1 << self.me
-        for rank, other in others.items():
-            self._agree(rank, other, digest)
+        others, self._others, self._agreeing = self._others, None, 1 << self.me
+        for rank, other in (others or {}).items():
+            self._agree(rank, other, self._wanted)
 
     # What may be proposed.
 
@@ -131,7 +140,7 @@ class Election(Decree):
         votes = tally.packed()
         versions = tuple(
             (rank, sequence)
-            for rank, sequence, _ in _testimony(tally, len(self.electorate))
+            for rank, sequence, _ in tally.held()
             if sequence & FIRST_SEQUENCE_MASK != 1
         )
         if outcome != PENDING and self.is_agreed:
@@ -156,6 +165,8 @@ class Election(Decree):
 
     def fault(self, value: bytes) -> str:
         """Why no honest claimant proposes this; empty if one may."""
+        if value == self.record.value:
+            return ""  # accepted, so it was looked at
         try:
             return values.fault(values.decode(value), self.electorate)
         except WireError as error:
@@ -164,7 +175,7 @@ class Election(Decree):
     def objects(self, value: bytes) -> bool:
         """A result counted by criteria that this node's own caller did not ask for."""
         read = values.decode(value)
-        wanted = not self.called or read.digest == self.criteria.digest()
+        wanted = not self.called or read.digest == self._wanted
         return not wanted and read.kind != values.EXPIRED
 
     def is_mine(self, value: bytes) -> bool:
@@ -177,7 +188,7 @@ class Election(Decree):
     def promise(self) -> Promise:
         """The promise of the record's ballot, with all that a claimant should know."""
         record = self.record
-        votes = _testimony(self.tally, len(self.electorate))
+        votes = self.tally.held()
         accepted = record.accepted, record.value
         return Promise(record.promised, *accepted, votes, self._digest(), self.listening)
 
@@ -191,18 +202,21 @@ class Election(Decree):
                 self.tally.vote(voter, sequence, choice)
 
     def _digest(self) -> bytes:
-        return self.criteria.digest() if self.called else b""
+        return self._wanted if self.called else b""
 
     def _note(self, rank: int, digest: bytes, willing: bool) -> None:
         self.willing = self.willing & ~(1 << rank) | willing << rank
-        self._agree(rank, digest, self.criteria.digest())
+        self._agree(rank, digest, self._wanted)
 
     def _agree(self, rank: int, theirs: bytes, mine: bytes) -> None:
         if theirs in (b"", mine):
             self._agreeing |= 1 << rank
-            self._others.pop(rank, None)
+            if self._others:
+                self._others.pop(rank, None)
         else:
             self._agreeing &= ~(1 << rank)
+            if self._others is None:
+                self._others = {}
             self._others[rank] = theirs
 
     def _counts(self, choice: int) -> bool:
@@ -219,12 +233,3 @@ class Election(Decree):
 def _tally(electorate: Electorate, criteria: Criteria) -> Tally:
     least = min(criteria.least, electorate.total)
     return Tally(electorate.roll, criteria.winnable, least, plurality=criteria.plurality)
-
-
-def _testimony(tally: Tally, voters: int) -> Testimony:
-    """The votes a tally holds."""
-    return tuple(
-        (rank, tally.sequence_of(rank), tally.choice_of(rank))
-        for rank in range(voters)
-        if tally.sequence_of(rank)
-    )

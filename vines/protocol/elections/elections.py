@@ -23,6 +23,7 @@ from vines.protocol.elections import value as values
 from vines.protocol.elections.callers import Callers
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import Record
+from vines.protocol.elections.electorate import ID_BYTES
 from vines.protocol.elections.matter import Call, Matter
 from vines.protocol.elections.messages import (
     Decided,
@@ -36,14 +37,19 @@ from vines.protocol.elections.messages import (
     Unknown,
 )
 from vines.protocol.elections.outcomes import Outcomes, outcome_of
-from vines.protocol.elections.records import Key, read_decision
+from vines.protocol.elections.records import (
+    Key,
+    decision_key,
+    read_decision,
+    read_decision_key,
+)
 from vines.protocol.elections.shelf import Part, Shelf
 from vines.protocol.elections.signup import Enrolment, id_of
 from vines.protocol.elections.topic import QUESTIONS
 from vines.protocol.elections.voters import is_named, spoken, voter_of
 from vines.protocol.machine import Memory, Outbox
 from vines.protocol.members.membership import Membership
-from vines.protocol.wire.ballot import Ballot
+from vines.protocol.wire.ballot import Ballot, pack
 
 if TYPE_CHECKING:
     import random
@@ -112,6 +118,9 @@ class Elections:
         self._due: list[tuple[float, Key]] = []
         self._scheduled: dict[Key, float] = {}
         """When each matter is looked at next; what else waits in `_due` is passed over."""
+        self._about = self._packed = b""
+        self._said: Message | Introduction | None = None
+        """What was packed last: much is said to several."""
         if memory is not None:
             assert self._shelf is not None
             for key, part, roll in self._shelf.find(memory.records):
@@ -262,7 +271,7 @@ class Elections:
         matter = self._matters.get((topic, number))
         if matter is not None:
             matter.finish()
-            self._drop_closed((topic, number))
+            self._close((topic, number))
 
     def interrupted(self) -> list[Outcome]:
         """Outcomes that this node began to act on in an earlier life, and did not end."""
@@ -296,11 +305,16 @@ class Elections:
 
     # What happens.
 
-    def receive(self, member: bytes, ballot: Ballot, now: float) -> None:
-        """A linked member says something in an election."""
-        said, election = ballot.said, ballot.election
-        if self.failure:
-            return  # nothing that was promised may be known to have been forgotten
+    def receive(self, member: bytes, ballots: tuple[Ballot, ...], now: float) -> None:
+        """A linked member says something in elections."""
+        for election, _slot, said in ballots:
+            if self.failure:
+                return  # what was promised may have been forgotten
+            self._receive(member, election, said, now)
+
+    def _receive(
+        self, member: bytes, election: bytes, said: Message | Introduction, now: float
+    ) -> None:
         if isinstance(said, Sign | Definition):
             self._receive_defined(member, election, said, now)
             return
@@ -332,8 +346,8 @@ class Elections:
         matter = self._matters.get(key)
         if matter is None and self._outcomes.covers(key):
             held = self._outcomes.value(key)
-            known = held is not None and id_of(self._namespace, held[0]) == election
-            answer = Decided(held[1]) if held is not None and known else Refusal()
+            known = held is not None and held[0] == election
+            answer = Decided(held[2]) if held is not None and known else Refusal()
             self._say(member, election, answer, 0)
             return
         if isinstance(said, Sign):
@@ -371,14 +385,17 @@ class Elections:
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
-        for family, _, flags, value, _, _ in changes:
+        for family, key, flags, value, _, _ in changes:
             if family == DECISION and not flags & TOMBSTONE:
-                self._learn_decision(value)
+                self._learn_decision(key, value)
         for about in self._callers.learn(changes):
             topic, number = about
             if number > self._seen.get(topic, 0) and self._callers.anybody(about):
                 self._seen[topic] = number
             matter = self._matters.get(about)
+            if self._outcomes.covers(about):
+                self._callers.forget(about)
+                continue
             if self._callers.calling(about) and not (matter and matter.signup.calling):
                 self._callers.announce(about, 0)  # it was an earlier life that called
             self._look(about, now)
@@ -428,7 +445,7 @@ class Elections:
 
     def _look(self, key: Key, now: float) -> None:
         matter = self._matters.get(key)
-        if matter is None or self.failure:
+        if matter is None or matter.value or self.failure:
             return
         if matter.definition.roll:
             named = frozenset(map(self._voter_alive, self._alive))
@@ -468,7 +485,9 @@ class Elections:
 
     def _schedule(self, key: Key) -> None:
         matter = self._matters.get(key)
-        due = inf if matter is None else matter.due()
+        if matter is None or matter.value:
+            return
+        due = matter.due()
         if due < self._scheduled.get(key, inf):
             self._scheduled[key] = due
             heapq.heappush(self._due, (due, key))
@@ -505,24 +524,29 @@ class Elections:
 
     # Decisions.
 
-    def _learn_decision(self, record: bytes) -> None:
+    def _learn_decision(self, about: bytes, record: bytes) -> None:
         try:
-            definition, value = read_decision(record)
-            election = id_of(self._namespace, definition)
+            key = read_decision_key(about)
+            if self._outcomes.knows(key, record[:ID_BYTES]):
+                return
+            election, definition, value = read_decision(record)
+            if id_of(self._namespace, definition) != election or about != decision_key(
+                (definition.topic, definition.round)
+            ):
+                return
             outcome = outcome_of(definition, election, value)
         except ValueError:  # WireError is one, too: nobody honest wrote this
             return
-        key = (definition.topic, definition.round)
         matter = self._matters.get(key)
         if matter is not None and not matter.value:
             matter.conclude(election, value)
             if matter.signup.enrolment.bound != election:
                 self._keep_foreign(key, election, definition, value)
                 self._tell(outcome)
-                self._close(key, matter)
+                self._close(key)
         elif not self._outcomes.covers(key):
             self._tell(outcome)
-        elif self._outcomes.contradicts(outcome):
+        elif self._outcomes.settle(outcome):
             self._outbox.emit(Conflict("election", f"two decisions of {definition.topic!r}"))
 
     def _tell(self, outcome: Outcome) -> None:
@@ -557,9 +581,9 @@ class Elections:
         """Know nothing of a round any more, and take no part in it: a later one was decided."""
         self._voted.discard(key)
         held = self._outcomes.value(key)
-        if held is not None and self._voter_here(held[0]):
-            outcome = outcome_of(held[0], b"", held[1])
-            if outcome.owner in (self.me, spoken(self._voice)):
+        if held is not None:
+            election, definition, value = held
+            if outcome_of(definition, election, value).owner in (self.me, spoken(self._voice)):
                 self._outcomes.withdraw(key)
         if self._shelf is not None and not self.failure:
             self._shelf.remove(key)
@@ -571,13 +595,9 @@ class Elections:
             return False
         return not (part.record.fired and (matter.finished or self._shelf is None))
 
-    def _close(self, key: Key, matter: Matter) -> None:
-        """The outcome is known: what only led there goes."""
-        if matter.signup.calling and not matter.definition.roll:
-            self._callers.announce(key, 0)
-        self._drop_closed(key)
-
-    def _drop_closed(self, key: Key) -> None:
+    def _close(self, key: Key) -> None:
+        """The outcome is known: what only led there goes, unless it is this node's to act on."""
+        self._callers.forget(key)
         matter = self._matters.get(key)
         if matter is None or not matter.value or self._is_owed(matter):
             return
@@ -611,23 +631,32 @@ class Elections:
     def _say(
         self, member: bytes, election: bytes, said: Message | Introduction, after: int
     ) -> None:
-        if not self.failure:
-            frame = Ballot(election=election, slot=0, said=said).encode()
-            self._outbox.after(after, lambda: self._send(member, frame))
+        if self.failure:
+            return
+        if said is not self._said or election != self._about:
+            self._said, self._about = said, election
+            self._packed = pack(election, 0, said)
+        packed = self._packed
+        if after:
+            self._outbox.after(after, lambda: self._send(member, packed))
+        else:
+            self._send(member, packed)
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
         """The outcome of a matter is known; nobody hears of it before it is on disk."""
         self._outbox.after(after, lambda: self._settle(matter, value, fire=fire))
 
     def _settle(self, matter: Matter, value: bytes, *, fire: bool) -> None:
-        definition, election = matter.signup.roll, matter.signup.enrolment.bound
+        definition, part = matter.signup.roll, matter.signup.election
         assert definition is not None
-        outcome = outcome_of(definition, election, value)
-        self._outcomes.publish(definition, value)
+        assert part is not None
+        election = matter.signup.enrolment.bound
+        outcome = outcome_of(definition, election, value, part.electorate)
+        self._outcomes.publish(election, definition, value)
         self._tell(outcome)
         if fire:
             self._outbox.emit(Quorum(outcome))
-        self._close(matter.key, matter)
+        self._close(matter.key)
 
     def suspected(self, matter: Matter, text: str) -> None:
         """Something happened that cannot."""
@@ -656,7 +685,7 @@ class Elections:
             return
         if part.record.outcome:
             outcome = outcome_of(roll, part.enrolment.bound, part.record.outcome)
-            self._outcomes.publish(roll, part.record.outcome)
+            self._outcomes.publish(part.enrolment.bound, roll, part.record.outcome)
             self._tell(outcome)
             if part.record.fired and not part.finished:
                 self._interrupted.append(outcome)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final
+from struct import Struct
+from typing import Final, NamedTuple, TypeAlias
 
-from vines._core.tally import Roll
+from vines._core import tally
 
 ID_BYTES: Final = 16
 VOTER_BYTES_MAX: Final = 255
@@ -21,12 +22,17 @@ VOTERS_MAX: Final = 10_000
 SEARCHED_MAX: Final = 16
 """Voters up to which their ranks are looked for one by one: most elections have few."""
 
+Roll: TypeAlias = tuple[tuple[bytes, int], ...]
+"""Voters and their weights, ascending."""
+
+_SHAPE: Final = Struct(">QI?")
+
 
 def instance_id(
     namespace: bytes,
     topic: str,
     round: int,
-    roll: Mapping[bytes, int],
+    roll: Roll | Mapping[bytes, int],
     *,
     signup: bytes = b"",
     council: int = 0,
@@ -37,13 +43,23 @@ def instance_id(
     `namespace` holds the cluster's label and its epoch. What decides what a quorum is must be in
     here, council and tiebreak too: two quorums of one election have to share a member.
     """
-    state = blake2b(digest_size=ID_BYTES, person=b"vines election")
-    for part in (namespace, topic.encode(), signup):
-        state.update(len(part).to_bytes(4, "big") + part)
-    state.update(round.to_bytes(8, "big") + council.to_bytes(4, "big") + bytes((tiebreak,)))
-    for voter, weight in sorted(roll.items()):
-        state.update(bytes((len(voter),)) + voter + weight.to_bytes(8, "big"))
-    return state.digest()
+    text = topic.encode()
+    parts = (
+        *(len(namespace).to_bytes(4, "big"), namespace),
+        *(len(text).to_bytes(4, "big"), text),
+        *(len(signup).to_bytes(4, "big"), signup),
+        _SHAPE.pack(round, council, tiebreak),
+        _named(roll if isinstance(roll, tuple) else tuple(sorted(roll.items()))),
+    )
+    return blake2b(b"".join(parts), digest_size=ID_BYTES, person=b"vines election").digest()
+
+
+@lru_cache(maxsize=256)
+def _named(roll: Roll) -> bytes:
+    """The voters of a roll and their weights, as an id has them."""
+    return b"".join(
+        bytes((len(voter),)) + voter + weight.to_bytes(8, "big") for voter, weight in sorted(roll)
+    )
 
 
 class Electorate:
@@ -56,32 +72,24 @@ class Electorate:
     __slots__ = ("_half", "_ranks", "acceptors", "iid", "roll", "strengths", "total", "voters")
 
     def __init__(
-        self, iid: bytes, roll: Mapping[bytes, int], *, council: int = 0, tiebreak: bool = False
+        self,
+        iid: bytes,
+        roll: Roll | Mapping[bytes, int],
+        *,
+        council: int = 0,
+        tiebreak: bool = False,
     ) -> None:
-        if not 0 < len(roll) <= VOTERS_MAX:
-            raise ValueError(f"an election has 1 to {VOTERS_MAX:,} voters, not {len(roll):,}")
-        if not all(0 < len(voter) <= VOTER_BYTES_MAX for voter in roll):
-            raise ValueError(f"a voter is named by 1 to {VOTER_BYTES_MAX} bytes")
-        if not 0 <= council <= len(roll):
-            raise ValueError("a council is a part of the voters")
+        weights = _weights(roll if isinstance(roll, tuple) else tuple(sorted(roll.items())))
         self.iid = iid
-        self.voters = tuple(
-            sorted(
-                roll, key=lambda voter: (blake2b(voter, digest_size=16, key=iid).digest(), voter)
-            )
-        )
-        weights = [roll[voter] for voter in self.voters]
-        self.roll = _weigh(tuple(weights))
-        self.total = self.roll.total
-        self.acceptors = council or len(weights)
+        ranked = sorted((blake2b(one, digest_size=16, key=iid).digest(), one) for one in weights)
+        self.voters = tuple([voter for _, voter in ranked])
+        shared = _strength(tuple([weights[voter] for voter in self.voters]), council, tiebreak)
+        self.roll, self.total = shared.roll, shared.roll.total
+        self.acceptors = shared.acceptors
         """Ranks below this one decide."""
-        strengths = [2 * weight for weight in weights[: self.acceptors]]
-        self._half = sum(strengths) // 2
-        if self._half == 0:
-            raise ValueError("those who decide weigh nothing")
-        strengths[0] += tiebreak
-        self.strengths = (*strengths, *(0,) * (len(weights) - self.acceptors))
+        self.strengths = shared.strengths
         """What each rank counts in a quorum: twice its weight, half a vote more for a tiebreak."""
+        self._half = shared.half
         many = len(self.voters) > SEARCHED_MAX
         self._ranks = {voter: rank for rank, voter in enumerate(self.voters)} if many else None
 
@@ -112,13 +120,47 @@ class Electorate:
         return total
 
 
-@lru_cache(maxsize=256)
-def _weigh(weights: tuple[int, ...]) -> Roll:
-    """The same weights are one object, however many elections there are."""
-    return Roll(weights)
+class Strength(NamedTuple):
+    """Of ranks with such weights; the same for all elections that have them."""
+
+    roll: tally.Roll
+    acceptors: int
+    strengths: tuple[int, ...]
+    half: int
 
 
 @lru_cache(maxsize=256)
-def equal_roll(voters: frozenset[bytes]) -> tuple[tuple[bytes, int], ...]:
+def _strength(weights: tuple[int, ...], council: int, tiebreak: bool) -> Strength:
+    if not 0 <= council <= len(weights):
+        raise ValueError("a council is a part of the voters")
+    roll = tally.Roll(weights)
+    acceptors = council or len(weights)
+    strengths = [2 * weight for weight in weights[:acceptors]]
+    half = sum(strengths) // 2
+    if half == 0:
+        raise ValueError("those who decide weigh nothing")
+    strengths[0] += tiebreak
+    others = (0,) * (len(weights) - acceptors)
+    return Strength(roll, acceptors, (*strengths, *others), half)
+
+
+@lru_cache(maxsize=256)
+def _weights(roll: Roll) -> dict[bytes, int]:
+    """The weight of each voter. ValueError if there cannot be such a roll."""
+    if not 0 < len(roll) <= VOTERS_MAX:
+        raise ValueError(f"an election has 1 to {VOTERS_MAX:,} voters, not {len(roll):,}")
+    if not all(0 < len(voter) <= VOTER_BYTES_MAX for voter, _ in roll):
+        raise ValueError(f"a voter is named by 1 to {VOTER_BYTES_MAX} bytes")
+    return dict(roll)
+
+
+@lru_cache(maxsize=1024)
+def one_id(voter: bytes) -> bytes:
+    """Equal ids are one object: a voter is named in many elections."""
+    return voter
+
+
+@lru_cache(maxsize=256)
+def equal_roll(voters: frozenset[bytes]) -> Roll:
     """These voters with one vote each; the same ones are one object, too."""
     return tuple((voter, 1) for voter in sorted(voters))

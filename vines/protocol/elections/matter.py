@@ -11,8 +11,8 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vines.protocol.elections import topic
-from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.decree import IDLE, Effects, Record
+from vines.protocol.elections.criteria import Criteria, criteria_of
+from vines.protocol.elections.decree import IDLE, NOTHING, Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.messages import (
     Decided,
@@ -338,19 +338,17 @@ class Matter:
             self._office.say(self, voter, election, roll, after)
         self._office.say(self, voter, election, message, after)
 
-    def begin(
-        self, election: bytes, definition: Definition, record: Record | None = None
-    ) -> Election:
+    def begin(self, election: bytes, definition: Definition, record: Record = NOTHING) -> Election:
         """Take part in this."""
         electorate = electorate_of(election, definition)
         own = self.definition
         part = Election(
             electorate,
             electorate.rank(self.signup.me),
-            Criteria(own.choices, own.least, own.plurality),
+            criteria_of(own.choices, own.least, own.plurality),
             called=self.signup.calling,
             boot=self._boot,
-            **({} if record is None else {"record": record}),
+            record=record,
         )
         part.listening = self.listening
         return part

@@ -13,8 +13,10 @@ from vines.protocol.elections import value as values
 from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.messages import Definition
 from vines.protocol.elections.records import (
+    WITHDRAWN,
     Key,
     decision_key,
+    decision_stamp,
     pack_decision,
     read_decision,
 )
@@ -44,11 +46,21 @@ class Outcomes:
         known = self._last.get(key[0])
         return known is not None and known.round >= key[1]
 
-    def contradicts(self, outcome: Outcome) -> bool:
-        """Whether another decision of the same round is known."""
+    def knows(self, key: Key, election: bytes) -> bool:
+        """Whether it is known that this election decided this round."""
+        known = self._last.get(key[0])
+        return known is not None and known.round == key[1] and known.election == election
+
+    def settle(self, outcome: Outcome) -> bool:
+        """Whether another election decided the same round, which only happens when twice as many
+        voters took part as an electorate has; of the two the one with the lower id stays.
+        """
         known = self._last.get(outcome.topic)
-        same = known is not None and known.round == outcome.round
-        return same and known is not None and known.election != outcome.election
+        if known is None or known.round != outcome.round or known.election == outcome.election:
+            return False
+        if outcome.election < known.election:
+            self._last[outcome.topic] = outcome
+        return True
 
     def note(self, outcome: Outcome) -> bool:
         """Remember it; False if as late a round was known."""
@@ -58,19 +70,23 @@ class Outcomes:
         self._last[outcome.topic] = outcome
         return True
 
-    def publish(self, definition: Definition, value: bytes) -> None:
+    def publish(self, election: bytes, definition: Definition, value: bytes) -> None:
         """Have everybody learn it."""
         key = decision_key((definition.topic, definition.round))
-        if self._control.get(DECISION, key) is None:
-            self._control.put(DECISION, key, 0, pack_decision(definition, value), 1)
+        stamp = decision_stamp(election)
+        held = self._control.get(DECISION, key)
+        if held is None or held[0] < stamp:
+            self._control.put(DECISION, key, 0, pack_decision(election, definition, value), stamp)
 
     def withdraw(self, key: Key) -> None:
         """Nobody needs this one any more."""
         if self.value(key):
-            self._control.put(DECISION, decision_key(key), TOMBSTONE, b"", 2)
+            self._control.put(DECISION, decision_key(key), TOMBSTONE, b"", WITHDRAWN)
 
-    def value(self, key: Key) -> tuple[Definition, bytes] | None:
-        """What was decided in a round, as it is in the table."""
+    def value(self, key: Key) -> tuple[bytes, Definition, bytes] | None:
+        """What was decided in a round, as it is in the table: the election's id, its definition
+        and the value.
+        """
         held = self._control.get(DECISION, decision_key(key))
         if held is None or held[2] & TOMBSTONE:
             return None
@@ -80,9 +96,11 @@ class Outcomes:
             return None
 
 
-def outcome_of(definition: Definition, election: bytes, value: bytes) -> Outcome:
+def outcome_of(
+    definition: Definition, election: bytes, value: bytes, electorate: Electorate | None = None
+) -> Outcome:
     """A decision in a user's words. ValueError if nobody honest wrote it."""
-    electorate = electorate_of(election, definition)
+    electorate = electorate or electorate_of(election, definition)
     read = values.decode(value)
     wrong = values.fault(read, electorate)
     if wrong:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from vines.protocol.elections.ballots import FIRST, NEVER
 from vines.protocol.elections.decree import IDLE, Effects
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.messages import Vote
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     import random
 
 RETRY_ROUND_TRIPS: Final = 3
-RETRY_SECONDS_MIN: Final = 0.05
+RETRY_SECONDS_MIN: Final = 0.2
 TAKE_ROUND_TRIPS: Final = 6
-TAKE_SECONDS_MIN: Final = 0.2
+TAKE_SECONDS_MIN: Final = 0.8
 REPEATS: Final = 3
 """How often an attempt asks again before it gives up."""
+BEGINNING: Final = (IDLE, FIRST, NEVER)
+"""The state most elections wait in: one object for all."""
 BACK_OFF_MAX: Final = 32
 """Round trips between two attempts, at most; half as many again by chance."""
 
@@ -119,10 +122,11 @@ class Pacer:
         if one.closed or one.record.refused or one.frozen:
             self._due = self._vote_at = inf
             return
-        state = (one.phase, one.record.promised, one.record.accepted)
-        if state != self._seen:
+        record = one.record
+        seen = self._seen
+        if one.phase != seen[0] or record.promised != seen[1] or record.accepted != seen[2]:
             # Somebody gets on with it, or we do: no reason to come between.
-            self._seen = state
+            self._seen = _state_of(one)
             self._due = inf
             self._attempt = 0
         if one.phase != IDLE:
@@ -151,7 +155,9 @@ class Pacer:
 
     def _wait(self) -> float:
         """How long to leave it to those before us, and to others after an attempt that failed."""
-        before = self._before() * self.take * self._rng.uniform(0.9, 1.1)
+        before = float(self._before())
+        if before:  # randomness of the system's is a system call
+            before *= self.take * self._rng.uniform(0.9, 1.1)
         if not self._failures:
             return before
         trips = min(2.0**self._failures, BACK_OFF_MAX) * self._rng.uniform(0.5, 1.5)
@@ -161,7 +167,7 @@ class Pacer:
         one = self.election
         one.claim(out)
         self._attempt = 1
-        self._seen = (one.phase, one.record.promised, one.record.accepted)
+        self._seen = _state_of(one)
         self._due = inf if one.closed or one.phase == IDLE else now + self.retry
 
     def failed(self, now: float, out: Effects) -> None:
@@ -210,3 +216,9 @@ class Pacer:
             self._due = inf if self.election.phase == IDLE else self._due
             self._say_vote(now, out)
             self.look(now, out)
+
+
+def _state_of(one: Election) -> tuple[int, int, int]:
+    """What changes when somebody gets on with it."""
+    state = (one.phase, one.record.promised, one.record.accepted)
+    return BEGINNING if state == BEGINNING else state

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from vines.errors import WireError
+from vines.protocol.elections.electorate import ID_BYTES
 from vines.protocol.elections.messages import Definition
 from vines.protocol.wire import fields
 from vines.protocol.wire.ballot import DECISION_BYTES_MAX
@@ -12,6 +13,9 @@ from vines.protocol.wire.definition import NUMBER_MAX, fields_of_definition, rea
 
 Key: TypeAlias = tuple[str, int]
 """A topic and a round."""
+
+WITHDRAWN: Final = 1 << 62
+"""The stamp of a decision that nobody needs any more."""
 
 _ROUND_BYTES: Final = 8
 
@@ -49,12 +53,18 @@ def read_decision_key(key: bytes) -> Key:
         raise WireError("a record whose topic is no text") from None
 
 
-def pack_decision(definition: Definition, value: bytes) -> bytes:
-    """What was decided, and by whom."""
-    return fields.pack({**fields_of_definition(definition), "value": value})
+def pack_decision(election: bytes, definition: Definition, value: bytes) -> bytes:
+    """What was decided, and by whom; the election's id comes first, for those who know it."""
+    return election + fields.pack({**fields_of_definition(definition), "value": value})
 
 
-def read_decision(record: bytes) -> tuple[Definition, bytes]:
-    """The definition and the value. WireError."""
-    read = fields.unpack(record)
-    return read_definition(read), fields.blob(read, "value", DECISION_BYTES_MAX, least=1)
+def read_decision(record: bytes) -> tuple[bytes, Definition, bytes]:
+    """The election's id, its definition and the value. WireError."""
+    read = fields.unpack(record, ID_BYTES)
+    value = fields.blob(read, "value", DECISION_BYTES_MAX, least=1)
+    return record[:ID_BYTES], read_definition(read), value
+
+
+def decision_stamp(election: bytes) -> int:
+    """Of a decision: should two elections decide one round, the one with the lower id stays."""
+    return WITHDRAWN - 1 - int.from_bytes(election[:7], "big")

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Protocol
 
 from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.electorate import Electorate, equal_roll, instance_id
+from vines.protocol.elections.electorate import Electorate, equal_roll, instance_id, one_id
 from vines.protocol.elections.messages import (
     Cancel,
     Definition,
@@ -148,9 +148,9 @@ class SignUp:
             assert self.roll is not None
             if frozenset(voter for voter, _ in self.roll.roll) != candidates:
                 self.cancel(out)
-        if not self.enrolment.bound:
+        if not self.enrolment.bound and self._asked is not None:
             self._sign_asked(out)
-        if not self.enrolment.bound:
+        if not self.enrolment.bound and len(candidates) == self.total:
             self._gather(out)
 
     def _gather(self, out: Surroundings) -> None:
@@ -158,7 +158,7 @@ class SignUp:
         wanted = self.calling and self.me in self.candidates and not self.named
         if not wanted or len(self.candidates) != self.total:
             return
-        if min(self.candidates, key=self._turn) != self.me:
+        if self._first() != self.me:
             return
         attempt = self.enrolment.attempt + 1
         roll = equal_roll(self.candidates)
@@ -169,10 +169,11 @@ class SignUp:
         self._say_to_all(Sign(definition), out)
         self._form(out)
 
-    def _turn(self, voter: bytes) -> bytes:
-        """Members in the order in which they are to coordinate: another one for each topic."""
-        topic = self.definition.topic.encode()
-        return blake2b(voter, digest_size=8, key=blake2b(topic, digest_size=16).digest()).digest()
+    def _first(self) -> bytes:
+        """The candidate whose turn to coordinate it is: another one for each topic."""
+        key = blake2b(self.definition.topic.encode(), digest_size=16).digest()
+        turns = [(blake2b(one, digest_size=8, key=key).digest(), one) for one in self.candidates]
+        return min(turns)[1]
 
     def repeat(self, out: Surroundings) -> None:
         """As a coordinator: ask those who have not signed once more."""
@@ -232,14 +233,15 @@ class SignUp:
         if self._asked is None or not self.calling:
             return
         sender, election, definition = self._asked
-        voters = frozenset(voter for voter, _ in definition.roll)
-        even = all(weight == 1 for _, weight in definition.roll)
-        even = even and definition.council == self.definition.council
-        even = even and definition.tiebreak == self.definition.tiebreak
-        if voters != self.candidates or len(voters) != self.total or not even:
+        same = definition.council == self.definition.council
+        same = same and definition.tiebreak == self.definition.tiebreak
+        if len(self.candidates) != self.total or not same:
+            return
+        roll = equal_roll(self.candidates)
+        if definition.roll != roll:
             return
         self._asked = None
-        definition = definition._replace(roll=equal_roll(self.candidates))
+        definition = definition._replace(topic=self.definition.topic, roll=roll)
         self._bind(election, definition, self.enrolment.attempt, out)
         out.say(sender, election, Signed(True), self._ticket)
 
@@ -310,7 +312,7 @@ class SignUp:
     def _passing(self, definition: Definition) -> Enrolment:
         """The enrolment, and that this will not be signed (again)."""
         known = dict(self.enrolment.passed)
-        known[coordinator_of(definition)] = attempt_of(definition)
+        known[one_id(coordinator_of(definition))] = attempt_of(definition)
         return self.enrolment._replace(passed=tuple(sorted(known.items())))
 
     def _release_if_hopeless(self, out: Surroundings) -> None:
@@ -355,7 +357,7 @@ def id_of(namespace: bytes, definition: Definition) -> bytes:
         namespace,
         definition.topic,
         definition.round,
-        dict(definition.roll),
+        definition.roll,
         signup=definition.signup,
         council=definition.council,
         tiebreak=definition.tiebreak,
@@ -366,7 +368,7 @@ def electorate_of(election: bytes, definition: Definition) -> Electorate:
     """Who votes in the election that a definition defines. ValueError if nobody can."""
     return Electorate(
         election,
-        dict(definition.roll),
+        definition.roll,
         council=definition.council,
         tiebreak=definition.tiebreak,
     )

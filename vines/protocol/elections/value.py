@@ -6,7 +6,9 @@ against those, and the receiver's own play no part. Two values are the same if t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
+from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
 from vines._core.tally import CHOICES_MAX, LOST, NONE, count
@@ -22,8 +24,8 @@ KINDS: Final = {COMMIT: "commit", ABORT: "abort", EXPIRED: "expired"}
 Versions: TypeAlias = tuple[tuple[int, int], ...]
 """(rank, sequence number) of votes, ascending."""
 
-_HEAD_BYTES: Final = 1 + 1 + 4 + DIGEST_BYTES + 1 + 1 + 8 + 2 + 4
-_VERSION_BYTES: Final = 4 + 8
+_HEAD: Final = Struct(f"<BBI{DIGEST_BYTES}sBBQHI")
+_VERSION: Final = Struct("<IQ")
 
 
 class Value(NamedTuple):
@@ -45,65 +47,36 @@ class Value(NamedTuple):
     def encode(self) -> bytes:
         """The bytes that are agreed on."""
         label = self.label.encode()
-        return b"".join(
-            (
-                bytes((self.kind, self.choice)),
-                self.owner.to_bytes(4, "little"),
-                self.digest,
-                bytes((self.winnable, self.plurality)),
-                self.least.to_bytes(8, "little"),
-                len(label).to_bytes(2, "little"),
-                len(self.votes).to_bytes(4, "little"),
-                label,
-                self.votes,
-                *(
-                    rank.to_bytes(4, "little") + sequence.to_bytes(8, "little")
-                    for rank, sequence in self.versions
-                ),
-            )
+        head = _HEAD.pack(
+            *(self.kind, self.choice, self.owner, self.digest, self.winnable, self.plurality),
+            *(self.least, len(label), len(self.votes)),
         )
+        return b"".join((head, label, self.votes, *(_VERSION.pack(*one) for one in self.versions)))
 
 
+@lru_cache(maxsize=1024)
 def decode(data: bytes) -> Value:
     """The value these bytes stand for. WireError if they are none, whatever the electorate."""
-    if len(data) < _HEAD_BYTES:
+    if len(data) < _HEAD.size:
         raise WireError("a decision is too short")
-    kind, choice, plurality = data[0], data[1], data[7 + DIGEST_BYTES]
-    winnable = data[6 + DIGEST_BYTES]
-    label_size = int.from_bytes(data[16 + DIGEST_BYTES : 18 + DIGEST_BYTES], "little")
-    votes_size = int.from_bytes(data[18 + DIGEST_BYTES : 22 + DIGEST_BYTES], "little")
-    start = _HEAD_BYTES + label_size
+    head = _HEAD.unpack_from(data)
+    kind, choice, owner, digest, winnable, plurality, least, label_size, votes_size = head
+    start = _HEAD.size + label_size
     rest = len(data) - start - votes_size
     if kind not in KINDS or plurality > 1 or not 0 < winnable <= CHOICES_MAX:
         raise WireError("a decision of a kind not known here")
-    if label_size > LABEL_BYTES_MAX or rest < 0 or rest % _VERSION_BYTES:
+    if label_size > LABEL_BYTES_MAX or rest < 0 or rest % _VERSION.size:
         raise WireError("a decision whose sizes do not fit")
     try:
-        label = data[_HEAD_BYTES:start].decode()
+        label = data[_HEAD.size : start].decode()
     except UnicodeDecodeError:
         raise WireError("a decision whose choice is no text") from None
-    places = range(start + votes_size, len(data), _VERSION_BYTES)
-    versions = tuple(
-        (
-            int.from_bytes(data[at : at + 4], "little"),
-            int.from_bytes(data[at + 4 : at + 12], "little"),
-        )
-        for at in places
-    )
+    versions = tuple(_VERSION.iter_unpack(data[start + votes_size :])) if rest else ()
     if any(one[0] >= other[0] for one, other in pairwise(versions)):
         raise WireError("a decision that counts a vote twice")
-    return Value(
-        kind,
-        choice,
-        int.from_bytes(data[2:6], "little"),
-        data[6 : 6 + DIGEST_BYTES],
-        winnable,
-        bool(plurality),
-        int.from_bytes(data[8 + DIGEST_BYTES : 16 + DIGEST_BYTES], "little"),
-        label,
-        data[start : start + votes_size],
-        versions,
-    )
+    votes = data[start : start + votes_size]
+    shape = (winnable, plurality == 1, least, label, votes, versions)
+    return Value(kind, choice, owner, digest, *shape)
 
 
 def fault(value: Value, electorate: Electorate) -> str:

@@ -1,18 +1,18 @@
-"""The frame of elections: what is said about one of them, and which one that is.
+"""The frame of elections: what is said about some of them, and which ones those are.
 
-One msgpack map for all that can be said. Votes and voters come by the thousand, so they are packed
-into bytes: the scanner refuses lists of that length. Each field is checked for itself and against
-its neighbours; whether a vote, a ballot or a decision makes sense in the election it names is for
-those to judge who know that election. docs/wire.md has every byte. It must not know links, time,
-or what answers what.
+What is said to one member in one turn shares a frame, as short binary entries that are read at the
+speed of `struct`; only a definition, which is long and said once, is a msgpack map. Each field is
+checked for itself and against its neighbours; whether a vote, a ballot or a decision makes sense in
+the election it names is for those to judge who know that election. docs/wire.md has every byte. It
+must not know links, time, or what answers what.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from vines._core.tally import NONE
 from vines.errors import WireError
@@ -50,165 +50,267 @@ Said: TypeAlias = Message | Introduction
 SLOT_MAX: Final = (1 << 32) - 1
 DECISION_BYTES_MAX: Final = 256 * 1024
 """A decision among 10,000 voters, all of whom changed their votes, is half of that."""
+ENTRIES_MAX: Final = 1024
+"""Of one frame: a turn must stay short. The shortest 64 KiB of what is said often are fewer."""
 
-_VOTE: Final = struct.Struct("<IQB")
+_ENTRY: Final = struct.Struct("<IB16sI")
+_VOTE: Final = struct.Struct("<QBB")
+_NUMBER: Final = struct.Struct("<Q")
+_PROMISE: Final = struct.Struct("<QB")
+_ACCEPTED_BEFORE: Final = struct.Struct("<QI")
+_ACCEPT: Final = struct.Struct("<QB")
+_ACCEPTED: Final = struct.Struct(f"<Q{DIGEST_BYTES}s")
+_NACK: Final = struct.Struct("<QQB")
+_TESTIMONY: Final = struct.Struct("<IQB")
+
+_WILLING: Final = 1
+_ASKED: Final = 2
+_HAD_ACCEPTED: Final = 4
 
 
-class Ballot(Frozen):
-    """Something said in an election; `slot` is for elections that decide more than once."""
+Ballot: TypeAlias = tuple[bytes, int, Said]
+"""The election's id, the slot (for elections that decide more than once), what is said."""
+
+
+class Ballots(Frozen):
+    """What is said to one member, in order."""
 
     kind: ClassVar[int] = 14
-    election: bytes
-    slot: int
-    said: Said
+    ballots: tuple[Ballot, ...]
 
     def __eq__(self, other: object) -> bool:
         # Named tuples of two classes are equal if their fields are.
-        same = isinstance(other, Ballot) and type(self.said) is type(other.said)
+        same = isinstance(other, Ballots) and self._kinds() == other._kinds()
         return same and super().__eq__(other)
 
     __hash__ = Frozen.__hash__
 
+    def _kinds(self) -> list[type]:
+        return [type(said) for _, _, said in self.ballots]
+
     def encode(self) -> bytes:
         """The frame."""
-        values = {"election": self.election, "slot": self.slot, **_fields_of(self.said)}
-        return framed(self.kind, fields.pack(values))
+        return frame_of([pack(*each) for each in self.ballots])
 
     @classmethod
-    def decode(cls, frame: bytes) -> Ballot:
+    def decode(cls, frame: bytes) -> Ballots:
         """The message; WireError if the frame is not one."""
         if frame[:HEAD_BYTES] != bytes((cls.kind, 0)):
-            raise WireError("not a ballot")
-        values = fields.unpack(frame, HEAD_BYTES)
-        return cls(
-            election=fields.octets(values, "election"),
-            slot=fields.whole_number(values, "slot", SLOT_MAX),
-            said=_read(fields.text(values, "said"), values),
-        )
+            raise WireError("not ballots")
+        found: list[Ballot] = []
+        at, end = HEAD_BYTES, len(frame)
+        try:
+            while at < end:
+                size, word, election, slot = _ENTRY.unpack_from(frame, at)
+                start = at + _ENTRY.size
+                at = start + size
+                if at > end or len(found) == ENTRIES_MAX:
+                    raise WireError("a ballot that is cut short, or one too many")
+                if word >= len(_READERS):
+                    raise WireError("a ballot that says nothing of this version")
+                found.append((election, slot, _READERS[word](frame[start:at])))
+        except struct.error:
+            raise WireError("a ballot that is not as long as it must be") from None
+        if not found:
+            raise WireError("ballots without one")
+        return cls(tuple(found))
 
 
-def _fields_of(said: Said) -> dict[str, object]:
-    """The fields of a map that says so, beside those that say where."""
-    match said:
-        case Vote(sequence, choice, digest, willing):
-            vote = {"said": "vote", "sequence": sequence, "choice": choice}
-            return {**vote, "digest": digest, "willing": willing}
-        case VoteAck(sequence):
-            return {"said": "ack", "sequence": sequence}
-        case Prepare(ballot):
-            return {"said": "prepare", "ballot": ballot}
-        case Promise():
-            return _fields_of_promise(said)
-        case Accept(ballot, value, fresh):
-            return {"said": "accept", "ballot": ballot, "value": value, "fresh": fresh}
-        case Accepted(ballot, digest):
-            return {"said": "accepted", "ballot": ballot, "digest": digest}
-        case Nack(ballot, promised, conflict):
-            return {"said": "nack", "ballot": ballot, "promised": promised, "conflict": conflict}
-        case Refusal():
-            return {"said": "refusal"}
-        case Decided(value):
-            return {"said": "decided", "value": value}
-        case Definition():
-            return {"said": "define", **fields_of_definition(said)}
-        case Sign(definition):
-            return {"said": "sign", **fields_of_definition(definition)}
-        case Signed(willing):
-            return {"said": "signed", "willing": willing}
-        case Formed():
-            return {"said": "formed"}
-        case Cancel():
-            return {"said": "cancel"}
-        case Unknown():
-            return {"said": "unknown"}
+def pack(election: bytes, slot: int, said: Said) -> bytes:
+    """One ballot as it stands in a frame."""
+    word, write = _WRITERS[type(said)]
+    body = write(said)
+    return _ENTRY.pack(len(body), word, election, slot) + body
 
 
-def _fields_of_promise(promise: Promise) -> dict[str, object]:
-    values: dict[str, object] = {"said": "promise", "ballot": promise.ballot}
+def frame_of(packed: list[bytes]) -> bytes:
+    """The frame of ballots that are packed already: at most ENTRIES_MAX."""
+    assert 0 < len(packed) <= ENTRIES_MAX, "a frame of ours says nothing, or too much"
+    return framed(Ballots.kind, b"".join(packed))
+
+
+# Writing.
+
+
+def _write_vote(vote: Vote) -> bytes:
+    return _VOTE.pack(vote.sequence, vote.choice, vote.willing) + vote.digest
+
+
+def _write_promise(promise: Promise) -> bytes:
+    marks = promise.willing * _WILLING
+    parts = [promise.digest]
+    if promise.digest:
+        marks |= _ASKED
     if promise.accepted != NEVER:
-        values |= {"accepted": promise.accepted, "value": promise.value}
-    values["votes"] = b"".join(_VOTE.pack(*vote) for vote in promise.votes)
-    return {**values, "digest": promise.digest, "willing": promise.willing}
+        marks |= _HAD_ACCEPTED
+        parts += _ACCEPTED_BEFORE.pack(promise.accepted, len(promise.value)), promise.value
+    parts += [_TESTIMONY.pack(*vote) for vote in promise.votes]
+    return _PROMISE.pack(promise.ballot, marks) + b"".join(parts)
 
 
-def _read(word: str, values: Mapping[str, Any]) -> Said:
-    """What a map with this word says. WireError."""
-    match word:
-        case "vote":
-            choice = fields.whole_number(values, "choice", NONE - 1)
-            willing = fields.truth(values, "willing")
-            return Vote(_sequence(values), choice, _maybe_digest(values), willing)
-        case "ack":
-            return VoteAck(_sequence(values))
-        case "prepare":
-            return Prepare(_ballot(values))
-        case "promise":
-            return _promise(values)
-        case "accept":
-            return Accept(_ballot(values), _decision(values), fields.truth(values, "fresh"))
-        case "accepted":
-            return Accepted(_ballot(values), fields.octets(values, "digest", DIGEST_BYTES))
-        case "nack":
-            conflict = fields.truth(values, "conflict")
-            return Nack(_ballot(values), _ballot(values, "promised"), conflict)
-        case "refusal":
-            return Refusal()
-        case "decided":
-            return Decided(_decision(values))
-        case "define":
-            return read_definition(values)
-        case "sign":
-            return Sign(read_definition(values))
-        case "signed":
-            return Signed(fields.truth(values, "willing"))
-        case "formed":
-            return Formed()
-        case "cancel":
-            return Cancel()
-        case "unknown":
-            return Unknown()
-    raise fields.wrong("said", "anything that is said in an election of this version")
+def _write_definition(definition: Definition) -> bytes:
+    return fields.pack(fields_of_definition(definition))
 
 
-def _ballot(values: Mapping[str, Any], name: str = "ballot") -> int:
-    return fields.whole_number(values, name, NUMBER_MAX)
+# Reading.
 
 
-def _sequence(values: Mapping[str, Any]) -> int:
-    return fields.whole_number(values, "sequence", NUMBER_MAX, least=1)
+def _number(body: bytes) -> int:
+    (number,) = _NUMBER.unpack(body)
+    return _ballot(number)
 
 
-def _decision(values: Mapping[str, Any]) -> bytes:
-    return fields.blob(values, "value", DECISION_BYTES_MAX, least=1)
+def _ballot(number: int) -> int:
+    if number > NUMBER_MAX:
+        raise WireError(f"a ballot above {NUMBER_MAX}")
+    return number
 
 
-def _maybe_digest(values: Mapping[str, Any]) -> bytes:
-    """Eight bytes, or none of those who asked for nothing."""
-    return b"" if values.get("digest") == b"" else fields.octets(values, "digest", DIGEST_BYTES)
+def _sequence(number: int) -> int:
+    if not 0 < number <= NUMBER_MAX:
+        raise WireError(f"a vote whose sequence is not from 1 to {NUMBER_MAX}")
+    return number
 
 
-def _promise(values: Mapping[str, Any]) -> Promise:
-    accepted, value = NEVER, b""
-    if "accepted" in values or "value" in values:
-        accepted, value = _ballot(values, "accepted"), _decision(values)
-    return Promise(
-        ballot=_ballot(values),
-        accepted=accepted,
-        value=value,
-        votes=_votes(values),
-        digest=_maybe_digest(values),
-        willing=fields.truth(values, "willing"),
-    )
+def _truth(byte: int) -> bool:
+    if byte > 1:
+        raise WireError("a ballot with a mark that is neither 0 nor 1")
+    return byte == 1
 
 
-def _votes(values: Mapping[str, Any]) -> Testimony:
-    data = fields.blob(values, "votes", VOTERS_MAX * _VOTE.size)
-    if len(data) % _VOTE.size:
-        raise fields.wrong("votes", f"votes of {_VOTE.size} bytes")
-    votes = tuple(_VOTE.iter_unpack(data))
+def _decision(value: bytes) -> bytes:
+    if not 0 < len(value) <= DECISION_BYTES_MAX:
+        raise WireError(f"a decision that is not 1 to {DECISION_BYTES_MAX} bytes")
+    return value
+
+
+def _read_vote(body: bytes) -> Vote:
+    sequence, choice, willing = _VOTE.unpack_from(body)
+    digest = body[_VOTE.size :]
+    if choice == NONE or len(digest) not in (0, DIGEST_BYTES):
+        raise WireError("a vote that nobody can have cast")
+    return Vote(_sequence(sequence), choice, digest, _truth(willing))
+
+
+def _read_ack(body: bytes) -> VoteAck:
+    (sequence,) = _NUMBER.unpack(body)
+    return VoteAck(_sequence(sequence))
+
+
+def _read_promise(body: bytes) -> Promise:
+    ballot, marks = _PROMISE.unpack_from(body)
+    if marks > _WILLING | _ASKED | _HAD_ACCEPTED:
+        raise WireError("a promise with unknown marks")
+    at = _PROMISE.size
+    digest, accepted, value = b"", NEVER, b""
+    if marks & _ASKED:
+        digest = body[at : at + DIGEST_BYTES]
+        at += DIGEST_BYTES
+    if marks & _HAD_ACCEPTED:
+        accepted, size = _ACCEPTED_BEFORE.unpack_from(body, at)
+        at += _ACCEPTED_BEFORE.size
+        value = _decision(body[at : at + size])
+        at += size
+        accepted = _ballot(accepted)
+    if at > len(body):
+        raise WireError("a promise that is cut short")
+    votes = _testimony(body[at:])
+    return Promise(_ballot(ballot), accepted, value, votes, digest, bool(marks & _WILLING))
+
+
+def _testimony(data: bytes) -> Testimony:
+    if len(data) > VOTERS_MAX * _TESTIMONY.size:
+        raise WireError(f"votes of more than {VOTERS_MAX} voters")
+    votes = tuple(_TESTIMONY.iter_unpack(data))
     ranks = [rank for rank, _, _ in votes] + [VOTERS_MAX]
     if any(rank >= later for rank, later in pairwise(ranks)):
-        raise fields.wrong("votes", f"one vote a rank, ascending, below {VOTERS_MAX}")
+        raise WireError(f"votes that are not one a rank, ascending, below {VOTERS_MAX}")
     if any(choice == NONE or not 0 < sequence <= NUMBER_MAX for _, sequence, choice in votes):
-        raise fields.wrong("votes", "votes that somebody can have cast")
+        raise WireError("votes that nobody can have cast")
     return votes
+
+
+def _read_accept(body: bytes) -> Accept:
+    ballot, fresh = _ACCEPT.unpack_from(body)
+    return Accept(_ballot(ballot), _decision(body[_ACCEPT.size :]), _truth(fresh))
+
+
+def _read_accepted(body: bytes) -> Accepted:
+    ballot, digest = _ACCEPTED.unpack(body)
+    return Accepted(_ballot(ballot), digest)
+
+
+def _read_nack(body: bytes) -> Nack:
+    ballot, promised, conflict = _NACK.unpack(body)
+    return Nack(_ballot(ballot), _ballot(promised), _truth(conflict))
+
+
+def _read_signed(body: bytes) -> Signed:
+    if len(body) != 1:
+        raise WireError("a signature of another length than one")
+    return Signed(_truth(body[0]))
+
+
+def _read_definition(body: bytes) -> Definition:
+    return read_definition(fields.unpack(body))
+
+
+def _bare(said: Said) -> Callable[[bytes], Said]:
+    """What reads a word with which nothing goes."""
+
+    def read(body: bytes) -> Said:
+        if body:
+            raise WireError("a ballot that says more than its word")
+        return said
+
+    return read
+
+
+_WORDS: Final = (
+    *(Vote, VoteAck, Prepare, Promise, Accept, Accepted, Nack, Refusal, Decided),
+    *(Definition, Sign, Signed, Formed, Cancel, Unknown),
+)
+"""In the order of their numbers."""
+
+_READERS: Final[tuple[Callable[[bytes], Said], ...]] = (
+    _read_vote,
+    _read_ack,
+    lambda body: Prepare(_number(body)),
+    _read_promise,
+    _read_accept,
+    _read_accepted,
+    _read_nack,
+    _bare(Refusal()),
+    lambda body: Decided(_decision(body)),
+    _read_definition,
+    lambda body: Sign(_read_definition(body)),
+    _read_signed,
+    _bare(Formed()),
+    _bare(Cancel()),
+    _bare(Unknown()),
+)
+
+
+def _nothing(_said: Said) -> bytes:
+    return b""
+
+
+_BODIES: Final[tuple[Callable[..., bytes], ...]] = (
+    _write_vote,
+    lambda ack: _NUMBER.pack(ack.sequence),
+    lambda prepare: _NUMBER.pack(prepare.ballot),
+    _write_promise,
+    lambda accept: _ACCEPT.pack(accept.ballot, accept.fresh) + accept.value,
+    lambda accepted: _ACCEPTED.pack(*accepted),
+    lambda nack: _NACK.pack(*nack),
+    _nothing,
+    lambda decided: decided.value,
+    _write_definition,
+    lambda sign: _write_definition(sign.definition),
+    lambda signed: bytes((signed.willing,)),
+    *(_nothing,) * 3,
+)
+
+_WRITERS: Final = {
+    kind: (word, write) for word, (kind, write) in enumerate(zip(_WORDS, _BODIES, strict=True))
+}

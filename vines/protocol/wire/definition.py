@@ -8,16 +8,15 @@ it came under, and a roll of any weight, is for those to see who make an elector
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from functools import lru_cache
+from typing import Any, Final
 
 from vines._core.tally import WEIGHT_MAX
-from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.electorate import VOTERS_MAX
+from vines.protocol.elections.criteria import criteria_of
+from vines.protocol.elections.electorate import VOTERS_MAX, Roll
 from vines.protocol.elections.messages import Definition
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import FRAME_BYTES_MAX
-
-Roll: TypeAlias = tuple[tuple[bytes, int], ...]
 
 NUMBER_MAX: Final = (1 << 63) - 1
 """Of rounds, of ballots, and of the sequence numbers of votes."""
@@ -28,8 +27,11 @@ LEAST_MAX: Final = 1 << 48
 REMAINING_MAX: Final = 1 << 53
 
 _WEIGHT_BYTES: Final = 8
+REMEMBERED_BYTES_MAX: Final = 1024
+"""Longer rolls are read anew each time: what a peer sends must not stay in memory by the MiB."""
 
 
+@lru_cache(maxsize=64)
 def pack_roll(roll: Roll) -> bytes:
     """A roll as it travels: whoever makes one sees that it is at most ROLL_BYTES_MAX long."""
     return b"".join(
@@ -65,7 +67,7 @@ def read_definition(values: Mapping[str, Any]) -> Definition:
     least = fields.whole_number(values, "least", LEAST_MAX, least=1)
     plurality = fields.truth(values, "plurality")
     try:
-        criteria = Criteria(tuple(choices), least, plurality)
+        criteria = criteria_of(tuple(choices), least, plurality)
     except ValueError as error:
         raise fields.wrong("choices", f"what can be voted for: {error}") from None
     return Definition(
@@ -84,6 +86,10 @@ def read_definition(values: Mapping[str, Any]) -> Definition:
 
 def _roll(values: Mapping[str, Any]) -> Roll:
     data = fields.blob(values, "roll", ROLL_BYTES_MAX, least=1)
+    return _few(data) if len(data) <= REMEMBERED_BYTES_MAX else _read_roll(data)
+
+
+def _read_roll(data: bytes) -> Roll:
     roll: list[tuple[bytes, int]] = []
     position, last = 0, b""
     while position < len(data):
@@ -98,3 +104,7 @@ def _roll(values: Mapping[str, Any]) -> Roll:
         roll.append((voter, weight))
         last = voter
     return tuple(roll)
+
+
+_few = lru_cache(maxsize=256)(_read_roll)
+"""The same few members elect again and again: their rolls are one object."""

@@ -19,7 +19,7 @@ from vines.protocol.wire.hello import HEAD_BYTES, Hello, Refuse
 from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
 if TYPE_CHECKING:
-    from vines.protocol.wire.ballot import Ballot
+    from vines.protocol.wire.ballot import Ballots
 
 CONTROL: Final = 0
 DATA: Final = 1
@@ -174,7 +174,7 @@ class Snapshot(Frozen, hidden=("body",)):
 
 TableMessage: TypeAlias = Digest | Vector | Delta | Pull | Floor | Join | Snapshot
 TABLE_MESSAGES: Final = (Delta, Digest, Vector, Pull, Floor, Join, Snapshot)
-Message: TypeAlias = "Hello | Refuse | TableMessage | Flush | Flushed | Ping | Pong | Ballot"
+Message: TypeAlias = "Hello | Refuse | TableMessage | Flush | Flushed | Ping | Pong | Ballots"
 
 _CLASSES: Final = (Hello, Refuse, Digest, Vector, Delta, Pull, Floor, Join, Snapshot)
 _BY_KIND: Final = {each.kind: each for each in (*_CLASSES, Flush, Flushed, Ping, Pong)}
@@ -192,9 +192,9 @@ def decode(frame: bytes) -> Message:
         raise WireError(f"frame flags {frame[1]:#04x} are not of this version")
     kind = _BY_KIND.get(frame[0])
     if frame[0] == BALLOT:
-        from vines.protocol.wire.ballot import Ballot
+        from vines.protocol.wire.ballot import Ballots
 
-        return Ballot.decode(frame)
+        return Ballots.decode(frame)
     if kind is None:
         raise WireError(f"frame type {frame[0]} is not of this version")
     message: Message = kind.decode(frame)

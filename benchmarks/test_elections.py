@@ -1,0 +1,182 @@
+"""Elections through the public face of a Vine, beside the same called one by one: `./run bench
+benchmarks/test_elections.py`.
+
+Times are of CLOCK_MONOTONIC, which all processes of a machine share. What is asserted are the
+project's own limits on a quiet machine of two cores; `extra_info` has every figure.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count as numbers
+from typing import Any
+
+import pytest
+
+from benchmarks.elector import CALL, PATIENCE, Window, cluster
+from benchmarks.peer import quantiles
+from benchmarks.test_processes import Other
+from vines import Outcome, Vine
+
+IN_FLIGHT = 500
+COUNT = 5_000
+ONE_BY_ONE = 200
+PROBES = 200
+
+
+@pytest.fixture
+def three() -> Iterator[list[Vine]]:
+    vines = cluster(3)
+    yield vines
+    for one in vines:
+        one.end()
+
+
+@contextmanager
+def processes(role: str, members: int, **options: Any) -> Iterator[list[Other]]:
+    """So many processes in one cluster, each told to begin."""
+    with ExitStack() as ended:
+        others: list[Other] = []
+        port = 0
+        for place in range(members):
+            more = {"place": place} if role == "decide" else {}
+            one = Other(role, port, module="benchmarks.elector", **options, **more)
+            ended.callback(one.end)
+            others.append(one)
+            said = one.hear()
+            port = port or said["port"]
+        for one in others:
+            one.hear()
+        for one in others:
+            one.go()
+        yield others
+
+
+def one_by_one(vines: list[Vine], count: int) -> float:
+    """Elections a second if each waits for the last."""
+    began = time.monotonic()
+    for number in range(count):
+        for one in vines:
+            one.election(topic=f"one/{number}", **CALL).vote(f"one/{number}", True)
+        for one in vines:
+            one.wait(f"one/{number}", PATIENCE)
+    return count / (time.monotonic() - began)
+
+
+def test_many_in_flight_in_one_process(benchmark: Any, three: list[Vine]) -> None:
+    baseline = one_by_one(three, ONE_BY_ONE)
+    windows = [Window(one, IN_FLIGHT) for one in three]
+    for window in windows:
+        window.finish(ONE_BY_ONE)  # told of those before
+    rounds = numbers(1)
+
+    def run() -> None:
+        number = next(rounds)
+        for each in range(COUNT):
+            for window in windows:
+                window.enter(f"race/{number}/{each}")
+        for window in windows:
+            window.finish(ONE_BY_ONE + number * COUNT)
+
+    benchmark.pedantic(run, rounds=3)
+    rate = COUNT / benchmark.stats.stats.median
+    benchmark.extra_info.update(decided_per_second=round(rate), one_by_one=round(baseline))
+    assert rate >= 5_000
+
+
+def test_many_in_flight_in_three_processes(benchmark: Any) -> None:
+    rates: list[float] = []
+
+    def run() -> None:
+        with processes("race", 3, count=COUNT, in_flight=IN_FLIGHT) as others:
+            found = [one.hear() for one in others]
+        took = max(each["ended"] for each in found) - min(each["began"] for each in found)
+        rates.append(COUNT / took * 1e9)
+
+    benchmark.pedantic(run, rounds=3)
+    rate = sorted(rates)[len(rates) // 2]
+    benchmark.extra_info.update(decided_per_second=round(rate))
+    assert rate >= 8_000
+
+
+def test_from_the_deciding_vote_to_the_quorum_in_one_process(
+    benchmark: Any, three: list[Vine]
+) -> None:
+    delays: list[int] = []
+    told = threading.Event()
+    voted = 0
+
+    def quorum(_outcome: Outcome) -> None:
+        delays.append(time.monotonic_ns() - voted)
+        told.set()
+
+    for one in three:
+        one.on("quorum", quorum)
+
+    def run() -> None:
+        nonlocal voted
+        for number in range(PROBES):
+            topic = f"decide/{number}"
+            for one in three:
+                one.election(topic=topic, **CALL)
+            time.sleep(0.005)  # all have signed
+            three[number % 3].vote(topic, True)
+            time.sleep(0.005)
+            told.clear()
+            voted = time.monotonic_ns()
+            three[(number + 1) % 3].vote(topic, True)
+            assert told.wait(PATIENCE)
+
+    benchmark.pedantic(run, rounds=1)
+    found = quantiles(delays)
+    benchmark.extra_info.update(found)
+    assert found["count"] == PROBES
+    assert found["p50_ms"] <= 1
+    assert found["p99_ms"] <= 3
+
+
+def test_from_the_deciding_vote_to_the_quorum_in_three_processes(benchmark: Any) -> None:
+    def run() -> dict[str, float]:
+        with processes("decide", 3, count=PROBES, pause=0.2) as others:
+            for _ in range(PROBES):
+                time.sleep(0.005)
+                for one in others:
+                    one.go()
+                for one in others:
+                    one.hear()
+                time.sleep(0.005)
+                for one in others:
+                    one.go()
+                for one in others:
+                    one.hear()
+            found = [one.hear() for one in others]
+        told = {topic: at for each in found for topic, at in each["told"].items()}
+        return quantiles([told[topic] - at for topic, at in found[1]["voted"].items()])
+
+    found = benchmark.pedantic(run, rounds=1)
+    benchmark.extra_info.update(found)
+    assert found["count"] == PROBES
+    assert found["p50_ms"] <= 1
+    assert found["p99_ms"] <= 3
+
+
+def test_memory_of_open_elections(benchmark: Any) -> None:
+    """Signed up, five voters each, waiting for votes."""
+    count = 10_000
+
+    def run() -> list[dict[str, Any]]:
+        with processes("hold", 5, total=5, count=count) as others:
+            for one in others:
+                one.hear()
+            for one in others:
+                one.go()
+            return [one.hear() for one in others]
+
+    found = benchmark.pedantic(run, rounds=1)
+    each = sorted(one["bytes_each"] for one in found)
+    benchmark.extra_info.update(bytes_each_median=round(each[2]), bytes_each_most=round(each[4]))
+    assert all(one["formed"] == count + 1 for one in found)
+    assert each[4] <= 1536
