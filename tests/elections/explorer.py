@@ -136,7 +136,7 @@ def key_of(one: Election) -> tuple[Any, ...]:
     return (
         *(one.record, one.phase, one.ballot, one.outbid, one.replied, one.best, one.best_value),
         *(one.frozen, one.refusals, one.listening, one.late, one.called, one.sequence),
-        *(one.willing, one.dead, one._agreeing, tuple(sorted(one._others.items()))),
+        *(one.willing, one.dead, one._agreeing, tuple(sorted((one._others or {}).items()))),
         *(one.tally.state_bytes(), tuple(sorted(getattr(one, "__dict__", {}).items()))),
     )
 
@@ -413,5 +413,5 @@ def clone(one: Election) -> Election:
     for name, value in getattr(one, "__dict__", {}).items():
         setattr(twin, name, value)
     twin.tally = one.tally.copy()
-    twin._others = dict(one._others)
+    twin._others = None if one._others is None else dict(one._others)
     return twin

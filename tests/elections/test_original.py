@@ -182,17 +182,11 @@ def test_one_acts_though_the_first_caller_is_dead(seed: int) -> None:
     one_acts(others)
 
 
-FORMED_ONCE = pytest.mark.xfail(
-    reason="that a roll stands is said only once", raises=AssertionError, strict=True
-)
-
-
 @pytest.mark.parametrize(
     ("size", "kind"),
     [
-        *product((2, 3), (Sign, Signed, Vote, Accept, Accepted, Decided)),
+        *product((2, 3), (Sign, Signed, Formed, Vote, Accept, Accepted, Decided)),
         (3, VoteAck),
-        *(pytest.param(size, Formed, marks=FORMED_ONCE) for size in (2, 3)),
     ],
 )
 @pytest.mark.parametrize("seed", range(2))

@@ -14,7 +14,7 @@ from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import Electorate
-from vines.protocol.elections.messages import Message, Nack, VoteAck
+from vines.protocol.elections.messages import Message, Nack, Vote, VoteAck
 from vines.protocol.elections.pacing import Pacer
 from vines.protocol.elections.topic import deliver
 
@@ -40,6 +40,9 @@ class Member:
 
     def send(self, rank: int, message: Message, after: int) -> None:
         self.run.post(self.rank, rank, message)
+
+    def publish(self, vote: Vote) -> None:
+        self.run.published += 1
 
     def decided(self, value: bytes, fire: bool, after: int) -> None:
         self.run.decided(self.rank, value, fire)
@@ -77,6 +80,7 @@ class Run:
         self.rng = random.Random(seed)
         self.now = 0.0
         self.loss = loss
+        self.published = 0
         self.deadline = deadline
         self.reach = reach
         roll = {self.rng.randbytes(16): 1 for _ in range(size)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vines._core.table import DECISION
+from vines._core.table import DECISION, VOTE
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.matter import Call
@@ -334,3 +334,60 @@ def test_a_decision_nobody_honest_wrote_closes_no_topic(value: bytes) -> None:
     vote(hosts[0])
     vote(hosts[1])
     pump.until(lambda: len(acted(hosts)) == 1, 10.0)
+
+
+def test_a_vote_that_nobody_answers_stands_in_the_table_until_it_is_over() -> None:
+    """No ballot of one member gets through, but records do: its vote decides all the same."""
+    pump = Pump()
+    hosts = pump.cluster(3)
+    for host in hosts:
+        call(host, 3, 3)
+    pump.run(1.0)
+    part = hosts[0].node.elections()._matters["email", 0].signup.election
+    assert part is not None
+    last = part.electorate.voters[2]  # the first would have to propose something
+    (mute,) = [host for host in hosts if host.node.id == last]
+    mute.node.elections()._send = lambda member, packed: None
+    for host in hosts:
+        vote(host)
+    pump.run(0.7)
+    assert not outcomes(hosts)
+    pump.until(lambda: len(outcomes(hosts)) == 3, 5.0)
+    assert set(outcomes(hosts[:1])[0].votes.values()) == {True}
+    pump.run(1.0)
+    assert [host.node.control.count(VOTE) for host in hosts] == [0, 0, 0]
+
+
+def test_a_vote_in_the_table_waits_for_those_who_do_not_know_its_election() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    ids = tuple(sorted((host.node.id, 1) for host in hosts))
+    wanted = Call(Criteria((), 2), 0, 60.0, ids)
+    mute = hosts[1]
+    mute.node.elections()._send = lambda member, packed: None
+    mute.node.elections().call("email", wanted, pump.now)
+    vote(mute)
+    pump.run(5.0)
+    assert hosts[0].node.control.count(VOTE) == 1
+    hosts[0].node.elections().call("email", wanted, pump.now)
+    vote(hosts[0])
+    del mute.node.elections()._send
+    mute.node.elections()._send = mute.node._parts._mail.add
+    pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)
+    assert set(outcomes(hosts)[0].votes.values()) == {True}
+
+
+@pytest.mark.parametrize("packed", [b"", b"x", bytes(25), bytes(60)])
+def test_a_vote_in_the_table_that_is_none_is_passed_over(packed: bytes) -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    for host in hosts:
+        call(host, 2, 2)
+    pump.run(1.0)
+    election = hosts[0].node.elections()._matters["email", 0].signup.enrolment.bound
+    hosts[1].node.control.put(VOTE, election + hosts[1].node.id, 0, packed, 1)
+    hosts[1].node.control.put(VOTE, b"short", 0, packed, 1)
+    pump.run(1.0)
+    for host in hosts:
+        vote(host)
+    pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)

@@ -10,6 +10,7 @@ DATA: int
 MEMBER: int
 DECISION: int
 CALL: int
+VOTE: int
 TOMBSTONE: int
 EXPIRING: int
 EPHEMERAL: int

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from vines._core.table import CALL, DECISION, Table
+from vines._core.table import CALL, DECISION, VOTE, Table
 from vines.errors import WireError
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.linking import Linking
@@ -24,7 +24,7 @@ from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 if TYPE_CHECKING:
     from vines.protocol.elections.elections import Elections
 
-ELECTION_FAMILIES: Final = (DECISION, CALL)
+ELECTION_FAMILIES: Final = (DECISION, CALL, VOTE)
 """Families of records that elections know what to do with."""
 
 

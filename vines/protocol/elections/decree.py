@@ -31,6 +31,7 @@ from vines.protocol.elections.messages import (
     Prepare,
     Promise,
     Refusal,
+    Vote,
 )
 
 IDLE: Final = 0
@@ -70,6 +71,9 @@ class Effects(Protocol):
 
     def send(self, rank: int, message: Message, after: int) -> None:
         """Say something to a rank."""
+
+    def publish(self, vote: Vote) -> None:
+        """Say it to everybody, by the table: nobody answers."""
 
     def decided(self, value: bytes, fire: bool, after: int) -> None:
         """Tell this node's user; `fire`: act on it."""

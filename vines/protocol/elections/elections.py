@@ -14,7 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from vines._core.changes import Changes
-from vines._core.table import CALL, DECISION, TOMBSTONE, Table
+from vines._core.table import CALL, DECISION, TOMBSTONE, VOTE, Table
 from vines._core.tally import ABSTAIN, REFUSE
 from vines.config import Config
 from vines.errors import InvalidElection, StorageError, VoteRefused
@@ -23,7 +23,7 @@ from vines.protocol.elections import value as values
 from vines.protocol.elections.callers import Callers
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import Record
-from vines.protocol.elections.electorate import ID_BYTES
+from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX
 from vines.protocol.elections.matter import Call, Matter
 from vines.protocol.elections.messages import (
     Decided,
@@ -35,9 +35,11 @@ from vines.protocol.elections.messages import (
     Sign,
     Signed,
     Unknown,
+    Vote,
 )
 from vines.protocol.elections.outcomes import Outcomes, outcome_of
 from vines.protocol.elections.records import (
+    WITHDRAWN,
     Key,
     decision_key,
     read_decision,
@@ -49,7 +51,7 @@ from vines.protocol.elections.topic import QUESTIONS
 from vines.protocol.elections.voters import is_named, spoken, voter_of
 from vines.protocol.machine import Memory, Outbox
 from vines.protocol.members.membership import Membership
-from vines.protocol.wire.ballot import Ballot, pack
+from vines.protocol.wire.ballot import Ballot, pack, unpack
 
 if TYPE_CHECKING:
     import random
@@ -89,6 +91,7 @@ class Elections:
         self._namespace = config.cluster.encode()
         self._voice = voter_of(config.name) if config.name and memory is not None else me
         """Which voter this node is where voters are named."""
+        self._control = control
         self._outbox = outbox
         self._rng = rng
         self._members = members
@@ -113,6 +116,8 @@ class Elections:
         self._interrupted: list[Outcome] = []
         self._crowded: set[Key] = set()
         """Those of which was told that callers do not agree about the number, or are too many."""
+        self._strays: dict[bytes, list[tuple[bytes, bytes]]] = {}
+        """Votes that stood in the table before their elections were known here."""
         self._early: dict[str, int] = {}
         """Votes on topics that nobody here has called yet."""
         self._due: list[tuple[float, Key]] = []
@@ -125,7 +130,7 @@ class Elections:
             assert self._shelf is not None
             for key, part, roll in self._shelf.find(memory.records):
                 self._resume(key, part, roll, now)
-        for family in (CALL, DECISION):
+        for family in (CALL, DECISION, VOTE):
             cursor: int | None = 0
             while cursor is not None:
                 held, cursor = control.scan(family, b"", cursor, 1024)
@@ -329,7 +334,7 @@ class Elections:
             matter.forgotten(voter, now)
         else:
             matter.receive(voter, election, said, now)
-        self._note(key, matter)
+        self._note(key, matter, now)
 
     def _receive_defined(
         self,
@@ -365,7 +370,7 @@ class Elections:
             if matter is None:
                 self._say(member, election, Refusal(), 0)
         if matter is not None:
-            self._note(key, matter)
+            self._note(key, matter, now)
 
     def _join(self, key: Key, election: bytes, definition: Definition, now: float) -> Matter | None:
         """Somebody names this node as a voter; None if it takes part in another roll."""
@@ -388,6 +393,8 @@ class Elections:
         for family, key, flags, value, _, _ in changes:
             if family == DECISION and not flags & TOMBSTONE:
                 self._learn_decision(key, value)
+            elif family == VOTE and not flags & TOMBSTONE:
+                self._learn_vote(key, value, now)
         for about in self._callers.learn(changes):
             topic, number = about
             if number > self._seen.get(topic, 0) and self._callers.anybody(about):
@@ -421,7 +428,7 @@ class Elections:
                 self._outbox.emit(Overdue(*key))
                 if not matter.signup.calling and matter.signup.total:
                     self._callers.announce(key, 0)
-            self._note(key, matter)
+            self._note(key, matter, now)
 
     def storage_failed(self, text: str) -> None:
         """Nothing can be kept any more: take no part, and act on nothing that was not begun."""
@@ -454,7 +461,7 @@ class Elections:
             callers = self._callers.candidates(key, matter.signup.total, self._alive)
             self._count(key, matter, callers)
             matter.consider(callers, self._alive, now)
-        self._note(key, matter)
+        self._note(key, matter, now)
 
     def _count(self, key: Key, matter: Matter, callers: frozenset[bytes]) -> None:
         """Say so, once, if more call than an electorate takes, or not all among the same number:
@@ -476,11 +483,13 @@ class Elections:
             self._crowded.add(key)
             self._outbox.emit(Conflict("election", f"{key[0]!r}: {text}"))
 
-    def _note(self, key: Key, matter: Matter) -> None:
+    def _note(self, key: Key, matter: Matter, now: float) -> None:
         if self._matters.get(key) is matter:
             bound = matter.signup.enrolment.bound
             if bound:
                 self._elections[bound] = key
+                for vote in self._strays.pop(bound, ()):
+                    self._learn_vote(*vote, now)
             self._schedule(key)
 
     def _schedule(self, key: Key) -> None:
@@ -521,6 +530,38 @@ class Elections:
             return voter
         known = (matter.members or {}).get(voter)
         return known or self._members.named(str(spoken(voter))) or b""
+
+    # Votes in the table.
+
+    def publish(self, voter: bytes, election: bytes, vote: Vote) -> None:
+        """Say a vote to everybody: nobody answers to whom it went straight."""
+        packed = pack(election, 0, vote)
+        self._control.put(VOTE, election + voter, 0, packed, vote.sequence)
+
+    def _learn_vote(self, about: bytes, packed: bytes, now: float) -> None:
+        """Somebody's vote, which did not come straight; of an election that is not known yet it is
+        kept for that.
+        """
+        election, voter = about[:ID_BYTES], about[ID_BYTES:]
+        key = self._elections.get(election)
+        matter = None if key is None else self._matters.get(key)
+        if matter is None or key is None:
+            if len(self._strays) < EARLY_MAX and election not in self._strays:
+                self._strays[election] = []
+            if len(self._strays.get(election, range(VOTERS_MAX))) < VOTERS_MAX:
+                self._strays[election].append((about, packed))
+            return
+        try:
+            ((same, _slot, said),) = unpack(packed)
+        except ValueError:  # WireError is one, too
+            return
+        if same == election and isinstance(said, Vote):
+            matter.receive(voter, election, said, now)
+            self._note(key, matter, now)
+
+    def _withdraw_vote(self, matter: Matter) -> None:
+        about = matter.signup.enrolment.bound + matter.signup.me
+        self._control.put(VOTE, about, TOMBSTONE, b"", WITHDRAWN)
 
     # Decisions.
 
@@ -602,6 +643,8 @@ class Elections:
         if matter is None or not matter.value or self._is_owed(matter):
             return
         del self._matters[key]
+        if matter.published:
+            self._withdraw_vote(matter)
         self._elections.pop(matter.signup.enrolment.bound, None)
         self._scheduled.pop(key, None)
         self._crowded.discard(key)
@@ -695,7 +738,7 @@ class Elections:
         matter = self._open(key, definition, 0, now + roll.remaining_ms / 1000)
         matter.resume(roll, part)
         self._set_round(key)
-        self._note(key, matter)
+        self._note(key, matter, now)
 
 
 def _same_voters(one: Definition, other: Definition) -> bool:

@@ -20,6 +20,7 @@ from vines.protocol.elections.messages import (
     Introduction,
     Message,
     Nack,
+    Vote,
     VoteAck,
 )
 from vines.protocol.elections.pacing import RETRY_SECONDS_MIN, Pacer
@@ -69,6 +70,9 @@ class Office(Protocol):
     ) -> None:
         """Send to a voter, once what it rests on is on disk."""
 
+    def publish(self, voter: bytes, election: bytes, vote: Vote) -> None:
+        """Say a vote to everybody, by the table."""
+
     def keep(self, matter: Matter) -> int:
         """Put the matter's part on disk; returns the ticket."""
 
@@ -87,8 +91,8 @@ class Matter:
 
     __slots__ = (
         *("_boot", "_office", "_repeat_at", "_rng", "_told", "asked", "deadline", "definition"),
-        "early",
-        *("finished", "listening", "members", "pacer", "signup", "told_timeout", "value", "voted"),
+        *("early", "finished", "listening", "members", "pacer", "published", "signup"),
+        *("told_timeout", "value", "voted"),
     )
 
     def __init__(
@@ -120,6 +124,8 @@ class Matter:
         """A vote was asked for here, counted or not."""
         self.finished = False
         """The callback has returned that acted on the outcome."""
+        self.published = False
+        """Its vote stands in the table."""
         self.members: dict[bytes, bytes] | None = None
         """Which members the named voters are, once heard of: a voter is one directory for ever."""
         self._told: frozenset[bytes] = frozenset()
@@ -247,13 +253,13 @@ class Matter:
 
     def forgotten(self, voter: bytes, now: float) -> None:
         """A voter does not know the roll this node is bound to: tell it, and what it missed."""
-        if self.signup.roll is None or self.signup.election is None:
+        election = self.signup.election
+        if self.signup.roll is None or election is None or election.electorate.rank(voter) < 0:
             return
         self._told |= {voter}
         self._office.say(self, voter, self.signup.enrolment.bound, self.signup.roll, 0)
-        rank = self.signup.election.electorate.rank(voter)
-        if self.signup.named and self.pacer is not None and rank >= 0:
-            self.pacer.say_again(rank, now, self)
+        if self.signup.named and self.pacer is not None:
+            self.pacer.say_again(election.electorate.rank(voter), now, self)
 
     def conclude(self, election: bytes, value: bytes) -> None:
         """Somebody learned the outcome of this topic and round."""
@@ -313,8 +319,7 @@ class Matter:
             return
         if self.pacer is None or self.pacer.election is not signup.election:
             self.pacer = Pacer(signup.election, self.deadline, self._rng, RTT_SECONDS)
-        unsigned = signup.coordinating and not signup.enrolment.formed
-        if not unsigned:
+        if signup.enrolment.formed:
             self._repeat_at = inf
         elif self._repeat_at == inf:
             self._repeat_at = now + 2 * RETRY_SECONDS_MIN
@@ -371,6 +376,13 @@ class Matter:
         part = self.signup.election
         assert part is not None
         self.say(part.electorate.voters[rank], part.electorate.iid, message, after)
+
+    def publish(self, vote: Vote) -> None:
+        """To everybody."""
+        part = self.signup.election
+        assert part is not None
+        self.published = True
+        self._office.publish(self.signup.me, part.electorate.iid, vote)
 
     def decided(self, value: bytes, fire: bool, after: int) -> None:
         """The outcome is known."""

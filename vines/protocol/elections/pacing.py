@@ -8,7 +8,7 @@ one round trip, as with the preferred one.
 
 from __future__ import annotations
 
-from math import inf
+from math import ceil, inf
 from typing import TYPE_CHECKING, Final
 
 from vines.protocol.elections.ballots import FIRST, NEVER
@@ -190,6 +190,9 @@ class Pacer:
         if now >= self._vote_at:
             self._vote_ranks += 1
             self._say_vote(now, out)
+            silent = self._vote_ranks == 1 + ceil(self.take / self.retry)
+            if silent and not self._acked and self._vote is not None:
+                out.publish(self._vote)
         if now >= self._due and one.phase != IDLE:
             if self._attempt > REPEATS:
                 one.give_up()

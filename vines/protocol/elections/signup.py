@@ -176,12 +176,18 @@ class SignUp:
         return min(turns)[1]
 
     def repeat(self, out: Surroundings) -> None:
-        """As a coordinator: ask those who have not signed once more."""
-        if self.coordinating and self.roll is not None and self.election is not None:
-            message: Introduction = Formed() if self.enrolment.formed else Sign(self.roll)
-            for voter, _ in self.roll.roll:
-                if voter != self.me and (self.enrolment.formed or voter not in self.signed):
-                    out.say(voter, self.enrolment.bound, message, self._ticket)
+        """Nobody knows yet that the roll stands: ask those who have not signed once more, or the
+        coordinator whether it does.
+        """
+        if self.roll is None or self.election is None or self.enrolment.formed:
+            return
+        bound = self.enrolment.bound
+        if not self.coordinating:
+            out.say(coordinator_of(self.roll), bound, Signed(True), self._ticket)
+            return
+        for voter, _ in self.roll.roll:
+            if voter not in self.signed:
+                out.say(voter, bound, Sign(self.roll), self._ticket)
 
     def withdraw(self, out: Surroundings) -> None:
         """The call here stands no longer: take part in nothing that has not gone too far."""
@@ -251,9 +257,12 @@ class SignUp:
             out.say(sender, election, Cancel(), self._ticket)
             return
         assert self.roll is not None
-        if (sender, 1) in self.roll.roll:
-            self.signed |= {sender}
-            self._form(out)
+        if (sender, 1) not in self.roll.roll:
+            return
+        if self.enrolment.formed:
+            out.say(sender, election, Formed(), self._ticket)
+        self.signed |= {sender}
+        self._form(out)
 
     def _form(self, out: Surroundings) -> None:
         assert self.roll is not None

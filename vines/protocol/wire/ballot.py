@@ -97,23 +97,29 @@ class Ballots(Frozen):
         """The message; WireError if the frame is not one."""
         if frame[:HEAD_BYTES] != bytes((cls.kind, 0)):
             raise WireError("not ballots")
-        found: list[Ballot] = []
-        at, end = HEAD_BYTES, len(frame)
-        try:
-            while at < end:
-                size, word, election, slot = _ENTRY.unpack_from(frame, at)
-                start = at + _ENTRY.size
-                at = start + size
-                if at > end or len(found) == ENTRIES_MAX:
-                    raise WireError("a ballot that is cut short, or one too many")
-                if word >= len(_READERS):
-                    raise WireError("a ballot that says nothing of this version")
-                found.append((election, slot, _READERS[word](frame[start:at])))
-        except struct.error:
-            raise WireError("a ballot that is not as long as it must be") from None
+        found = unpack(frame, HEAD_BYTES)
         if not found:
             raise WireError("ballots without one")
-        return cls(tuple(found))
+        return cls(found)
+
+
+def unpack(data: bytes, at: int = 0) -> tuple[Ballot, ...]:
+    """The packed ballots from a place on. WireError if it is anything else."""
+    found: list[Ballot] = []
+    end = len(data)
+    try:
+        while at < end:
+            size, word, election, slot = _ENTRY.unpack_from(data, at)
+            start = at + _ENTRY.size
+            at = start + size
+            if at > end or len(found) == ENTRIES_MAX:
+                raise WireError("a ballot that is cut short, or one too many")
+            if word >= len(_READERS):
+                raise WireError("a ballot that says nothing of this version")
+            found.append((election, slot, _READERS[word](data[start:at])))
+    except struct.error:
+        raise WireError("a ballot that is not as long as it must be") from None
+    return tuple(found)
 
 
 def pack(election: bytes, slot: int, said: Said) -> bytes:
