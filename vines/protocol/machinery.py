@@ -111,7 +111,7 @@ class Machinery:
             from vines.protocol.elections.elections import Elections
             from vines.protocol.links.mail import Mail
 
-            self._mail = Mail(self._send)
+            self._mail = Mail(self._has_room, self._send)
             members = self.linking.members
             self.elections = Elections(
                 *(self.identity.id, self._config.cluster.encode(), self._tables[0], self._outbox),
@@ -146,12 +146,15 @@ class Machinery:
         link.unsent += len(frame)
         self.traffic.written(frame)
 
-    def _send(self, member: bytes, frame: bytes) -> None:
-        """To a member, if there is a link to it that has room: who said it says it again if it
-        matters.
-        """
+    def _has_room(self, member: bytes) -> bool:
+        """Whether a frame to a member need not wait for its link."""
         link = self.linking.links.to(member)
-        if link is not None and self.pusher.takes(link):
+        return link is None or self.pusher.takes(link)
+
+    def _send(self, member: bytes, frame: bytes) -> None:
+        """To a member, if there is a link to it: who said it says it again if it matters."""
+        link = self.linking.links.to(member)
+        if link is not None:
             self._write(link, frame)
 
     def _moved(self, now: float) -> None:

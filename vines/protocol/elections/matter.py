@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 RTT_SECONDS = 0.001
 """Of a round trip, where nothing is known of it: members of one machine or one room."""
 
+DOUBLINGS_MAX = 5
+"""Of the time between two repeats of the question to sign."""
+
 
 class Office(Protocol):
     """Who a matter belongs to."""
@@ -48,7 +51,16 @@ class Matter:
     """One topic and round. `total`: how many callers make an electorate."""
 
     __slots__ = (
-        *("_office", "_repeat_at", "_rng", "deadline", "definition", "early", "listening"),
+        *(
+            "_office",
+            "_repeat_at",
+            "_repeats",
+            "_rng",
+            "deadline",
+            "definition",
+            "early",
+            "listening",
+        ),
         *("pacer", "signup", "told_timeout", "value", "voted"),
     )
 
@@ -78,6 +90,7 @@ class Matter:
         self._office = office
         self._rng = rng
         self._repeat_at = inf
+        self._repeats = 0
 
     # What the user does.
 
@@ -169,7 +182,9 @@ class Matter:
             self.signup.withdraw(self)
         if now >= self._repeat_at:
             self.signup.repeat(self)
-            self._repeat_at = now + 2 * RETRY_SECONDS_MIN
+            # Ever rarer: thousands that begin at once must not drown in each other's repeats.
+            self._repeats += 1
+            self._repeat_at = now + 2 * RETRY_SECONDS_MIN * 2 ** min(self._repeats, DOUBLINGS_MAX)
         if self.pacer is not None and formed:
             self.pacer.advance(now, self)
             self.told_timeout = self.told_timeout or self.pacer.timed_out
@@ -193,7 +208,7 @@ class Matter:
             self.pacer = Pacer(signup.election, self.deadline, self._rng, RTT_SECONDS)
         unsigned = signup.coordinating and not signup.enrolment.formed
         if not unsigned:
-            self._repeat_at = inf
+            self._repeat_at, self._repeats = inf, 0
         elif self._repeat_at == inf:
             self._repeat_at = now + 2 * RETRY_SECONDS_MIN
         if signup.enrolment.formed and self.early is not None:
