@@ -129,10 +129,12 @@ def resident() -> int:
 
 def formed(vine: Vine) -> int:
     """Elections here whose electorate stands."""
-    matters = vine._engine.node.elections()._matters
-    return vine._engine.ask(
-        lambda _now: sum(one.signup.enrolment.formed for one in matters.values())
-    )
+
+    def count(_now: float) -> int:
+        matters = vine._engine.node.elections()._matters.values()
+        return sum(one.signup.enrolment.formed for one in matters)
+
+    return vine._engine.ask(count)
 
 
 def hold(port: int, total: int = 0, count: int = 0) -> None:

@@ -115,7 +115,7 @@ class Machinery:
             from vines.protocol.elections.elections import Elections
             from vines.protocol.links.mail import Mail
 
-            self._mail = Mail(self._send)
+            self._mail = Mail(self._has_room, self._send)
             self.elections = Elections(
                 *(self._config, self.identity.id, self._tables[0], self._outbox, self._rng),
                 members=self.linking.members,
@@ -155,14 +155,17 @@ class Machinery:
         link.unsent += len(frame)
         self.traffic.written(frame)
 
+    def _has_room(self, member: bytes) -> bool:
+        """Whether a frame to a member need not wait for its link."""
+        link = self.linking.links.to(member)
+        return link is None or self.pusher.takes(link)
+
     def _send(self, member: bytes, frame: bytes) -> None:
-        """To a member, if its link has room: who said it says it again if it matters. Without a
-        link it is dialled.
-        """
+        """To a member; without a link it is dialled. What is lost is said again if it matters."""
         link = self.linking.links.to(member)
         if link is None:
             self.linking.dialler.errands.hold(member, frame, self.now)
-        elif self.pusher.takes(link):
+        else:
             link.said = self.now
             self._write(link, frame)
 

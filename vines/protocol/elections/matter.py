@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 RTT_SECONDS = 0.001
 """Of a round trip, where nothing is known of it: members of one machine or one room."""
 
+DOUBLINGS_MAX = 5
+"""Of the time between two repeats of the question to sign."""
+
 
 class Call(NamedTuple):
     """What a caller asks for, whatever the topic."""
@@ -90,9 +93,9 @@ class Matter:
     """
 
     __slots__ = (
-        *("_boot", "_office", "_repeat_at", "_rng", "_told", "asked", "deadline", "definition"),
-        *("early", "finished", "listening", "members", "pacer", "published", "signup"),
-        *("told_timeout", "value", "voted"),
+        *("_boot", "_office", "_repeat_at", "_repeats", "_rng", "_told", "asked", "deadline"),
+        *("definition", "early", "finished", "listening", "members", "pacer", "published"),
+        *("signup", "told_timeout", "value", "voted"),
     )
 
     def __init__(
@@ -134,6 +137,7 @@ class Matter:
         self._rng = rng
         self._boot = boot
         self._repeat_at = inf
+        self._repeats = 0
 
     @property
     def key(self) -> Key:
@@ -283,7 +287,9 @@ class Matter:
             self.signup.withdraw(self)
         if now >= self._repeat_at:
             self.signup.repeat(self)
-            self._repeat_at = now + 2 * RETRY_SECONDS_MIN
+            # Ever rarer: thousands that begin at once must not drown in each other's repeats.
+            self._repeats += 1
+            self._repeat_at = now + 2 * RETRY_SECONDS_MIN * 2 ** min(self._repeats, DOUBLINGS_MAX)
         if self.pacer is not None and formed:
             self.pacer.advance(now, self)
             self.told_timeout = self.told_timeout or self.pacer.timed_out
@@ -320,7 +326,7 @@ class Matter:
         if self.pacer is None or self.pacer.election is not signup.election:
             self.pacer = Pacer(signup.election, self.deadline, self._rng, RTT_SECONDS)
         if signup.enrolment.formed:
-            self._repeat_at = inf
+            self._repeat_at, self._repeats = inf, 0
         elif self._repeat_at == inf:
             self._repeat_at = now + 2 * RETRY_SECONDS_MIN
         if signup.enrolment.formed and self.early is not None:
