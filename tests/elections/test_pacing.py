@@ -6,6 +6,11 @@ import pytest
 
 from tests.elections.timeline import Run, latencies, quantile
 from vines.protocol.elections import value as values
+from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.decree import Effects
+from vines.protocol.elections.election import Election
+from vines.protocol.elections.messages import Accept
+from vines.protocol.elections.pacing import Pacer
 
 YES, NO = 0, 253
 SAME_INSTANT = [(size, loss) for size in (2, 3, 5) for loss in (0.0, 0.1)]
@@ -136,3 +141,70 @@ def test_a_vote_after_the_deadline_is_not_counted() -> None:
         run._arm(member)
     run.go(enough=lambda: run.all_closed)
     assert {values.decode(value).kind for value in run.outcomes.values()} == {values.EXPIRED}
+
+
+# Bugs that cost no promise, but the end of an election: planted, and seen to cost it.
+
+
+def decide_after_a_death(seed: int) -> float:
+    """Two of three votes are with a preferred claimant that dies; how long from the third until
+    somebody learns the outcome.
+    """
+    run = Run(5, seed, deadline=200.0)
+    for rank in (1, 2):
+        run.cast(rank, YES, 1.0)
+    run.kill(0, 5.0, detected_after=0.5)
+    run.cast(3, YES, 10.0)
+    run.go(enough=lambda: run.all_closed)
+    return run.learned_at[0] - 10.0
+
+
+def test_votes_a_dead_rank_held_are_told_to_those_who_live() -> None:
+    assert quantile([decide_after_a_death(seed) for seed in range(40)], 0.9) < 2.0
+
+
+def test_planted_the_word_of_a_dead_rank_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lowest(self: Pacer, count: int) -> list[int]:
+        return list(range(len(self.election.electorate)))[:count]
+
+    monkeypatch.setattr(Pacer, "_lowest", lowest)
+    assert quantile([decide_after_a_death(seed) for seed in range(40)], 0.9) > 3.0
+
+
+def recover_against_other_criteria(seed: int) -> Run:
+    """Two of three have accepted a commit when its claimant dies; the third, whose caller asked for
+    something else, is needed to find that out.
+    """
+    run = Run(3, seed, least=2, deadline=30.0)
+    other = run.members[2].part
+    other._recount(Criteria((), 3))
+    for rank in (0, 1):
+        run.cast(rank, YES, 1.0)
+    run.go(enough=lambda: run.members[1].part.locked)
+    assert not run.members[0].part.closed
+    run.kill(0, run.now, detected_after=1.0)
+    run.go(until=500.0, enough=lambda: run.all_closed)
+    return run
+
+
+def test_a_value_that_may_have_been_chosen_is_refused_by_nobody() -> None:
+    for seed in range(20):
+        run = recover_against_other_criteria(seed)
+        assert run.all_closed
+        assert {values.decode(value).kind for value in run.outcomes.values()} == {values.COMMIT}
+
+
+def test_planted_refusing_it_leaves_it_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    accept, proceed = Election.on_accept, Election.proceed
+
+    def refuse(self: Election, rank: int, message: Accept, out: Effects) -> None:
+        accept(self, rank, message._replace(fresh=True), out)
+
+    def hold(self: Election, out: Effects) -> None:
+        if not (self.recovered() and self.objects(self.recovered())):
+            proceed(self, out)
+
+    monkeypatch.setattr(Election, "on_accept", refuse)
+    monkeypatch.setattr(Election, "proceed", hold)
+    for seed in range(5):
+        assert not recover_against_other_criteria(seed).all_closed

@@ -6,9 +6,14 @@ import pytest
 
 from vines._core.table import DECISION, VOTE
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
+from vines.protocol.elections import outcomes as outcomes_module
+from vines.protocol.elections import records
+from vines.protocol.elections import value as values
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.matter import Call
 from vines.protocol.elections.messages import Definition
+from vines.protocol.elections.outcomes import Outcomes, outcome_of
+from vines.protocol.elections.signup import id_of
 from vines.protocol.wire import fields
 from vines.protocol.wire.definition import fields_of_definition, read_definition
 
@@ -391,3 +396,43 @@ def test_a_vote_in_the_table_that_is_none_is_passed_over(packed: bytes) -> None:
     for host in hosts:
         vote(host)
     pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)
+
+
+def two_decisions() -> list[Host]:
+    """Two halves that each know another decision of one round, which takes twice as many voters as
+    an electorate has, and then meet.
+    """
+    pump = Pump()
+    hosts = pump.cluster(4)
+    pump.held = True
+    for pair in (hosts[:2], hosts[2:]):
+        roll = tuple(sorted((host.node.id, 1) for host in pair))
+        definition = Definition("email", 0, roll, b"", 0, False, (), 2, False, 1000)
+        election = id_of(b"test", definition)
+        value = values.commit(0, 0, Criteria((), 2), bytes(2), ())
+        for host in pair:
+            host.node.elections()._outcomes.publish(election, definition, value)
+            host.node.elections()._tell(outcome_of(definition, election, value))
+    pump.held = False
+    pump.run(5.0)
+    return hosts
+
+
+def test_of_two_decisions_of_one_round_the_same_stays_everywhere() -> None:
+    hosts = two_decisions()
+    known = {host.node.elections().outcome("email").election for host in hosts}  # type: ignore[union-attr]
+    assert len(known) == 1
+    assert [len(host.of(Settled)) for host in hosts] == [1] * 4
+    assert all(
+        host.of(Conflict) for host in hosts if host.of(Settled)[0].outcome.election not in known
+    )
+
+
+def test_planted_a_decision_that_goes_by_its_round_alone_leaves_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(records, "decision_stamp", lambda election: 1)
+    monkeypatch.setattr(outcomes_module, "decision_stamp", lambda election: 1)
+    monkeypatch.setattr(Outcomes, "settle", lambda self, outcome: True)
+    hosts = two_decisions()
+    assert len({host.node.elections().outcome("email").election for host in hosts}) == 2  # type: ignore[union-attr]
