@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from vines.errors import StorageError, VoteRefused, WireError
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.matter import Call
+from vines.protocol.elections.signup import SignUp
 from vines.protocol.elections.voters import voter_of
 
 from .pump import Host, Pump
@@ -193,6 +196,44 @@ def test_a_rolling_restart_loses_nothing(voters: tuple[tuple[bytes, int], ...]) 
     pump.until(lambda: len(outcomes(*hosts)) == 3, 10.0)
     assert len({each.election for each in outcomes(*hosts)}) == 1
     assert len(acted(*hosts)) == 1
+
+
+def test_who_was_away_when_a_roll_was_cancelled_takes_part_in_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    with monkeypatch.context() as patch:
+        signing = SignUp.on_sign
+        third = hosts[2].node.id
+
+        def on_sign(self: SignUp, *arguments: Any) -> None:
+            if self.me != third:
+                signing(self, *arguments)
+
+        patch.setattr(SignUp, "on_sign", on_sign)
+        number = 0
+        while not _coordinates(hosts[0], f"topic {number}"):
+            number += 1
+            for host in hosts:
+                call(host, total=3, topic=f"topic {number}")
+            pump.run(0.5)
+    pump.kill(hosts[0])
+    pump.run(5.0)  # the second, who signed, refuses
+    pump.kill(hosts[1])
+    hosts[0] = pump.restart(hosts[0])
+    call(hosts[0], total=3, topic=f"topic {number}")
+    pump.run(5.0)  # and the first cancels, of which the second does not hear
+    hosts[1] = pump.restart(hosts[1])
+    for host in hosts:
+        call(host, total=3, topic=f"topic {number}")
+        vote(host, topic=f"topic {number}")
+    pump.until(lambda: all(host.node.elections().outcomes() for host in hosts), 10.0)
+
+
+def _coordinates(host: Host, topic: str) -> bool:
+    matter = host.node.elections()._matters.get((topic, 0))
+    return matter is not None and matter.signup.coordinating
 
 
 @pytest.mark.parametrize("voters", [(), roll(*NAMES)])

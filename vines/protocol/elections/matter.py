@@ -33,6 +33,17 @@ if TYPE_CHECKING:
 RTT_SECONDS = 0.001
 """Of a round trip, where nothing is known of it: members of one machine or one room."""
 
+REPEAT_SECONDS = 2 * RETRY_SECONDS_MIN
+"""After which a coordinator asks again who has not signed."""
+
+ASK_SECONDS = 1.0
+"""After which a member that signed asks what has come of the roll: a word is lost but rarely. And
+after which a roll is proposed anew that somebody declined, for every attempt so much later.
+"""
+
+ATTEMPTS_COUNTED = 30
+"""Attempts after which the pause between them grows no more."""
+
 
 class Call(NamedTuple):
     """What a caller asks for, whatever the topic."""
@@ -86,8 +97,8 @@ class Matter:
     """
 
     __slots__ = (
-        *("_boot", "_office", "_repeat_at", "_rng", "_told", "asked", "deadline", "definition"),
-        "early",
+        *("_alive", "_boot", "_office", "_repeat_at", "_rng", "_told", "asked", "deadline"),
+        *("definition", "early"),
         *("finished", "listening", "members", "pacer", "signup", "told_timeout", "value", "voted"),
     )
 
@@ -128,6 +139,7 @@ class Matter:
         self._rng = rng
         self._boot = boot
         self._repeat_at = inf
+        self._alive: frozenset[bytes] = frozenset()
 
     @property
     def key(self) -> Key:
@@ -206,6 +218,7 @@ class Matter:
         if self.value:
             return
         signup = self.signup
+        self._alive = alive
         signup.consider(candidates, self)
         if signup.election is not None:
             self._leave_what_is_dead(signup.election, _dead(signup.election, alive))
@@ -276,8 +289,9 @@ class Matter:
             self.told_timeout = True
             self.signup.withdraw(self)
         if now >= self._repeat_at:
+            self._repeat_at = inf
             self.signup.repeat(self)
-            self._repeat_at = now + 2 * RETRY_SECONDS_MIN
+            self.signup.consider(self.signup.candidates, self)
         if self.pacer is not None and formed:
             self.pacer.advance(now, self)
             self.told_timeout = self.told_timeout or self.pacer.timed_out
@@ -308,19 +322,27 @@ class Matter:
     def _go_on(self, now: float) -> None:
         """After anything: begin what has become possible, repeat what was not answered."""
         signup = self.signup
+        pause = inf if self.value else self._pause()
+        self._repeat_at = min(self._repeat_at, now + pause) if pause < inf else inf
         if signup.election is None or self.value:
-            self.pacer, self._repeat_at = None, inf
+            self.pacer = None
             return
         if self.pacer is None or self.pacer.election is not signup.election:
             self.pacer = Pacer(signup.election, self.deadline, self._rng, RTT_SECONDS)
-        unsigned = signup.coordinating and not signup.enrolment.formed
-        if not unsigned:
-            self._repeat_at = inf
-        elif self._repeat_at == inf:
-            self._repeat_at = now + 2 * RETRY_SECONDS_MIN
         if signup.enrolment.formed and self.early is not None:
             choice, self.early = self.early, None
             self.pacer.cast(choice, now, self)
+
+    def _pause(self) -> float:
+        """Until more is done for a roll, if nothing happens before; infinity: there is nothing."""
+        signup, enrolment = self.signup, self.signup.enrolment
+        if enrolment.formed:
+            return inf
+        if signup.coordinating:
+            return REPEAT_SECONDS
+        if enrolment.bound:
+            return ASK_SECONDS if signup.coordinator in self._alive else inf
+        return ASK_SECONDS * min(enrolment.attempt, ATTEMPTS_COUNTED) if signup.gathers else inf
 
     # As the surroundings of the sign-up.
 

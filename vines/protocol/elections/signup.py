@@ -150,15 +150,19 @@ class SignUp:
                 self.cancel(out)
         if not self.enrolment.bound:
             self._sign_asked(out)
-        if not self.enrolment.bound:
-            self._gather(out)
+        self._gather(out)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it is up to this member to propose a roll: candidates are as many as wanted."""
+        free = self.calling and not self.named and not self.enrolment.bound
+        if not free or self.me not in self.candidates or len(self.candidates) != self.total:
+            return False
+        return min(self.candidates, key=self._turn) == self.me
 
     def _gather(self, out: Surroundings) -> None:
-        """Propose the roll of all candidates, if they are as many as wanted and it is up to us."""
-        wanted = self.calling and self.me in self.candidates and not self.named
-        if not wanted or len(self.candidates) != self.total:
-            return
-        if min(self.candidates, key=self._turn) != self.me:
+        """Propose the roll of all candidates, if that is up to us."""
+        if not self.gathers:
             return
         attempt = self.enrolment.attempt + 1
         roll = equal_roll(self.candidates)
@@ -175,12 +179,20 @@ class SignUp:
         return blake2b(voter, digest_size=8, key=blake2b(topic, digest_size=16).digest()).digest()
 
     def repeat(self, out: Surroundings) -> None:
-        """As a coordinator: ask those who have not signed once more."""
-        if self.coordinating and self.roll is not None and self.election is not None:
-            message: Introduction = Formed() if self.enrolment.formed else Sign(self.roll)
+        """As a coordinator: ask those who have not signed once more. As one who has signed: ask the
+        coordinator what has come of it, whose word may have been lost.
+        """
+        if self.roll is None or self.election is None:
+            return
+        bound, formed = self.enrolment.bound, self.enrolment.formed
+        if self.coordinating:
+            message: Introduction = Formed() if formed else Sign(self.roll)
             for voter, _ in self.roll.roll:
-                if voter != self.me and (self.enrolment.formed or voter not in self.signed):
-                    out.say(voter, self.enrolment.bound, message, self._ticket)
+                if voter != self.me and (formed or voter not in self.signed):
+                    out.say(voter, bound, message, self._ticket)
+        elif not formed:
+            mine = Refusal() if self.election.record.refused else Signed(True)
+            out.say(self.coordinator, bound, mine, self._ticket)
 
     def withdraw(self, out: Surroundings) -> None:
         """The call here stands no longer: take part in nothing that has not gone too far."""
@@ -227,6 +239,8 @@ class SignUp:
         if definition.signup and not self._passed(definition):
             self._keep(self._passing(definition), out)
         out.say(sender, election, Refusal(), self._ticket)
+        if coordinator_of(definition) == self.me:  # it was ours, and is no more
+            out.say(sender, election, Cancel(), self._ticket)
 
     def _sign_asked(self, out: Surroundings) -> None:
         if self._asked is None or not self.calling:
@@ -249,7 +263,9 @@ class SignUp:
             out.say(sender, election, Cancel(), self._ticket)
             return
         assert self.roll is not None
-        if (sender, 1) in self.roll.roll:
+        if self.enrolment.formed:
+            out.say(sender, election, Formed(), self._ticket)
+        elif (sender, 1) in self.roll.roll:
             self.signed |= {sender}
             self._form(out)
 
@@ -276,6 +292,8 @@ class SignUp:
     def on_refusal(self, sender: bytes, election: bytes, out: Surroundings) -> None:
         """One takes no part, for ever: as a coordinator, cancel; else see what that leaves."""
         if not self._is_bound(election) or self.election is None:
+            if self.enrolment.attempt:  # it may have been ours, which whoever signed it waits for
+                out.say(sender, election, Cancel(), self._ticket)
             return
         rank = self.election.electorate.rank(sender)
         if rank < 0:
@@ -283,8 +301,10 @@ class SignUp:
         self.election.on_refusal(rank, Refusal(), out.effects(election))
         if self.coordinating and not self.enrolment.formed:
             self.cancel(out)
-        else:
-            self._release_if_hopeless(out)
+            return
+        if self.coordinating:
+            out.say(sender, election, Formed(), self._ticket)
+        self._release_if_hopeless(out)
 
     # Being bound.
 
