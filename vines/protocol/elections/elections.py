@@ -152,7 +152,9 @@ class Elections:
         decided = -1 if known is None else known.round
         number = max(self._rounds.get(topic, 0), self._seen.get(topic, 0), decided)
         matter = self._matters.get((topic, self._rounds.get(topic, 0)))
-        call = self._calls.get(topic) if matter is None else matter.asked
+        call = None if matter is None else matter.asked
+        if call is None:  # not in this round, since this node was started
+            call = self._calls.get(topic)
         if call is None:
             raise InvalidElection(f"{topic!r} was never called here; nothing changed: call it")
         if abandon or number == decided:
