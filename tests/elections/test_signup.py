@@ -295,19 +295,14 @@ def test_a_coordinator_that_crashed_asks_again() -> None:
     assert cluster.formed == [True, True]
 
 
-@pytest.mark.parametrize("refused", [False, True])
 @pytest.mark.parametrize("crashed", [False, True])
-def test_who_missed_that_a_roll_was_cancelled_asks_until_it_knows(
-    refused: bool, crashed: bool
-) -> None:
+def test_who_missed_that_a_roll_was_cancelled_asks_until_it_knows(crashed: bool) -> None:
     cluster = Cluster(3, 3)
     cluster.see(0, 1, 2)
     coordinator = next(rank for rank in range(3) if cluster.bound[rank])
     signer = next(rank for rank in range(3) if rank != coordinator)
     cluster.let(Sign, signer)
     cluster.let(Signed, coordinator)
-    if refused:
-        cluster.refuse(signer)
     cluster.do(coordinator, lambda member, out: member.cancel(out))
     cluster.post.clear()
     if crashed:

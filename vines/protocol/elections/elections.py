@@ -308,13 +308,16 @@ class Elections:
             return
         key = self._elections.get(election)
         matter = None if key is None else self._matters.get(key)
-        if key is None or matter is None:
-            if isinstance(said, (*QUESTIONS, Signed, Formed)):
+        bound = matter is not None and matter.signup.enrolment.bound == election
+        if key is None or matter is None or (isinstance(said, Refusal | Formed) and not bound):
+            # Who is bound there is not free before it knows that others do not take part.
+            if isinstance(said, (*QUESTIONS, Signed, Formed, Refusal)):
                 self._say(member, election, Unknown(), 0)
             return
         voter = self._voter(matter, member)
         if isinstance(said, Unknown):
-            matter.forgotten(voter, now)
+            if bound:
+                matter.forgotten(voter, now)
         else:
             matter.receive(voter, election, said, now)
         self._note(key, matter)

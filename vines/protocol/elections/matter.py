@@ -41,6 +41,11 @@ ASK_SECONDS = 1.0
 after which a roll is proposed anew that somebody declined, for every attempt so much later.
 """
 
+ASKS = 3
+"""How often members of a roll that stands ask the others whether they take part, after some came
+to life: who held them dead may have left it.
+"""
+
 ATTEMPTS_COUNTED = 30
 """Attempts after which the pause between them grows no more."""
 
@@ -97,8 +102,8 @@ class Matter:
     """
 
     __slots__ = (
-        *("_alive", "_boot", "_office", "_repeat_at", "_rng", "_told", "asked", "deadline"),
-        *("definition", "early"),
+        *("_alive", "_asks", "_boot", "_office", "_paused", "_repeat_at", "_rng", "_told"),
+        *("asked", "deadline", "definition", "early"),
         *("finished", "listening", "members", "pacer", "signup", "told_timeout", "value", "voted"),
     )
 
@@ -139,6 +144,9 @@ class Matter:
         self._rng = rng
         self._boot = boot
         self._repeat_at = inf
+        self._paused = inf
+        self._asks = 0
+        """How often it is yet to be asked whether others take part in a roll that stands."""
         self._alive: frozenset[bytes] = frozenset()
 
     @property
@@ -218,6 +226,9 @@ class Matter:
         if self.value:
             return
         signup = self.signup
+        come = alive - self._alive
+        if come and signup.roll is not None and any(one in come for one, _ in signup.roll.roll):
+            self._asks = ASKS  # it may have missed what was said, and others what it said
         self._alive = alive
         signup.consider(candidates, self)
         if signup.election is not None:
@@ -290,6 +301,7 @@ class Matter:
             self.signup.withdraw(self)
         if now >= self._repeat_at:
             self._repeat_at = inf
+            self._asks -= bool(self._asks)
             self.signup.repeat(self)
             self.signup.consider(self.signup.candidates, self)
         if self.pacer is not None and formed:
@@ -302,7 +314,7 @@ class Matter:
         if self.value:
             return inf
         if self.signup.enrolment.formed:
-            return inf if self.pacer is None else self.pacer.next()
+            return min(self._repeat_at, inf if self.pacer is None else self.pacer.next())
         return min(self._repeat_at, self.deadline if self.signup.calling else inf)
 
     def stop(self) -> None:
@@ -323,7 +335,8 @@ class Matter:
         """After anything: begin what has become possible, repeat what was not answered."""
         signup = self.signup
         pause = inf if self.value else self._pause()
-        self._repeat_at = min(self._repeat_at, now + pause) if pause < inf else inf
+        if pause != self._paused or self._repeat_at == inf:
+            self._paused, self._repeat_at = pause, now + pause
         if signup.election is None or self.value:
             self.pacer = None
             return
@@ -336,8 +349,10 @@ class Matter:
     def _pause(self) -> float:
         """Until more is done for a roll, if nothing happens before; infinity: there is nothing."""
         signup, enrolment = self.signup, self.signup.enrolment
+        if signup.election is not None and signup.election.record.refused:
+            return ASK_SECONDS
         if enrolment.formed:
-            return inf
+            return ASK_SECONDS if self._asks and not signup.named else inf
         if signup.coordinating:
             return REPEAT_SECONDS
         if enrolment.bound:

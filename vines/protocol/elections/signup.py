@@ -179,20 +179,22 @@ class SignUp:
         return blake2b(voter, digest_size=8, key=blake2b(topic, digest_size=16).digest()).digest()
 
     def repeat(self, out: Surroundings) -> None:
-        """As a coordinator: ask those who have not signed once more. As one who has signed: ask the
-        coordinator what has come of it, whose word may have been lost.
+        """Say once more what may have been said to somebody who was away. As a coordinator: ask
+        those who have not signed. As one who has signed: ask the coordinator what has come of it.
+        Of a roll that stands: say so, or that it was refused, to hear who takes part.
         """
         if self.roll is None or self.election is None:
             return
-        bound, formed = self.enrolment.bound, self.enrolment.formed
-        if self.coordinating:
-            message: Introduction = Formed() if formed else Sign(self.roll)
+        if self.election.record.refused:
+            self._say_to_all(Refusal(), out)
+        elif self.enrolment.formed:
+            self._say_to_all(Formed(), out)
+        elif self.coordinating:
             for voter, _ in self.roll.roll:
-                if voter != self.me and (formed or voter not in self.signed):
-                    out.say(voter, bound, message, self._ticket)
-        elif not formed:
-            mine = Refusal() if self.election.record.refused else Signed(True)
-            out.say(self.coordinator, bound, mine, self._ticket)
+                if voter not in self.signed:
+                    out.say(voter, self.enrolment.bound, Sign(self.roll), self._ticket)
+        else:
+            out.say(self.coordinator, self.enrolment.bound, Signed(True), self._ticket)
 
     def withdraw(self, out: Surroundings) -> None:
         """The call here stands no longer: take part in nothing that has not gone too far."""
@@ -292,8 +294,6 @@ class SignUp:
     def on_refusal(self, sender: bytes, election: bytes, out: Surroundings) -> None:
         """One takes no part, for ever: as a coordinator, cancel; else see what that leaves."""
         if not self._is_bound(election) or self.election is None:
-            if self.enrolment.attempt:  # it may have been ours, which whoever signed it waits for
-                out.say(sender, election, Cancel(), self._ticket)
             return
         rank = self.election.electorate.rank(sender)
         if rank < 0:
@@ -355,7 +355,7 @@ class SignUp:
         for voter in voters:
             out.say(voter, election, message, self._ticket)
 
-    def _say_to_all(self, message: Introduction, out: Surroundings) -> None:
+    def _say_to_all(self, message: Message | Introduction, out: Surroundings) -> None:
         assert self.roll is not None
         for voter, _ in self.roll.roll:
             if voter != self.me:
