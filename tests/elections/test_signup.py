@@ -20,6 +20,7 @@ from vines.protocol.elections.messages import (
     Promise,
     Refusal,
     Sign,
+    Signed,
 )
 from vines.protocol.elections.signup import COORDINATORS_MAX, SignUp, attempt_of, coordinator_of
 from vines.protocol.elections.topic import receive
@@ -292,6 +293,44 @@ def test_a_coordinator_that_crashed_asks_again() -> None:
     cluster.do(coordinator, lambda member, out: member.repeat(out))
     cluster.settle()
     assert cluster.formed == [True, True]
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+def test_who_missed_that_a_roll_was_cancelled_asks_until_it_knows(crashed: bool) -> None:
+    cluster = Cluster(3, 3)
+    cluster.see(0, 1, 2)
+    coordinator = next(rank for rank in range(3) if cluster.bound[rank])
+    signer = next(rank for rank in range(3) if rank != coordinator)
+    cluster.let(Sign, signer)
+    cluster.let(Signed, coordinator)
+    cluster.do(coordinator, lambda member, out: member.cancel(out))
+    cluster.post.clear()
+    if crashed:
+        cluster.crash(coordinator, signer)
+    assert cluster.bound[signer]
+    cluster.do(signer, lambda member, out: member.repeat(out))
+    cluster.settle()
+    assert not any(cluster.bound)
+    cluster.see(0, 1, 2)
+    cluster.settle()
+    assert cluster.formed == [True, True, True]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_who_missed_that_a_roll_stands_asks_until_it_knows(refused: bool) -> None:
+    cluster = Cluster(3, 3)
+    cluster.see(0, 1, 2)
+    coordinator = next(rank for rank in range(3) if cluster.bound[rank])
+    signer = next(rank for rank in range(3) if rank != coordinator)
+    for kind in (Sign, Signed):
+        cluster.let(kind, 0, 1, 2)
+    cluster.post.clear()
+    assert cluster.formed == [rank == coordinator for rank in range(3)]
+    if refused:
+        cluster.refuse(signer)
+    cluster.do(signer, lambda member, out: member.repeat(out))
+    cluster.settle()
+    assert cluster.formed[signer]
 
 
 def decides_after_a_latest_accept(election: type[Pair]) -> Cluster:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from vines.errors import StorageError, VoteRefused, WireError
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.matter import Call
+from vines.protocol.elections.signup import SignUp
 from vines.protocol.elections.voters import voter_of
 
 from .pump import Host, Pump
@@ -193,6 +196,83 @@ def test_a_rolling_restart_loses_nothing(voters: tuple[tuple[bytes, int], ...]) 
     pump.until(lambda: len(outcomes(*hosts)) == 3, 10.0)
     assert len({each.election for each in outcomes(*hosts)}) == 1
     assert len(acted(*hosts)) == 1
+
+
+def test_who_was_away_when_a_roll_was_cancelled_takes_part_in_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    with monkeypatch.context() as patch:
+        signing = SignUp.on_sign
+        third = hosts[2].node.id
+
+        def on_sign(self: SignUp, *arguments: Any) -> None:
+            if self.me != third:
+                signing(self, *arguments)
+
+        patch.setattr(SignUp, "on_sign", on_sign)
+        number = 0
+        while not _coordinates(hosts[0], f"topic {number}"):
+            number += 1
+            for host in hosts:
+                call(host, total=3, topic=f"topic {number}")
+            pump.run(0.5)
+    pump.kill(hosts[0])
+    pump.run(5.0)  # the second, who signed, refuses
+    pump.kill(hosts[1])
+    hosts[0] = pump.restart(hosts[0])
+    call(hosts[0], total=3, topic=f"topic {number}")
+    pump.run(5.0)  # and the first cancels, of which the second does not hear
+    hosts[1] = pump.restart(hosts[1])
+    for host in hosts:
+        call(host, total=3, topic=f"topic {number}")
+        vote(host, topic=f"topic {number}")
+    pump.until(lambda: all(host.node.elections().outcomes() for host in hosts), 10.0)
+
+
+def test_a_coordinator_whose_roll_the_others_left_while_it_was_dead_gathers_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(SignUp, "on_formed", lambda *_: None)  # nobody hears that it stands
+        for host in hosts:
+            call(host, total=3)
+        pump.run(0.5)
+        (dead,) = [number for number, host in enumerate(hosts) if _coordinates(host, "email")]
+        pump.kill(hosts[dead])
+        pump.run(5.0)
+    hosts[dead] = pump.restart(hosts[dead])
+    for host in hosts:
+        call(host, total=3)
+        vote(host)
+    pump.until(lambda: all(host.node.elections().outcomes() for host in hosts), 10.0)
+
+
+def test_a_round_that_was_not_decided_before_a_restart_is_called_for_again() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    for host in hosts:
+        call(host, total=2)
+        vote(host)
+    pump.until(lambda: len(outcomes(*hosts)) == 2, 5.0)
+    for host in hosts:
+        host.node.elections().rerun("email", False, pump.now)
+    pump.run(0.5)
+    hosts[0] = pump.restart(hosts[0])
+    pump.run(2.0)
+    call(hosts[0], total=2)
+    hosts[0].node.elections().rerun("email", False, pump.now)
+    for host in hosts:
+        vote(host)
+    pump.until(lambda: [o.round for h in hosts for o in h.node.elections().outcomes()] == [1, 1])
+
+
+def _coordinates(host: Host, topic: str) -> bool:
+    matter = host.node.elections()._matters.get((topic, 0))
+    return matter is not None and matter.signup.coordinating
 
 
 @pytest.mark.parametrize("voters", [(), roll(*NAMES)])

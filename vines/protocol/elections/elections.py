@@ -166,7 +166,9 @@ class Elections:
         decided = -1 if known is None else known.round
         number = max(self._rounds.get(topic, 0), self._seen.get(topic, 0), decided)
         matter = self._matters.get((topic, self._rounds.get(topic, 0)))
-        call = self._calls.get(topic) if matter is None else matter.asked
+        call = None if matter is None else matter.asked
+        if call is None:  # not in this round, since this node was started
+            call = self._calls.get(topic)
         if call is None:
             raise InvalidElection(f"{topic!r} was never called here; nothing changed: call it")
         if abandon or number == decided:
@@ -325,13 +327,16 @@ class Elections:
             return
         key = self._elections.get(election)
         matter = None if key is None else self._matters.get(key)
-        if key is None or matter is None:
-            if isinstance(said, (*QUESTIONS, Signed, Formed)):
+        bound = matter is not None and matter.signup.enrolment.bound == election
+        if key is None or matter is None or (isinstance(said, Refusal | Formed) and not bound):
+            # Who is bound there is not free before it knows that others do not take part.
+            if isinstance(said, (*QUESTIONS, Signed, Formed, Refusal)):
                 self._say(member, election, Unknown(), 0)
             return
         voter = self._voter(matter, member)
         if isinstance(said, Unknown):
-            matter.forgotten(voter, now)
+            if bound:
+                matter.forgotten(voter, now)
         else:
             matter.receive(voter, election, said, now)
         self._note(key, matter, now)

@@ -34,8 +34,24 @@ if TYPE_CHECKING:
 RTT_SECONDS = 0.001
 """Of a round trip, where nothing is known of it: members of one machine or one room."""
 
+REPEAT_SECONDS = 2 * RETRY_SECONDS_MIN
+"""After which a coordinator asks again who has not signed."""
+
+ASK_SECONDS = 1.0
+"""After which a member that signed asks what has come of the roll: a word is lost but rarely. And
+after which a roll is proposed anew that somebody declined, for every attempt so much later.
+"""
+
+ASKS = 3
+"""How often members of a roll that stands ask the others whether they take part, after some came
+to life: who held them dead may have left it.
+"""
+
+ATTEMPTS_COUNTED = 30
+"""Attempts after which the pause between them grows no more."""
+
 DOUBLINGS_MAX = 5
-"""Of the time between two repeats of the question to sign."""
+"""Of the pause between repeats: thousands that begin at once must not drown in each other's."""
 
 
 class Call(NamedTuple):
@@ -93,9 +109,9 @@ class Matter:
     """
 
     __slots__ = (
-        *("_boot", "_office", "_repeat_at", "_repeats", "_rng", "_told", "asked", "deadline"),
-        *("definition", "early", "finished", "listening", "members", "pacer", "published"),
-        *("signup", "told_timeout", "value", "voted"),
+        *("_alive", "_asks", "_boot", "_office", "_paused", "_repeat_at", "_repeats", "_rng"),
+        *("_told", "asked", "deadline", "definition", "early", "finished", "listening", "members"),
+        *("pacer", "published", "signup", "told_timeout", "value", "voted"),
     )
 
     def __init__(
@@ -138,6 +154,10 @@ class Matter:
         self._boot = boot
         self._repeat_at = inf
         self._repeats = 0
+        self._paused = inf
+        self._asks = 0
+        """How often it is yet to be asked whether others take part in a roll that stands."""
+        self._alive: frozenset[bytes] = frozenset()
 
     @property
     def key(self) -> Key:
@@ -216,6 +236,10 @@ class Matter:
         if self.value:
             return
         signup = self.signup
+        come = alive - self._alive
+        if come and signup.roll is not None and any(one in come for one, _ in signup.roll.roll):
+            self._asks = ASKS  # it may have missed what was said, and others what it said
+        self._alive = alive
         signup.consider(candidates, self)
         if signup.election is not None:
             self._leave_what_is_dead(signup.election, _dead(signup.election, alive))
@@ -286,10 +310,11 @@ class Matter:
             self.told_timeout = True
             self.signup.withdraw(self)
         if now >= self._repeat_at:
+            self._repeat_at = inf
+            self._asks -= bool(self._asks)
             self.signup.repeat(self)
-            # Ever rarer: thousands that begin at once must not drown in each other's repeats.
             self._repeats += 1
-            self._repeat_at = now + 2 * RETRY_SECONDS_MIN * 2 ** min(self._repeats, DOUBLINGS_MAX)
+            self.signup.consider(self.signup.candidates, self)
         if self.pacer is not None and formed:
             self.pacer.advance(now, self)
             self.told_timeout = self.told_timeout or self.pacer.timed_out
@@ -300,7 +325,7 @@ class Matter:
         if self.value:
             return inf
         if self.signup.enrolment.formed:
-            return inf if self.pacer is None else self.pacer.next()
+            return min(self._repeat_at, inf if self.pacer is None else self.pacer.next())
         return min(self._repeat_at, self.deadline if self.signup.calling else inf)
 
     def stop(self) -> None:
@@ -320,18 +345,32 @@ class Matter:
     def _go_on(self, now: float) -> None:
         """After anything: begin what has become possible, repeat what was not answered."""
         signup = self.signup
+        pause = inf if self.value else self._pause()
+        if pause != self._paused:
+            self._paused, self._repeats, self._repeat_at = pause, 0, now + pause
+        elif self._repeat_at == inf:
+            self._repeat_at = now + pause * 2 ** min(self._repeats, DOUBLINGS_MAX)
         if signup.election is None or self.value:
-            self.pacer, self._repeat_at = None, inf
+            self.pacer = None
             return
         if self.pacer is None or self.pacer.election is not signup.election:
             self.pacer = Pacer(signup.election, self.deadline, self._rng, RTT_SECONDS)
-        if signup.enrolment.formed:
-            self._repeat_at, self._repeats = inf, 0
-        elif self._repeat_at == inf:
-            self._repeat_at = now + 2 * RETRY_SECONDS_MIN
         if signup.enrolment.formed and self.early is not None:
             choice, self.early = self.early, None
             self.pacer.cast(choice, now, self)
+
+    def _pause(self) -> float:
+        """Until more is done for a roll, if nothing happens before; infinity: there is nothing."""
+        signup, enrolment = self.signup, self.signup.enrolment
+        if signup.election is not None and signup.election.record.refused:
+            return ASK_SECONDS
+        if enrolment.formed:
+            return ASK_SECONDS if self._asks and not signup.named else inf
+        if signup.coordinating:
+            return REPEAT_SECONDS
+        if enrolment.bound:
+            return ASK_SECONDS if signup.coordinator in self._alive else inf
+        return ASK_SECONDS * min(enrolment.attempt, ATTEMPTS_COUNTED) if signup.gathers else inf
 
     # As the surroundings of the sign-up.
 

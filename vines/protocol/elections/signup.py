@@ -150,15 +150,19 @@ class SignUp:
                 self.cancel(out)
         if not self.enrolment.bound and self._asked is not None:
             self._sign_asked(out)
-        if not self.enrolment.bound and len(candidates) == self.total:
-            self._gather(out)
+        self._gather(out)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it is up to this member to propose a roll: candidates are as many as wanted."""
+        free = self.calling and not self.enrolment.bound and len(self.candidates) == self.total
+        if not free or self.named or self.me not in self.candidates:
+            return False
+        return self._first() == self.me
 
     def _gather(self, out: Surroundings) -> None:
-        """Propose the roll of all candidates, if they are as many as wanted and it is up to us."""
-        wanted = self.calling and self.me in self.candidates and not self.named
-        if not wanted or len(self.candidates) != self.total:
-            return
-        if self._first() != self.me:
+        """Propose the roll of all candidates, if that is up to us."""
+        if not self.gathers:
             return
         attempt = self.enrolment.attempt + 1
         roll = equal_roll(self.candidates)
@@ -176,18 +180,22 @@ class SignUp:
         return min(turns)[1]
 
     def repeat(self, out: Surroundings) -> None:
-        """Nobody knows yet that the roll stands: ask those who have not signed once more, or the
-        coordinator whether it does.
+        """Say once more what may have been said to somebody who was away. As a coordinator: ask
+        those who have not signed. As one who has signed: ask the coordinator what has come of it.
+        Of a roll that stands: say so, or that it was refused, to hear who takes part.
         """
-        if self.roll is None or self.election is None or self.enrolment.formed:
+        if self.roll is None or self.election is None:
             return
-        bound = self.enrolment.bound
-        if not self.coordinating:
-            out.say(coordinator_of(self.roll), bound, Signed(True), self._ticket)
-            return
-        for voter, _ in self.roll.roll:
-            if voter not in self.signed:
-                out.say(voter, bound, Sign(self.roll), self._ticket)
+        if self.election.record.refused:
+            self._say_to_all(Refusal(), out)
+        elif self.enrolment.formed:
+            self._say_to_all(Formed(), out)
+        elif self.coordinating:
+            for voter, _ in self.roll.roll:
+                if voter not in self.signed:
+                    out.say(voter, self.enrolment.bound, Sign(self.roll), self._ticket)
+        else:
+            out.say(self.coordinator, self.enrolment.bound, Signed(True), self._ticket)
 
     def withdraw(self, out: Surroundings) -> None:
         """The call here stands no longer: take part in nothing that has not gone too far."""
@@ -234,6 +242,8 @@ class SignUp:
         if definition.signup and not self._passed(definition):
             self._keep(self._passing(definition), out)
         out.say(sender, election, Refusal(), self._ticket)
+        if coordinator_of(definition) == self.me:  # it was ours, and is no more
+            out.say(sender, election, Cancel(), self._ticket)
 
     def _sign_asked(self, out: Surroundings) -> None:
         if self._asked is None or not self.calling:
@@ -294,8 +304,10 @@ class SignUp:
         self.election.on_refusal(rank, Refusal(), out.effects(election))
         if self.coordinating and not self.enrolment.formed:
             self.cancel(out)
-        else:
-            self._release_if_hopeless(out)
+            return
+        if self.coordinating:
+            out.say(sender, election, Formed(), self._ticket)
+        self._release_if_hopeless(out)
 
     # Being bound.
 
@@ -346,7 +358,7 @@ class SignUp:
         for voter in voters:
             out.say(voter, election, message, self._ticket)
 
-    def _say_to_all(self, message: Introduction, out: Surroundings) -> None:
+    def _say_to_all(self, message: Message | Introduction, out: Surroundings) -> None:
         assert self.roll is not None
         for voter, _ in self.roll.roll:
             if voter != self.me:
