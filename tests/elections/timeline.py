@@ -15,7 +15,7 @@ from vines.protocol.elections.decree import Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.messages import Message, Nack, Vote, VoteAck
-from vines.protocol.elections.pacing import Pacer
+from vines.protocol.elections.pacing import Pace, Pacer
 from vines.protocol.elections.topic import deliver
 
 RTT = 1.0
@@ -28,8 +28,9 @@ class Member:
         self.run = run
         self.rank = rank
         self.part = Election(run.electorate, rank, run.criteria)
-        self.pacer = Pacer(self.part, run.deadline, run.rng, RTT)
-        self.pacer.retry, self.pacer.take = 3 * RTT, 6 * RTT
+        pace = Pace(RTT)
+        pace.retry, pace.take = 3 * RTT, 6 * RTT
+        self.pacer = Pacer(self.part, run.deadline, run.rng, pace)
         self.part.listen(self)
         self.up = True
         self.asleep = 0.0
@@ -55,7 +56,7 @@ class Member:
 
     def hear(self, sender: int, message: Message) -> None:
         if isinstance(message, VoteAck):
-            self.pacer.acknowledged(sender, message.sequence)
+            self.pacer.acknowledged(sender, message.sequence, self.run.now)
             return
         before = self.part.phase
         deliver(self.part, self.run.electorate.voters[sender], b"", message, self)  # type: ignore[arg-type]

@@ -178,6 +178,8 @@ class Machinery:
         """A link is established."""
         for frame in self.linking.dialler.errands.take(link.member):
             self._write(link, frame)
+        if self.elections is not None and not link.errand:
+            self.elections.linked(link.member, self.now)
         self.replication.start(link, self.now)
         self.pusher.wake(link)
 

@@ -38,6 +38,7 @@ from vines.protocol.elections.messages import (
     Vote,
 )
 from vines.protocol.elections.outcomes import Outcomes, outcome_of
+from vines.protocol.elections.pacing import Pace
 from vines.protocol.elections.records import (
     WITHDRAWN,
     Key,
@@ -96,6 +97,7 @@ class Elections:
         self._rng = rng
         self._members = members
         self._send = send
+        self.pace = Pace()
         self._alive = members.living() | {me}
         self._boot = 0 if memory is None else memory.boot
         self._name = config.name
@@ -215,8 +217,8 @@ class Elections:
         )
         self._matters[key] = matter
         matter.listening = self.listening
-        matter.early = self._early.pop(key[0], None)
-        matter.voted = matter.early is not None
+        matter.choice = self._early.pop(key[0], None)
+        matter.voted = matter.choice is not None
         return matter
 
     def _voter_here(self, definition: Definition) -> bytes:
@@ -411,6 +413,12 @@ class Elections:
             if self._callers.calling(about) and not (matter and matter.signup.calling):
                 self._callers.announce(about, 0)  # it was an earlier life that called
             self._look(about, now)
+
+    def linked(self, member: bytes, now: float) -> None:
+        """There is a new link to a member."""
+        for key, matter in self._matters.items():
+            matter.met(member, now)
+            self._schedule(key)
 
     def members_changed(self, now: float) -> None:
         """Somebody came, left or died."""

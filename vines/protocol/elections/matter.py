@@ -15,24 +15,23 @@ from vines.protocol.elections.criteria import Criteria, criteria_of
 from vines.protocol.elections.decree import IDLE, NOTHING, Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.messages import (
+    Accepted,
     Decided,
     Definition,
     Introduction,
     Message,
     Nack,
+    Promise,
     Vote,
     VoteAck,
 )
-from vines.protocol.elections.pacing import RETRY_SECONDS_MIN, Pacer
+from vines.protocol.elections.pacing import RETRY_SECONDS_MIN, Pace, Pacer
 from vines.protocol.elections.records import Key
 from vines.protocol.elections.shelf import Part
 from vines.protocol.elections.signup import Enrolment, SignUp, electorate_of, id_of
 
 if TYPE_CHECKING:
     import random
-
-RTT_SECONDS = 0.001
-"""Of a round trip, where nothing is known of it: members of one machine or one room."""
 
 REPEAT_SECONDS = 2 * RETRY_SECONDS_MIN
 """After which a coordinator asks again who has not signed."""
@@ -79,6 +78,8 @@ class Call(NamedTuple):
 class Office(Protocol):
     """Who a matter belongs to."""
 
+    pace: Pace
+
     def say(
         self,
         matter: Matter,
@@ -110,7 +111,7 @@ class Matter:
 
     __slots__ = (
         *("_alive", "_asks", "_boot", "_office", "_paused", "_repeat_at", "_repeats", "_rng"),
-        *("_told", "asked", "deadline", "definition", "early", "finished", "listening", "members"),
+        *("_told", "asked", "choice", "deadline", "definition", "finished", "listening", "members"),
         *("pacer", "published", "signup", "told_timeout", "value", "voted"),
     )
 
@@ -132,8 +133,8 @@ class Matter:
         self.signup = SignUp(me, namespace, definition, total)
         self.signup.calling = False
         self.pacer: Pacer | None = None
-        self.early: int | None = None
-        """A vote from before there is an electorate."""
+        self.choice: int | None = None
+        """The last vote asked for here, cast in every electorate that comes about."""
         self.listening = False
         """Somebody here would act on a commit."""
         self.value = b""
@@ -207,8 +208,11 @@ class Matter:
         if self.value:
             return not again
         if self.pacer is None or not self.signup.enrolment.formed:
-            self.early = choice
-            return now < self.deadline
+            if now >= self.deadline:
+                return False
+            self.choice = choice
+            return True
+        self.choice = choice
         locked = self.pacer.election.locked
         return self.pacer.cast(choice, now, self) or (locked and not again)
 
@@ -247,6 +251,13 @@ class Matter:
         if self.pacer is not None and signup.election is not None and signup.enrolment.formed:
             self.pacer.lost(_dead(signup.election, alive), now, self)
 
+    def met(self, member: bytes, now: float) -> None:
+        """There is a new link to a member, who may have left the roll while there was none."""
+        roll = self.signup.roll
+        if not self.value and roll is not None and any(one == member for one, _ in roll.roll):
+            self._asks = max(self._asks, 1)
+            self._go_on(now)
+
     def _leave_what_is_dead(self, election: Election, dead: int) -> None:
         """Refuse where nobody could form the roll, or decide in it, any more."""
         signup = self.signup
@@ -269,7 +280,7 @@ class Matter:
         phase = IDLE if part is None else part.phase
         if isinstance(said, VoteAck):
             if part is not None and self.pacer is not None:
-                self.pacer.acknowledged(part.electorate.rank(sender), said.sequence)
+                self.pacer.acknowledged(part.electorate.rank(sender), said.sequence, now)
             return
         topic.receive(self.signup, sender, election, said, self)
         self._go_on(now)
@@ -277,6 +288,8 @@ class Matter:
         if self.pacer is not None and part is not None:
             if isinstance(said, Nack) and phase != IDLE and part.phase == IDLE:
                 self.pacer.failed(now, self)
+            elif isinstance(said, Promise | Accepted) and phase == IDLE:
+                self.pacer.answered_late()
             self.pacer.look(now, self)
 
     def forgotten(self, voter: bytes, now: float) -> None:
@@ -354,10 +367,9 @@ class Matter:
             self.pacer = None
             return
         if self.pacer is None or self.pacer.election is not signup.election:
-            self.pacer = Pacer(signup.election, self.deadline, self._rng, RTT_SECONDS)
-        if signup.enrolment.formed and self.early is not None:
-            choice, self.early = self.early, None
-            self.pacer.cast(choice, now, self)
+            self.pacer = Pacer(signup.election, self.deadline, self._rng, self._office.pace)
+        if signup.enrolment.formed and self.choice is not None and not self.pacer.voted:
+            self.pacer.cast(self.choice, now, self)
 
     def _pause(self) -> float:
         """Until more is done for a roll, if nothing happens before; infinity: there is nothing."""

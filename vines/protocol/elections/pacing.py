@@ -19,8 +19,12 @@ from vines.protocol.elections.messages import Vote
 if TYPE_CHECKING:
     import random
 
+RTT_SECONDS: Final = 0.001
+"""Of a round trip, where nothing is known of it: members of one machine or one room."""
+RTT_SECONDS_MAX: Final = 10.0
 RETRY_ROUND_TRIPS: Final = 3
 RETRY_SECONDS_MIN: Final = 0.2
+"""A node with hundreds of elections under way answers later than the network would."""
 TAKE_ROUND_TRIPS: Final = 6
 TAKE_SECONDS_MIN: Final = 0.8
 REPEATS: Final = 3
@@ -31,23 +35,53 @@ BACK_OFF_MAX: Final = 32
 """Round trips between two attempts, at most; half as many again by chance."""
 
 
+class Pace:
+    """How long a round trip takes, as far as known, and what follows from it; one for all elections
+    of a node. Smoothed as TCP does it (Jacobson, "Congestion avoidance and control", 1988); of what
+    was said more than once no answer is measured (Karn and Partridge, 1987).
+    """
+
+    __slots__ = ("_smoothed", "grace", "retry", "rtt", "take")
+
+    def __init__(self, rtt: float = RTT_SECONDS) -> None:
+        self._smoothed = rtt
+        self._set(rtt)
+
+    def _set(self, rtt: float) -> None:
+        self.rtt = rtt
+        self.retry = max(RETRY_ROUND_TRIPS * rtt, RETRY_SECONDS_MIN)
+        """Without an answer for so long it is said again."""
+        self.take = max(TAKE_ROUND_TRIPS * rtt, TAKE_SECONDS_MIN)
+        """A rank that is silent for so long has its place taken."""
+        self.grace = 2 * self.take
+
+    def measured(self, seconds: float) -> None:
+        """An answer took so long."""
+        self._smoothed += (min(seconds, RTT_SECONDS_MAX) - self._smoothed) / 8
+        if not self.rtt / 2 <= self._smoothed <= self.rtt * 1.5:
+            self._set(self._smoothed)
+
+    def hasty(self) -> None:
+        """An answer came after it was given up: it takes longer than thought."""
+        self._smoothed = min(2 * self.rtt, RTT_SECONDS_MAX)
+        self._set(self._smoothed)
+
+
 class Pacer:
     """The timers of one election at one member. `deadline`: of its own caller, in seconds of the
-    clock that `now` is of; `rtt`: seconds of a round trip, as far as known.
+    clock that `now` is of.
     """
 
     __slots__ = (
         *("_acked", "_attempt", "_due", "_failures", "_rng", "_seen", "_vote", "_vote_at"),
-        *("_vote_ranks", "deadline", "election", "grace", "retry", "rtt", "take", "timed_out"),
+        *("_vote_ranks", "deadline", "election", "pace", "timed_out"),
     )
 
-    def __init__(
-        self, election: Election, deadline: float, rng: random.Random, rtt: float = 0.001
-    ) -> None:
+    def __init__(self, election: Election, deadline: float, rng: random.Random, pace: Pace) -> None:
         self.election = election
         self.deadline = deadline
+        self.pace = pace
         self._rng = rng
-        self.measure(rtt)
         self.timed_out = False
         """The deadline and the grace are over, and the outcome is unknown here."""
         self._vote: Vote | None = None
@@ -63,14 +97,12 @@ class Pacer:
         self._failures = 0
         self._seen = (-1, -1, 0)
 
-    def measure(self, rtt: float) -> None:
-        """A round trip takes this long."""
-        self.rtt = rtt
-        self.retry = max(RETRY_ROUND_TRIPS * rtt, RETRY_SECONDS_MIN)
-        self.take = max(TAKE_ROUND_TRIPS * rtt, TAKE_SECONDS_MIN)
-        self.grace = 2 * self.take
-
     # The vote.
+
+    @property
+    def voted(self) -> bool:
+        """Whether this member has cast a vote in this election."""
+        return self._vote is not None
 
     def cast(self, choice: int, now: float, out: Effects) -> bool:
         """Vote, and tell those who decide; False if it is too late."""
@@ -82,17 +114,22 @@ class Pacer:
         self.look(now, out)
         return True
 
-    def acknowledged(self, rank: int, sequence: int) -> None:
+    def acknowledged(self, rank: int, sequence: int, now: float) -> None:
         """A rank holds this vote, or a later one."""
-        if self._vote is not None and sequence >= self._vote.sequence:
-            self._acked |= 1 << rank
+        if self._vote is None or sequence < self._vote.sequence or self._acked >> rank & 1:
+            return
+        self._acked |= 1 << rank
+        if self._vote_ranks > 1 and self._lowest(1) == [rank]:
+            self.pace.hasty()
+        elif self._vote_ranks == 1 and self._vote_at < inf:
+            self.pace.measured(max(0.0, now - (self._vote_at - self.pace.retry)))
 
     def say_again(self, rank: int, now: float, out: Effects) -> None:
         """A rank has missed what it was told."""
         if self._vote is not None and not self.election.locked and rank != self.election.me:
             self._acked &= ~(1 << rank)
             out.send(rank, self._vote, self.election.ticket)
-            self._vote_at = min(self._vote_at, now + self.retry)
+            self._vote_at = min(self._vote_at, now + self.pace.retry)
         self.election.again(out)
 
     def _say_vote(self, now: float, out: Effects) -> None:
@@ -106,7 +143,7 @@ class Pacer:
             if rank != self.election.me:
                 out.send(rank, self._vote, self.election.ticket)
         heard = not wanted or wanted == [self.election.me]
-        self._vote_at = inf if heard else now + self.retry
+        self._vote_at = inf if heard else now + self.pace.retry
 
     def _lowest(self, count: int) -> list[int]:
         """The lowest ranks not known to be dead."""
@@ -131,7 +168,7 @@ class Pacer:
             self._attempt = 0
         if one.phase != IDLE:
             if self._due == inf:
-                self._due = now + self.retry
+                self._due = now + self.pace.retry
         elif self._wants:
             if self._due == inf:
                 self._due = now + self._wait()
@@ -157,18 +194,23 @@ class Pacer:
         """How long to leave it to those before us, and to others after an attempt that failed."""
         before = float(self._before())
         if before:  # randomness of the system's is a system call
-            before *= self.take * self._rng.uniform(0.9, 1.1)
+            before *= self.pace.take * self._rng.uniform(0.9, 1.1)
         if not self._failures:
             return before
         trips = min(2.0**self._failures, BACK_OFF_MAX) * self._rng.uniform(0.5, 1.5)
-        return before + trips * max(self.rtt, self.retry / RETRY_ROUND_TRIPS)
+        return before + trips * max(self.pace.rtt, self.pace.retry / RETRY_ROUND_TRIPS)
 
     def _begin(self, now: float, out: Effects) -> None:
         one = self.election
         one.claim(out)
         self._attempt = 1
         self._seen = _state_of(one)
-        self._due = inf if one.closed or one.phase == IDLE else now + self.retry
+        self._due = inf if one.closed or one.phase == IDLE else now + self.pace.retry
+
+    def answered_late(self) -> None:
+        """An answer came to an attempt that was given up."""
+        if not self.election.closed:
+            self.pace.hasty()
 
     def failed(self, now: float, out: Effects) -> None:
         """The attempt was outbid or refused: the next one waits longer."""
@@ -185,12 +227,12 @@ class Pacer:
             return
         if now >= self.deadline and not one.late:
             one.pass_deadline(out)
-        if now >= self.deadline + self.grace:
+        if now >= self.deadline + self.pace.grace:
             self.timed_out = True
         if now >= self._vote_at:
             self._vote_ranks += 1
             self._say_vote(now, out)
-            silent = self._vote_ranks == 1 + ceil(self.take / self.retry)
+            silent = self._vote_ranks == 1 + ceil(self.pace.take / self.pace.retry)
             if silent and not self._acked and self._vote is not None:
                 out.publish(self._vote)
         if now >= self._due and one.phase != IDLE:
@@ -199,7 +241,7 @@ class Pacer:
                 self.failed(now, out)
             else:
                 self._attempt += 1
-                self._due = now + self.retry
+                self._due = now + self.pace.retry
                 one.again(out)
         self.look(now, out)
 
@@ -208,7 +250,7 @@ class Pacer:
         one = self.election
         if one.closed:
             return inf
-        late = self.deadline if not one.late else self.deadline + self.grace
+        late = self.deadline if not one.late else self.deadline + self.pace.grace
         return min(self._due, self._vote_at, inf if self.timed_out else late)
 
     def lost(self, dead: int, now: float, out: Effects) -> None:

@@ -177,7 +177,7 @@ class Linking:
             if link.attempt is not None and not quiet and self.dialler.failed(link.attempt, now):
                 self.fail(link.attempt.member, now)
         elif was_the_link:
-            self.members.lost(link.member, now)
+            self._follow(self.members.lost(link.member, now), now)
             if link.errand:
                 self.dialler.changed(now)
                 return

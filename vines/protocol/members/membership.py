@@ -139,10 +139,12 @@ class Membership:
         self._believe(dead, now)
         return dead
 
-    def lost(self, member: bytes, now: float) -> None:
-        """The link to a member is gone: what others say of it is no longer doubted."""
-        if member in self._doubts:
-            self._believe(self._doubts[member][0], now)
+    def lost(self, member: bytes, now: float) -> list[Sighting]:
+        """The link to a member is gone: what others say of it is no longer doubted. Returns what is
+        newly believed, for the dialler.
+        """
+        doubted = self._doubts.get(member)
+        return [doubted[0]] if doubted is not None and self._believe(doubted[0], now) else []
 
     def advance(self, now: float) -> list[Sighting]:
         """Forget who was gone for long, and tell of names that two members keep sharing.
