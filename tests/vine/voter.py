@@ -64,6 +64,7 @@ class Voter:
         acting: float = 0.0,
     ) -> None:
         self._acting = acting
+        self._driver = os.getppid()
         self._random = random.Random(seed)
         self._journal = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._lock = threading.Lock()
@@ -118,7 +119,7 @@ class Voter:
     def _on_settle(self, last: str) -> None:
         """Call for all that is not over again and again, until it is."""
         everything = range(int(last))
-        while not all(map(self._is_over, everything)):
+        while not all(map(self._is_over, everything)) and os.getppid() == self._driver:
             for number in everything:
                 if not self._is_over(number):
                     self._insist(number)
