@@ -1,4 +1,4 @@
-"""Schedules in which a topic was once blocked, or a vote forgotten, though nobody broke a promise."""
+"""Schedules in which a topic was once blocked, or a vote forgotten; no promise was broken."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from vines.simulation import Conditions, Simulation
 
 @pytest.mark.parametrize("seed", [13, 47, 8, 23, 25, 84, 101, 127])
 def test_a_roll_that_was_given_up_is_gathered_again(seed: int) -> None:
-    """Two callers of two lose each other. 13, 47: both refuse and are free, and nobody gathers again.
-    The others: one refuses, but not into a link, and says it never again: the other stays bound.
+    """Two callers of two lose each other. Seeds 13 and 47: both refuse and are free, and have to
+    gather again. The others: one refuses without a link to say so, and the other stays bound until
+    it asks.
     """
     simulation = cluster(seed, 2)
     for host in simulation.nodes:
@@ -27,7 +28,7 @@ def test_a_roll_that_was_given_up_is_gathered_again(seed: int) -> None:
 
 
 def test_a_vote_outlives_the_roll_it_was_cast_in() -> None:
-    """One of two dies, a third takes its place: the survivor's vote is forgotten."""
+    """One of two dies, and a third takes its place: the survivor need not vote again."""
     simulation = cluster(0, 3)
     first, second, third = simulation.nodes
     call(first, 2, 2)
@@ -45,7 +46,7 @@ def test_a_vote_outlives_the_roll_it_was_cast_in() -> None:
 
 @pytest.mark.parametrize("seed", range(1, 40, 2))
 def test_a_caller_that_is_dead_for_all_is_no_candidate(seed: int) -> None:
-    """Its death is believed when the link breaks, and elections are not told."""
+    """Its death is believed when the link breaks, and elections are told."""
     simulation = cluster(seed, 3)
     first, second, third = simulation.nodes
     for host in (first, second):
@@ -67,7 +68,7 @@ def test_a_caller_that_is_dead_for_all_is_no_candidate(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_far_members_decide_too(seed: int) -> None:
-    """A round trip of two seconds is longer than any attempt waits; it is never measured."""
+    """A round trip of two seconds is longer than a first attempt waits."""
     simulation = Simulation(seed, nodes=5, conditions=Conditions(latency=1.0, jitter=0.1))
     simulation.settle()
     for host in simulation.nodes:
