@@ -123,8 +123,7 @@ class Elections:
         self._early: dict[str, int] = {}
         """Votes on topics that nobody here has called yet."""
         self._due: list[tuple[float, Key]] = []
-        self._scheduled: dict[Key, float] = {}
-        """When each matter is looked at next; what else waits in `_due` is passed over."""
+        """When matters are looked at; what a matter is not scheduled for is passed over."""
         self._about = self._packed = b""
         self._said: Message | Introduction | None = None
         """What was packed last: much is said to several."""
@@ -256,7 +255,7 @@ class Elections:
         if not matter.signup.me:
             raise VoteRefused(f"{self._why_no_voter(matter)}; the vote on {topic!r} is not counted")
         taken = matter.vote(choice, now)
-        self._schedule(key)
+        self._schedule(key, matter)
         return taken
 
     def _why_no_voter(self, matter: Matter) -> str:
@@ -418,7 +417,7 @@ class Elections:
         """There is a new link to a member."""
         for key, matter in self._matters.items():
             matter.met(member, now)
-            self._schedule(key)
+            self._schedule(key, matter)
 
     def members_changed(self, now: float) -> None:
         """Somebody came, left or died."""
@@ -432,9 +431,9 @@ class Elections:
         while self._due and self._due[0][0] <= now:
             when, key = heapq.heappop(self._due)
             matter = self._matters.get(key)
-            if self._scheduled.get(key) != when or matter is None:
+            if matter is None or matter.scheduled != when:
                 continue
-            del self._scheduled[key]
+            matter.scheduled = inf
             before = matter.told_timeout
             matter.advance(now)
             if matter.told_timeout and not before:
@@ -471,9 +470,13 @@ class Elections:
             named = frozenset(map(self._voter_alive, self._alive))
             matter.consider(frozenset(), self._alive | named, now)
         else:
-            callers = self._callers.candidates(key, matter.signup.total, self._alive)
-            self._count(key, matter, callers)
-            matter.consider(callers, self._alive, now)
+            signup = matter.signup
+            callers = self._callers.candidates(key, signup.total, self._alive)
+            if len(callers) < signup.total and signup.roll is None:
+                signup.candidates = callers  # nothing can come of it yet
+            else:
+                self._count(key, matter, callers)
+                matter.consider(callers, self._alive, now)
         self._note(key, matter, now)
 
     def _count(self, key: Key, matter: Matter, callers: frozenset[bytes]) -> None:
@@ -497,22 +500,18 @@ class Elections:
             self._outbox.emit(Conflict("election", f"{key[0]!r}: {text}"))
 
     def _note(self, key: Key, matter: Matter, now: float) -> None:
-        if self._matters.get(key) is matter:
-            bound = matter.signup.enrolment.bound
-            if bound:
-                self._elections[bound] = key
-                for vote in self._strays.pop(bound, ()):
-                    self._learn_vote(*vote, now)
-            self._schedule(key)
+        """Something may have happened in a matter."""
+        if self._strays:
+            for vote in self._strays.pop(matter.signup.enrolment.bound, ()):
+                self._learn_vote(*vote, now)
+        self._schedule(key, matter)
 
-    def _schedule(self, key: Key) -> None:
-        matter = self._matters.get(key)
-        if matter is None or matter.value:
-            return
-        due = matter.due()
-        if due < self._scheduled.get(key, inf):
-            self._scheduled[key] = due
-            heapq.heappush(self._due, (due, key))
+    def _schedule(self, key: Key, matter: Matter) -> None:
+        if not matter.value:
+            due = matter.due()
+            if due < matter.scheduled:
+                matter.scheduled = due
+                heapq.heappush(self._due, (due, key))
 
     # Which voter a member is.
 
@@ -659,7 +658,6 @@ class Elections:
         if matter.published:
             self._withdraw_vote(matter)
         self._elections.pop(matter.signup.enrolment.bound, None)
-        self._scheduled.pop(key, None)
         self._crowded.discard(key)
         if matter.asked is not None:
             self._calls[key[0]] = matter.asked
@@ -719,6 +717,10 @@ class Elections:
         self._outbox.emit(Conflict("election", f"{matter.definition.topic!r}: {text}"))
 
     # On disk.
+
+    def bound(self, matter: Matter, election: bytes) -> None:
+        """The matter is decided in this election from now on, unless it is released from it."""
+        self._elections[election] = matter.key
 
     def keep(self, matter: Matter) -> int:
         """Put a matter's part on disk; returns the ticket."""

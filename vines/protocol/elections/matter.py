@@ -93,6 +93,9 @@ class Office(Protocol):
     def publish(self, voter: bytes, election: bytes, vote: Vote) -> None:
         """Say a vote to everybody, by the table."""
 
+    def bound(self, matter: Matter, election: bytes) -> None:
+        """The matter is decided in this election from now on, unless it is released from it."""
+
     def keep(self, matter: Matter) -> int:
         """Put the matter's part on disk; returns the ticket."""
 
@@ -112,7 +115,7 @@ class Matter:
     __slots__ = (
         *("_alive", "_asks", "_boot", "_office", "_paused", "_repeat_at", "_repeats", "_rng"),
         *("_told", "asked", "choice", "deadline", "definition", "finished", "listening", "members"),
-        *("pacer", "published", "signup", "told_timeout", "value", "voted"),
+        *("pacer", "published", "scheduled", "signup", "told_timeout", "value", "voted"),
     )
 
     def __init__(
@@ -139,6 +142,8 @@ class Matter:
         """Somebody here would act on a commit."""
         self.value = b""
         """The outcome, once known."""
+        self.scheduled = inf
+        """When it is looked at next."""
         self.told_timeout = False
         self.voted = False
         """A vote was asked for here, counted or not."""
@@ -357,7 +362,16 @@ class Matter:
 
     def _go_on(self, now: float) -> None:
         """After anything: begin what has become possible, repeat what was not answered."""
-        signup = self.signup
+        signup, pacer = self.signup, self.pacer
+        if (
+            pacer is not None
+            and pacer.election is signup.election
+            and signup.enrolment.formed
+            and (pacer.voted or self.choice is None)
+            and not (self._asks or self.value or pacer.election.record.refused)
+            and self._paused == inf
+        ):
+            return  # most of what happens changes nothing here
         pause = inf if self.value else self._pause()
         if pause != self._paused:
             self._paused, self._repeats, self._repeat_at = pause, 0, now + pause
@@ -366,10 +380,11 @@ class Matter:
         if signup.election is None or self.value:
             self.pacer = None
             return
-        if self.pacer is None or self.pacer.election is not signup.election:
-            self.pacer = Pacer(signup.election, self.deadline, self._rng, self._office.pace)
-        if signup.enrolment.formed and self.choice is not None and not self.pacer.voted:
-            self.pacer.cast(self.choice, now, self)
+        if pacer is None or pacer.election is not signup.election:
+            pacer = Pacer(signup.election, self.deadline, self._rng, self._office.pace)
+            self.pacer = pacer
+        if signup.enrolment.formed and self.choice is not None and not pacer.voted:
+            pacer.cast(self.choice, now, self)
 
     def _pause(self) -> float:
         """Until more is done for a roll, if nothing happens before; infinity: there is nothing."""
@@ -413,6 +428,7 @@ class Matter:
             record=record,
         )
         part.listening = self.listening
+        self._office.bound(self, election)
         return part
 
     def effects(self, election: bytes) -> Effects:  # noqa: ARG002

@@ -24,12 +24,20 @@ from vines.protocol.elections.messages import (
     Sign,
     Signed,
     Vote,
-    VoteAck,
 )
 from vines.protocol.elections.signup import SignUp, Surroundings
 
 QUESTIONS: Final = (Vote, Prepare, Accept)
 """What somebody waits for an answer to."""
+HANDLERS: Final[dict[type, str]] = {
+    Vote: "on_vote",
+    Prepare: "on_prepare",
+    Promise: "on_promise",
+    Accept: "on_accept",
+    Accepted: "on_accepted",
+    Nack: "on_nack",
+}
+"""What an election's part takes from a voter, and how."""
 
 
 def receive(
@@ -40,23 +48,23 @@ def receive(
     out: Surroundings,
 ) -> None:
     """Take what a member says about an election of this topic and round."""
-    match message:
-        case Sign():
-            signup.on_sign(sender, election, message, out)
-        case Signed():
-            signup.on_signed(sender, election, out)
-        case Formed():
-            signup.on_formed(election, out)
-        case Cancel():
-            signup.on_cancel(sender, election, out)
-        case Refusal():
-            signup.on_refusal(sender, election, out)
-        case _:
-            part = signup.election if signup.enrolment.bound == election else None
-            if part is not None:
-                deliver(part, sender, election, message, out)
-            elif isinstance(message, QUESTIONS):
-                out.say(sender, election, Refusal(), 0)
+    kind = type(message)
+    if kind in HANDLERS or kind is Decided:
+        part = signup.election if signup.enrolment.bound == election else None
+        if part is not None:
+            deliver(part, sender, election, message, out)
+        elif kind in QUESTIONS:
+            out.say(sender, election, Refusal(), 0)
+    elif isinstance(message, Sign):
+        signup.on_sign(sender, election, message, out)
+    elif kind is Signed:
+        signup.on_signed(sender, election, out)
+    elif kind is Formed:
+        signup.on_formed(election, out)
+    elif kind is Cancel:
+        signup.on_cancel(sender, election, out)
+    elif kind is Refusal:
+        signup.on_refusal(sender, election, out)
 
 
 def deliver(
@@ -74,18 +82,6 @@ def deliver(
     rank = part.electorate.rank(sender)
     if rank < 0:
         return
-    match message:
-        case Vote():
-            part.on_vote(rank, message, effects)
-        case Prepare():
-            part.on_prepare(rank, message, effects)
-        case Promise():
-            part.on_promise(rank, message, effects)
-        case Accept():
-            part.on_accept(rank, message, effects)
-        case Accepted():
-            part.on_accepted(rank, message, effects)
-        case Nack():
-            part.on_nack(rank, message, effects)
-        case VoteAck():
-            pass
+    handle = HANDLERS.get(type(message))
+    if handle is not None:
+        getattr(part, handle)(rank, message, effects)
