@@ -272,3 +272,27 @@ def test_a_decided_round_is_told_of_once_in_a_life() -> None:
     pump.run(30.0)
     for host in hosts:
         assert [event.outcome.round for event in host.of(Settled)] == [0, 1]
+
+
+def test_who_forgot_a_round_for_one_decided_by_others_stays_out_of_it_after_a_restart() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    for host in hosts:
+        call(host, total=1, least=1)
+        vote(host)
+        pump.run(0.5)
+    (outcome,) = outcomes(hosts[0])
+    assert acted(*hosts) == ["n1"]
+    hosts[0].node.elections().finished("email", 0)
+    rerun(hosts[1])
+    vote(hosts[1])
+    pump.run(0.5)
+    assert rounds(hosts[0]) == [0, 1]
+    pump.kill(hosts[1])
+    again = pump.restart(hosts[0])
+    assert again.node.elections().outcome("email") == outcomes(hosts[0])[1]
+    call(again, total=1, least=1)
+    vote(again)
+    pump.run(2.0)
+    assert outcome.election not in {each.election for each in outcomes(again)}
+    assert acted(again) == []

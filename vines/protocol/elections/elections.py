@@ -561,8 +561,22 @@ class Elections:
             outcome = outcome_of(held[0], b"", held[1])
             if outcome.owner in (self.me, spoken(self._voice)):
                 self._outcomes.withdraw(key)
-        if self._shelf is not None and not self.failure:
-            self._shelf.remove(key)
+        shelf = None if self.failure else self._shelf
+        if shelf is not None and key in shelf and self._keep_last(key[0], shelf):
+            shelf.remove(key)
+
+    def _keep_last(self, topic: str, shelf: Shelf) -> bool:
+        """Have it on disk that a topic's last round was decided, whoever took part in it: after a
+        restart that is all that keeps this node out of those it has forgotten. False if it is not.
+        """
+        known = self._outcomes.of(topic)
+        if known is None:
+            return False
+        key = topic, known.round
+        held = self._outcomes.value(key)
+        if held is not None and key not in shelf:
+            self._keep_foreign(key, known.election, *held)
+        return key in shelf
 
     def _is_owed(self, matter: Matter) -> bool:
         """Whether this node has yet to act on the outcome, or to end that."""
