@@ -396,3 +396,27 @@ def test_a_record_that_cannot_be_read_is_a_clear_error(cut: int) -> None:
     pump.kill(host)
     with pytest.raises(WireError):
         pump.host(1, durable=True, past=host)
+
+
+@pytest.mark.parametrize(("total", "least"), [(1, 1), (0, 2)])
+def test_what_one_voter_decided_alone_is_not_told_if_its_disk_fails_first(
+    total: int, least: int
+) -> None:
+    """In its next life it may have forgotten that, and decide something else."""
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    hosts[0].syncing = False
+    voters = () if total else roll("n1", "n2", n1=3)
+    call(hosts[0], voters, total=total, least=least)
+    vote(hosts[0])
+    pump.run(0.5)
+    hosts[0].node.storage_failed("it broke")
+    pump.run(1.0)
+    assert outcomes(*hosts) == []
+    assert len(hosts[0].of(Overdue)) == 1
+    again = pump.restart(hosts[0])
+    pump.run(1.0)
+    call(again, voters, total=total, least=least)
+    vote(again, NO)
+    pump.run(5.0)
+    assert len({str(outcome) for outcome in outcomes(again, hosts[1])}) == 1

@@ -414,7 +414,12 @@ class Elections:
         self.listening = False
         for key, matter in list(self._matters.items()):
             matter.stop()
-            if matter.value and not self._outcomes.covers(key):
+            if not matter.value or self._outcomes.covers(key):
+                continue
+            if matter.decides_alone:
+                # Nobody else accepted it, and that this node did may not be on disk.
+                self._outbox.emit(Overdue(*key))
+            else:
                 self._settle(matter, matter.value, fire=False)
 
     def leave(self) -> None:

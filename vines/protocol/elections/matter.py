@@ -147,6 +147,12 @@ class Matter:
         """Whether the outcome is this node's to act on, and it has begun to."""
         return self.signup.election is not None and self.signup.election.record.fired
 
+    @property
+    def decides_alone(self) -> bool:
+        """Whether this node needs nobody else's word for an outcome."""
+        part = self.signup.election
+        return part is not None and part.electorate.is_quorum(part.electorate.strengths[part.me])
+
     # What the user does.
 
     def call(self, call: Call, deadline: float) -> None:
