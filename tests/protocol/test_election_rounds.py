@@ -154,6 +154,8 @@ def test_a_slow_owner_acts_on_its_round_though_a_later_one_is_decided() -> None:
     pump.run(1.0)
     told = [event.outcome.round for host in hosts for event in host.of(Quorum)]
     assert sorted(told) == [0, 1, 2]
+    for host in hosts:
+        assert rounds(host) == [0, 1, 2]
 
 
 def test_a_node_that_missed_two_rounds_learns_the_last_and_is_told_once() -> None:

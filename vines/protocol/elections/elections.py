@@ -526,6 +526,8 @@ class Elections:
                 self._tell(outcome)
                 self._close(key, matter)
         elif not self._outcomes.covers(key):
+            if matter is not None and matter.signup.enrolment.bound == election:
+                matter.told = True
             self._tell(outcome)
         elif self._outcomes.contradicts(outcome):
             self._outbox.emit(Conflict("election", f"two decisions of {definition.topic!r}"))
@@ -643,7 +645,9 @@ class Elections:
         assert definition is not None
         outcome = outcome_of(definition, election, value)
         self._outcomes.publish(definition, value)
-        self._tell(outcome)
+        if not matter.told:
+            matter.told = True
+            self._tell(outcome)
         if fire:
             self._outbox.emit(Quorum(outcome))
         self._close(matter.key, matter)
@@ -684,6 +688,7 @@ class Elections:
         definition = roll._replace(roll=(), signup=b"") if roll.signup else roll
         matter = self._open(key, definition, 0, now + roll.remaining_ms / 1000)
         matter.resume(roll, part)
+        matter.told = bool(matter.value)
         self._set_round(key)
         self._note(key, matter)
 

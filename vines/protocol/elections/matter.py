@@ -88,7 +88,8 @@ class Matter:
     __slots__ = (
         *("_boot", "_office", "_repeat_at", "_rng", "_told", "asked", "deadline", "definition"),
         "early",
-        *("finished", "listening", "members", "pacer", "signup", "told_timeout", "value", "voted"),
+        *("finished", "listening", "members", "pacer", "signup", "told", "told_timeout", "value"),
+        "voted",
     )
 
     def __init__(
@@ -115,6 +116,8 @@ class Matter:
         """Somebody here would act on a commit."""
         self.value = b""
         """The outcome, once known."""
+        self.told = False
+        """The user has been told of the outcome."""
         self.told_timeout = False
         self.voted = False
         """A vote was asked for here, counted or not."""
