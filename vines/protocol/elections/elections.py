@@ -183,6 +183,7 @@ class Elections:
             matter = self._open(key, definition, call.total, deadline)
             matter.signup.enrolment = declined
         if matter.asked is None or not matter.signup.calling:
+            self._keep_early(matter, matter.definition.choices, definition.choices)
             matter.call(call, deadline)
             if call.roll and matter.signup.me:
                 matter.take()
@@ -201,7 +202,15 @@ class Elections:
         matter.listening = self.listening
         matter.early = self._early.pop(key[0], None)
         matter.voted = matter.early is not None
+        self._keep_early(matter, (), definition.choices)
         return matter
+
+    def _keep_early(self, matter: Matter, before: tuple[str, ...], now: tuple[str, ...]) -> None:
+        """A vote between other choices than there turn out to be is none; say so."""
+        if before != now and matter.early not in (None, ABSTAIN):
+            matter.early = None
+            text = f"{matter.definition.topic!r}: the vote from before the call is for no choice"
+            self._outbox.emit(Conflict("election", text))
 
     def _voter_here(self, definition: Definition) -> bytes:
         """Which of its voters this node is; nothing if none."""
