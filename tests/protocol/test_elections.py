@@ -273,6 +273,18 @@ def test_who_timed_out_may_call_again() -> None:
     assert len(acted(hosts)) == 1
 
 
+def test_a_vote_that_was_refused_is_not_counted_in_a_later_call() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    call(hosts[0], 2, 1, seconds=1.0)
+    pump.run(5.0)
+    assert not vote(hosts[0])
+    for host in hosts:
+        call(host, 2, 1)
+    pump.run(1.0)
+    assert outcomes(hosts) == []
+
+
 def leave(host: Host) -> None:
     host.node.leave(host.pump.now)
     host.node.advance(host.pump.now)

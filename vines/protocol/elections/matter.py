@@ -186,8 +186,10 @@ class Matter:
         if self.value:
             return not again
         if self.pacer is None or not self.signup.enrolment.formed:
+            if now >= self.deadline:
+                return False
             self.early = choice
-            return now < self.deadline
+            return True
         locked = self.pacer.election.locked
         return self.pacer.cast(choice, now, self) or (locked and not again)
 
