@@ -420,3 +420,29 @@ def test_what_one_voter_decided_alone_is_not_told_if_its_disk_fails_first(
     vote(again, NO)
     pump.run(5.0)
     assert len({str(outcome) for outcome in outcomes(again, hosts[1])}) == 1
+
+
+def test_who_goes_by_a_voters_name_without_its_directory_is_left_in_peace() -> None:
+    """It is told what the election is, says nothing, and does not stand in the voter's way."""
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    pump.kill(hosts[2])
+    pump.run(3.0)
+    stranger = pump.host(9, name="n3", port=9003)
+    pump.join(stranger, hosts[0])
+    pump.join(stranger, hosts[1])
+    pump.run(2.0)
+    for host in hosts[:2]:
+        call(host, roll(*NAMES), least=3)
+        vote(host)
+    pump.run(10.0)
+    assert stranger.count("frames_in", "ballot") < 2000
+    pump.kill(stranger)
+    pump.run(3.0)
+    again = pump.restart(hosts[2])
+    pump.run(1.0)
+    call(again, roll(*NAMES), least=3)
+    vote(again)
+    pump.until(lambda: len(outcomes(*hosts[:2], again)) == 3, 10.0)
+    assert outcomes(again)[0].kind == "commit"
+    assert conflicts(*hosts[:2], again) == []

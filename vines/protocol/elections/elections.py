@@ -319,11 +319,10 @@ class Elections:
             if isinstance(said, (*QUESTIONS, Signed, Formed)):
                 self._say(member, election, Unknown(), 0)
             return
-        voter = self._voter(matter, member)
         if isinstance(said, Unknown):
-            matter.forgotten(voter, now)
+            matter.forgotten(self._voter(matter, member, taking_part=False), now)
         else:
-            matter.receive(voter, election, said, now)
+            matter.receive(self._voter(matter, member), election, said, now)
         self._note(key, matter)
 
     def _receive_defined(
@@ -357,7 +356,7 @@ class Elections:
             matter.signup.decline(member, election, definition, matter)
         else:
             matter = self._join(key, election, definition, now)
-            if matter is None:
+            if matter is None and self._voter_here(definition):
                 self._say(member, election, Refusal(), 0)
         if matter is not None:
             self._note(key, matter)
@@ -489,14 +488,18 @@ class Elections:
 
     # Which voter a member is.
 
-    def _voter(self, matter: Matter, member: bytes) -> bytes:
-        """The voter that a member speaks as; if it is none, its id."""
+    def _voter(self, matter: Matter, member: bytes, taking_part: bool = True) -> bytes:
+        """The voter that a member speaks as; if it is none, its id. Who has not taken part may be
+        somebody without the voter's data directory.
+        """
         part = matter.signup.election
         if part is None or not matter.definition.roll or part.electorate.rank(member) >= 0:
             return member
         voter = self._voter_alive(member)
         if part.electorate.rank(voter) < 0:
             return member
+        if not taking_part:
+            return voter
         matter.members = matter.members or {}
         if matter.members.setdefault(voter, member) != member:
             self._clash(matter.key, f"two data directories vote as {spoken(voter)!r}")

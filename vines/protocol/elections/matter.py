@@ -86,7 +86,17 @@ class Matter:
     """
 
     __slots__ = (
-        *("_boot", "_office", "_repeat_at", "_rng", "_told", "asked", "deadline", "definition"),
+        *(
+            "_boot",
+            "_defined",
+            "_office",
+            "_repeat_at",
+            "_rng",
+            "_told",
+            "asked",
+            "deadline",
+            "definition",
+        ),
         "early",
         *("finished", "listening", "members", "pacer", "signup", "told", "told_timeout", "value"),
         "voted",
@@ -127,6 +137,8 @@ class Matter:
         """Which members the named voters are, once heard of: a voter is one directory for ever."""
         self._told: frozenset[bytes] = frozenset()
         """The voters that were told what the voters are."""
+        self._defined: dict[bytes, float] = {}
+        """When they were last told because they did not know it."""
         self._office = office
         self._rng = rng
         self._boot = boot
@@ -260,6 +272,9 @@ class Matter:
         """A voter does not know the roll this node is bound to: tell it, and what it missed."""
         if self.signup.roll is None or self.signup.election is None:
             return
+        if now < self._defined.get(voter, -inf) + RETRY_SECONDS_MIN:
+            return  # it is no voter, or has yet to read what it was told
+        self._defined[voter] = now
         self._told |= {voter}
         self._office.say(self, voter, self.signup.enrolment.bound, self.signup.roll, 0)
         rank = self.signup.election.electorate.rank(voter)
