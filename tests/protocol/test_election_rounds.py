@@ -172,6 +172,8 @@ def test_a_node_that_missed_two_rounds_learns_the_last_and_is_told_once() -> Non
         rerun(host)
         vote(host)
     pump.until(lambda: all(rounds(host) == [0, 1] for host in hosts[:2]), 10.0)
+    finish(hosts[:2])
+    pump.run(0.5)
     again = pump.restart(hosts[2])
     pump.run(5.0)
     assert rounds(again)[-1] == 1
@@ -298,3 +300,22 @@ def test_who_forgot_a_round_for_one_decided_by_others_stays_out_of_it_after_a_re
     pump.run(2.0)
     assert outcome.election not in {each.election for each in outcomes(again)}
     assert acted(again) == []
+
+
+def test_rounds_whose_voters_weigh_differently_are_forgotten_by_their_owners() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES, n1=3), least=3)
+    for number in range(6):
+        vote(hosts[0])
+        pump.until(lambda number=number: all(rounds(h)[-1:] == [number] for h in hosts), 10.0)  # type: ignore[misc]
+        finish(hosts)
+        pump.run(0.5)
+        for host in hosts:
+            rerun(host)
+    for number in range(6):
+        key = number.to_bytes(8, "big") + b"email"
+        held = hosts[0].node.control.get(4, key)
+        assert held is not None
+        assert (held[2] & 1 == 0) == (number == 5), f"round {number}"

@@ -577,7 +577,7 @@ class Elections:
         self._voted.discard(key)
         held = self._outcomes.value(key)
         if held is not None and self._voter_here(held[0]):
-            outcome = outcome_of(held[0], b"", held[1])
+            outcome = outcome_of(held[0], id_of(self._namespace, held[0]), held[1])
             if outcome.owner in (self.me, spoken(self._voice)):
                 self._outcomes.withdraw(key)
         shelf = None if self.failure else self._shelf
