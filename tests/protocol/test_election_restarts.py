@@ -446,3 +446,22 @@ def test_who_goes_by_a_voters_name_without_its_directory_is_left_in_peace() -> N
     pump.until(lambda: len(outcomes(*hosts[:2], again)) == 3, 10.0)
     assert outcomes(again)[0].kind == "commit"
     assert conflicts(*hosts[:2], again) == []
+
+
+def test_a_voter_is_found_by_its_name_though_another_that_had_it_died_after_it_came() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    stranger = pump.host(9, name="n3", port=9003)
+    pump.join(stranger, hosts[0])
+    pump.run(1.0)
+    third = pump.host(3, durable=True, port=9004)
+    pump.join(third, hosts[0])
+    pump.run(1.0)
+    pump.kill(stranger)
+    pump.run(5.0)
+    for host in hosts:
+        call(host, roll(*NAMES), least=3)
+        vote(host)
+    pump.run(1.0)
+    vote(third)
+    pump.until(lambda: len(outcomes(*hosts, third)) == 3, 10.0)
