@@ -476,3 +476,72 @@ def test_a_record_that_cannot_be_read_is_a_clear_error(cut: int) -> None:
     pump.kill(host)
     with pytest.raises(WireError):
         pump.host(1, durable=True, past=host)
+
+
+@pytest.mark.parametrize(("total", "least"), [(1, 1), (0, 2)])
+def test_what_one_voter_decided_alone_is_not_told_if_its_disk_fails_first(
+    total: int, least: int
+) -> None:
+    """In its next life it may have forgotten that, and decide something else."""
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    hosts[0].syncing = False
+    voters = () if total else roll("n1", "n2", n1=3)
+    call(hosts[0], voters, total=total, least=least)
+    vote(hosts[0])
+    pump.run(0.5)
+    hosts[0].node.storage_failed("it broke")
+    pump.run(1.0)
+    assert outcomes(*hosts) == []
+    assert len(hosts[0].of(Overdue)) == 1
+    again = pump.restart(hosts[0])
+    pump.run(1.0)
+    call(again, voters, total=total, least=least)
+    vote(again, NO)
+    pump.run(5.0)
+    assert len({str(outcome) for outcome in outcomes(again, hosts[1])}) == 1
+
+
+def test_who_goes_by_a_voters_name_without_its_directory_is_left_in_peace() -> None:
+    """It is told what the election is, says nothing, and does not stand in the voter's way."""
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    pump.kill(hosts[2])
+    pump.run(3.0)
+    stranger = pump.host(9, name="n3", port=9003)
+    pump.join(stranger, hosts[0])
+    pump.join(stranger, hosts[1])
+    pump.run(2.0)
+    for host in hosts[:2]:
+        call(host, roll(*NAMES), least=3)
+        vote(host)
+    pump.run(10.0)
+    assert stranger.count("frames_in", "ballot") < 2000
+    pump.kill(stranger)
+    pump.run(3.0)
+    again = pump.restart(hosts[2])
+    pump.run(1.0)
+    call(again, roll(*NAMES), least=3)
+    vote(again)
+    pump.until(lambda: len(outcomes(*hosts[:2], again)) == 3, 10.0)
+    assert outcomes(again)[0].kind == "commit"
+    assert conflicts(*hosts[:2], again) == []
+
+
+def test_a_voter_is_found_by_its_name_though_another_that_had_it_died_after_it_came() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    stranger = pump.host(9, name="n3", port=9003)
+    pump.join(stranger, hosts[0])
+    pump.run(1.0)
+    third = pump.host(3, durable=True, port=9004)
+    pump.join(third, hosts[0])
+    pump.run(1.0)
+    pump.kill(stranger)
+    pump.run(5.0)
+    for host in hosts:
+        call(host, roll(*NAMES), least=3)
+        vote(host)
+    pump.run(1.0)
+    vote(third)
+    pump.until(lambda: len(outcomes(*hosts, third)) == 3, 10.0)

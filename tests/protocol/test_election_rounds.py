@@ -154,6 +154,8 @@ def test_a_slow_owner_acts_on_its_round_though_a_later_one_is_decided() -> None:
     pump.run(1.0)
     told = [event.outcome.round for host in hosts for event in host.of(Quorum)]
     assert sorted(told) == [0, 1, 2]
+    for host in hosts:
+        assert rounds(host) == [0, 1, 2]
 
 
 def test_a_node_that_missed_two_rounds_learns_the_last_and_is_told_once() -> None:
@@ -170,6 +172,8 @@ def test_a_node_that_missed_two_rounds_learns_the_last_and_is_told_once() -> Non
         rerun(host)
         vote(host)
     pump.until(lambda: all(rounds(host) == [0, 1] for host in hosts[:2]), 10.0)
+    finish(hosts[:2])
+    pump.run(0.5)
     again = pump.restart(hosts[2])
     pump.run(5.0)
     assert again.node.elections().outcome("email").round == 1
@@ -272,3 +276,46 @@ def test_a_decided_round_is_told_of_once_in_a_life() -> None:
     pump.run(30.0)
     for host in hosts:
         assert [event.outcome.round for event in host.of(Settled)] == [0, 1]
+
+
+def test_who_forgot_a_round_for_one_decided_by_others_stays_out_of_it_after_a_restart() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    for host in hosts:
+        call(host, total=1, least=1)
+        vote(host)
+        pump.run(0.5)
+    (outcome,) = outcomes(hosts[0])
+    assert acted(*hosts) == ["n1"]
+    hosts[0].node.elections().finished("email", 0)
+    rerun(hosts[1])
+    vote(hosts[1])
+    pump.run(0.5)
+    assert rounds(hosts[0]) == [0, 1]
+    pump.kill(hosts[1])
+    again = pump.restart(hosts[0])
+    assert again.node.elections().outcome("email") == outcomes(hosts[0])[1]
+    call(again, total=1, least=1)
+    vote(again)
+    pump.run(2.0)
+    assert outcome.election not in {each.election for each in outcomes(again)}
+    assert acted(again) == []
+
+
+def test_rounds_whose_voters_weigh_differently_are_forgotten_by_their_owners() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES, n1=3), least=3)
+    for number in range(6):
+        vote(hosts[0])
+        pump.until(lambda number=number: all(rounds(h)[-1:] == [number] for h in hosts), 10.0)  # type: ignore[misc]
+        finish(hosts)
+        pump.run(0.5)
+        for host in hosts:
+            rerun(host)
+    for number in range(6):
+        key = number.to_bytes(8, "big") + b"email"
+        held = hosts[0].node.control.get(4, key)
+        assert held is not None
+        assert (held[2] & 1 == 0) == (number == 5), f"round {number}"

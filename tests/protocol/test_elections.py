@@ -169,6 +169,40 @@ def test_a_vote_before_the_call_is_kept_for_it() -> None:
     assert not vote(hosts[0])
 
 
+@pytest.mark.parametrize("early", [YES, NO])
+def test_a_vote_before_the_call_is_none_where_there_are_choices(early: int) -> None:
+    """True would count for the first of them, which nobody asked for."""
+    pump = Pump()
+    hosts = pump.cluster(2)
+    assert vote(hosts[0], early)
+    for host in hosts:
+        wanted = Call(Criteria(("red", "green"), 1), 2, 60.0)
+        host.node.elections().call("email", wanted, pump.now)
+    pump.run(1.0)
+    assert outcomes(hosts) == []
+    (told,) = hosts[0].of(Conflict)
+    assert "from before the call" in told.text
+    vote(hosts[1], 1)
+    pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)
+    assert outcomes(hosts)[0].votes == {hosts[1].node.id: "green"}
+
+
+def test_a_vote_kept_from_a_call_that_timed_out_is_none_between_other_choices() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    wanted = Call(Criteria(("red", "green", "blue"), 2), 2, 1.0)
+    hosts[0].node.elections().call("email", wanted, pump.now)
+    vote(hosts[0], 2)
+    pump.run(3.0)
+    for host in hosts:
+        call(host, 2, 2)
+    pump.run(1.0)
+    assert outcomes(hosts) == []
+    for host in hosts:
+        vote(host)
+    pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)
+
+
 def test_more_callers_than_wanted_wait_until_it_fits() -> None:
     pump = Pump()
     hosts = pump.cluster(3)
@@ -242,6 +276,18 @@ def test_who_timed_out_may_call_again() -> None:
     vote(hosts[0])
     pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)
     assert len(acted(hosts)) == 1
+
+
+def test_a_vote_that_was_refused_is_not_counted_in_a_later_call() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    call(hosts[0], 2, 1, seconds=1.0)
+    pump.run(5.0)
+    assert not vote(hosts[0])
+    for host in hosts:
+        call(host, 2, 1)
+    pump.run(1.0)
+    assert outcomes(hosts) == []
 
 
 def leave(host: Host) -> None:

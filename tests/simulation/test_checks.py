@@ -177,8 +177,8 @@ def test_a_queue_beyond_its_bound_is_noticed() -> None:
     (stream,) = simulation.network.streams.values()
     for pipe in stream.pipes:
         pipe.clogged = True
-    other = simulation.processes[1].node.id
-    node.outbox.send(other, bytes(node.config.link_window + 200_000))
+    (link,) = node._links.established()
+    node._parts._write(link, bytes(node.config.link_window + 200_000))
     with pytest.raises(Violation, match="waiting on one link"):
         simulation.run(2.0)
 

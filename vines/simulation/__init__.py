@@ -19,10 +19,15 @@ is also how a failure found by the swarm is seen again.
 from __future__ import annotations
 
 from vines.simulation.cluster import Simulation as Simulation
+from vines.simulation.disk import Disk as Disk
 from vines.simulation.host import Host as Host
 from vines.simulation.network import Conditions as Conditions
 from vines.simulation.oracle import Violation as Violation
+from vines.simulation.spectator import Spectator as Spectator
 from vines.simulation.swarm import Result as Result
 from vines.simulation.swarm import run_seed as run_seed
 
-__all__ = ("Conditions", "Host", "Result", "Simulation", "Violation", "run_seed")
+__all__ = (
+    *("Conditions", "Disk", "Host", "Result", "Simulation", "Spectator", "Violation"),
+    "run_seed",
+)

@@ -14,11 +14,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from vines.config import Config
+from vines.simulation.disk import Disk
 from vines.simulation.frames import describe
 from vines.simulation.host import Host
 from vines.simulation.network import Conditions, Network
 from vines.simulation.oracle import ControlOracle, Oracle, Violation
 from vines.simulation.rest import check_rest, wait_for_rest
+from vines.simulation.spectator import Spectator
 from vines.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -44,10 +46,10 @@ class Simulation:
         assert second["colour"] == "red"
 
     `conditions` is what the network is like when nothing in particular is wrong; `config` are
-    fields of vines.Config for every node; the last `observers` of them only watch. With
-    `start=False` no node runs until its host is started. Every step checks the invariants of
-    replication and membership; a broken one raises `Violation`, whose message says how to see it
-    again.
+    fields of vines.Config for every node; the first `durable` of them have a disk, the last
+    `observers` only watch. With `start=False` no node runs until its host is started. Every step
+    checks the invariants of replication and membership; a broken one raises `Violation`, whose
+    message says how to see it again. `spectators` may check more.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Simulation:
         conditions: Conditions | None = None,
         config: dict[str, Any] | None = None,
         observers: int = 0,
+        durable: int = 0,
         start: bool = True,
         watching: bool = True,
     ) -> None:
@@ -74,11 +77,14 @@ class Simulation:
         self.largest_record = 0
         self.replay = f"Simulation(seed={seed}, nodes={nodes}) and the same calls"
         """What a Violation tells to do to see it again."""
+        self.spectators: list[Spectator] = []
+        """Who else is told of what processes do."""
         self.nodes: list[Host] = []
         for number in range(1, nodes + 1):
             given: dict[str, Any] = {"name": f"node-{number}", "insecure": True}
             given["observer"] = number > nodes - observers
-            host = Host(self, number, Config(**given, **(config or {})))
+            disk = self._disk(number) if number <= durable else None
+            host = Host(self, number, Config(**given, **(config or {})), disk)
             self.nodes.append(host)
             self.network.hosts[host.address] = host
         if start:
@@ -156,6 +162,10 @@ class Simulation:
             for other in [*host.past, *([host.process] if host.process else [])]
             if other is not process and not other.node.config.observer
         )
+
+    def _disk(self, number: int) -> Disk:
+        rng = Random(f"{self.seed}/disk {number}")
+        return Disk(self.timeline, rng, self.network.count)
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:

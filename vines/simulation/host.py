@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vines.config import Config
     from vines.protocol.machine import Address
     from vines.simulation.cluster import Simulation
+    from vines.simulation.disk import Disk
 
 EPOCH_MILLISECONDS = 1_700_000_000_000
 """The wall clock at the start of a simulation, on machines whose clock is right."""
@@ -28,11 +29,15 @@ EPOCH_MILLISECONDS = 1_700_000_000_000
 class Host:
     """One machine of a simulation.
 
-    `address` is where its node listens. `skew` is what its wall clock is ahead by, in seconds.
-    `events` is everything its nodes told their users, in order.
+    `address` is where its node listens. `skew` is what its wall clock is ahead by, in seconds;
+    `rate`, how many its monotonic clock counts in one, from the next start on. `events` is
+    everything its nodes told their users, in order. `disk`: what survives its processes; None:
+    each start is another node.
     """
 
-    def __init__(self, simulation: Simulation, number: int, config: Config) -> None:
+    def __init__(
+        self, simulation: Simulation, number: int, config: Config, disk: Disk | None = None
+    ) -> None:
         self.simulation = simulation
         self.number = number
         self.name = f"node-{number}"
@@ -44,6 +49,8 @@ class Host:
         self.powered = True
         self.paused = False
         self.skew = 0.0
+        self.rate = 1.0
+        self.disk = disk
         self.events: list[object] = []
         self.seeds: set[Address] = set()
         """Every address the running node was told to join."""
@@ -55,14 +62,16 @@ class Host:
     # -- the life of the machine
 
     def start(self, seeds: Iterable[Host] = ()) -> None:
-        """Start a node: a fresh identity and empty tables, at the old address; it joins these
-        seeds.
+        """Start a node with empty tables, at the old address, that joins these seeds: a fresh
+        identity, or with a disk that of its earlier starts.
         """
         assert self.process is None, "one node at a time"
         self.powered = True
         self.paused = False
         self.seeds = set()
-        process = self.process = Process(self, len(self.past), self.config)
+        process = self.process = self._begin()
+        for spectator in self.simulation.spectators:
+            spectator.started(process)
         process.call(lambda: process.node.listening(self.address, process.now))
         self.join(seeds)
 
@@ -75,6 +84,8 @@ class Host:
         self.past.append(process)
         self.powered = not power
         process.stop(power=power)
+        for spectator in self.simulation.spectators:
+            spectator.ended(process)
 
     def restart(self, seeds: Iterable[Host] | None = None) -> None:
         """Crash if it runs, and start again, with all other hosts as seeds unless given."""
@@ -188,6 +199,8 @@ class Host:
     def happened(self, process: Process, event: object) -> None:
         """The node told its user something; a flush is believed only if it is true."""
         self.events.append(event)
+        for spectator in self.simulation.spectators:
+            spectator.told(process, event)
         if isinstance(event, Flushed):
             members, counter = self._flushes.pop((process.name, event.token))
             self.simulation.network.count("flushed")
@@ -198,6 +211,16 @@ class Host:
     def closed(self, reason: str) -> None:
         """The node closed a link, and said why."""
         self.simulation.closed[reason] += 1
+
+    def _begin(self) -> Process:
+        """A process, with what is on disk for it."""
+        memory = None if self.disk is None else self.disk.open()
+        if self.disk is None or memory is None:
+            return Process(self, len(self.past), self.config)
+        config = self.config.replace(node_id=self.disk.identity)
+        process = Process(self, len(self.past), config, disk=self.disk, memory=memory)
+        self.disk.use(process)
+        return process
 
     def _wrote(
         self, process: Process, family: int, key: bytes, stamp: int, flags: int, value: bytes

@@ -7,7 +7,7 @@ not. After every frame and at the end of every turn the invariants are checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ from vines.simulation.sockets import Sockets
 
 if TYPE_CHECKING:
     from vines.config import Config
+    from vines.protocol.machine import Memory
+    from vines.simulation.disk import Disk
     from vines.simulation.host import Host
     from vines.simulation.stream import End
 
@@ -38,7 +40,15 @@ back."""
 class Process:
     """A running node, the ends of its streams, and what has arrived for it since its last turn."""
 
-    def __init__(self, host: Host, start: int, config: Config) -> None:
+    def __init__(
+        self,
+        host: Host,
+        start: int,
+        config: Config,
+        *,
+        disk: Disk | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         simulation = host.simulation
         self.host = host
         self.name = f"{host.name}.{start}"
@@ -46,8 +56,10 @@ class Process:
         self.network = simulation.network
         self.running = True
         rng = Random(f"{simulation.seed}/{self.name}")
+        self.rate = host.rate
         self._origin = rng.random() * 1e6
-        self.node = Node(config, rng, host.wall_clock, now=self.now)
+        self.disk = disk
+        self.node = Node(config, rng, host.wall_clock, now=self.now, memory=memory)
         self.follower = Follower(self.node, watching=simulation.watching)
         self.watches = (
             Watch(
@@ -64,8 +76,10 @@ class Process:
 
     @property
     def now(self) -> float:
-        """The monotonic clock of the machine: each counts from a moment of its own."""
-        return self._origin + self.timeline.now
+        """The monotonic clock of the machine: each counts from a moment, and at a rate, of its
+        own.
+        """
+        return self._origin + self.rate * self.timeline.now
 
     # -- what the network tells
 
@@ -91,6 +105,20 @@ class Process:
         """A stream is gone."""
         self.call(self._disconnected, end)
 
+    # -- what its disk tells
+
+    def persisted(self, ticket: int, records: Mapping[bytes, bytes | None]) -> None:
+        """Everything up to this ticket is there, these records with the last commit."""
+        for spectator in self.host.simulation.spectators:
+            spectator.synced(self, records)
+        self.call(self._persisted, ticket)
+
+    def storage_failed(self, text: str) -> None:
+        """Nothing more will be there."""
+        self.call(self.node.storage_failed, text)
+
+    # -- what happens to it
+
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Run something in the next turn."""
         if self.running:
@@ -105,6 +133,8 @@ class Process:
         """The process ends here and now; with `power` lost its machine tells nobody."""
         self.running = False
         self.sockets.abandon(reset=not power)
+        if self.disk is not None:
+            self.disk.crash()
 
     # -- turns
 
@@ -129,6 +159,8 @@ class Process:
         moved = self.sockets.pump(self._sent)
         self.check()
         self._check_queues()
+        for spectator in self.host.simulation.spectators:
+            spectator.turned(self)
         deadline = self.node.deadline()
         if deadline is not None and self.running:
             busy = inbox or effects or moved
@@ -138,7 +170,7 @@ class Process:
                     f"{self.name} spins: it wants a turn at once and does nothing in it"
                 )
             soon = self.timeline.now + TURN_SECONDS
-            self._turn_at(max(soon, deadline - self._origin))
+            self._turn_at(max(soon, (deadline - self._origin) / self.rate))
 
     def check(self) -> None:
         """Check what this process knows and holds."""
@@ -173,12 +205,15 @@ class Process:
                     self.network.dial(self, ticket, address, self.node.config.dial_timeout)
                 case Close(link, reason):
                     self._close(link, reason)
-                case Persist(ticket, _, _):
-                    self.node.persisted(ticket, self.now)
+                case Persist():
+                    assert self.disk is not None, "a node without a disk keeps nothing"
+                    self.disk.keep(effect)
                 case Emit(event):
                     self._record("event", type(event).__name__.encode())
                     self.follower.take(event)
                     self.host.happened(self, event)
+        if self.disk is not None:
+            self.disk.commit()
         return len(effects)
 
     # -- what a turn takes
@@ -205,6 +240,10 @@ class Process:
             self._record("disconnected", str(end.link).encode())
             self.node.disconnected(end.link, self.now)
 
+    def _persisted(self, ticket: int) -> None:
+        self._record("persisted", str(ticket).encode())
+        self.node.persisted(ticket, self.now)
+
     def _sent(self, link: int, count: int) -> None:
         self.node.sent(link, count, self.now)
 
@@ -221,6 +260,8 @@ class Process:
             return
         self._record("send", frame)
         self.network.count("frame_" + NAMES.get(frame_type(frame), "other"))
+        for spectator in self.host.simulation.spectators:
+            spectator.sent(self, frame)
 
     def _close(self, link: int, reason: str) -> None:
         end = self.sockets.close(link)

@@ -200,6 +200,7 @@ class Elections:
             matter = self._open(key, definition, call.total, deadline)
             matter.signup.enrolment = declined
         if matter.asked is None or not matter.signup.calling:
+            self._keep_choice(matter, matter.definition.choices, definition.choices)
             matter.call(call, deadline)
             if call.roll and matter.signup.me:
                 matter.take()
@@ -218,7 +219,15 @@ class Elections:
         matter.listening = self.listening
         matter.choice = self._early.pop(key[0], None)
         matter.voted = matter.choice is not None
+        self._keep_choice(matter, (), definition.choices)
         return matter
+
+    def _keep_choice(self, matter: Matter, before: tuple[str, ...], now: tuple[str, ...]) -> None:
+        """A vote between other choices than there turn out to be is none; say so."""
+        if before != now and matter.choice not in (None, ABSTAIN):
+            matter.choice = None
+            text = f"{matter.definition.topic!r}: the vote from before the call is for no choice"
+            self._outbox.emit(Conflict("election", text))
 
     def _voter_here(self, definition: Definition) -> bytes:
         """Which of its voters this node is; nothing if none."""
@@ -334,12 +343,11 @@ class Elections:
             if isinstance(said, (*QUESTIONS, Signed, Formed, Refusal)):
                 self._say(member, election, Unknown(), 0)
             return
-        voter = self._voter(matter, member)
         if isinstance(said, Unknown):
             if bound:
-                matter.forgotten(voter, now)
+                matter.forgotten(self._voter(matter, member, taking_part=False), now)
         else:
-            matter.receive(voter, election, said, now)
+            matter.receive(self._voter(matter, member), election, said, now)
         self._note(key, matter, now)
 
     def _receive_defined(
@@ -373,7 +381,7 @@ class Elections:
             matter.signup.decline(member, election, definition, matter)
         else:
             matter = self._join(key, election, definition, now)
-            if matter is None:
+            if matter is None and self._voter_here(definition):
                 self._say(member, election, Refusal(), 0)
         if matter is not None:
             self._note(key, matter, now)
@@ -450,7 +458,12 @@ class Elections:
         self.listening = False
         for key, matter in list(self._matters.items()):
             matter.stop()
-            if matter.value and not self._outcomes.covers(key):
+            if not matter.value or self._outcomes.covers(key):
+                continue
+            if matter.decides_alone:
+                # Nobody else accepted it, and that this node did may not be on disk.
+                self._outbox.emit(Overdue(*key))
+            else:
                 self._settle(matter, matter.value, fire=False)
 
     def leave(self) -> None:
@@ -515,14 +528,18 @@ class Elections:
 
     # Which voter a member is.
 
-    def _voter(self, matter: Matter, member: bytes) -> bytes:
-        """The voter that a member speaks as; if it is none, its id."""
+    def _voter(self, matter: Matter, member: bytes, taking_part: bool = True) -> bytes:
+        """The voter that a member speaks as; if it is none, its id. Who has not taken part may be
+        somebody without the voter's data directory.
+        """
         part = matter.signup.election
         if part is None or not matter.definition.roll or part.electorate.rank(member) >= 0:
             return member
         voter = self._voter_alive(member)
         if part.electorate.rank(voter) < 0:
             return member
+        if not taking_part:
+            return voter
         matter.members = matter.members or {}
         if matter.members.setdefault(voter, member) != member:
             self._clash(matter.key, f"two data directories vote as {spoken(voter)!r}")
@@ -598,6 +615,8 @@ class Elections:
                 self._tell(outcome)
                 self._close(key)
         elif not self._outcomes.covers(key):
+            if matter is not None and matter.signup.enrolment.bound == election:
+                matter.told = True
             self._tell(outcome)
         elif self._outcomes.settle(outcome):
             self._outbox.emit(Conflict("election", f"two decisions of {definition.topic!r}"))
@@ -638,8 +657,22 @@ class Elections:
             election, definition, value = held
             if outcome_of(definition, election, value).owner in (self.me, spoken(self._voice)):
                 self._outcomes.withdraw(key)
-        if self._shelf is not None and not self.failure:
-            self._shelf.remove(key)
+        shelf = None if self.failure else self._shelf
+        if shelf is not None and key in shelf and self._keep_last(key[0], shelf):
+            shelf.remove(key)
+
+    def _keep_last(self, topic: str, shelf: Shelf) -> bool:
+        """Have it on disk that a topic's last round was decided, whoever took part in it: after a
+        restart that is all that keeps this node out of those it has forgotten. False if it is not.
+        """
+        known = self._outcomes.of(topic)
+        if known is None:
+            return False
+        key = topic, known.round
+        held = self._outcomes.value(key)
+        if held is not None and key not in shelf:
+            self._keep_foreign(key, *held)
+        return key in shelf
 
     def _is_owed(self, matter: Matter) -> bool:
         """Whether this node has yet to act on the outcome, or to end that."""
@@ -707,7 +740,9 @@ class Elections:
         election = matter.signup.enrolment.bound
         outcome = outcome_of(definition, election, value, part.electorate)
         self._outcomes.publish(election, definition, value)
-        self._tell(outcome)
+        if not matter.told:
+            matter.told = True
+            self._tell(outcome)
         if fire:
             self._outbox.emit(Quorum(outcome))
         self._close(matter.key)
@@ -752,6 +787,7 @@ class Elections:
         definition = roll._replace(roll=(), signup=b"") if roll.signup else roll
         matter = self._open(key, definition, 0, now + roll.remaining_ms / 1000)
         matter.resume(roll, part)
+        matter.told = bool(matter.value)
         self._set_round(key)
         self._note(key, matter, now)
 

@@ -113,9 +113,10 @@ class Matter:
     """
 
     __slots__ = (
-        *("_alive", "_asks", "_boot", "_office", "_paused", "_repeat_at", "_repeats", "_rng"),
-        *("_told", "asked", "choice", "deadline", "definition", "finished", "listening", "members"),
-        *("pacer", "published", "scheduled", "signup", "told_timeout", "value", "voted"),
+        *("_alive", "_asks", "_boot", "_defined", "_office", "_paused", "_repeat_at", "_repeats"),
+        *("_rng", "_told", "asked", "choice", "deadline", "definition", "finished", "listening"),
+        *("members", "pacer", "published", "scheduled", "signup", "told", "told_timeout"),
+        *("value", "voted"),
     )
 
     def __init__(
@@ -144,6 +145,8 @@ class Matter:
         """The outcome, once known."""
         self.scheduled = inf
         """When it is looked at next."""
+        self.told = False
+        """The user has been told of the outcome."""
         self.told_timeout = False
         self.voted = False
         """A vote was asked for here, counted or not."""
@@ -155,6 +158,8 @@ class Matter:
         """Which members the named voters are, once heard of: a voter is one directory for ever."""
         self._told: frozenset[bytes] = frozenset()
         """The voters that were told what the voters are."""
+        self._defined: dict[bytes, float] | None = None
+        """When they were last told because they did not know it."""
         self._office = office
         self._rng = rng
         self._boot = boot
@@ -182,6 +187,12 @@ class Matter:
     def fired(self) -> bool:
         """Whether the outcome is this node's to act on, and it has begun to."""
         return self.signup.election is not None and self.signup.election.record.fired
+
+    @property
+    def decides_alone(self) -> bool:
+        """Whether this node needs nobody else's word for an outcome."""
+        part = self.signup.election
+        return part is not None and part.electorate.is_quorum(part.electorate.strengths[part.me])
 
     # What the user does.
 
@@ -217,9 +228,11 @@ class Matter:
                 return False
             self.choice = choice
             return True
-        self.choice = choice
         locked = self.pacer.election.locked
-        return self.pacer.cast(choice, now, self) or (locked and not again)
+        if not self.pacer.cast(choice, now, self):
+            return locked and not again
+        self.choice = choice
+        return True
 
     def leave(self) -> None:
         """This node goes: stay out of whatever can still be stayed out of, so that nobody waits."""
@@ -302,6 +315,10 @@ class Matter:
         election = self.signup.election
         if self.signup.roll is None or election is None or election.electorate.rank(voter) < 0:
             return
+        self._defined = self._defined or {}
+        if now < self._defined.get(voter, -inf) + RETRY_SECONDS_MIN:
+            return  # it is no voter, or has yet to read what it was told
+        self._defined[voter] = now
         self._told |= {voter}
         self._office.say(self, voter, self.signup.enrolment.bound, self.signup.roll, 0)
         if self.signup.named and self.pacer is not None:

@@ -55,6 +55,8 @@ class Membership:
         self._doubts: dict[bytes, tuple[Sighting, float]] = {}
         self._names: dict[str, bytes] = {identity.profile.name: identity.id}
         self._namesakes: dict[tuple[bytes, bytes], float] = {}
+        self._shared: dict[str, bytes] = {}
+        """Names that more than one live member had, and the last that came to have it."""
 
     def get(self, member: bytes) -> Sighting | None:
         """What is believed of a member."""
@@ -190,6 +192,7 @@ class Membership:
             self._check_name(new, now)
         elif new.id not in self._gone:
             self._gone[new.id] = now
+            self._pass_name(new)
             if len(self._gone) > GONE_MAX:
                 self._forget(next(iter(self._gone)))
         self._emit(old, new)
@@ -223,7 +226,17 @@ class Membership:
         if not self._is_called(holder, new.profile.name):
             self._names[new.profile.name] = new.id
         elif len(self._namesakes) < NAMESAKES_MAX:
+            if len(self._shared) >= NAMESAKES_MAX:
+                del self._shared[next(iter(self._shared))]
+            self._shared[new.profile.name] = new.id
             self._namesakes.setdefault((holder, new.id), now + NAMESAKE_SECONDS)
+
+    def _pass_name(self, gone: Sighting) -> None:
+        """Who is gone leaves its name to the one that it shared it with."""
+        name = gone.profile.name
+        heir = self._shared.get(name)
+        if heir is not None and self._names.get(name) == gone.id and self._is_called(heir, name):
+            self._names[name] = heir
 
     def _tell_namesakes(self, holder: bytes, id: bytes) -> None:
         namesake = self._members.get(id)

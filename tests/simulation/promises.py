@@ -1,0 +1,344 @@
+"""What members must keep to in elections, seen from outside: their records, and what they say.
+
+A spectator of a simulation. It remembers what was on each disk when its node said something, over
+all starts, and raises Violation as soon as a rule is broken that the design of elections numbers
+I1 to I4, I9, I10 and I12. Only matters that changed are looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from vines.events import Settled
+from vines.protocol.elections.decree import NOTHING, Record, digest_of
+from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.messages import (
+    Accept,
+    Accepted,
+    Cancel,
+    Decided,
+    Definition,
+    Formed,
+    Prepare,
+    Promise,
+    Refusal,
+    Sign,
+    Signed,
+)
+from vines.protocol.elections.shelf import Part, read_part
+from vines.protocol.elections.signup import (
+    Enrolment,
+    attempt_of,
+    coordinator_of,
+    electorate_of,
+)
+from vines.protocol.elections.voters import spoken, voter_of
+from vines.protocol.wire import fields
+from vines.protocol.wire.ballot import Ballots
+from vines.protocol.wire.definition import read_definition
+from vines.simulation import Spectator, Violation
+from vines.simulation.frames import BALLOT, frame_type
+from vines.simulation.process import Process
+
+from .history import Rolled
+
+Key: TypeAlias = tuple[str, int]
+State: TypeAlias = tuple[Enrolment, Record]
+HEAD_BYTES = 4
+"""Before a frame on a stream: its length."""
+
+
+class Promises(Spectator):
+    """Watches all nodes of a simulation. `rolled`: where each roll goes that is new."""
+
+    def __init__(self, rolled: list[object], cluster: str = "") -> None:
+        self._namespace = cluster.encode()
+        self.seen: Counter[str] = Counter()
+        self._rolled = rolled
+        self._definitions: dict[bytes, Definition] = {}
+        self._electorates: dict[bytes, Electorate] = {}
+        self._synced: defaultdict[bytes, dict[bytes, Part]] = defaultdict(dict)
+        """By node id and key on its disk: what it keeps there, as far as it was told so."""
+        self._states: dict[tuple[str, Key], State] = {}
+        self._proposed: dict[tuple[bytes, int], bytes] = {}
+        self._first: dict[tuple[bytes, bytes], bytes] = {}
+        """Who proposed a value first."""
+        self._accepted: defaultdict[tuple[bytes, int], set[bytes]] = defaultdict(set)
+        self._chosen: dict[bytes, tuple[int, bytes]] = {}
+        self._cancelled: set[bytes] = set()
+        self._refusing: defaultdict[bytes, set[bytes]] = defaultdict(set)
+        """By election, the voters that have said they take no part."""
+        self._closed: dict[tuple[bytes, bytes], int] = {}
+        """By node id and election: the turn after which it says nothing else any more."""
+        self._turns: Counter[bytes] = Counter()
+
+    # -- what happens
+
+    def started(self, process: Process) -> None:
+        """It goes on from what is on its disk, which may be a little more than it was told."""
+        if process.disk is not None:
+            records = process.disk.records
+            self._keep(process, records)
+            kept = self._synced[process.node.id]
+            for key in [key for key in kept if key not in records]:
+                del kept[key]
+        for key, matter in self._matters(process):
+            self._look(process, key, matter)
+
+    def turned(self, process: Process) -> None:
+        """Look at what changed."""
+        self._turns[process.node.id] += 1
+        for key, matter in self._matters(process):
+            self._look(process, key, matter)
+
+    def told(self, process: Process, event: object) -> None:
+        """Who was in what was decided is in the decision, if that was too quick to be seen."""
+        if isinstance(event, Settled):
+            outcome = event.outcome
+            held = process.node.elections()._outcomes.value((outcome.topic, outcome.round))
+            if held is not None and held[0] == outcome.election:
+                self._define(outcome.election, held[1])
+
+    def synced(self, process: Process, records: Mapping[bytes, bytes | None]) -> None:
+        """Compare what is on disk with what was there."""
+        self._keep(process, records)
+
+    def _keep(self, process: Process, records: Mapping[bytes, bytes | None]) -> None:
+        node = process.node.id
+        for key, value in records.items():
+            if key[:4] == b"roll" and value is not None:
+                self._define(key[-16:], read_definition(fields.unpack(value)))
+        for key, value in records.items():
+            if key[:4] != b"part":
+                continue
+            if value is None:
+                self._synced[node].pop(key, None)
+                continue
+            part = read_part(value)
+            before = self._synced[node].get(key)
+            if before is not None:
+                self._compare(process, (before[0], before[1]), (part.enrolment, part.record))
+            self._synced[node][key] = part
+            if part.record.outcome:
+                self._close(node, part.enrolment.bound)
+
+    def sent(self, process: Process, frame: bytes) -> None:
+        """Check what is said against what is kept, and against what was said before."""
+        if frame_type(frame) == BALLOT:
+            for election, _, said in Ballots.decode(frame[HEAD_BYTES:]).ballots:
+                self._said(process, election, said)
+
+    def _said(self, process: Process, election: bytes, said: object) -> None:
+        if isinstance(said, Sign | Definition):
+            self._define(election, said.definition if isinstance(said, Sign) else said)
+        if election not in self._definitions:
+            return
+        if process.disk is not None:
+            self._check_kept(process, election, said)
+        self._check_said(process, election, said)
+
+    # -- what is kept
+
+    def _matters(self, process: Process):  # type: ignore[no-untyped-def]
+        elections = process.node._parts.elections
+        return [] if elections is None else list(elections._matters.items())
+
+    def _look(self, process: Process, key: Key, matter) -> None:  # type: ignore[no-untyped-def]
+        signup = matter.signup
+        record = NOTHING if signup.election is None else signup.election.record
+        before = self._states.get((process.name, key))
+        if before is not None and before[0] is signup.enrolment and before[1] is record:
+            return
+        state = (signup.enrolment, record)
+        self._states[process.name, key] = state
+        if signup.roll is not None and signup.enrolment.bound:
+            self._define(signup.enrolment.bound, signup.roll)
+        if before is None:
+            before = self._resumed(process, key)
+        if before is not None:
+            self._compare(process, before, state)
+        if record.promised < record.accepted:
+            raise Violation(f"{process.name} accepted above its promise: {record}")
+        if process.disk is None and record.outcome:
+            self._close(process.node.id, signup.enrolment.bound)
+
+    def _resumed(self, process: Process, key: Key) -> State | None:
+        """What this identity kept of a matter that its process has not been seen with before."""
+        number, topic = key[1].to_bytes(8, "big"), key[0].encode()
+        for each, part in self._synced[process.node.id].items():
+            if each[12:] == number + topic:
+                return part.enrolment, part.record
+        return None
+
+    def _compare(self, process: Process, before: State, now: State) -> None:
+        """What was promised stays promised, over all starts."""
+        (enrolled, record), (enrolment, then) = before, now
+        where = f"{process.name}: {before} became {now}"
+        passed = dict(enrolment.passed)
+        if not then.outcome and any(
+            passed.get(who, -1) < attempt for who, attempt in enrolled.passed
+        ):
+            raise Violation(f"what it will not sign is forgotten at {where}")
+        if enrolled.bound and enrolled.bound != enrolment.bound:
+            self._check_released(process, enrolled.bound, where)
+            return
+        if enrolment.bound != enrolled.bound:
+            return
+        if record.outcome:
+            if record.outcome != then.outcome:
+                raise Violation(f"an outcome changed at {where}")
+            if record.fired and not then.fired:
+                raise Violation(f"that it acts is forgotten at {where}")
+        elif not then.outcome:
+            if then.promised < record.promised or then.accepted < record.accepted:
+                raise Violation(f"a promise was taken back at {where}")
+            if then.accepted == record.accepted and then.value != record.value:
+                raise Violation(f"two values at one ballot at {where}")
+            if (record.refused and not then.refused) or (record.foreign and not then.foreign):
+                raise Violation(f"a refusal was taken back at {where}")
+        if enrolled.formed and not enrolment.formed:
+            raise Violation(f"a roll that stood stands no more at {where}")
+
+    def _check_released(self, process: Process, election: bytes, where: str) -> None:
+        """A roll that was signed is left by its coordinator's word or when it can never decide; or
+        as another outcome of the topic is known.
+        """
+        definition, electorate = self._definitions[election], self._electorates[election]
+        if coordinator_of(definition) == process.node.id or election in self._cancelled:
+            return
+        refusing = self._refusing[election] | {self._voter(process, electorate)}
+        ranks = sum(1 << electorate.rank(each) for each in refusing if each in electorate.voters)
+        known = process.node.elections().outcome(definition.topic)
+        if known is not None and known.round >= definition.round:
+            return
+        if not electorate.is_lost_without(ranks):
+            raise Violation(f"a roll that could decide was left at {where}")
+
+    def _close(self, node: bytes, election: bytes) -> None:
+        self._closed.setdefault((node, election), self._turns[node] + 1)
+
+    # -- what is said
+
+    def _check_kept(self, process: Process, election: bytes, said: object) -> None:
+        """Nothing leaves before the record that it rests on is on disk."""
+        definition = self._definitions[election]
+        part = self._part(process, definition)
+        if part is None:
+            self._check_unkept(process, definition, said)
+            return
+        enrolment, record = part.enrolment, part.record
+        bound = enrolment.bound == election
+        match said:
+            case Sign() | Signed():
+                passed = dict(enrolment.passed).get(coordinator_of(definition), -1)
+                kept = passed >= attempt_of(definition) or bool(record.outcome)
+            case Formed():
+                kept = not bound or enrolment.formed
+            case Cancel():
+                kept = not bound or coordinator_of(definition) != process.node.id
+            case Prepare(one) | Promise(one):
+                kept = not bound or record.promised >= one or bool(record.outcome)
+            case Accept(one) | Accepted(one):
+                kept = not bound or record.accepted >= one or bool(record.outcome)
+            case Decided(value):
+                kept = not bound or record.outcome == value or self._published(process, definition)
+            case Refusal():
+                kept = not bound or record.refused or self._published(process, definition)
+            case _:
+                return
+        if not kept:
+            raise Violation(f"{process.name} says {said} of {election.hex()[:8]}, kept is {part}")
+        self.seen["said on record"] += 1
+
+    def _check_unkept(self, process: Process, definition: Definition, said: object) -> None:
+        harmless = isinstance(said, Refusal | Decided) or self._published(process, definition)
+        rests = isinstance(
+            said, Sign | Signed | Formed | Prepare | Promise | Accept | Accepted | Refusal
+        )
+        if rests and not harmless:
+            raise Violation(f"{process.name} says {said} with nothing on disk")
+
+    def _part(self, process: Process, definition: Definition) -> Part | None:
+        assert process.disk is not None
+        matter = definition.round.to_bytes(8, "big") + definition.topic.encode()
+        for key, value in process.disk.records.items():
+            if key[12:] == matter and key[:4] == b"part":
+                return read_part(value)
+        return None
+
+    def _published(self, process: Process, definition: Definition) -> bool:
+        """Whether this round or a later one was decided, as far as this node knows."""
+        known = process.node.elections().outcome(definition.topic)
+        return known is not None and known.round >= definition.round
+
+    def _check_said(self, process: Process, election: bytes, said: object) -> None:
+        node, electorate = process.node.id, self._electorates[election]
+        voter = self._voter(process, electorate)
+        match said:
+            case Accept(one, value, fresh):
+                self._propose(process, election, one, value, fresh)
+                self._accept(election, one, voter)
+            case Accepted(one, digest):
+                value = self._proposed[election, one]
+                if digest != digest_of(value):
+                    raise Violation(f"{process.name} accepted something else than was proposed")
+                self._accept(election, one, voter)
+            case Refusal():
+                self._refusing[election].add(voter)
+            case Cancel():
+                if coordinator_of(self._definitions[election]) == node:
+                    self._cancelled.add(election)
+            case Formed():
+                if election in self._cancelled:
+                    raise Violation(f"{process.name} says that a cancelled roll stands")
+        if isinstance(said, Promise | Accepted | Signed):
+            closed = self._closed.get((node, election))
+            if closed is not None and self._turns[node] > closed:
+                raise Violation(f"{process.name} says {said} of what is closed on its disk")
+        helps = isinstance(said, Promise | Accepted | Prepare | Accept)
+        if helps and voter in self._refusing[election] and not self._left(process, election):
+            raise Violation(f"{process.name} refused {election.hex()[:8]} and says {said}")
+
+    def _left(self, process: Process, election: bytes) -> bool:
+        """Whether its refusal only said that the topic is decided otherwise."""
+        return self._published(process, self._definitions[election])
+
+    def _propose(
+        self, process: Process, election: bytes, one: int, value: bytes, fresh: bool
+    ) -> None:
+        if self._proposed.setdefault((election, one), value) != value:
+            raise Violation(f"{process.name} proposes two values at one ballot")
+        first = self._first.setdefault((election, value), process.node.id)
+        self.seen["recovered from another"] += not fresh and first != process.node.id
+        ballot, chosen = self._chosen.get(election, (one, value))
+        if one > ballot and value != chosen:
+            raise Violation(f"{process.name} proposes another value than was chosen before")
+
+    def _accept(self, election: bytes, one: int, voter: bytes) -> None:
+        electorate, acceptors = self._electorates[election], self._accepted[election, one]
+        if voter not in acceptors and voter in electorate.voters:
+            acceptors.add(voter)
+            ranks = sum(1 << electorate.rank(each) for each in acceptors)
+            if election not in self._chosen and electorate.is_quorum(electorate.strength(ranks)):
+                self._chosen[election] = one, self._proposed[election, one]
+                for (other, ballot), value in self._proposed.items():
+                    if other == election and ballot > one and value != self._chosen[election][1]:
+                        raise Violation(f"{value!r} was proposed above what is chosen now")
+
+    # -- who it is about
+
+    def _voter(self, process: Process, electorate: Electorate) -> bytes:
+        node = process.node
+        named = voter_of(node.config.name)
+        return named if process.disk is not None and electorate.rank(named) >= 0 else node.id
+
+    def _define(self, election: bytes, definition: Definition) -> None:
+        if election in self._definitions or not definition.roll:
+            return
+        self._definitions[election] = definition
+        self._electorates[election] = electorate_of(election, definition)
+        roll = {spoken(voter): weight for voter, weight in definition.roll}
+        where = definition.topic, definition.round
+        self._rolled.append(Rolled(election, *where, roll, named=not definition.signup))
