@@ -56,7 +56,7 @@ def receive(
             if part is not None:
                 deliver(part, sender, election, message, out)
             elif isinstance(message, QUESTIONS):
-                out.say(sender, election, Refusal(), 0)
+                out.say(sender, election, Refusal(), signup.ticket)
 
 
 def deliver(
