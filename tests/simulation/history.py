@@ -22,8 +22,8 @@ Word: TypeAlias = bool | str | None
 
 class Started(NamedTuple):
     """A process begins. `name`: the voter it is where voters are named; empty if none. `rate`: of
-    its clock. `kept`: it found what its identity had put on disk; `interrupted`: what it says of
-    that.
+    its clock. `kept`: it found what its identity had put on disk; `interrupted`
+    and `known`: what it says of that.
     """
 
     process: str
@@ -32,6 +32,7 @@ class Started(NamedTuple):
     rate: float
     kept: bool = False
     interrupted: tuple[Outcome, ...] = ()
+    known: tuple[Outcome, ...] = ()
 
 
 class Called(NamedTuple):
@@ -152,8 +153,9 @@ class Checker:
             _require(_owns(start, outcome), start.process, "was interrupted in another's", outcome)
             self.seen["interrupted"] += 1
         if start.kept:
+            last = {each.topic: each.round for each in start.known}
             for matter, outcome in acting.items():
-                known = matter in named or self._last[matter[0]] > matter[1]
+                known = matter in named or last.get(matter[0], -1) > matter[1]
                 _require(known, start.process, "does not know that it acted on", outcome)
 
     # What it is told.

@@ -116,6 +116,11 @@ class SignUp:
         self.signed = frozenset((self.me,))
 
     @property
+    def ticket(self) -> int:
+        """Of the last record that was asked to be put on disk: that it is bound to nothing else."""
+        return self._ticket
+
+    @property
     def coordinating(self) -> bool:
         """Whether the roll it is bound to is its own attempt."""
         return self.roll is not None and coordinator_of(self.roll) == self.me

@@ -54,7 +54,7 @@ def receive(
         if part is not None:
             deliver(part, sender, election, message, out)
         elif kind in QUESTIONS:
-            out.say(sender, election, Refusal(), 0)
+            out.say(sender, election, Refusal(), signup.ticket)
     elif isinstance(message, Sign):
         signup.on_sign(sender, election, message, out)
     elif kind is Signed:
