@@ -19,7 +19,7 @@ from vines.simulation.plan import draw
 from vines.simulation.swarm import Swarm
 
 TOPICS = 6
-SEEDS = 40
+SEEDS = 20
 SOAK_SEEDS = 5_000
 YES, NO, ABSTAIN = 0, 253, 254
 MUST_OCCUR = ("commit", "abort", "expired", "acted", "told twice over", "callers crashed")

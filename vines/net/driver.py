@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from vines.events import Quorum
 from vines.log import logger
 from vines.net.dial import Dialler
 from vines.net.interfaces import outward
@@ -86,7 +87,8 @@ class Driver:
         return listening
 
     def carry_out(self, now: float) -> bool:
-        """Empty the outbox, send, tell: in that order, so that peers do not wait for users.
+        """Empty the outbox, send, tell: in that order, so that peers do not wait for users. Only
+        who is to act on a decision is told first, as everybody waits for that.
 
         Returns whether anything was sent.
         """
@@ -99,14 +101,20 @@ class Driver:
                 break
         if self._disk is not None:
             self._disk.commit()
+        acts = any(isinstance(event, Quorum) for event in events)
+        if acts:
+            self._hand_on(events)
         sent = self.streams.flush(now)
-        if events:
-            try:
-                self._tell(events)
-            except Exception:
-                self._reactor.counters["bugs"] += 1
-                logger.exception("events could not be told")
+        if events and not acts:
+            self._hand_on(events)
         return sent
+
+    def _hand_on(self, events: list[object]) -> None:
+        try:
+            self._tell(events)
+        except Exception:
+            self._reactor.counters["bugs"] += 1
+            logger.exception("events could not be told")
 
     def stats(self) -> dict[str, int | float]:
         """Gauges."""

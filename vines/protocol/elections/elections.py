@@ -22,7 +22,7 @@ from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
 from vines.protocol.elections.callers import Callers
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.decree import Record
+from vines.protocol.elections.decree import PROPOSING, Record
 from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX
 from vines.protocol.elections.matter import Call, Matter
 from vines.protocol.elections.messages import (
@@ -62,6 +62,8 @@ EXPIRED: Final = values.KINDS[values.EXPIRED]
 NO_CALL: Final = Call(Criteria((), 1), 0, 0.0)
 EARLY_MAX: Final = 65_536
 """Votes kept for calls that have not come."""
+SEEN_SECONDS: Final = 1.0
+"""How long who decided something has to put it into the table, before others do."""
 UNCALLED_MAX: Final = 65_536
 """Matters beyond which none is begun because others say so."""
 
@@ -120,8 +122,11 @@ class Elections:
         """Those of which was told that callers do not agree about the number, or are too many."""
         self._strays: dict[bytes, list[tuple[bytes, bytes]]] = {}
         """Votes that stood in the table before their elections were known here."""
+        self._unseen: list[tuple[float, bytes, Definition, bytes]] = []
+        """Decisions until they stand in the table, and when to see to that."""
         self._early: dict[str, int] = {}
         """Votes on topics that nobody here has called yet."""
+        self._now = now
         self._due: list[tuple[float, Key]] = []
         """When matters are looked at; what a matter is not scheduled for is passed over."""
         self._about = self._packed = b""
@@ -324,6 +329,7 @@ class Elections:
 
     def receive(self, member: bytes, ballots: tuple[Ballot, ...], now: float) -> None:
         """A linked member says something in elections."""
+        self._now = now
         for election, _slot, said in ballots:
             if self.failure:
                 return  # what was promised may have been forgotten
@@ -404,6 +410,7 @@ class Elections:
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
+        self._now = now
         for family, key, flags, value, _, _ in changes:
             if family == DECISION and not flags & TOMBSTONE:
                 self._learn_decision(key, value)
@@ -436,6 +443,9 @@ class Elections:
 
     def advance(self, now: float) -> None:
         """Do what is due."""
+        self._now = now
+        while self._unseen and self._unseen[0][0] <= now:
+            self._outcomes.publish(*heapq.heappop(self._unseen)[1:])
         while self._due and self._due[0][0] <= now:
             when, key = heapq.heappop(self._due)
             matter = self._matters.get(key)
@@ -464,7 +474,7 @@ class Elections:
                 # Nobody else accepted it, and that this node did may not be on disk.
                 self._outbox.emit(Overdue(*key))
             else:
-                self._settle(matter, matter.value, fire=False)
+                self._settle(matter, matter.value, fire=False, decided_here=False)
 
     def leave(self) -> None:
         """This node goes, and takes part in nothing that it can still stay out of."""
@@ -473,7 +483,8 @@ class Elections:
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return self._due[0][0] if self._due else inf
+        unseen = self._unseen[0][0] if self._unseen else inf
+        return min(unseen, self._due[0][0] if self._due else inf)
 
     def _look(self, key: Key, now: float) -> None:
         matter = self._matters.get(key)
@@ -731,15 +742,19 @@ class Elections:
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
         """The outcome of a matter is known; nobody hears of it before it is on disk."""
-        self._outbox.after(after, lambda: self._settle(matter, value, fire=fire))
+        part = matter.signup.election
+        here = part is not None and part.phase == PROPOSING
+        self._outbox.after(after, lambda: self._settle(matter, value, fire=fire, decided_here=here))
 
-    def _settle(self, matter: Matter, value: bytes, *, fire: bool) -> None:
+    def _settle(self, matter: Matter, value: bytes, *, fire: bool, decided_here: bool) -> None:
         definition, part = matter.signup.roll, matter.signup.election
         assert definition is not None
         assert part is not None
         election = matter.signup.enrolment.bound
         outcome = outcome_of(definition, election, value, part.electorate)
-        self._outcomes.publish(election, definition, value)
+        # In the next turn, so that who acts need not wait for it; if others decided it, they do.
+        seen = self._now if decided_here else self._now + SEEN_SECONDS
+        heapq.heappush(self._unseen, (seen, election, definition, value))
         if not matter.told:
             matter.told = True
             self._tell(outcome)
