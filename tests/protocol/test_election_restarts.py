@@ -10,8 +10,10 @@ from vines.errors import StorageError, VoteRefused, WireError
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.matter import Call
+from vines.protocol.elections.messages import Refusal
 from vines.protocol.elections.signup import SignUp
 from vines.protocol.elections.voters import voter_of
+from vines.protocol.wire.ballot import Ballots
 
 from .pump import Host, Pump
 
@@ -378,6 +380,31 @@ def test_nothing_that_rests_on_a_record_leaves_before_it_is_on_disk() -> None:
         pump.run(0.1)
     assert len(outcomes(*hosts)) == 3
     assert len(acted(*hosts)) == 1
+
+
+def test_a_refusal_is_not_repeated_before_it_is_on_disk() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    hosts[2].node.elections()._send = lambda member, packed: None  # so that no roll is formed
+    for number, host in enumerate(hosts):
+        call(host, total=3, seconds=5.0 if number else 60.0, topic="a")
+    pump.run(1.0)
+    matter = hosts[1].node.elections()._matters["a", 0]
+    assert matter.signup.coordinator == hosts[0].node.id
+    hosts[0].node.elections()._send = lambda member, packed: None  # nor cancelled
+    said: list[type] = []
+
+    def spy(sender: Host, receiver: Host, stream: int, frame: bytes) -> None:
+        if sender is hosts[1] and frame[0] == Ballots.kind:
+            said.extend(type(one) for _, _, one in Ballots.decode(frame).ballots)
+
+    pump.on_frame = spy  # type: ignore[method-assign]
+    hosts[1].syncing = False
+    pump.run(20.0)
+    assert Refusal not in said
+    pump.sync(hosts[1])
+    pump.run(1.0)
+    assert Refusal in said
 
 
 def test_a_disk_that_stands_still_holds_up_no_data_and_no_other_member() -> None:

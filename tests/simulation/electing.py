@@ -35,8 +35,6 @@ SECONDS = 22.0
 LIVELY_SECONDS = 12.0
 CALM_SECONDS = 60.0
 """Virtual time in which everything that can be decided has to be, once there are no faults."""
-CALM_LATENCY = 0.01
-"""Seconds at most, once there are no faults: an attempt gives up after 0.2 s without answers."""
 DEADLINE_SECONDS_MAX = 20.0
 NETWORK_FAULTS = (
     *("partition_halves", "partition_isolate", "partition_one_way", "partition_bridge"),
@@ -419,8 +417,6 @@ class World(Spectator):
         simulation, rng = self.simulation, self.rng
         conditions = simulation.network.conditions
         conditions.loss = conditions.dial_failure = 0.0
-        conditions.latency = min(conditions.latency, CALM_LATENCY)
-        conditions.jitter = min(conditions.jitter, CALM_LATENCY)
         down = set(rng.sample(self.hosts, rng.randint(0, (len(self.hosts) - 1) // 2)))
         for host in self.hosts:
             host.skew = 0.0

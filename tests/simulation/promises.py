@@ -73,11 +73,14 @@ class Promises(Spectator):
         self._closed: dict[tuple[bytes, bytes], int] = {}
         """By node id and election: the turn after which it says nothing else any more."""
         self._turns: Counter[bytes] = Counter()
+        self._held: set[tuple[str, bytes]] = set()
+        self._late = False
 
     # -- what happens
 
     def started(self, process: Process) -> None:
         """It goes on from what is on its disk, which may be a little more than it was told."""
+        self._hold(process)
         if process.disk is not None:
             records = process.disk.records
             self._keep(process, records)
@@ -126,9 +129,22 @@ class Promises(Spectator):
 
     def sent(self, process: Process, frame: bytes) -> None:
         """Check what is said against what is kept, and against what was said before."""
-        if frame_type(frame) == BALLOT:
-            for election, _, said in Ballots.decode(frame[HEAD_BYTES:]).ballots:
-                self._said(process, election, said)
+        if frame_type(frame) != BALLOT:
+            return
+        self._late = (process.name, frame) in self._held
+        for election, _, said in Ballots.decode(frame[HEAD_BYTES:]).ballots:
+            self._said(process, election, said)
+
+    def _hold(self, process: Process) -> None:
+        """Note what waits for a link: it was true when it was said, as if the network had it."""
+        errands = process.node._parts.linking.dialler.errands
+        hold = errands.hold
+
+        def held(member: bytes, frame: bytes, now: float) -> None:
+            self._held.add((process.name, frame))
+            hold(member, frame, now)
+
+        errands.hold = held  # type: ignore[method-assign]
 
     def _said(self, process: Process, election: bytes, said: object) -> None:
         if isinstance(said, Sign | Definition):
@@ -295,7 +311,7 @@ class Promises(Spectator):
                     raise Violation(f"{process.name} says that a cancelled roll stands")
         if isinstance(said, Promise | Accepted | Signed):
             closed = self._closed.get((node, election))
-            if closed is not None and self._turns[node] > closed:
+            if closed is not None and self._turns[node] > closed and not self._late:
                 raise Violation(f"{process.name} says {said} of what is closed on its disk")
         helps = isinstance(said, Promise | Accepted | Prepare | Accept)
         if helps and voter in self._refusing[election] and not self._left(process, election):

@@ -192,7 +192,7 @@ class SignUp:
         if self.roll is None or self.election is None:
             return
         if self.election.record.refused:
-            self._say_to_all(Refusal(), out)
+            self._say_to_all(Refusal(), out, self.election.ticket)
         elif self.enrolment.formed:
             self._say_to_all(Formed(), out)
         elif self.coordinating:
@@ -363,11 +363,13 @@ class SignUp:
         for voter in voters:
             out.say(voter, election, message, self._ticket)
 
-    def _say_to_all(self, message: Message | Introduction, out: Surroundings) -> None:
+    def _say_to_all(
+        self, message: Message | Introduction, out: Surroundings, after: int | None = None
+    ) -> None:
         assert self.roll is not None
         for voter, _ in self.roll.roll:
             if voter != self.me:
-                out.say(voter, self.enrolment.bound, message, self._ticket)
+                out.say(voter, self.enrolment.bound, message, after or self._ticket)
 
     def _keep(self, enrolment: Enrolment, out: Surroundings) -> None:
         self.enrolment = enrolment
