@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from itertools import count as numbers
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,10 @@ class Window:
             raise TimeoutError(f"{self.over} of {count}")
 
 
-def cluster(count: int) -> list[Vine]:
-    """Vines of this process that know each other."""
-    vines = [Vine().listen() for _ in range(count)]
+def cluster(count: int, folder: Path | None = None) -> list[Vine]:
+    """Vines of this process that know each other; with data directories in a folder."""
+    directories = [None if folder is None else folder / str(number) for number in range(count)]
+    vines = [Vine(data_dir=each).listen() for each in directories]
     for one in vines[1:]:
         one.join(vines[0].address)
     for one in vines:
@@ -89,11 +91,21 @@ def race(port: int, count: int = 0, in_flight: int = 0) -> None:
     vine.end()
 
 
-def decide(port: int, place: int = 0, count: int = 0, pause: float = 0.0) -> None:
+def write(vine: Vine) -> None:
+    """Keep the links full: write some megabytes whenever the last ones have arrived."""
+    keys = [f"bulk/{each}" for each in range(4_000)]
+    for number in numbers():
+        vine.update(dict.fromkeys(keys, number.to_bytes(1000, "big")))
+        vine.flush(PATIENCE, members=2)
+
+
+def decide(port: int, place: int = 0, count: int = 0, pause: float = 0.0, bulk: int = 0) -> None:
     """Elections that the vote of the second member decides: when it voted, and when whoever owns
-    each was told.
+    each was told. `bulk`: the third writes all the time.
     """
     vine = member(port, 3)
+    if bulk and place == 2:
+        threading.Thread(target=write, args=(vine,), daemon=True).start()
     told: dict[str, int] = {}
 
     def quorum(outcome: Outcome) -> None:

@@ -16,6 +16,8 @@ from vines.protocol.elections.outcomes import Outcomes, outcome_of
 from vines.protocol.elections.signup import id_of
 from vines.protocol.wire import fields
 from vines.protocol.wire.definition import fields_of_definition, read_definition
+from vines.protocol.wire.messages import DATA as DATA_TABLE
+from vines.protocol.wire.messages import Delta
 
 from .pump import Host, Pump
 
@@ -482,3 +484,35 @@ def test_planted_a_decision_that_goes_by_its_round_alone_leaves_two(
     monkeypatch.setattr(Outcomes, "settle", lambda self, outcome: True)
     hosts = two_decisions()
     assert len({host.node.elections().outcome("email").election for host in hosts}) == 2  # type: ignore[union-attr]
+
+
+def test_beside_ballots_data_comes_in_small_portions() -> None:
+    """A vote must not wait behind what a link may otherwise hold."""
+    pump = Pump()
+    hosts = pump.cluster(2)
+    sizes: list[int] = []
+
+    def spy(sender: Host, receiver: Host, stream: int, frame: bytes) -> None:
+        if frame[0] == Delta.kind and frame[2] == DATA_TABLE:
+            sizes.append(len(frame))
+
+    pump.on_frame = spy  # type: ignore[method-assign]
+    for number in range(200):
+        hosts[0].node.data.write(b"%d" % number, 0, bytes(1000), pump.wall())
+    pump.run(1.0)
+    assert max(sizes) > 32_000
+    sizes.clear()
+    for host in hosts:
+        call(host, 2, 2)
+    pump.run(0.1)
+    for number in range(200):
+        hosts[0].node.data.write(b"%d" % number, 0, bytes(999), pump.wall())
+    pump.run(0.1)
+    assert sizes
+    assert max(sizes) < 16_000
+    sizes.clear()
+    pump.run(5.0)
+    for number in range(200):
+        hosts[0].node.data.write(b"%d" % number, 0, bytes(998), pump.wall())
+    pump.run(1.0)
+    assert max(sizes) > 32_000

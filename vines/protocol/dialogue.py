@@ -83,7 +83,7 @@ class Dialogue:
                 self._flushes.answered(link, message, self._linking.links.established(), now)
                 self._linking.admission.demand = self._flushes.members
             case _:
-                link.said = now
+                link.said = link.urgent = now
                 self._elections().receive(link.member, message.ballots, now)
 
     def frame(self, link: Link, now: float, *, room: bool) -> bytes | None:

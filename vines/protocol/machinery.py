@@ -8,7 +8,7 @@ ones. None of them knows a part that it does not use; here is the only place tha
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vines._core.table import Table
 from vines.config import Config
@@ -25,12 +25,18 @@ from vines.protocol.replicas.pushing import Pusher
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.start import fresh_source
 from vines.protocol.traffic import Traffic
+from vines.protocol.wire.messages import DATA
 
 if TYPE_CHECKING:
     import random
 
     from vines.protocol.elections.elections import Elections
     from vines.protocol.links.mail import Mail
+
+
+URGENT_SECONDS: Final = 1.0
+"""After a ballot on a link its data comes in small portions for so long: others may follow."""
+URGENT_FRAME_BYTES: Final = 8 * 1024
 
 
 class Machinery:
@@ -59,7 +65,7 @@ class Machinery:
         self.identity = Identity(config, id, tables[0], outbox, clock())
         self.handshake = Handshake(config, self.identity, clock, outbox)
         self.linking = Linking(config, rng, self.identity, self.handshake, tables, outbox)
-        self.pusher = Pusher(config, tables, self._frame, self._write)
+        self.pusher = Pusher(config, tables, self._frame, self._write, self._is_urgent)
         self.replication = Replication(config, rng, tables, outbox, self.pusher.wake, now)
         self.flushes = Flushes(outbox)
         self.dialogue = Dialogue(
@@ -147,7 +153,13 @@ class Machinery:
             "flushes": len(self.flushes),
         }
 
+    def _is_urgent(self, link: Link) -> bool:
+        """Whether somebody waits for what is told on a link besides the tables."""
+        return self.now < link.urgent + URGENT_SECONDS
+
     def _frame(self, link: Link, room: bool) -> bytes | None:
+        bulk = URGENT_FRAME_BYTES if self._is_urgent(link) else inf
+        link.channels[DATA].budget = int(min(bulk, self._config.frame_bytes))
         return self.dialogue.frame(link, self.now, room=room)
 
     def _write(self, link: Link, frame: bytes) -> None:
@@ -166,7 +178,7 @@ class Machinery:
         if link is None:
             self.linking.dialler.errands.hold(member, frame, self.now)
         else:
-            link.said = self.now
+            link.said = link.urgent = self.now
             self._write(link, frame)
 
     def _moved(self, now: float) -> None:

@@ -10,6 +10,7 @@ node id wins. It must not know what is said over a link.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from vines.protocol.wire.hello import Hello
@@ -42,6 +43,7 @@ class Link:
         "serial",
         "since",
         "unsent",
+        "urgent",
     )
 
     def __init__(self, number: int, attempt: Attempt | None, now: float) -> None:
@@ -55,6 +57,8 @@ class Link:
         """It is up because one side has something to tell, and goes when that is over."""
         self.said = now
         """When something was told on it that no table holds."""
+        self.urgent = -inf
+        """When something was told on it, in either direction, that somebody waits for."""
         self.unsent = 0
         """Bytes written that the driver has not reported as sent."""
         self.blocked = False

@@ -18,6 +18,9 @@ from vines.protocol.links.links import Link
 FRAMES_PER_TURN: Final = 32
 """2 MiB, some three milliseconds: a turn must stay under ten."""
 
+URGENT_WINDOW_BYTES: Final = 16 * 1024
+"""Of data that may wait on a link on which ballots go: two small frames."""
+
 
 class Pusher:
     """The turn order of links that may have something to write."""
@@ -28,12 +31,14 @@ class Pusher:
         tables: tuple[Table, Table],
         frame: Callable[[Link, bool], bytes | None],
         write: Callable[[Link, bytes], None],
+        is_urgent: Callable[[Link], bool],
     ) -> None:
         self._window = config.link_window
         self._reserve = config.link_window + config.frame_bytes
         self._tables = tables
         self._frame = frame
         self._write = write
+        self._is_urgent = is_urgent
         self._sequences: tuple[int, int] = (-1, -1)
         self._ready: dict[int, Link] = {}
 
@@ -50,8 +55,12 @@ class Pusher:
 
     def sent(self, link: Link) -> None:
         """The driver took bytes of this link; it may have room again."""
-        if link.blocked and link.unsent < self._window:
+        if link.blocked and link.unsent < self._room(link):
             self.wake(link)
+
+    def _room(self, link: Link) -> int:
+        """Bytes of the data table that may wait on a link: a ballot waits behind them."""
+        return min(URGENT_WINDOW_BYTES, self._window) if self._is_urgent(link) else self._window
 
     def remove(self, link: Link) -> None:
         """A link is gone."""
@@ -74,7 +83,7 @@ class Pusher:
                 return
             link = self._ready.pop(next(iter(self._ready)))
             # The reserve is for questions, answers and the control table: data stays behind.
-            room = link.unsent < self._window
+            room = link.unsent < self._room(link)
             frame = self._frame(link, room)
             link.blocked = frame is None and not room
             if frame is not None:
