@@ -47,7 +47,7 @@ from vines.protocol.elections.records import (
     read_decision_key,
 )
 from vines.protocol.elections.shelf import Part, Shelf
-from vines.protocol.elections.signup import Enrolment, id_of
+from vines.protocol.elections.signup import Enrolment, electorate_of, id_of
 from vines.protocol.elections.topic import QUESTIONS
 from vines.protocol.elections.voters import is_named, spoken, voter_of
 from vines.protocol.machine import Memory, Outbox
@@ -390,7 +390,7 @@ class Elections:
         """Somebody names this node as a voter; None if it takes part in another roll."""
         matter = self._matters.get(key)
         if matter is None:
-            if len(self._matters) >= UNCALLED_MAX:
+            if len(self._matters) >= UNCALLED_MAX or not _can_decide(election, definition):
                 return None
             matter = self._open(key, definition, 0, now + definition.remaining_ms / 1000)
         elif not _same_voters(matter.definition, definition):
@@ -790,6 +790,15 @@ class Elections:
         matter.told = bool(matter.value)
         self._set_round(key)
         self._note(key, matter, now)
+
+
+def _can_decide(election: bytes, definition: Definition) -> bool:
+    """Whether those who decide weigh anything: a member may name voters of whom they do not."""
+    try:
+        electorate_of(election, definition)
+    except ValueError:
+        return False
+    return True
 
 
 def _same_voters(one: Definition, other: Definition) -> bool:

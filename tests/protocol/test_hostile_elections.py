@@ -1,0 +1,54 @@
+"""What a linked member may say and write about elections that nobody honest would."""
+
+from __future__ import annotations
+
+import pytest
+
+from vines.protocol.elections.messages import Definition
+from vines.protocol.elections.signup import id_of
+from vines.protocol.wire.ballot import Ballots, Said
+from vines.protocol.wire.framing import LENGTH_BYTES
+
+from .pump import Host, Pump
+from .test_elections import acted, call, vote
+
+YES_OR_NO = Definition("email", 0, (), b"", 0, False, (), 1, False, 60_000)
+
+
+def say(other: Host, host: Host, *words: tuple[bytes, Said]) -> None:
+    """Have the host hear this from another, who has no reason to say it."""
+    frame = Ballots(tuple((election, 0, said) for election, said in words)).encode()
+    host.node.receive(frame[LENGTH_BYTES:], host.to(other).number, host.pump.now)
+    host.node.advance(host.pump.now)
+
+
+def define(definition: Definition) -> tuple[bytes, Said]:
+    return id_of(b"test", definition), definition
+
+
+def elect(pump: Pump, hosts: list[Host], topic: str = "email") -> None:
+    """All of them still elect one who acts."""
+    for host in hosts:
+        call(host, len(hosts), len(hosts), topic=topic)
+        vote(host, topic=topic)
+    known = [host.node.elections() for host in hosts]
+    pump.until(lambda: all(each.outcome(topic) for each in known), 10.0)
+    assert {each.outcome(topic).kind for each in known} == {"commit"}  # type: ignore[union-attr]
+    assert len(acted(hosts)) == 1
+
+
+@pytest.mark.parametrize(("weights", "council"), [((0, 0), 0), ((0, 1), 1), ((1, 0), 1)])
+def test_voters_of_whom_those_who_decide_weigh_nothing_are_no_voters(
+    weights: tuple[int, int], council: int
+) -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    ids = sorted(host.node.id for host in hosts)
+    roll = tuple(zip(ids, weights, strict=True))
+    named = YES_OR_NO._replace(roll=roll, council=council)
+    for number in range(8):
+        say(hosts[1], hosts[0], define(named._replace(topic=f"topic {number}")))
+    matters = hosts[0].node.elections()._matters.values()
+    assert all(matter.signup.election for matter in matters)
+    assert len(matters) < 8
+    elect(pump, hosts, "topic 0" if not council else "email")
