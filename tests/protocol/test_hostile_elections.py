@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from vines.protocol.elections.messages import Definition
+from vines.protocol.elections.messages import Definition, Sign
 from vines.protocol.elections.signup import id_of
 from vines.protocol.wire.ballot import Ballots, Said
 from vines.protocol.wire.framing import LENGTH_BYTES
@@ -52,3 +54,20 @@ def test_voters_of_whom_those_who_decide_weigh_nothing_are_no_voters(
     assert all(matter.signup.election for matter in matters)
     assert len(matters) < 8
     elect(pump, hosts, "topic 0" if not council else "email")
+
+
+@pytest.mark.parametrize("attempt", [1 << 63, (1 << 64) - 1])
+@pytest.mark.parametrize("ask", [Sign, lambda definition: definition], ids=["sign", "define"])
+def test_an_attempt_of_any_number_leaves_what_is_on_disk_readable(
+    ask: Callable[[Definition], Said], attempt: int
+) -> None:
+    pump = Pump()
+    host, other = pump.cluster(2, durable=True)
+    call(host, 2, 2)
+    host.node.elections().leave()
+    roll = tuple(sorted((each.node.id, 1) for each in (host, other)))
+    signup = other.node.id + attempt.to_bytes(8, "big")
+    election, definition = define(YES_OR_NO._replace(roll=roll, signup=signup))
+    say(other, host, (election, ask(definition)))
+    pump.run(1.0)
+    elect(pump, [pump.restart(host), other])
