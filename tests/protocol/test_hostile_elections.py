@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from vines.protocol.elections.messages import Definition, Sign
+from vines.protocol.elections.ballots import JUMP_MAX, NUMBER_MAX, ballot, number_of
+from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.election import Election
+from vines.protocol.elections.matter import Call
+from vines.protocol.elections.messages import Definition, Prepare, Sign
 from vines.protocol.elections.signup import id_of
 from vines.protocol.wire.ballot import Ballots, Said
 from vines.protocol.wire.framing import LENGTH_BYTES
@@ -71,3 +75,36 @@ def test_an_attempt_of_any_number_leaves_what_is_on_disk_readable(
     say(other, host, (election, ask(definition)))
     pump.run(1.0)
     elect(pump, [pump.restart(host), other])
+
+
+def named(pump: Pump, hosts: list[Host], least: int = 2, topic: str = "email") -> Election:
+    """All of them are named as voters; returns the part of the first."""
+    ids = tuple(sorted((host.node.id, 1) for host in hosts))
+    for host in hosts:
+        wanted = Call(Criteria((), least), 0, 60.0, ids)
+        host.node.elections().call(topic, wanted, pump.now)
+        host.node.elections().listen()
+    pump.run(1.0)
+    part = hosts[0].node.elections()._matters[topic, 0].signup.election
+    assert part is not None
+    return part
+
+
+def test_ballots_that_rise_to_the_last_number_break_no_link_and_no_disk() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    host, other, third = hosts
+    part = named(pump, hosts)
+    rank = part.electorate.rank(other.node.id)
+    numbers = [number * JUMP_MAX for number in range(1, 2**31 // JUMP_MAX)] + [NUMBER_MAX]
+    for number in numbers:
+        say(other, host, (part.electorate.iid, Prepare(ballot(number, rank))))
+    assert number_of(part.record.promised) == NUMBER_MAX
+    for each in (host, third):
+        vote(each)
+    pump.run(100.0)  # far beyond the deadline: whoever can tries to decide
+    assert [each.errors for each in hosts] == [[], [], []]
+    assert len(acted(hosts)) <= 1
+    hosts[0] = pump.restart(host)
+    pump.run(2.0)
+    elect(pump, hosts, "another")
