@@ -6,17 +6,19 @@ from collections.abc import Callable
 
 import pytest
 
+from vines._core.table import TOMBSTONE, VOTE
 from vines.protocol.elections.ballots import JUMP_MAX, NUMBER_MAX, ballot, number_of
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.matter import Call
-from vines.protocol.elections.messages import Definition, Prepare, Sign
+from vines.protocol.elections.messages import Definition, Prepare, Sign, Vote
+from vines.protocol.elections.records import WITHDRAWN
 from vines.protocol.elections.signup import id_of
-from vines.protocol.wire.ballot import Ballots, Said
+from vines.protocol.wire.ballot import Ballots, Said, pack
 from vines.protocol.wire.framing import LENGTH_BYTES
 
 from .pump import Host, Pump
-from .test_elections import acted, call, vote
+from .test_elections import YES, acted, call, vote
 
 YES_OR_NO = Definition("email", 0, (), b"", 0, False, (), 1, False, 60_000)
 
@@ -108,3 +110,20 @@ def test_ballots_that_rise_to_the_last_number_break_no_link_and_no_disk() -> Non
     hosts[0] = pump.restart(host)
     pump.run(2.0)
     elect(pump, hosts, "another")
+
+
+def test_votes_for_elections_that_nobody_knows_go_with_their_records() -> None:
+    pump = Pump()
+    host, other = pump.cluster(2)
+    numbers = [number.to_bytes(16, "big") for number in range(100)]
+    for stamp in (1, 2, 3):
+        for number in numbers:
+            packed = pack(number, 0, Vote(stamp, YES, b"", True))
+            other.node.control.put(VOTE, number + other.node.id, 0, packed, stamp)
+        pump.run(1.0)
+    strays = host.node.elections()._strays
+    assert [len(each) for each in strays.values()] == [1] * 100
+    for number in numbers:
+        other.node.control.put(VOTE, number + other.node.id, TOMBSTONE, b"", WITHDRAWN)
+    pump.run(1.0)
+    assert strays == {}

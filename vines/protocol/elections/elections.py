@@ -118,8 +118,8 @@ class Elections:
         self._interrupted: list[Outcome] = []
         self._crowded: set[Key] = set()
         """Those of which was told that callers do not agree about the number, or are too many."""
-        self._strays: dict[bytes, list[tuple[bytes, bytes]]] = {}
-        """Votes that stood in the table before their elections were known here."""
+        self._strays: dict[bytes, dict[bytes, bytes]] = {}
+        """Votes that stand in the table and whose elections are not known here, by election."""
         self._early: dict[str, int] = {}
         """Votes on topics that nobody here has called yet."""
         self._due: list[tuple[float, Key]] = []
@@ -407,7 +407,9 @@ class Elections:
         for family, key, flags, value, _, _ in changes:
             if family == DECISION and not flags & TOMBSTONE:
                 self._learn_decision(key, value)
-            elif family == VOTE and not flags & TOMBSTONE:
+            elif family == VOTE and flags & TOMBSTONE:
+                self._forget_stray(key)
+            elif family == VOTE:
                 self._learn_vote(key, value, now)
         for about in self._callers.learn(changes):
             topic, number = about
@@ -515,7 +517,7 @@ class Elections:
     def _note(self, key: Key, matter: Matter, now: float) -> None:
         """Something may have happened in a matter."""
         if self._strays:
-            for vote in self._strays.pop(matter.signup.enrolment.bound, ()):
+            for vote in self._strays.pop(matter.signup.enrolment.bound, {}).items():
                 self._learn_vote(*vote, now)
         self._schedule(key, matter)
 
@@ -575,10 +577,9 @@ class Elections:
         key = self._elections.get(election)
         matter = None if key is None else self._matters.get(key)
         if matter is None or key is None:
-            if len(self._strays) < EARLY_MAX and election not in self._strays:
-                self._strays[election] = []
-            if len(self._strays.get(election, range(VOTERS_MAX))) < VOTERS_MAX:
-                self._strays[election].append((about, packed))
+            votes = self._strays.get(election, {})
+            if len(votes) < VOTERS_MAX and (votes or len(self._strays) < EARLY_MAX):
+                self._strays.setdefault(election, votes)[about] = packed
             return
         try:
             ((same, _slot, said),) = unpack(packed)
@@ -587,6 +588,13 @@ class Elections:
         if same == election and isinstance(said, Vote):
             matter.receive(voter, election, said, now)
             self._note(key, matter, now)
+
+    def _forget_stray(self, about: bytes) -> None:
+        """It was withdrawn: nobody asks for it any more."""
+        votes = self._strays.get(about[:ID_BYTES], {})
+        votes.pop(about, None)
+        if not votes:
+            self._strays.pop(about[:ID_BYTES], None)
 
     def _withdraw_vote(self, matter: Matter) -> None:
         about = matter.signup.enrolment.bound + matter.signup.me
