@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from vines._core.table import TOMBSTONE, VOTE
+from vines._core.changes import Changes
+from vines._core.table import CALL, TOMBSTONE, VOTE
+from vines.protocol.elections import callers as callers_module
 from vines.protocol.elections.ballots import JUMP_MAX, NUMBER_MAX, ballot, number_of
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.matter import Call
 from vines.protocol.elections.messages import Definition, Prepare, Sign, Vote
-from vines.protocol.elections.records import WITHDRAWN
+from vines.protocol.elections.records import WITHDRAWN, call_key, call_value
 from vines.protocol.elections.signup import id_of
 from vines.protocol.wire.ballot import Ballots, Said, pack
 from vines.protocol.wire.framing import LENGTH_BYTES
@@ -127,3 +129,17 @@ def test_votes_for_elections_that_nobody_knows_go_with_their_records() -> None:
         other.node.control.put(VOTE, number + other.node.id, TOMBSTONE, b"", WITHDRAWN)
     pump.run(1.0)
     assert strays == {}
+
+
+def test_thousands_of_callers_of_one_topic_are_taken_together_and_not_kept_twice() -> None:
+    """One by one each would be compared with all before it, and each set of them kept."""
+    callers = Pump().host(1).node.elections()._callers
+    changes = Changes()
+    for number in range(2_000):
+        key = call_key(number.to_bytes(16, "big"), ("email", 0))
+        changes.append((CALL, key, 0, call_value(2), 1, bytes(16)))
+    before = callers_module._one.cache_info()
+    assert callers.learn(changes) == {("email", 0)}
+    assert callers_module._one.cache_info() == before
+    everybody = frozenset(number.to_bytes(16, "big") for number in range(2_000))
+    assert callers.candidates(("email", 0), 2, everybody) == everybody
