@@ -16,6 +16,7 @@ from vines.protocol.elections.matter import Call
 from vines.protocol.elections.messages import Definition, Prepare, Sign, Vote
 from vines.protocol.elections.records import WITHDRAWN, call_key, call_value
 from vines.protocol.elections.signup import id_of
+from vines.protocol.elections.voters import voter_of
 from vines.protocol.wire.ballot import Ballots, Said, pack
 from vines.protocol.wire.framing import LENGTH_BYTES
 
@@ -143,3 +144,35 @@ def test_thousands_of_callers_of_one_topic_are_taken_together_and_not_kept_twice
     assert callers_module._one.cache_info() == before
     everybody = frozenset(number.to_bytes(16, "big") for number in range(2_000))
     assert callers.candidates(("email", 0), 2, everybody) == everybody
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+@pytest.mark.parametrize("durable", [True, False], ids=["named", "by id"])
+def test_a_vote_in_the_table_is_only_its_voters_to_write(durable: bool, known: bool) -> None:
+    pump = Pump()
+    *hosts, forger = pump.cluster(4, durable=durable)
+    host, other, silent = hosts
+    voters: list[bytes | str] = [each.name if durable else each.node.id for each in hosts]
+    roll = tuple(sorted((voter_of(voter), 1) for voter in voters))
+    definition = YES_OR_NO._replace(roll=roll)
+    election = id_of(b"test", definition)
+    forged = pack(election, 0, Vote(1, YES, b"", True))
+
+    def forge() -> None:
+        forger.node.control.put(VOTE, election + voter_of(voters[2]), 0, forged, 1)
+        pump.run(1.0)
+
+    if not known:
+        forge()
+    for each in hosts:
+        each.node.elections().call("email", Call(Criteria((), 3), 0, 60.0, roll), pump.now)
+        each.node.elections().listen()
+    pump.run(1.0)
+    if known:
+        forge()
+    vote(host)
+    vote(other)
+    pump.run(5.0)
+    assert acted(hosts) == []
+    vote(silent)
+    pump.until(lambda: len(acted(hosts)) == 1, 10.0)

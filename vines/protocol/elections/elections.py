@@ -118,8 +118,8 @@ class Elections:
         self._interrupted: list[Outcome] = []
         self._crowded: set[Key] = set()
         """Those of which was told that callers do not agree about the number, or are too many."""
-        self._strays: dict[bytes, dict[bytes, bytes]] = {}
-        """Votes that stand in the table and whose elections are not known here, by election."""
+        self._strays: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {}
+        """Votes in the table whose elections are not known here, by election; who wrote them."""
         self._early: dict[str, int] = {}
         """Votes on topics that nobody here has called yet."""
         self._due: list[tuple[float, Key]] = []
@@ -404,13 +404,13 @@ class Elections:
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
-        for family, key, flags, value, _, _ in changes:
+        for family, key, flags, value, _, origin in changes:
             if family == DECISION and not flags & TOMBSTONE:
                 self._learn_decision(key, value)
             elif family == VOTE and flags & TOMBSTONE:
                 self._forget_stray(key)
             elif family == VOTE:
-                self._learn_vote(key, value, now)
+                self._learn_vote(key, value, origin, now)
         for about in self._callers.learn(changes):
             topic, number = about
             if number > self._seen.get(topic, 0) and self._callers.anybody(about):
@@ -517,8 +517,9 @@ class Elections:
     def _note(self, key: Key, matter: Matter, now: float) -> None:
         """Something may have happened in a matter."""
         if self._strays:
-            for vote in self._strays.pop(matter.signup.enrolment.bound, {}).items():
-                self._learn_vote(*vote, now)
+            strays = self._strays.pop(matter.signup.enrolment.bound, {})
+            for about, (packed, origin) in strays.items():
+                self._learn_vote(about, packed, origin, now)
         self._schedule(key, matter)
 
     def _schedule(self, key: Key, matter: Matter) -> None:
@@ -569,7 +570,7 @@ class Elections:
         packed = pack(election, 0, vote)
         self._control.put(VOTE, election + voter, 0, packed, vote.sequence)
 
-    def _learn_vote(self, about: bytes, packed: bytes, now: float) -> None:
+    def _learn_vote(self, about: bytes, packed: bytes, origin: bytes, now: float) -> None:
         """Somebody's vote, which did not come straight; of an election that is not known yet it is
         kept for that.
         """
@@ -579,12 +580,15 @@ class Elections:
         if matter is None or key is None:
             votes = self._strays.get(election, {})
             if len(votes) < VOTERS_MAX and (votes or len(self._strays) < EARLY_MAX):
-                self._strays.setdefault(election, votes)[about] = packed
+                self._strays.setdefault(election, votes)[about] = packed, origin
             return
         try:
             ((same, _slot, said),) = unpack(packed)
         except ValueError:  # WireError is one, too
             return
+        writer = self._members.writer(origin)
+        if writer is not None and voter not in (writer, self._voter_alive(writer)):
+            return  # it is not this one's to say; of earlier starts nobody knows whose they were
         if same == election and isinstance(said, Vote):
             matter.receive(voter, election, said, now)
             self._note(key, matter, now)
