@@ -9,15 +9,19 @@ import pytest
 from vines._core.changes import Changes
 from vines._core.table import CALL, TOMBSTONE, VOTE
 from vines.protocol.elections import callers as callers_module
+from vines.protocol.elections import electorate as electorate_module
+from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import JUMP_MAX, NUMBER_MAX, ballot, number_of
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.matter import Call
-from vines.protocol.elections.messages import Definition, Prepare, Sign, Vote
+from vines.protocol.elections.messages import Decided, Definition, Prepare, Sign, Vote
 from vines.protocol.elections.records import WITHDRAWN, call_key, call_value
+from vines.protocol.elections.remembering import LONG_MAX
 from vines.protocol.elections.signup import id_of
 from vines.protocol.elections.voters import voter_of
 from vines.protocol.wire.ballot import Ballots, Said, pack
+from vines.protocol.wire.definition import pack_roll
 from vines.protocol.wire.framing import LENGTH_BYTES
 
 from .pump import Host, Pump
@@ -176,3 +180,28 @@ def test_a_vote_in_the_table_is_only_its_voters_to_write(durable: bool, known: b
     assert acted(hosts) == []
     vote(silent)
     pump.until(lambda: len(acted(hosts)) == 1, 10.0)
+
+
+def test_of_what_is_long_only_the_last_is_remembered() -> None:
+    """256 rolls of 10,000 voters, or 1,024 decisions of 256 KiB, would be gigabytes."""
+    pump = Pump()
+    host, other = pump.cluster(2)
+    part = named(pump, [host, other])
+    caches = [
+        getattr(each, "caches", (each,))
+        for each in (*vars(electorate_module).values(), values.decode, pack_roll)
+        if hasattr(each, "caches") or hasattr(each, "cache_info")
+    ]
+    before = [few[0].cache_info().currsize for few in caches]
+    voters = [number.to_bytes(16, "big") for number in range(1, 2_000)]
+    for weight in range(1, 9):
+        roll = tuple((voter, weight) for voter in voters)
+        say(other, host, define(YES_OR_NO._replace(topic="long", roll=roll)))
+        say(other, host, define(YES_OR_NO._replace(topic="long", roll=roll, signup=bytes(24))))
+        value = values.commit(YES, 0, Criteria((), weight), bytes(2_000), ())
+        say(other, host, (part.electorate.iid, Decided(value)))
+    pump.run(1.0)
+    after = [few[0].cache_info().currsize for few in caches]
+    assert max(now - then for now, then in zip(after, before, strict=True)) < 8
+    kept = [long[0].cache_info().currsize for _, *long in caches if long]
+    assert 0 < max(kept) <= LONG_MAX
