@@ -93,6 +93,20 @@ def test_who_listens_late_is_told(vines: Make) -> None:
     assert acts[1 - owner].seen == []
 
 
+def test_who_listens_no_more_leaves_the_outcome_to_the_next_listener(vines: Make) -> None:
+    (one,) = vines(1)
+    before, after = Calls(), Calls()
+    one.on("quorum", before).off("quorum", before)
+    one.election(topic="t", expire=60, total=1).vote("t", True)
+    outcome = one.wait("t", PATIENCE)
+    one.on("quorum", after)
+    assert after.wait(1) == [outcome]
+    one.on("quorum", before).off("quorum", after)
+    one.election(topic="u", expire=60, total=1).vote("u", True)
+    assert before.wait(1) == [one.wait("u", PATIENCE)]
+    assert len(after.seen) == 1
+
+
 def test_a_refused_vote_ends_it_with_no_one_to_act(vines: Make) -> None:
     both = vines(2)
     for one, choice in zip(both, (True, False), strict=True):

@@ -276,12 +276,14 @@ class Elections:
             )
         return "this node is not in the electorate"
 
-    def listen(self) -> None:
-        """Somebody here would act on commits from now on, also on those that have been made."""
+    def listen(self, wanted: bool = True) -> None:
+        """Somebody here would act on commits from now on, also on those that have been made; not
+        `wanted`: nobody any more.
+        """
         if not self.failure:
-            self.listening = True
+            self.listening = wanted
             for matter in list(self._matters.values()):
-                matter.listen()
+                matter.listen(wanted)
 
     def finished(self, topic: str, number: int) -> None:
         """The callback that acted on an outcome has returned."""

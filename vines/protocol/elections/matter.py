@@ -239,11 +239,14 @@ class Matter:
         if not self.value:
             self.signup.withdraw(self)
 
-    def listen(self) -> None:
-        """Somebody here would act on a commit from now on."""
-        self.listening = True
-        if self.signup.election is not None:
-            self.signup.election.listen(self)
+    def listen(self, wanted: bool) -> None:
+        """Somebody here would act on a commit from now on, or nobody any more."""
+        self.listening = wanted
+        part = self.signup.election
+        if part is not None and wanted:
+            part.listen(self)
+        elif part is not None:
+            part.listening = False
 
     def finish(self) -> None:
         """The callback has returned that acted on the outcome."""
