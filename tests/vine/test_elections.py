@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -299,6 +300,32 @@ def test_what_makes_no_sense_is_refused_before_anything_changes(
     with pytest.raises(InvalidElection):
         one.election(GOOD | wrong)
     assert one._engine.node.elections()._matters == {}
+
+
+def test_what_is_refused_is_named_in_a_user_s_words(vines: Make) -> None:
+    (one,) = vines(1)
+    sayings: list[tuple[dict[Any, Any], str]] = [
+        ({1: 2, "totals": 3}, "an election has no 1, totals; nothing changed"),
+        ({"min": 4}, "min is a whole number from 1 to 3; nothing changed"),
+        ({"expire": -1}, "expire is a time from now on, within ten years; nothing changed"),
+        ({"plurality": None}, "plurality is True or False; nothing changed"),
+        ({"voters": []}, "voters are one or more, none named twice; nothing changed"),
+        ({"voters": [["a"]]}, "['a'] is neither a name nor an id; nothing changed"),
+    ]
+    for wrong, words in sayings:
+        with pytest.raises(InvalidElection, match=f"^{re.escape(words)}$"):
+            one.election(GOOD | wrong)
+    for options in ("t", 5, ["t"]):
+        with pytest.raises(InvalidElection, match=r"^election\(topic=\.\.\., \.\.\.\) takes key"):
+            one.election(options)  # type: ignore[arg-type]
+    one.election(topic="colour", expire=60, total=2, choices=["red", "green"])
+    one.election(GOOD)
+    words = "'blue' cannot be voted for on 'colour': the choices are red, green; nothing changed"
+    with pytest.raises(InvalidElection, match=f"^{words}$"):
+        one.vote("colour", "blue")
+    words = "'yes' cannot be voted for on 't': the choices are True, False; nothing changed"
+    with pytest.raises(InvalidElection, match=f"^{words}$"):
+        one.vote("t", "yes")
 
 
 @pytest.mark.parametrize("choice", [1, 1.5, b"yes", ["a"], object()], ids=str)

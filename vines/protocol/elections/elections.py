@@ -320,7 +320,10 @@ class Elections:
             return 0 if choice else REFUSE
         if matter is None:
             raise ValueError("its choices are not known before the call")
-        return matter.definition.choices.index(choice)
+        choices = matter.definition.choices
+        if choice not in choices:
+            raise ValueError(f"the choices are {', '.join(choices or ('True', 'False')):.200}")
+        return choices.index(choice)
 
     # What happens.
 
