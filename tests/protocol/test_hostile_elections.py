@@ -8,6 +8,7 @@ import pytest
 
 from vines._core.changes import Changes
 from vines._core.table import CALL, TOMBSTONE, VOTE
+from vines.errors import InvalidElection
 from vines.protocol.elections import callers as callers_module
 from vines.protocol.elections import electorate as electorate_module
 from vines.protocol.elections import value as values
@@ -205,3 +206,20 @@ def test_of_what_is_long_only_the_last_is_remembered() -> None:
     assert max(now - then for now, then in zip(after, before, strict=True)) < 8
     kept = [long[0].cache_info().currsize for _, *long in caches if long]
     assert 0 < max(kept) <= LONG_MAX
+
+
+def test_there_is_no_round_after_the_last_number() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    host, other = hosts
+    for each in hosts:
+        call(each, 2, 2)
+    last = call_key(other.node.id, ("email", (1 << 63) - 1))
+    other.node.control.put(CALL, last, 0, call_value(2), 1)
+    pump.run(1.0)
+    with pytest.raises(InvalidElection, match="no round is left"):
+        host.node.elections().rerun("email", True, pump.now)
+    pump.run(1.0)
+    hosts[0] = pump.restart(host)
+    pump.run(1.0)
+    elect(pump, hosts, "another")

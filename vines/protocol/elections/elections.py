@@ -53,6 +53,7 @@ from vines.protocol.elections.voters import is_named, spoken, voter_of
 from vines.protocol.machine import Memory, Outbox
 from vines.protocol.members.membership import Membership
 from vines.protocol.wire.ballot import Ballot, pack, unpack
+from vines.protocol.wire.definition import NUMBER_MAX
 
 if TYPE_CHECKING:
     import random
@@ -179,6 +180,8 @@ class Elections:
                 f"{topic!r} is not decided yet; nothing changed: wait for it, or say abandon=True"
                 " if both rounds may be acted on"
             )
+        if number > NUMBER_MAX:
+            raise InvalidElection(f"no round is left of {topic!r}; nothing changed: take another")
         self._begin((topic, number), call, now)
 
     def _calls_for(self, key: Key, later_than: int = -1) -> bool:
