@@ -10,6 +10,7 @@ from vines._core.changes import Changes
 from vines._core.table import CALL, TOMBSTONE, VOTE
 from vines.errors import InvalidElection
 from vines.protocol.elections import callers as callers_module
+from vines.protocol.elections import elections as elections_module
 from vines.protocol.elections import electorate as electorate_module
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import JUMP_MAX, NUMBER_MAX, ballot, number_of
@@ -223,3 +224,27 @@ def test_there_is_no_round_after_the_last_number() -> None:
     hosts[0] = pump.restart(host)
     pump.run(1.0)
     elect(pump, hosts, "another")
+
+
+def test_what_waits_for_a_disk_that_stands_still_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All is said again as long as nobody answers, which would come together in memory."""
+    monkeypatch.setattr(elections_module, "HELD_BYTES_MAX", 10_000)
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts[:2]:
+        host.syncing = False
+    topics = [f"topic {number}" for number in range(10)]
+    for topic in topics:
+        named(pump, hosts, topic=topic)
+        for host in hosts:
+            vote(host, topic=topic)
+    pump.run(50.0)
+    for host in hosts[:2]:
+        assert 0 < len(host.node.outbox._waiting) < 100
+        host.syncing = True
+        pump.sync(host)
+    known = [host.node.elections() for host in hosts]
+    pump.until(lambda: all(len(each.outcomes()) == 10 for each in known), 60.0)
+    assert len(acted(hosts)) == 10

@@ -65,6 +65,10 @@ EARLY_MAX: Final = 65_536
 """Votes kept for calls that have not come."""
 UNCALLED_MAX: Final = 65_536
 """Matters beyond which none is begun because others say so."""
+HELD_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Of what waits for the disk to be said; what comes beyond that is said again if it matters."""
+HELD_BYTES: Final = 256
+"""Beside its own, what each of them takes."""
 
 
 class Elections:
@@ -125,6 +129,8 @@ class Elections:
         """Votes on topics that nobody here has called yet."""
         self._due: list[tuple[float, Key]] = []
         """When matters are looked at; what a matter is not scheduled for is passed over."""
+        self._held = 0
+        """Bytes of what waits for the disk to be said."""
         self._about = self._packed = b""
         self._said: Message | Introduction | None = None
         """What was packed last: much is said to several."""
@@ -744,10 +750,19 @@ class Elections:
             self._said, self._about = said, election
             self._packed = pack(election, 0, said)
         packed = self._packed
-        if after:
-            self._outbox.after(after, lambda: self._send(member, packed))
-        else:
+        if not after:
             self._send(member, packed)
+            return
+        size = len(packed) + HELD_BYTES
+        if self._held + size > HELD_BYTES_MAX:
+            return
+        self._held += size
+
+        def leave() -> None:
+            self._held -= size
+            self._send(member, packed)
+
+        self._outbox.after(after, leave)
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
         """The outcome of a matter is known; nobody hears of it before it is on disk."""
