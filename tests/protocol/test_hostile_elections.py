@@ -7,23 +7,37 @@ from collections.abc import Callable
 import pytest
 
 from vines._core.changes import Changes
-from vines._core.table import CALL, TOMBSTONE, VOTE
+from vines._core.table import CALL, DECISION, TOMBSTONE, VOTE
+from vines._core.tally import NONE, REFUSE
 from vines.errors import InvalidElection
+from vines.events import Conflict, Settled
 from vines.protocol.elections import callers as callers_module
 from vines.protocol.elections import elections as elections_module
 from vines.protocol.elections import electorate as electorate_module
 from vines.protocol.elections import value as values
-from vines.protocol.elections.ballots import JUMP_MAX, NUMBER_MAX, ballot, number_of
+from vines.protocol.elections.ballots import FIRST, JUMP_MAX, NUMBER_MAX, ballot, number_of
 from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.decree import NOTHING, digest_of
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.matter import Call
-from vines.protocol.elections.messages import Decided, Definition, Prepare, Sign, Vote
+from vines.protocol.elections.matter import Call, Matter
+from vines.protocol.elections.messages import (
+    Accept,
+    Accepted,
+    Decided,
+    Definition,
+    Prepare,
+    Promise,
+    Refusal,
+    Sign,
+    Vote,
+)
 from vines.protocol.elections.records import WITHDRAWN, call_key, call_value
 from vines.protocol.elections.remembering import LONG_MAX
 from vines.protocol.elections.signup import id_of
 from vines.protocol.elections.voters import voter_of
+from vines.protocol.wire import fields
 from vines.protocol.wire.ballot import Ballots, Said, pack
-from vines.protocol.wire.definition import pack_roll
+from vines.protocol.wire.definition import fields_of_definition, pack_roll
 from vines.protocol.wire.framing import LENGTH_BYTES
 
 from .pump import Host, Pump
@@ -248,3 +262,175 @@ def test_what_waits_for_a_disk_that_stands_still_is_bounded(
     known = [host.node.elections() for host in hosts]
     pump.until(lambda: all(len(each.outcomes()) == 10 for each in known), 60.0)
     assert len(acted(hosts)) == 10
+
+
+def matter(host: Host) -> Matter:
+    return host.node.elections()._matters["email", 0]
+
+
+def suspicions(hosts: list[Host]) -> list[str]:
+    return [event.text for host in hosts for event in host.of(Conflict)]
+
+
+def ranked(hosts: list[Host]) -> tuple[Election, list[Host]]:
+    """The part of the first of the voters, and all of them by rank."""
+    part = named(hosts[0].pump, hosts)
+    by_id = {host.node.id: host for host in hosts}
+    return part, [by_id[voter] for voter in part.electorate.voters]
+
+
+VOTED = bytes((YES, YES, NONE))
+IMPOSSIBLE = {
+    "an owner outside": values.commit(YES, 3, Criteria((), 2), VOTED, ()),
+    "too few votes": values.commit(YES, 0, Criteria((), 3), VOTED, ()),
+    "votes against": values.commit(YES, 0, Criteria((), 2), bytes((REFUSE, REFUSE, YES)), ()),
+    "no votes": values.commit(YES, 0, Criteria((), 2), bytes((NONE,)) * 3, ()),
+    "more voters": values.commit(YES, 0, Criteria((), 2), bytes(4), ()),
+    "fewer voters": values.commit(YES, 0, Criteria((), 2), bytes(2), ()),
+    "nothing needed": values.commit(YES, 0, Criteria((), 2), VOTED, ()).replace(b"\2", b"\0", 1),
+    "an abort that can be won": values.abort(0, Criteria((), 2), VOTED, ()),
+    "another choice": values.commit(1, 0, Criteria(("a", "b"), 2), VOTED, ()),
+    "a vote for no choice": values.commit(YES, 0, Criteria((), 2), bytes((YES, YES, 9)), ()),
+    "a vote that was not cast": values.commit(YES, 0, Criteria((), 2), VOTED, ((2, 5),)),
+    "nothing": b"\0",
+}
+
+
+@pytest.mark.parametrize("value", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_a_decision_that_contradicts_itself_is_believed_by_nobody(value: bytes) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    part, (claimant, *others) = ranked(hosts)
+    for host in others:
+        say(claimant, host, (part.electorate.iid, Decided(value)))
+        say(claimant, host, (part.electorate.iid, Accept(FIRST, value, True)))
+        say(claimant, host, (part.electorate.iid, Promise(ballot(9, 1), FIRST, value)))
+    pump.run(1.0)
+    assert all(host.of(Settled) == [] for host in hosts)
+    assert all(matter(host).signup.election.record == NOTHING for host in hosts)  # type: ignore[union-attr]
+    elect_named(hosts)
+
+
+def elect_named(hosts: list[Host]) -> None:
+    for host in hosts:
+        vote(host)
+    hosts[0].pump.until(lambda: all(host.of(Settled) for host in hosts), 20.0)
+    assert {host.of(Settled)[0].outcome.kind for host in hosts} == {"commit"}
+    assert len(acted(hosts)) == 1
+
+
+def test_two_values_at_one_ballot_stop_the_member_that_sees_them() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    part, (claimant, second, third) = ranked(hosts)
+    one, other = (values.commit(YES, owner, Criteria((), 2), VOTED, ()) for owner in (0, 1))
+    say(claimant, second, (part.electorate.iid, Accept(FIRST, one, True)))
+    say(claimant, second, (part.electorate.iid, Accept(FIRST, one, True)))
+    pump.settle()
+    assert suspicions([second]) == []
+    say(claimant, second, (part.electorate.iid, Accept(FIRST, other, True)))
+    pump.settle()
+    assert ["two values" in text for text in suspicions([second])] == [True]
+    frozen = matter(second).signup.election
+    assert frozen is not None
+    assert (frozen.frozen, frozen.record.value) == (True, one)
+    say(
+        third,
+        second,
+        (part.electorate.iid, Prepare(ballot(1, part.electorate.rank(third.node.id)))),
+    )
+    assert frozen.record.promised == FIRST
+    for host in (claimant, third):  # the others do without it
+        vote(host)
+    pump.until(lambda: len(acted(hosts)) == 1, 20.0)
+
+
+def test_a_ballot_is_the_vote_of_the_member_that_its_link_leads_to() -> None:
+    """It names no voter, so nobody can say one for somebody else, and twice is once."""
+    pump = Pump()
+    *hosts, outsider = pump.cluster(4)
+    part, (claimant, second, third) = ranked(hosts)
+    for _ in range(3):
+        say(second, claimant, (part.electorate.iid, Vote(1, YES, b"", True)))
+        say(outsider, claimant, (part.electorate.iid, Vote(1, YES, b"", True)))
+    pump.run(1.0)
+    votes = matter(claimant).signup.election
+    assert votes is not None
+    assert votes.tally.held() == ((part.electorate.rank(second.node.id), 1, YES),)
+    assert acted(hosts) == []
+    vote(third)
+    pump.until(lambda: len(acted(hosts)) == 1, 5.0)
+
+
+@pytest.mark.parametrize("outside", [True, False], ids=["another roll", "no voter"])
+def test_ballots_of_those_who_are_no_voters_change_nothing(outside: bool) -> None:
+    """Also of one that has a part in an election of the same topic on another roll."""
+    pump = Pump()
+    *hosts, other = pump.cluster(4)
+    part, ranks = ranked(hosts)
+    if outside:
+        ids = tuple(sorted((host.node.id, 1) for host in (other, hosts[0])))
+        other.node.elections().call("email", Call(Criteria((), 2), 0, 60.0, ids), pump.now)
+        pump.run(1.0)
+    value = values.commit(YES, 0, Criteria((), 2), VOTED, ())
+    for host in hosts:
+        for one in (FIRST, ballot(1, 0), ballot(1, 3), ballot(NUMBER_MAX, 2)):
+            election = part.electorate.iid
+            say(other, host, (election, Prepare(one)), (election, Accept(one, value, True)))
+            say(other, host, (election, Promise(one)), (election, Refusal()))
+            say(other, host, (election, Accepted(one, digest_of(value))))
+    pump.run(1.0)
+    assert all(matter(host).signup.election.record == NOTHING for host in ranks)  # type: ignore[union-attr]
+    elect_named(hosts)
+
+
+@pytest.mark.parametrize("number", [0, 1, JUMP_MAX + 2, NUMBER_MAX])
+def test_promises_and_accepts_that_nobody_asked_for_decide_nothing(number: int) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    part, (claimant, second, third) = ranked(hosts)
+    value = values.commit(YES, 0, Criteria((), 2), VOTED, ())
+    election = part.electorate.iid
+    for other in (second, third):
+        for _ in range(2):
+            say(other, claimant, (election, Promise(ballot(number, 0))))
+            say(other, claimant, (election, Accepted(ballot(number, 0), digest_of(value))))
+    pump.run(1.0)
+    assert matter(claimant).signup.election.record == NOTHING  # type: ignore[union-attr]
+    elect_named(hosts)
+
+
+TOPICS = (b"", b"\0", b"a\nb", b"\x1b[2J", b"\xff\xfe", "\x85".encode(), b"t" * 257, b"t" * 1_000)
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: f"{topic[:4]!r}{len(topic)}")
+def test_records_about_what_is_no_topic_are_passed_over(topic: bytes) -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    host, other = hosts
+    about = bytes(8) + topic
+    for member in (other.node.id, host.node.id):
+        other.node.control.put(CALL, member + about, 0, call_value(2), 1 << 40)
+    value = values.commit(YES, 0, Criteria((), 2), bytes(2), ())
+    roll = tuple(sorted((each.node.id, 1) for each in hosts))
+    named = fields_of_definition(YES_OR_NO._replace(roll=roll))
+    for text in (topic.decode("latin1"), "email"):
+        packed = fields.pack({**named, "topic": text, "value": value})
+        other.node.control.put(DECISION, about, 0, bytes(16) + packed, len(text))
+    pump.run(1.0)
+    assert host.node.elections().outcomes() == []
+    elect(pump, hosts)
+
+
+def test_callers_who_disagree_about_what_is_needed_are_in_one_election() -> None:
+    """If more than half ask for the same that counts, else time runs out."""
+    for wanted, kind in (((2, 2, 3), "commit"), ((1, 2, 3), "expired")):
+        pump = Pump()
+        hosts = pump.cluster(3)
+        for host, least in zip(hosts, wanted, strict=True):
+            call(host, 3, least, seconds=5.0)
+            vote(host)
+        pump.run(30.0)
+        (outcome,) = {event.outcome for host in hosts for event in host.of(Settled)}
+        assert outcome.kind == kind
+        assert len(acted(hosts)) == (kind == "commit")
