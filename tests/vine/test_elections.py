@@ -220,6 +220,34 @@ def test_who_is_alone_gets_a_timeout(vines: Make) -> None:
         one.wait("email", 0)
 
 
+def test_a_vote_past_the_deadline_is_refused_and_not_kept_for_a_later_call(vines: Make) -> None:
+    both = vines(2)
+    late = Calls()
+    both[0].on("timeout", late)
+    elect(both[0], expire=0.1)
+    late.wait(1)
+    with pytest.raises(VoteRefused, match="too late"):
+        both[0].vote("email", True)
+    for one in both:
+        elect(one)
+    both[1].vote("email", False)
+    outcome = both[1].wait("email", PATIENCE)
+    assert outcome.votes == {both[1].id: False}
+
+
+def test_callers_among_different_numbers_are_told_of_each_other(vines: Make) -> None:
+    both = vines(2)
+    told = [Calls(), Calls()]
+    for one, calls, total in zip(both, told, (2, 3), strict=True):
+        one.on("conflict", calls)
+        elect(one, total=total).vote("email", True)
+    for one, other, calls in zip(both, reversed(both), told, strict=True):
+        text = calls.wait(1)[0].text
+        assert text.startswith("'email': called among ")
+        assert text.endswith(f"here, among another number by {other.id.hex()[:8]}")
+        assert one.outcome("email") is None
+
+
 def test_calling_again_what_is_decided_changes_nothing(vines: Make) -> None:
     both = vines(2)
     quorum = Calls()

@@ -501,10 +501,10 @@ class Elections:
         else:
             signup = matter.signup
             callers = self._callers.candidates(key, signup.total, self._alive)
+            self._count(key, matter, callers)
             if len(callers) < signup.total and signup.roll is None:
                 signup.candidates = callers  # nothing can come of it yet
             else:
-                self._count(key, matter, callers)
                 matter.consider(callers, self._alive, now)
         self._note(key, matter, now)
 
