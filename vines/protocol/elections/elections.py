@@ -821,7 +821,7 @@ class Elections:
                 return
         definition = roll._replace(roll=(), signup=b"") if roll.signup else roll
         matter = self._open(key, definition, 0, now + roll.remaining_ms / 1000)
-        matter.resume(roll, part)
+        matter.resume(roll, part, now)
         matter.told = bool(matter.value)
         self._set_round(key)
         self._note(key, matter, now)

@@ -372,13 +372,14 @@ class Matter:
         if self.signup.election is not None:
             self.signup.election.stop()
 
-    def resume(self, roll: Definition, part: Part) -> None:
+    def resume(self, roll: Definition, part: Part, now: float) -> None:
         """After a restart: this is the roll it was bound to, and its part there."""
         self.signup.enrolment, self.signup.roll = part.enrolment, roll
         election = self.begin(self.signup.enrolment.bound, roll, part.record)
         self.signup.resume(roll, election)
         self.finished = part.finished
         self.value = part.record.outcome
+        self._go_on(now)
 
     def _go_on(self, now: float) -> None:
         """After anything: begin what has become possible, repeat what was not answered."""
