@@ -85,6 +85,40 @@ def test_voters_of_whom_those_who_decide_weigh_nothing_are_no_voters(
     elect(pump, hosts, "topic 0" if not council else "email")
 
 
+def test_an_election_that_needs_more_votes_than_there_are_is_none() -> None:
+    """What is proposed of it nobody may propose, not even who decides alone."""
+    pump = Pump()
+    hosts = pump.cluster(2)
+    host, other = hosts
+    needs = YES_OR_NO._replace(roll=((host.node.id, 1),), least=2, remaining_ms=0)
+    say(other, host, define(needs))
+    pump.run(5.0)
+    assert host.node.elections()._matters == {}
+    elect(pump, hosts)
+
+
+@pytest.mark.parametrize("least", [2, 3])
+def test_a_roll_that_needs_more_votes_than_there_are_is_not_signed(least: int) -> None:
+    pump = Pump()
+    host, other = pump.cluster(2)
+    roll = tuple(sorted((each.node.id, 1) for each in (host, other)))
+    signup = other.node.id + (9).to_bytes(8, "big")
+    matters = host.node.elections()._matters
+    for number in range(8):
+        topic = f"topic {number}"
+        key = call_key(other.node.id, (topic, 0))
+        other.node.control.put(CALL, key, 0, call_value(2), 1)
+        call(host, 2, 2, topic=topic)
+        pump.run(0.1)
+        one = YES_OR_NO._replace(topic=topic, roll=roll, signup=signup, least=least)
+        if not matters[topic, 0].signup.enrolment.bound:  # then it is the other's to gather them
+            election, needs = define(one)
+            say(other, host, (election, Sign(needs)))
+            assert (matters[topic, 0].signup.enrolment.bound == election) is (least == 2)
+            return
+    raise AssertionError("it was never the other's turn")
+
+
 @pytest.mark.parametrize("attempt", [1 << 63, (1 << 64) - 1])
 @pytest.mark.parametrize("ask", [Sign, lambda definition: definition], ids=["sign", "define"])
 def test_an_attempt_of_any_number_leaves_what_is_on_disk_readable(

@@ -373,7 +373,8 @@ class Elections:
     ) -> None:
         """The same, where it says which election that is."""
         definition = said.definition if isinstance(said, Sign) else said
-        if id_of(self._namespace, definition) != election:
+        weight = sum(weight for _, weight in definition.roll)
+        if definition.least > weight or id_of(self._namespace, definition) != election:
             return
         key = (definition.topic, definition.round)
         matter = self._matters.get(key)
