@@ -30,6 +30,7 @@ from vines.protocol.elections.messages import (
     Refusal,
     Sign,
     Vote,
+    VoteAck,
 )
 from vines.protocol.elections.records import WITHDRAWN, call_key, call_value
 from vines.protocol.elections.remembering import LONG_MAX
@@ -468,3 +469,24 @@ def test_callers_who_disagree_about_what_is_needed_are_in_one_election() -> None
         (outcome,) = {event.outcome for host in hosts for event in host.of(Settled)}
         assert outcome.kind == kind
         assert len(acted(hosts)) == (kind == "commit")
+
+
+@pytest.mark.parametrize("earlier", [True, False], ids=["of an earlier roll", "of no voter"])
+def test_only_a_voter_of_this_roll_can_say_that_it_holds_a_vote(earlier: bool) -> None:
+    pump = Pump()
+    *hosts, outsider = pump.cluster(4)
+    part, (claimant, _, third) = ranked(hosts)
+    before = bytes(16)
+    third.node.elections().bound(matter(third), before)
+    third.node.elections().bound(matter(third), part.electorate.iid)
+    pump.held = True
+    vote(third)
+    if earlier:
+        say(claimant, third, (before, VoteAck(1)))
+    else:
+        say(outsider, third, (part.electorate.iid, VoteAck(1)))
+    pacer = matter(third).pacer
+    assert pacer is not None
+    assert pacer._acked == 0
+    say(claimant, third, (part.electorate.iid, VoteAck(1)))
+    assert pacer._acked == 1

@@ -300,8 +300,9 @@ class Matter:
         part = self.signup.election
         phase = IDLE if part is None else part.phase
         if isinstance(said, VoteAck):
-            if part is not None and self.pacer is not None:
-                self.pacer.acknowledged(part.electorate.rank(sender), said.sequence, now)
+            rank = -1 if part is None else part.electorate.rank(sender)
+            if self.pacer is not None and rank >= 0 and self.signup.enrolment.bound == election:
+                self.pacer.acknowledged(rank, said.sequence, now)
             return
         topic.receive(self.signup, sender, election, said, self)
         self._go_on(now)
