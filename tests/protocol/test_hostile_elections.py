@@ -32,7 +32,13 @@ from vines.protocol.elections.messages import (
     Vote,
     VoteAck,
 )
-from vines.protocol.elections.records import WITHDRAWN, call_key, call_value
+from vines.protocol.elections.records import (
+    WITHDRAWN,
+    call_key,
+    call_value,
+    decision_key,
+    pack_decision,
+)
 from vines.protocol.elections.remembering import LONG_MAX
 from vines.protocol.elections.signup import id_of
 from vines.protocol.elections.voters import voter_of
@@ -490,3 +496,32 @@ def test_only_a_voter_of_this_roll_can_say_that_it_holds_a_vote(earlier: bool) -
     assert pacer._acked == 0
     say(claimant, third, (part.electorate.iid, VoteAck(1)))
     assert pacer._acked == 1
+
+
+@pytest.mark.parametrize("written", [0, 1], ids=["of the round before", "of the last round"])
+@pytest.mark.parametrize("value", [b"junk", IMPOSSIBLE["no votes"]], ids=["junk", "impossible"])
+def test_a_record_that_takes_the_place_of_a_decision_harms_nobody(
+    value: bytes, written: int
+) -> None:
+    pump = Pump()
+    hosts = pump.cluster(2, durable=True)
+    host, other = hosts
+    elect(pump, hosts)
+    roll = tuple(sorted((each.node.id, 1) for each in hosts))
+    election, definition = define(YES_OR_NO._replace(roll=roll, round=written))
+    record = pack_decision(election, definition, value)
+    other.node.control.put(DECISION, decision_key(("email", written)), 0, record, WITHDRAWN - 1)
+    pump.run(1.0)
+    for _ in range(2):
+        for each in hosts:
+            each.node.elections().rerun("email", False, pump.now)
+        pump.run(0.1)
+        for each in hosts:
+            vote(each)
+        pump.run(2.0)
+    assert [each.errors for each in hosts] == [[], []]
+    hosts[0] = pump.restart(host)
+    known = [each.node.elections().outcome("email") for each in hosts]
+    assert known[0] == known[1]
+    assert known[0] is not None
+    assert (known[0].kind, known[0].round) == ("commit", 2)

@@ -697,7 +697,7 @@ class Elections:
             return False
         key = topic, known.round
         held = self._outcomes.value(key)
-        if held is not None and key not in shelf:
+        if held is not None and held[0] == known.election and key not in shelf:
             self._keep_foreign(key, *held)
         return key in shelf
 
