@@ -47,10 +47,14 @@ class Voting:
         A topic that was decided stays so: calling it again changes nothing (but see `rerun`).
         Raises InvalidElection, StorageError, Closed.
         """
+        if not isinstance(options, Mapping | None):
+            raise InvalidElection(
+                "election(topic=..., ...) takes keywords or a mapping of them; nothing changed"
+            )
         given = {**(options or {}), **more}
-        unknown = given.keys() - _OPTIONS
+        unknown = ", ".join(sorted(map(str, given.keys() - _OPTIONS)))
         if unknown:
-            raise InvalidElection(f"an election has no {', '.join(sorted(unknown))}")
+            raise InvalidElection(f"an election has no {unknown}; nothing changed")
         topic = check_topic(given.get("topic"))
         self._engine.electing.call(topic, _call_of(given))
         return self
@@ -135,8 +139,8 @@ def _call_of(given: Mapping[str, Any]) -> Call:
     choices = given.get("choices", ())
     if isinstance(choices, str) or not isinstance(choices, Sequence):
         raise InvalidElection("choices are a list of texts; nothing changed")
+    plurality, tiebreak = (_truth(given, name) for name in ("plurality", "tiebreak"))
     try:
-        plurality, tiebreak = (_truth(given, name) for name in ("plurality", "tiebreak"))
         criteria = criteria_of(tuple(choices), least, plurality)
         if roll:
             Electorate(b"", dict(roll), council=council, tiebreak=tiebreak)
@@ -157,13 +161,14 @@ def _roll(voters: Any) -> tuple[tuple[bytes, int], ...]:
             "voters are a list of names (str) or ids (bytes), or a mapping of those to weights;"
             " nothing changed"
         )
-    weights = voters if isinstance(voters, Mapping) else dict.fromkeys(voters, 1)
-    if len(weights) != len(voters) or not voters:
-        raise InvalidElection("there is a voter, and none is named twice; nothing changed")
-    for voter, weight in weights.items():
+    for voter in voters:
         known = is_name(voter) or (type(voter) is bytes and len(voter) == NODE_ID_BYTES)
         if not known:
             raise InvalidElection(f"{voter!r} is neither a name nor an id; nothing changed")
+    weights = voters if isinstance(voters, Mapping) else dict.fromkeys(voters, 1)
+    if len(weights) != len(voters) or not voters:
+        raise InvalidElection("voters are one or more, none named twice; nothing changed")
+    for voter, weight in weights.items():
         if type(weight) is not int or not 0 <= weight <= WEIGHT_MAX:
             raise InvalidElection(
                 f"the weight of {voter!r} is a whole number from 0 to {WEIGHT_MAX:,}, not"
@@ -197,7 +202,7 @@ def seconds_until(expire: Any) -> float:
             "expire is seconds, a timedelta, a datetime or ISO text; nothing changed"
         )
     if not 0 < expire <= SECONDS_MAX:
-        raise InvalidElection("an election expires within ten years from now; nothing changed")
+        raise InvalidElection("expire is a time from now on, within ten years; nothing changed")
     return float(expire)
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminal import COMMAND, SECONDS, run
-from vines import Vine
+from vines import Outcome, Vine
 from vines.cli import main
+from vines.cli.electing import _words
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -57,6 +58,14 @@ def test_choices_can_be_voted_for() -> None:
     words = ["vote", "lunch", "soup", "--choices", "soup,salad", "--total", "2"]
     found = ends(start(*words), start(*words))
     assert [out for _, out, _ in found] == ["lunch: commit soup (soup 2)\n"] * 2
+
+
+def test_no_choice_of_another_can_steer_a_terminal() -> None:
+    """Who gathered the voters says what there was to vote for."""
+    votes: dict[bytes | str, bool | str | None] = {bytes(16): "\x1b]0;title\x07", bytes(15): True}
+    what = {"topic": "lunch", "round": 0, "election": bytes(16), "kind": "abort"}
+    outcome = Outcome(**what, choice=None, owner=None, votes=votes)
+    assert _words(outcome) == 'lunch: abort - ("\\u001b]0;title\\u0007" 1, yes 1)'
 
 
 def test_elections_prints_what_was_decided(apple: Vine, capsys: pytest.CaptureFixture[str]) -> None:

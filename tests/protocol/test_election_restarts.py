@@ -326,6 +326,20 @@ def test_an_outcome_whose_owner_did_not_listen_is_acted_on_after_its_restart() -
     assert acted(*hosts) == []
 
 
+@pytest.mark.parametrize("seconds", [5.0, 60.0])
+def test_a_voter_that_was_restarted_goes_on_though_nobody_else_is_there(seconds: float) -> None:
+    """It votes, and time runs out, without being called again or met by anybody."""
+    pump = Pump()
+    (host,) = pump.cluster(1, durable=True)
+    call(host, roll("n1"), least=1, seconds=seconds)
+    pump.run(1.0)
+    host = pump.restart(host)
+    if seconds > 10.0:
+        vote(host)
+    pump.run(10.0)
+    assert [each.kind for each in outcomes(host)] == ["expired" if seconds < 10.0 else "commit"]
+
+
 def test_an_owner_that_died_while_it_acted_is_told_so_and_does_not_act_again() -> None:
     pump = Pump()
     hosts = pump.cluster(2, durable=True)

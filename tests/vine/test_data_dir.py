@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import sqlite3
 import threading
 
 import pytest
@@ -14,8 +16,12 @@ from vines.errors import (
     InvalidConfig,
     InvalidElection,
     StorageDamaged,
+    StorageForeign,
     StorageLocked,
     StorageMissing,
+    StorageNewer,
+    StorageRolledBack,
+    StorageUnusable,
     VoteRefused,
 )
 from vines.vine import Vine
@@ -154,6 +160,110 @@ def test_a_damaged_directory_ends_the_voting_and_not_the_node(start, tmp_path):
     with pytest.raises(StorageDamaged, match="no part in elections"):
         again.election(topic="u", expire=9, voters=["a"])
     assert database.read_bytes() == bytes(content)
+
+
+def truncated(directory):
+    database = directory / "vines.db"
+    database.write_bytes(database.read_bytes()[:-4096])
+
+
+def older(directory):
+    (directory / "vines.db").write_bytes((directory / "backup").read_bytes())
+
+
+def without_its_mark(directory):
+    (directory / "vines.mark").unlink()
+
+
+def without_its_database(directory):
+    (directory / "vines.db").unlink()
+
+
+def of_another_program(directory):
+    for file in directory.iterdir():
+        file.unlink()
+    with sqlite3.connect(directory / "vines.db") as connection:
+        connection.execute("CREATE TABLE theirs (a)")
+    connection.close()
+
+
+def newer(directory):
+    with sqlite3.connect(directory / "vines.db") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+def of_another_name(directory):
+    shutil.rmtree(directory)
+    Vine("b", data_dir=directory, new=True).end()
+
+
+def open_to_others(directory):
+    directory.chmod(0o777)
+
+
+def a_file(directory):
+    shutil.rmtree(directory)
+    directory.write_bytes(b"")
+
+
+def missing(directory):
+    shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "remedy"),
+    [
+        (truncated, StorageDamaged, "start with an empty directory"),
+        (without_its_mark, StorageDamaged, "start with an empty directory"),
+        (older, StorageRolledBack, "start with an empty directory"),
+        (without_its_database, StorageRolledBack, "start with an empty directory"),
+        (newer, StorageNewer, "use that vines"),
+        (of_another_program, StorageForeign, "give a directory of vines"),
+        (of_another_name, StorageForeign, "a directory of its own"),
+        (a_file, StorageUnusable, "give the path of one"),
+        (missing, StorageMissing, "give the directory that 'a' had"),
+        pytest.param(
+            *(open_to_others, StorageUnusable, "chmod go-w"),
+            marks=pytest.mark.skipif(os.name != "posix", reason="no such permissions here"),
+        ),
+    ],
+)
+def test_with_a_directory_that_is_no_good_a_vine_lives_and_does_not_vote(
+    start, tmp_path, spoil, kind, remedy
+):
+    directory = tmp_path / "a"
+    vine = start("a")
+    vine.end()
+    shutil.copy(directory / "vines.db", tmp_path / "copy")
+    vine = start("a", new=False)
+    elect([vine], voters=["a"])
+    vine.end()
+    shutil.move(tmp_path / "copy", directory / "backup")
+    spoil(directory)
+    before = files(directory)
+    again = start("a", new=False)
+    assert again.id != vine.id
+    for use in (
+        lambda: again.election(topic="u", expire=9, voters=["a"]),
+        lambda: again.election(topic="u", expire=9, total=1),
+        lambda: again.vote("t", True),
+        lambda: again.rerun("t"),
+    ):
+        with pytest.raises(kind, match=remedy) as caught:
+            use()
+        assert "nothing changed" in str(caught.value)
+    assert again.interrupted() == []
+    start("other").gossip("key", 1).flush(PATIENCE)
+    assert again["key"] == 1
+    again.end()
+    assert files(directory) == before
+
+
+def files(path):
+    if not path.is_dir():
+        return path.exists()
+    return {one.name: one.read_bytes() for one in path.iterdir()}
 
 
 def test_a_disk_that_fails_while_it_runs_ends_the_voting(start, monkeypatch):

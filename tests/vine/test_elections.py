@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -91,6 +92,20 @@ def test_who_listens_late_is_told(vines: Make) -> None:
     both[0].on("closed", over)
     assert over.wait(1) == [outcome]
     assert acts[1 - owner].seen == []
+
+
+def test_who_listens_no_more_leaves_the_outcome_to_the_next_listener(vines: Make) -> None:
+    (one,) = vines(1)
+    before, after = Calls(), Calls()
+    one.on("quorum", before).off("quorum", before)
+    one.election(topic="t", expire=60, total=1).vote("t", True)
+    outcome = one.wait("t", PATIENCE)
+    one.on("quorum", after)
+    assert after.wait(1) == [outcome]
+    one.on("quorum", before).off("quorum", after)
+    one.election(topic="u", expire=60, total=1).vote("u", True)
+    assert before.wait(1) == [one.wait("u", PATIENCE)]
+    assert len(after.seen) == 1
 
 
 def test_a_refused_vote_ends_it_with_no_one_to_act(vines: Make) -> None:
@@ -205,6 +220,34 @@ def test_who_is_alone_gets_a_timeout(vines: Make) -> None:
         one.wait("email", 0)
 
 
+def test_a_vote_past_the_deadline_is_refused_and_not_kept_for_a_later_call(vines: Make) -> None:
+    both = vines(2)
+    late = Calls()
+    both[0].on("timeout", late)
+    elect(both[0], expire=0.1)
+    late.wait(1)
+    with pytest.raises(VoteRefused, match="too late"):
+        both[0].vote("email", True)
+    for one in both:
+        elect(one)
+    both[1].vote("email", False)
+    outcome = both[1].wait("email", PATIENCE)
+    assert outcome.votes == {both[1].id: False}
+
+
+def test_callers_among_different_numbers_are_told_of_each_other(vines: Make) -> None:
+    both = vines(2)
+    told = [Calls(), Calls()]
+    for one, calls, total in zip(both, told, (2, 3), strict=True):
+        one.on("conflict", calls)
+        elect(one, total=total).vote("email", True)
+    for one, other, calls in zip(both, reversed(both), told, strict=True):
+        text = calls.wait(1)[0].text
+        assert text.startswith("'email': called among ")
+        assert text.endswith(f"here, among another number by {other.id.hex()[:8]}")
+        assert one.outcome("email") is None
+
+
 def test_calling_again_what_is_decided_changes_nothing(vines: Make) -> None:
     both = vines(2)
     quorum = Calls()
@@ -285,6 +328,32 @@ def test_what_makes_no_sense_is_refused_before_anything_changes(
     with pytest.raises(InvalidElection):
         one.election(GOOD | wrong)
     assert one._engine.node.elections()._matters == {}
+
+
+def test_what_is_refused_is_named_in_a_user_s_words(vines: Make) -> None:
+    (one,) = vines(1)
+    sayings: list[tuple[dict[Any, Any], str]] = [
+        ({1: 2, "totals": 3}, "an election has no 1, totals; nothing changed"),
+        ({"min": 4}, "min is a whole number from 1 to 3; nothing changed"),
+        ({"expire": -1}, "expire is a time from now on, within ten years; nothing changed"),
+        ({"plurality": None}, "plurality is True or False; nothing changed"),
+        ({"voters": []}, "voters are one or more, none named twice; nothing changed"),
+        ({"voters": [["a"]]}, "['a'] is neither a name nor an id; nothing changed"),
+    ]
+    for wrong, words in sayings:
+        with pytest.raises(InvalidElection, match=f"^{re.escape(words)}$"):
+            one.election(GOOD | wrong)
+    for options in ("t", 5, ["t"]):
+        with pytest.raises(InvalidElection, match=r"^election\(topic=\.\.\., \.\.\.\) takes key"):
+            one.election(options)  # type: ignore[arg-type]
+    one.election(topic="colour", expire=60, total=2, choices=["red", "green"])
+    one.election(GOOD)
+    words = "'blue' cannot be voted for on 'colour': the choices are red, green; nothing changed"
+    with pytest.raises(InvalidElection, match=f"^{words}$"):
+        one.vote("colour", "blue")
+    words = "'yes' cannot be voted for on 't': the choices are True, False; nothing changed"
+    with pytest.raises(InvalidElection, match=f"^{words}$"):
+        one.vote("t", "yes")
 
 
 @pytest.mark.parametrize("choice", [1, 1.5, b"yes", ["a"], object()], ids=str)

@@ -213,7 +213,7 @@ _WORDS: Final = {choice: word for word, choice in WORDS.items()}
 def _words(outcome: Outcome) -> str:
     counts: dict[str, int] = {}
     for each in outcome.votes.values():
-        word = each if isinstance(each, str) else _WORDS[each]
+        word = shown_key(each) if isinstance(each, str) else _WORDS[each]
         counts[word] = counts.get(word, 0) + 1
     votes = ", ".join(f"{word} {count}" for word, count in sorted(counts.items())) or "no votes"
     return f"{shown_key(outcome.topic)}: {outcome.kind} {_choice(outcome)} ({votes})"

@@ -343,6 +343,8 @@ class Engine:
             self.dispatcher.remove(event, key, callback)
             if not self.dispatcher.wants_keys:
                 self.node.watching = False
+            if event == "quorum" and event not in self.dispatcher.audience.others:
+                self._call(lambda _now: self.node.elections().listen(False))
 
     # On the loop's thread.
 

@@ -11,6 +11,8 @@ from vines.errors import WireError
 from vines.protocol.elections.records import Key, call_key, call_value, read_call
 
 NOBODY: Final[frozenset[tuple[bytes, int]]] = frozenset()
+SHARED_MAX: Final = 64
+"""Callers up to which equal sets are one object: larger ones must not outlive their use."""
 
 
 class Callers:
@@ -29,11 +31,11 @@ class Callers:
         self._calls += 1
         flags, value = (0, call_value(total)) if total else (TOMBSTONE, b"")
         self._control.put(CALL, call_key(self._me, key), flags, value, self._calls)
-        self._note(key, self._me, total)
+        self._note(key, {self._me: total})
 
     def learn(self, changes: Changes) -> set[Key]:
         """Records became current; returns what they are about."""
-        touched = set()
+        touched: dict[Key, dict[bytes, int]] = {}
         for family, key, flags, value, _, _ in changes:
             if family != CALL:
                 continue
@@ -41,17 +43,18 @@ class Callers:
                 member, about, total = read_call(key, value)
             except WireError:
                 continue
-            self._note(about, member, 0 if flags & TOMBSTONE else total)
-            touched.add(about)
-        return touched
+            touched.setdefault(about, {})[member] = 0 if flags & TOMBSTONE else total
+        for about, calls in touched.items():
+            self._note(about, calls)
+        return set(touched)
 
-    def _note(self, key: Key, member: bytes, total: int) -> None:
+    def _note(self, key: Key, calls: dict[bytes, int]) -> None:
+        """These members call among so many, or (0) no longer do."""
         known = self._known.get(key, NOBODY)
-        others = frozenset(each for each in known if each[0] != member)
-        if total:
-            others |= {(member, total)}
-        if others:
-            self._known[key] = _one(others)
+        others = frozenset(each for each in known if each[0] not in calls)
+        callers = others | {call for call in calls.items() if call[1]}
+        if callers:
+            self._known[key] = _one(callers) if len(callers) <= SHARED_MAX else callers
         else:
             self._known.pop(key, None)
 
@@ -65,7 +68,9 @@ class Callers:
 
     def candidates(self, key: Key, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
         """Those who call for it among so many, and live."""
-        return _candidates(self._known.get(key, NOBODY), total, alive)
+        known = self._known.get(key, NOBODY)
+        choose = _candidates if len(known) <= SHARED_MAX else _candidates.__wrapped__
+        return choose(known, total, alive)
 
     def others(self, key: Key, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
         """Those who call for it among another number, and live."""

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from vines.protocol.elections.ballots import (
     FIRST,
     NEVER,
+    NUMBER_MAX,
     ballot,
     is_ballot,
     number_of,
@@ -173,6 +174,8 @@ class Decree:
                 self._propose(value, True, out)
                 return
         above = max(number_of(self.record.promised), number_of(self.outbid)) + 1
+        if above > NUMBER_MAX:
+            return  # somebody has used them all up
         self._keep(self.record._replace(promised=ballot(above, self.me)), out)
         self._begin(PREPARING, self.record.promised)
         self.best, self.best_value = self.record.accepted, self.record.value

@@ -47,12 +47,13 @@ from vines.protocol.elections.records import (
     read_decision_key,
 )
 from vines.protocol.elections.shelf import Part, Shelf
-from vines.protocol.elections.signup import Enrolment, id_of
+from vines.protocol.elections.signup import Enrolment, electorate_of, id_of
 from vines.protocol.elections.topic import QUESTIONS
 from vines.protocol.elections.voters import is_named, spoken, voter_of
 from vines.protocol.machine import Memory, Outbox
 from vines.protocol.members.membership import Membership
 from vines.protocol.wire.ballot import Ballot, pack, unpack
+from vines.protocol.wire.definition import NUMBER_MAX
 
 if TYPE_CHECKING:
     import random
@@ -66,6 +67,10 @@ SEEN_SECONDS: Final = 1.0
 """How long who decided something has to put it into the table, before others do."""
 UNCALLED_MAX: Final = 65_536
 """Matters beyond which none is begun because others say so."""
+HELD_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Of what waits for the disk to be said; what comes beyond that is said again if it matters."""
+HELD_BYTES: Final = 256
+"""Beside its own, what each of them takes."""
 
 
 class Elections:
@@ -120,15 +125,17 @@ class Elections:
         self._interrupted: list[Outcome] = []
         self._crowded: set[Key] = set()
         """Those of which was told that callers do not agree about the number, or are too many."""
-        self._strays: dict[bytes, list[tuple[bytes, bytes]]] = {}
-        """Votes that stood in the table before their elections were known here."""
         self._unseen: list[tuple[float, bytes, Definition, bytes]] = []
         """Decisions until they stand in the table, and when to see to that."""
+        self._strays: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {}
+        """Votes in the table whose elections are not known here, by election; who wrote them."""
         self._early: dict[str, int] = {}
         """Votes on topics that nobody here has called yet."""
         self._now = now
         self._due: list[tuple[float, Key]] = []
         """When matters are looked at; what a matter is not scheduled for is passed over."""
+        self._held = 0
+        """Bytes of what waits for the disk to be said."""
         self._about = self._packed = b""
         self._said: Message | Introduction | None = None
         """What was packed last: much is said to several."""
@@ -184,6 +191,8 @@ class Elections:
                 f"{topic!r} is not decided yet; nothing changed: wait for it, or say abandon=True"
                 " if both rounds may be acted on"
             )
+        if number > NUMBER_MAX:
+            raise InvalidElection(f"no round is left of {topic!r}; nothing changed: take another")
         self._begin((topic, number), call, now)
 
     def _calls_for(self, key: Key, later_than: int = -1) -> bool:
@@ -281,12 +290,14 @@ class Elections:
             )
         return "this node is not in the electorate"
 
-    def listen(self) -> None:
-        """Somebody here would act on commits from now on, also on those that have been made."""
+    def listen(self, wanted: bool = True) -> None:
+        """Somebody here would act on commits from now on, also on those that have been made; not
+        `wanted`: nobody any more.
+        """
         if not self.failure:
-            self.listening = True
+            self.listening = wanted
             for matter in list(self._matters.values()):
-                matter.listen()
+                matter.listen(wanted)
 
     def finished(self, topic: str, number: int) -> None:
         """The callback that acted on an outcome has returned."""
@@ -323,7 +334,10 @@ class Elections:
             return 0 if choice else REFUSE
         if matter is None:
             raise ValueError("its choices are not known before the call")
-        return matter.definition.choices.index(choice)
+        choices = matter.definition.choices
+        if choice not in choices:
+            raise ValueError(f"the choices are {', '.join(choices or ('True', 'False')):.200}")
+        return choices.index(choice)
 
     # What happens.
 
@@ -365,7 +379,8 @@ class Elections:
     ) -> None:
         """The same, where it says which election that is."""
         definition = said.definition if isinstance(said, Sign) else said
-        if id_of(self._namespace, definition) != election:
+        weight = sum(weight for _, weight in definition.roll)
+        if definition.least > weight or id_of(self._namespace, definition) != election:
             return
         key = (definition.topic, definition.round)
         matter = self._matters.get(key)
@@ -396,7 +411,7 @@ class Elections:
         """Somebody names this node as a voter; None if it takes part in another roll."""
         matter = self._matters.get(key)
         if matter is None:
-            if len(self._matters) >= UNCALLED_MAX:
+            if len(self._matters) >= UNCALLED_MAX or not _can_decide(election, definition):
                 return None
             matter = self._open(key, definition, 0, now + definition.remaining_ms / 1000)
         elif not _same_voters(matter.definition, definition):
@@ -411,11 +426,13 @@ class Elections:
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
         self._now = now
-        for family, key, flags, value, _, _ in changes:
+        for family, key, flags, value, _, origin in changes:
             if family == DECISION and not flags & TOMBSTONE:
                 self._learn_decision(key, value)
-            elif family == VOTE and not flags & TOMBSTONE:
-                self._learn_vote(key, value, now)
+            elif family == VOTE and flags & TOMBSTONE:
+                self._forget_stray(key)
+            elif family == VOTE:
+                self._learn_vote(key, value, origin, now)
         for about in self._callers.learn(changes):
             topic, number = about
             if number > self._seen.get(topic, 0) and self._callers.anybody(about):
@@ -496,10 +513,10 @@ class Elections:
         else:
             signup = matter.signup
             callers = self._callers.candidates(key, signup.total, self._alive)
+            self._count(key, matter, callers)
             if len(callers) < signup.total and signup.roll is None:
                 signup.candidates = callers  # nothing can come of it yet
             else:
-                self._count(key, matter, callers)
                 matter.consider(callers, self._alive, now)
         self._note(key, matter, now)
 
@@ -526,8 +543,9 @@ class Elections:
     def _note(self, key: Key, matter: Matter, now: float) -> None:
         """Something may have happened in a matter."""
         if self._strays:
-            for vote in self._strays.pop(matter.signup.enrolment.bound, ()):
-                self._learn_vote(*vote, now)
+            strays = self._strays.pop(matter.signup.enrolment.bound, {})
+            for about, (packed, origin) in strays.items():
+                self._learn_vote(about, packed, origin, now)
         self._schedule(key, matter)
 
     def _schedule(self, key: Key, matter: Matter) -> None:
@@ -578,7 +596,7 @@ class Elections:
         packed = pack(election, 0, vote)
         self._control.put(VOTE, election + voter, 0, packed, vote.sequence)
 
-    def _learn_vote(self, about: bytes, packed: bytes, now: float) -> None:
+    def _learn_vote(self, about: bytes, packed: bytes, origin: bytes, now: float) -> None:
         """Somebody's vote, which did not come straight; of an election that is not known yet it is
         kept for that.
         """
@@ -586,18 +604,27 @@ class Elections:
         key = self._elections.get(election)
         matter = None if key is None else self._matters.get(key)
         if matter is None or key is None:
-            if len(self._strays) < EARLY_MAX and election not in self._strays:
-                self._strays[election] = []
-            if len(self._strays.get(election, range(VOTERS_MAX))) < VOTERS_MAX:
-                self._strays[election].append((about, packed))
+            votes = self._strays.get(election, {})
+            if len(votes) < VOTERS_MAX and (votes or len(self._strays) < EARLY_MAX):
+                self._strays.setdefault(election, votes)[about] = packed, origin
             return
         try:
             ((same, _slot, said),) = unpack(packed)
         except ValueError:  # WireError is one, too
             return
+        writer = self._members.writer(origin)
+        if writer is not None and voter not in (writer, self._voter_alive(writer)):
+            return  # it is not this one's to say; of earlier starts nobody knows whose they were
         if same == election and isinstance(said, Vote):
             matter.receive(voter, election, said, now)
             self._note(key, matter, now)
+
+    def _forget_stray(self, about: bytes) -> None:
+        """It was withdrawn: nobody asks for it any more."""
+        votes = self._strays.get(about[:ID_BYTES], {})
+        votes.pop(about, None)
+        if not votes:
+            self._strays.pop(about[:ID_BYTES], None)
 
     def _withdraw_vote(self, matter: Matter) -> None:
         about = matter.signup.enrolment.bound + matter.signup.me
@@ -681,7 +708,7 @@ class Elections:
             return False
         key = topic, known.round
         held = self._outcomes.value(key)
-        if held is not None and key not in shelf:
+        if held is not None and held[0] == known.election and key not in shelf:
             self._keep_foreign(key, *held)
         return key in shelf
 
@@ -735,10 +762,19 @@ class Elections:
             self._said, self._about = said, election
             self._packed = pack(election, 0, said)
         packed = self._packed
-        if after:
-            self._outbox.after(after, lambda: self._send(member, packed))
-        else:
+        if not after:
             self._send(member, packed)
+            return
+        size = len(packed) + HELD_BYTES
+        if self._held + size > HELD_BYTES_MAX:
+            return
+        self._held += size
+
+        def leave() -> None:
+            self._held -= size
+            self._send(member, packed)
+
+        self._outbox.after(after, leave)
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
         """The outcome of a matter is known; nobody hears of it before it is on disk."""
@@ -801,10 +837,19 @@ class Elections:
                 return
         definition = roll._replace(roll=(), signup=b"") if roll.signup else roll
         matter = self._open(key, definition, 0, now + roll.remaining_ms / 1000)
-        matter.resume(roll, part)
+        matter.resume(roll, part, now)
         matter.told = bool(matter.value)
         self._set_round(key)
         self._note(key, matter, now)
+
+
+def _can_decide(election: bytes, definition: Definition) -> bool:
+    """Whether those who decide weigh anything: a member may name voters of whom they do not."""
+    try:
+        electorate_of(election, definition)
+    except ValueError:
+        return False
+    return True
 
 
 def _same_voters(one: Definition, other: Definition) -> bool:

@@ -15,10 +15,13 @@ from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
 from vines._core import tally
+from vines.protocol.elections.remembering import remembered
 
 ID_BYTES: Final = 16
 VOTER_BYTES_MAX: Final = 255
 VOTERS_MAX: Final = 10_000
+FEW: Final = 64
+"""Voters of whom what is found out is remembered for many elections."""
 SEARCHED_MAX: Final = 16
 """Voters up to which their ranks are looked for one by one: most elections have few."""
 
@@ -54,7 +57,7 @@ def instance_id(
     return blake2b(b"".join(parts), digest_size=ID_BYTES, person=b"vines election").digest()
 
 
-@lru_cache(maxsize=256)
+@remembered(FEW)
 def _named(roll: Roll) -> bytes:
     """The voters of a roll and their weights, as an id has them."""
     return b"".join(
@@ -129,7 +132,7 @@ class Strength(NamedTuple):
     half: int
 
 
-@lru_cache(maxsize=256)
+@remembered(FEW)
 def _strength(weights: tuple[int, ...], council: int, tiebreak: bool) -> Strength:
     if not 0 <= council <= len(weights):
         raise ValueError("a council is a part of the voters")
@@ -144,7 +147,7 @@ def _strength(weights: tuple[int, ...], council: int, tiebreak: bool) -> Strengt
     return Strength(roll, acceptors, (*strengths, *others), half)
 
 
-@lru_cache(maxsize=256)
+@remembered(FEW)
 def _weights(roll: Roll) -> dict[bytes, int]:
     """The weight of each voter. ValueError if there cannot be such a roll."""
     if not 0 < len(roll) <= VOTERS_MAX:
@@ -160,7 +163,7 @@ def one_id(voter: bytes) -> bytes:
     return voter
 
 
-@lru_cache(maxsize=256)
+@remembered(FEW)
 def equal_roll(voters: frozenset[bytes]) -> Roll:
     """These voters with one vote each; the same ones are one object, too."""
     return tuple((voter, 1) for voter in sorted(voters))

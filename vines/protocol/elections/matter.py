@@ -239,11 +239,14 @@ class Matter:
         if not self.value:
             self.signup.withdraw(self)
 
-    def listen(self) -> None:
-        """Somebody here would act on a commit from now on."""
-        self.listening = True
-        if self.signup.election is not None:
-            self.signup.election.listen(self)
+    def listen(self, wanted: bool) -> None:
+        """Somebody here would act on a commit from now on, or nobody any more."""
+        self.listening = wanted
+        part = self.signup.election
+        if part is not None and wanted:
+            part.listen(self)
+        elif part is not None:
+            part.listening = False
 
     def finish(self) -> None:
         """The callback has returned that acted on the outcome."""
@@ -297,8 +300,9 @@ class Matter:
         part = self.signup.election
         phase = IDLE if part is None else part.phase
         if isinstance(said, VoteAck):
-            if part is not None and self.pacer is not None:
-                self.pacer.acknowledged(part.electorate.rank(sender), said.sequence, now)
+            rank = -1 if part is None else part.electorate.rank(sender)
+            if self.pacer is not None and rank >= 0 and self.signup.enrolment.bound == election:
+                self.pacer.acknowledged(rank, said.sequence, now)
             return
         topic.receive(self.signup, sender, election, said, self)
         self._go_on(now)
@@ -369,13 +373,14 @@ class Matter:
         if self.signup.election is not None:
             self.signup.election.stop()
 
-    def resume(self, roll: Definition, part: Part) -> None:
+    def resume(self, roll: Definition, part: Part, now: float) -> None:
         """After a restart: this is the roll it was bound to, and its part there."""
         self.signup.enrolment, self.signup.roll = part.enrolment, roll
         election = self.begin(self.signup.enrolment.bound, roll, part.record)
         self.signup.resume(roll, election)
         self.finished = part.finished
         self.value = part.record.outcome
+        self._go_on(now)
 
     def _go_on(self, now: float) -> None:
         """After anything: begin what has become possible, repeat what was not answered."""

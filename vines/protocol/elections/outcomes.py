@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from vines._core.table import DECISION, TOMBSTONE, Table
 from vines._core.tally import NONE, REFUSE
-from vines.errors import WireError
 from vines.events import Outcome
 from vines.protocol.elections import value as values
 from vines.protocol.elections.electorate import Electorate
@@ -80,20 +79,23 @@ class Outcomes:
 
     def withdraw(self, key: Key) -> None:
         """Nobody needs this one any more."""
-        if self.value(key):
+        held = self._control.get(DECISION, decision_key(key))
+        if held is not None and not held[2] & TOMBSTONE:
             self._control.put(DECISION, decision_key(key), TOMBSTONE, b"", WITHDRAWN)
 
     def value(self, key: Key) -> tuple[bytes, Definition, bytes] | None:
         """What was decided in a round, as it is in the table: the election's id, its definition
-        and the value.
+        and the value. None also if what stands there is no decision.
         """
         held = self._control.get(DECISION, decision_key(key))
         if held is None or held[2] & TOMBSTONE:
             return None
         try:
-            return read_decision(held[3])
-        except WireError:
+            election, definition, value = read_decision(held[3])
+            outcome_of(definition, election, value)
+        except ValueError:  # WireError is one, too: nobody honest wrote this
             return None
+        return election, definition, value
 
 
 def outcome_of(

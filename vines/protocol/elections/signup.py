@@ -31,6 +31,8 @@ from vines.protocol.elections.messages import (
 
 COORDINATORS_MAX: Final = 64
 """Coordinators of one topic and round whose attempts are told apart; of more none is signed."""
+ATTEMPT_MAX: Final = 2**63 - 1
+"""What can be read again from the disk; no member comes to so many."""
 
 
 class Enrolment(NamedTuple):
@@ -329,6 +331,8 @@ class SignUp:
 
     def _passed(self, definition: Definition) -> bool:
         """Whether it is too late to sign this."""
+        if attempt_of(definition) > ATTEMPT_MAX:
+            return True
         known = dict(self.enrolment.passed)
         coordinator = coordinator_of(definition)
         if coordinator not in known:

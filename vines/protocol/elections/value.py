@@ -6,7 +6,6 @@ against those, and the receiver's own play no part. Two values are the same if t
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import pairwise
 from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
@@ -15,11 +14,15 @@ from vines._core.tally import CHOICES_MAX, LOST, NONE, count
 from vines.errors import WireError
 from vines.protocol.elections.criteria import DIGEST_BYTES, LABEL_BYTES_MAX, Criteria
 from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.remembering import remembered
 
 COMMIT: Final = 1
 ABORT: Final = 2
 EXPIRED: Final = 3
 KINDS: Final = {COMMIT: "commit", ABORT: "abort", EXPIRED: "expired"}
+
+SHORT_BYTES: Final = 1024
+"""Values that are decoded once, however often they come."""
 
 Versions: TypeAlias = tuple[tuple[int, int], ...]
 """(rank, sequence number) of votes, ascending."""
@@ -54,7 +57,7 @@ class Value(NamedTuple):
         return b"".join((head, label, self.votes, *(_VERSION.pack(*one) for one in self.versions)))
 
 
-@lru_cache(maxsize=1024)
+@remembered(SHORT_BYTES, 1024)
 def decode(data: bytes) -> Value:
     """The value these bytes stand for. WireError if they are none, whatever the electorate."""
     if len(data) < _HEAD.size:

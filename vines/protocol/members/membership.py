@@ -66,6 +66,13 @@ class Membership:
         """Who is called so, if anybody known is."""
         return self._names.get(name)
 
+    def writer(self, source: bytes) -> bytes | None:
+        """Who writes under this source now, if anybody known does."""
+        for member in self._members.values():
+            if member.profile.source == source:
+                return member.id
+        return None
+
     def living(self) -> frozenset[bytes]:
         """The ids of others who are alive and no observers."""
         return frozenset(

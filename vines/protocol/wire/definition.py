@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from vines._core.tally import WEIGHT_MAX
 from vines.protocol.elections.criteria import criteria_of
-from vines.protocol.elections.electorate import VOTERS_MAX, Roll
+from vines.protocol.elections.electorate import FEW, VOTERS_MAX, Roll
 from vines.protocol.elections.messages import Definition
+from vines.protocol.elections.remembering import remembered
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import FRAME_BYTES_MAX
 
@@ -31,7 +32,7 @@ REMEMBERED_BYTES_MAX: Final = 1024
 """Longer rolls are read anew each time: what a peer sends must not stay in memory by the MiB."""
 
 
-@lru_cache(maxsize=64)
+@remembered(FEW)
 def pack_roll(roll: Roll) -> bytes:
     """A roll as it travels: whoever makes one sees that it is at most ROLL_BYTES_MAX long."""
     return b"".join(
