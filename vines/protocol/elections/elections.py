@@ -49,7 +49,7 @@ from vines.protocol.elections.records import (
 from vines.protocol.elections.shelf import Part, Shelf
 from vines.protocol.elections.signup import Enrolment, electorate_of, id_of
 from vines.protocol.elections.topic import QUESTIONS
-from vines.protocol.elections.voters import is_named, spoken, voter_of
+from vines.protocol.elections.voters import Who
 from vines.protocol.machine import Memory, Outbox
 from vines.protocol.members.membership import Membership
 from vines.protocol.wire.ballot import Ballot, pack, unpack
@@ -97,8 +97,6 @@ class Elections:
         self.listening = False
         """Somebody here would act on commits."""
         self._namespace = config.cluster.encode()
-        self._voice = voter_of(config.name) if config.name and memory is not None else me
-        """Which voter this node is where voters are named."""
         self._control = control
         self._outbox = outbox
         self._rng = rng
@@ -107,7 +105,7 @@ class Elections:
         self.pace = Pace()
         self._alive = members.living() | {me}
         self._boot = 0 if memory is None else memory.boot
-        self._name = config.name
+        self._who = Who(me, config.name, members, self._clash, durable=memory is not None)
         self._shelf = None if memory is None else Shelf(self._namespace, outbox)
         self._callers = Callers(me, self._boot, control)
         self._outcomes = Outcomes(control)
@@ -226,7 +224,7 @@ class Elections:
     def _open(self, key: Key, definition: Definition, total: int, deadline: float) -> Matter:
         """A matter that there was none of; nobody has called for it here yet."""
         matter = Matter(
-            *(self, self._voter_here(definition), self._namespace, definition, total, deadline),
+            *(self, self._who.here(definition), self._namespace, definition, total, deadline),
             *(self._rng, self._boot),
         )
         self._matters[key] = matter
@@ -242,13 +240,6 @@ class Elections:
             matter.choice = None
             text = f"{matter.definition.topic!r}: the vote from before the call is for no choice"
             self._outbox.emit(Conflict("election", text))
-
-    def _voter_here(self, definition: Definition) -> bytes:
-        """Which of its voters this node is; nothing if none."""
-        voters = {voter for voter, _ in definition.roll}
-        if not voters or self.me in voters:
-            return self.me
-        return self._voice if self._voice in voters else b""
 
     def _set_round(self, key: Key) -> None:
         if key[1] > self._rounds.get(key[0], 0):
@@ -276,19 +267,11 @@ class Elections:
                 return True
             return False
         if not matter.signup.me:
-            raise VoteRefused(f"{self._why_no_voter(matter)}; the vote on {topic!r} is not counted")
+            why = self._who.why_not(matter.definition)
+            raise VoteRefused(f"{why}; the vote on {topic!r} is not counted")
         taken = matter.vote(choice, now)
         self._schedule(key, matter)
         return taken
-
-    def _why_no_voter(self, matter: Matter) -> str:
-        named = {spoken(voter) for voter, _ in matter.definition.roll}
-        if self._shelf is None and self._name in named:
-            return (
-                "a named voter needs a data directory, so that it votes once also if it is started"
-                " again: Vine(data_dir=...)"
-            )
-        return "this node is not in the electorate"
 
     def listen(self, wanted: bool = True) -> None:
         """Somebody here would act on commits from now on, also on those that have been made; not
@@ -365,9 +348,9 @@ class Elections:
             return
         if isinstance(said, Unknown):
             if bound:
-                matter.forgotten(self._voter(matter, member, taking_part=False), now)
+                matter.forgotten(self._who.speaks(matter, member, taking_part=False), now)
         else:
-            matter.receive(self._voter(matter, member), election, said, now)
+            matter.receive(self._who.speaks(matter, member), election, said, now)
         self._note(key, matter, now)
 
     def _receive_defined(
@@ -402,7 +385,7 @@ class Elections:
             matter.signup.decline(member, election, definition, matter)
         else:
             matter = self._join(key, election, definition, now)
-            if matter is None and self._voter_here(definition):
+            if matter is None and self._who.here(definition):
                 self._say(member, election, Refusal(), 0)
         if matter is not None:
             self._note(key, matter, now)
@@ -508,7 +491,7 @@ class Elections:
         if matter is None or matter.value or self.failure:
             return
         if matter.definition.roll:
-            named = frozenset(map(self._voter_alive, self._alive))
+            named = frozenset(map(self._who.called, self._alive))
             matter.consider(frozenset(), self._alive | named, now)
         else:
             signup = matter.signup
@@ -555,40 +538,6 @@ class Elections:
                 matter.scheduled = due
                 heapq.heappush(self._due, (due, key))
 
-    # Which voter a member is.
-
-    def _voter(self, matter: Matter, member: bytes, taking_part: bool = True) -> bytes:
-        """The voter that a member speaks as; if it is none, its id. Who has not taken part may be
-        somebody without the voter's data directory.
-        """
-        part = matter.signup.election
-        if part is None or not matter.definition.roll or part.electorate.rank(member) >= 0:
-            return member
-        voter = self._voter_alive(member)
-        if part.electorate.rank(voter) < 0:
-            return member
-        if not taking_part:
-            return voter
-        matter.members = matter.members or {}
-        if matter.members.setdefault(voter, member) != member:
-            self._clash(matter.key, f"two data directories vote as {spoken(voter)!r}")
-            return member
-        return voter
-
-    def _voter_alive(self, member: bytes) -> bytes:
-        """How a roll names a member, if it does by name."""
-        if member == self.me:
-            return self._voice
-        sighting = self._members.get(member)
-        return member if sighting is None else voter_of(sighting.profile.name)
-
-    def _member(self, matter: Matter, voter: bytes) -> bytes:
-        """The member that a voter is; nothing if none of this name is known."""
-        if not is_named(voter):
-            return voter
-        known = (matter.members or {}).get(voter)
-        return known or self._members.named(str(spoken(voter))) or b""
-
     # Votes in the table.
 
     def publish(self, voter: bytes, election: bytes, vote: Vote) -> None:
@@ -613,7 +562,7 @@ class Elections:
         except ValueError:  # WireError is one, too
             return
         writer = self._members.writer(origin)
-        if writer is not None and voter not in (writer, self._voter_alive(writer)):
+        if writer is not None and voter not in (writer, self._who.called(writer)):
             return  # it is not this one's to say; of earlier starts nobody knows whose they were
         if same == election and isinstance(said, Vote):
             matter.receive(voter, election, said, now)
@@ -693,7 +642,7 @@ class Elections:
         held = self._outcomes.value(key)
         if held is not None:
             election, definition, value = held
-            if outcome_of(definition, election, value).owner in (self.me, spoken(self._voice)):
+            if outcome_of(definition, election, value).owner in self._who.mine:
                 self._outcomes.withdraw(key)
         shelf = None if self.failure else self._shelf
         if shelf is not None and key in shelf and self._keep_last(key[0], shelf):
@@ -749,7 +698,7 @@ class Elections:
         after: int,
     ) -> None:
         """Send to a voter, once what it rests on is on disk."""
-        member = self._member(matter, voter)
+        member = self._who.member(matter, voter)
         if member:
             self._say(member, election, said, after)
 
@@ -833,7 +782,7 @@ class Elections:
             self._tell(outcome)
             if part.record.fired and not part.finished:
                 self._interrupted.append(outcome)
-            if part.record.fired or outcome.owner not in (self.me, spoken(self._voice)):
+            if part.record.fired or outcome.owner not in self._who.mine:
                 return
         definition = roll._replace(roll=(), signup=b"") if roll.signup else roll
         matter = self._open(key, definition, 0, now + roll.remaining_ms / 1000)

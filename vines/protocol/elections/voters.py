@@ -7,7 +7,15 @@ was opened with it, for what a voter promised must outlive its process.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from vines.protocol.elections.messages import Definition
+from vines.protocol.elections.records import Key
+from vines.protocol.members.membership import Membership
+
+if TYPE_CHECKING:
+    from vines.protocol.elections.matter import Matter
 
 NAMED: Final = b"\x00a name\x00"
 """Before a name. That an id is drawn that begins so will not happen: 1 in 2**64."""
@@ -31,3 +39,77 @@ def spoken(voter: bytes) -> bytes | str:
 def is_named(voter: bytes) -> bool:
     """Whether a voter is called by name, not by id."""
     return voter.startswith(NAMED)
+
+
+class Who:
+    """Which voter a member is, and which member a voter. `name`: that people gave to this node;
+    `durable`: it has a disk; `clash`: told of two members that vote under one name.
+    """
+
+    def __init__(
+        self,
+        me: bytes,
+        name: str,
+        members: Membership,
+        clash: Callable[[Key, str], None],
+        *,
+        durable: bool,
+    ) -> None:
+        self._me = me
+        self._name = name
+        self._members = members
+        self._clash = clash
+        self._durable = durable
+        self._voice = voter_of(name) if name and durable else me
+        """Which voter this node is where voters are named."""
+        self.mine = (me, spoken(self._voice))
+        """How an outcome calls this node."""
+
+    def here(self, definition: Definition) -> bytes:
+        """Which of its voters this node is; nothing if none."""
+        voters = {voter for voter, _ in definition.roll}
+        if not voters or self._me in voters:
+            return self._me
+        return self._voice if self._voice in voters else b""
+
+    def why_not(self, definition: Definition) -> str:
+        """Why this node is none of its voters."""
+        named = {spoken(voter) for voter, _ in definition.roll}
+        if not self._durable and self._name in named:
+            return (
+                "a named voter needs a data directory, so that it votes once also if it is started"
+                " again: Vine(data_dir=...)"
+            )
+        return "this node is not in the electorate"
+
+    def speaks(self, matter: Matter, member: bytes, *, taking_part: bool = True) -> bytes:
+        """The voter that a member speaks as; if it is none, its id. Who has not taken part may be
+        somebody without the voter's data directory.
+        """
+        part = matter.signup.election
+        if part is None or not matter.definition.roll or part.electorate.rank(member) >= 0:
+            return member
+        voter = self.called(member)
+        if part.electorate.rank(voter) < 0:
+            return member
+        if not taking_part:
+            return voter
+        matter.members = matter.members or {}
+        if matter.members.setdefault(voter, member) != member:
+            self._clash(matter.key, f"two data directories vote as {spoken(voter)!r}")
+            return member
+        return voter
+
+    def called(self, member: bytes) -> bytes:
+        """How a roll calls a member, if it does by name."""
+        if member == self._me:
+            return self._voice
+        sighting = self._members.get(member)
+        return member if sighting is None else voter_of(sighting.profile.name)
+
+    def member(self, matter: Matter, voter: bytes) -> bytes:
+        """The member that a voter is; nothing if none of this name is known."""
+        if not is_named(voter):
+            return voter
+        known = (matter.members or {}).get(voter)
+        return known or self._members.named(str(spoken(voter))) or b""
