@@ -289,6 +289,27 @@ def test_a_directory_and_an_id_exclude_each_other(tmp_path):
         Vine(data_dir=tmp_path, node_id=bytes(16))
 
 
+def test_a_home_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    with Vine(data_dir="~/data"):
+        assert (tmp_path / "data").is_dir()
+
+
+def test_what_was_kept_before_the_end_is_on_disk(tmp_path):
+    """A callback that has returned is not interrupted, however soon the end comes after it."""
+    for number in range(10):
+        vine = Vine(data_dir=tmp_path / str(number)).listen()
+        second = threading.Event()
+        vine.on("quorum", lambda outcome, second=second: outcome.topic == "u" and second.set())
+        for topic in ("t", "u"):
+            vine.election(topic=topic, expire=60, total=1).vote(topic, True)
+        assert second.wait(PATIENCE)  # so the first has returned
+        vine.end()
+        with Vine(data_dir=tmp_path / str(number)) as again:
+            assert "t" not in [outcome.topic for outcome in again.interrupted()]
+
+
 def test_it_may_come_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("VINES_DATA_DIR", str(tmp_path / "d"))
     with Vine() as one:

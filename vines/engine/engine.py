@@ -125,7 +125,8 @@ class Engine:
         from vines.storage.directory import open_directory
 
         try:
-            return open_directory(self.config.data_dir, name=self.config.name, new=self.config.new)
+            path = os.path.expanduser(self.config.data_dir)
+            return open_directory(path, name=self.config.name, new=self.config.new)
         except StorageLocked:
             raise
         except StorageError as error:

@@ -62,7 +62,7 @@ class Committer:
         self._kept.clear()
 
     def stop(self) -> None:
-        """Begin no commit any more, wait for the one under way, and close the storage."""
+        """Commit what was kept before, wait for that, and close the storage."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -78,7 +78,7 @@ class Committer:
             with self._changed:
                 while not (self._waiting or self._stopped):
                     self._changed.wait()
-                if self._stopped:
+                if not self._waiting:
                     return
                 batch, self._waiting = list(self._waiting.items()), {}
                 ticket = self._ticket
