@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from vines.config import Config
 from vines.events import Fail
 from vines.protocol.links import admission
+from vines.protocol.links.dialling import Dialler
+from vines.protocol.links.dials import OTHER
 from vines.protocol.links.errands import (
     BYTES_MAX,
     FRAMES_MAX,
@@ -120,6 +125,31 @@ def test_in_a_mesh_nobody_runs_errands() -> None:
     assert not any(host.node._parts.linking.links.errands() for host in hosts)
 
 
+class Mesh:
+    """A small cluster as a Dialler sees it: one other member, no link to it."""
+
+    address = staticmethod(lambda member: ("127.0.0.1", 9002))
+    candidates = staticmethod(lambda: {label(2): ("127.0.0.1", 9002)})
+    unlinked = staticmethod(lambda: {label(2): ("127.0.0.1", 9002)})
+    buried = staticmethod(dict)
+    wanted = staticmethod(lambda: None)
+    link_count = staticmethod(lambda: 0)
+    linked = staticmethod(lambda member: False)
+    holder = staticmethod(lambda address: None)
+
+
+def test_in_a_mesh_whoever_rests_between_dials_is_dialled_when_something_is_to_be_said() -> None:
+    dialler = Dialler(Config(), random.Random(1), Mesh(), label(1))
+    dialler._others.rest(label(2), 0.0, slow=True)
+    dialler.changed(0.0)
+    assert dialler.due(1.0).dials == []
+    dialler.errands.hold(label(2), b"ballot", 1.0)
+    assert dialler.due(1.0).dials == []  # it may be dialled for its link just now
+    assert dialler.deadline() <= 1.0 + RETRY_SECONDS
+    (attempt,) = dialler.due(1.0 + RETRY_SECONDS).dials
+    assert (attempt.member, attempt.purpose) == (label(2), OTHER)
+
+
 # What waits.
 
 
@@ -127,9 +157,9 @@ def test_what_waits_is_taken_once() -> None:
     errands = Errands()
     errands.hold(label(1), b"a", 1.0)
     errands.hold(label(1), b"b", 1.0)
-    assert errands.due(1.0) == [label(1)]
+    assert errands.due(1.0) == [(label(1), 0)]
     assert errands.due(1.0) == []
-    assert errands.due(1.0 + RETRY_SECONDS) == [label(1)]
+    assert errands.due(1.0 + RETRY_SECONDS) == [(label(1), 1)]
     assert errands.take(label(1)) == [b"a", b"b"]
     assert errands.take(label(1)) == []
     assert errands.deadline() == float("inf")

@@ -239,14 +239,16 @@ class Dialler:
                 self._dial(plan, address, member, OTHER, now)
 
     def _dial_errands(self, plan: Plan, now: float) -> None:
-        """Dial whom something is to be told; where all link to all that happens anyway."""
-        mesh = self._view.wanted() is None
-        for member in self.errands.due(now):
+        """Dial whom something is to be told. Where all link to all that mostly happens anyway, but
+        somebody who could not be reached may be left alone for long.
+        """
+        purpose = OTHER if self._view.wanted() is None else ERRAND
+        for member, tries in self.errands.due(now):
             address = self._view.address(member)
-            if mesh or address is None or self.attempts.room() <= 0:
+            if address is None or self.attempts.room() <= 0 or (purpose == OTHER and not tries):
                 continue
             if not self._taken(address) and not self.attempts.to(address):
-                self._dial(plan, address, member, ERRAND, now)
+                self._dial(plan, address, member, purpose, now)
 
     def _dial_hint(self, plan: Plan, now: float) -> bool:
         """Follow a hint, while there is no link and no other hint is being followed."""

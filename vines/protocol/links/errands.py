@@ -27,13 +27,14 @@ IDLE_SECONDS: Final = 30.0
 class Waiting:
     """What waits for one member."""
 
-    __slots__ = ("due", "frames", "until")
+    __slots__ = ("due", "frames", "tries", "until")
 
     def __init__(self, now: float) -> None:
         self.frames: list[bytes] = []
         self.due = now
         """When to dial."""
         self.until = now
+        self.tries = 0
 
 
 class Errands:
@@ -66,15 +67,18 @@ class Errands:
         self._bytes -= sum(map(len, waiting.frames))
         return waiting.frames
 
-    def due(self, now: float) -> list[bytes]:
-        """Who is to be dialled now, each once in a while; what has waited too long is dropped."""
+    def due(self, now: float) -> list[tuple[bytes, int]]:
+        """Who is to be dialled now, each once in a while, and how often it was before; what has
+        waited too long is dropped.
+        """
         for member, waiting in list(self._waiting.items()):
             if waiting.until <= now:
                 self.take(member)
-        ready = [member for member, waiting in self._waiting.items() if waiting.due <= now]
-        for member in ready:
-            self._waiting[member].due = now + RETRY_SECONDS
-        return ready
+        ready = [(member, each) for member, each in self._waiting.items() if each.due <= now]
+        for _, waiting in ready:
+            waiting.due = now + RETRY_SECONDS
+            waiting.tries += 1
+        return [(member, waiting.tries - 1) for member, waiting in ready]
 
     def deadline(self) -> float:
         """When `due` has something; infinity if never."""
