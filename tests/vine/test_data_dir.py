@@ -35,7 +35,7 @@ def start(tmp_path):
     running: list[Vine] = []
 
     def begin(name: str, *, new: bool = True, **options) -> Vine:
-        vine = Vine(name, "test", data_dir=tmp_path / name, new=new, **options)
+        vine = Vine(name, data_dir=tmp_path / name, new=new, **options)
         vine.listen()
         for other in running:
             if not other._engine.refusal:
