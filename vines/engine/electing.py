@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from vines._core.tally import ABSTAIN, REFUSE
 from vines.engine.asking import Asker
 from vines.errors import InvalidElection, LocalError
 from vines.events import Conflict
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MARGIN_SECONDS: Final = 1.0
 """So close to the deadline a vote is asked: handed over, it could come too late unnoticed."""
 
-_CODES: Final[dict[bool | str | None, int]] = {True: 0, False: 253, None: 254}
+_CODES: Final[dict[bool | str | None, int]] = {True: 0, False: REFUSE, None: ABSTAIN}
 
 
 class Called(NamedTuple):

@@ -123,7 +123,7 @@ class Elections:
         self._interrupted: list[Outcome] = []
         self._crowded: set[Key] = set()
         """Those of which was told that callers do not agree about the number, or are too many."""
-        self._unseen: list[tuple[float, bytes, Definition, bytes]] = []
+        self._unpublished: list[tuple[float, bytes, Definition, bytes]] = []
         """Decisions until they stand in the table, and when to see to that."""
         self._strays: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {}
         """Votes in the table whose elections are not known here, by election; who wrote them."""
@@ -444,8 +444,8 @@ class Elections:
     def advance(self, now: float) -> None:
         """Do what is due."""
         self._now = now
-        while self._unseen and self._unseen[0][0] <= now:
-            self._outcomes.publish(*heapq.heappop(self._unseen)[1:])
+        while self._unpublished and self._unpublished[0][0] <= now:
+            self._outcomes.publish(*heapq.heappop(self._unpublished)[1:])
         while self._due and self._due[0][0] <= now:
             when, key = heapq.heappop(self._due)
             matter = self._matters.get(key)
@@ -483,7 +483,7 @@ class Elections:
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        unseen = self._unseen[0][0] if self._unseen else inf
+        unseen = self._unpublished[0][0] if self._unpublished else inf
         return min(unseen, self._due[0][0] if self._due else inf)
 
     def _look(self, key: Key, now: float) -> None:
@@ -739,7 +739,7 @@ class Elections:
         outcome = outcome_of(definition, election, value, part.electorate)
         # In the next turn, so that who acts need not wait for it; if others decided it, they do.
         seen = self._now if decided_here else self._now + SEEN_SECONDS
-        heapq.heappush(self._unseen, (seen, election, definition, value))
+        heapq.heappush(self._unpublished, (seen, election, definition, value))
         if not matter.told:
             matter.told = True
             self._tell(outcome)

@@ -114,7 +114,7 @@ class Matter:
 
     __slots__ = (
         *("_alive", "_asks", "_boot", "_defined", "_office", "_paused", "_repeat_at", "_repeats"),
-        *("_rng", "_told", "asked", "choice", "deadline", "definition", "finished", "listening"),
+        *("_rng", "_told", "asked", "choice", "deadline", "finished", "listening"),
         *("members", "pacer", "published", "scheduled", "signup", "told", "told_timeout"),
         *("value", "voted"),
     )
@@ -132,7 +132,6 @@ class Matter:
     ) -> None:
         self.asked: Call | None = None
         """What was called for here."""
-        self.definition = definition
         self.deadline = deadline
         self.signup = SignUp(me, namespace, definition, total)
         self.signup.calling = False
@@ -173,7 +172,12 @@ class Matter:
     @property
     def key(self) -> Key:
         """Its topic and round."""
-        return self.definition.topic, self.definition.round
+        return self.signup.definition.topic, self.signup.definition.round
+
+    @property
+    def definition(self) -> Definition:
+        """What was called for here, or what it was told of."""
+        return self.signup.definition
 
     @property
     def part(self) -> Part:
@@ -182,11 +186,6 @@ class Matter:
         if election is None or not enrolment.bound:
             return Part(enrolment, finished=self.finished)
         return Part(enrolment, election.record, self.finished)
-
-    @property
-    def fired(self) -> bool:
-        """Whether the outcome is this node's to act on, and it has begun to."""
-        return self.signup.election is not None and self.signup.election.record.fired
 
     @property
     def decides_alone(self) -> bool:
@@ -202,8 +201,7 @@ class Matter:
         """
         signup = self.signup
         self.asked, self.deadline = call, deadline
-        self.definition = call.definition(self.key)
-        signup.definition, signup.total = self.definition, call.total
+        signup.definition, signup.total = call.definition(self.key), call.total
         signup.calling = True
         self.told_timeout = False
         if signup.election is not None:

@@ -79,23 +79,27 @@ class Outcomes:
 
     def withdraw(self, key: Key) -> None:
         """Nobody needs this one any more."""
-        held = self._control.get(DECISION, decision_key(key))
-        if held is not None and not held[2] & TOMBSTONE:
+        if self._held(key) is not None:
             self._control.put(DECISION, decision_key(key), TOMBSTONE, b"", WITHDRAWN)
 
     def value(self, key: Key) -> tuple[bytes, Definition, bytes] | None:
         """What was decided in a round, as it is in the table: the election's id, its definition
         and the value. None also if what stands there is no decision.
         """
-        held = self._control.get(DECISION, decision_key(key))
-        if held is None or held[2] & TOMBSTONE:
+        held = self._held(key)
+        if held is None:
             return None
         try:
-            election, definition, value = read_decision(held[3])
+            election, definition, value = read_decision(held)
             outcome_of(definition, election, value)
         except ValueError:  # WireError is one, too: nobody honest wrote this
             return None
         return election, definition, value
+
+    def _held(self, key: Key) -> bytes | None:
+        """What stands in the table about a round, unless it was withdrawn."""
+        held = self._control.get(DECISION, decision_key(key))
+        return None if held is None or held[2] & TOMBSTONE else held[3]
 
 
 def outcome_of(

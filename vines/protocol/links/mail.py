@@ -1,8 +1,8 @@
 """Mail: what is said to members about elections, on its way into frames.
 
 What is for one member is kept until the turn ends, then leaves in few frames; as long as its link
-has no room it waits, up to a bound. What comes beyond that, and what is for a member without a
-link, is not said: who said it says it again if it matters.
+has no room it waits, up to a bound. What comes beyond that, and what is for a member while it has
+no link, is not said: who said it says it again if it matters.
 """
 
 from __future__ import annotations
