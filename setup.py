@@ -7,23 +7,31 @@ import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
-from setuptools import Extension, setup
+from Cython.Distutils import Extension
+from setuptools import setup
 
-MODULES = sorted(source.stem for source in Path("vines/_core").glob("*.pyx"))
+CORE = sorted(Path("vines/_core").glob("*.pyx"))
+TYPED = sorted(types.with_suffix(".py") for types in Path("vines/protocol").rglob("*.pxd"))
+"""Modules of Python that have their types beside them."""
 HEADERS = sorted(str(header) for header in Path("vines/_core").glob("*.h"))
 
-DIRECTIVES = {
+CHECKED = {
     "language_level": 3,
+    "embedsignature": True,
+    "annotation_typing": False,  # types are those beside a module
+}
+UNCHECKED = {
     "boundscheck": False,
     "wraparound": False,
     "cdivision": True,
     "initializedcheck": False,
-    "embedsignature": True,
 }
+"""Of the core, which checks for itself; what is Python goes on to mean what it means there."""
 
 UNIX = sys.platform != "win32"
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 PROFILES: dict[str, dict[str, list[str]]] = {
+    # Only here modules of Python are compiled, too: bugs are planted in them as they are.
     "release": {
         "compile": ["-O3", "-g0"] if UNIX else ["/O2"],
         "link": [],
@@ -59,17 +67,18 @@ setup(
     ext_modules=cythonize(
         [
             Extension(
-                f"vines._core.{name}",
-                [f"vines/_core/{name}.pyx"],
+                ".".join(source.with_suffix("").parts),
+                [str(source)],
                 include_dirs=["vines/_core"],
                 depends=HEADERS,
                 extra_compile_args=options["compile"],
                 extra_link_args=options["link"],
                 define_macros=macros,
+                cython_directives=UNCHECKED if source.suffix == ".pyx" else {},
             )
-            for name in MODULES
+            for source in [*CORE, *(TYPED if profile == "release" else ())]
         ],
-        compiler_directives={**DIRECTIVES, "linetrace": profile == "trace"},
+        compiler_directives={**CHECKED, "linetrace": profile == "trace"},
         build_dir=None if profile == "trace" else f"build/cython-{profile}",
     )
 )

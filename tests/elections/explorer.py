@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from vines.protocol.elections.ballots import NEVER
-from vines.protocol.elections.decree import PROPOSING, Record
+from vines.protocol.elections.decree import PROPOSING, Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.messages import (
     Accept,
@@ -46,7 +46,7 @@ TO_ALL = (Prepare, Accept, Decided, Refusal)
 STATES_MAX = 100_000_000
 
 
-class Recorder:
+class Recorder(Effects):
     """What one step of one member did."""
 
     def __init__(self) -> None:
@@ -406,7 +406,7 @@ def _trace(state: tuple[int, ...], parents: dict[Any, Any]) -> list[str]:
 
 def clone(one: Election) -> Election:
     """An independent copy."""
-    twin = object.__new__(type(one))
+    twin = type(one).__new__(type(one))
     for kind in type(one).__mro__:
         for name in getattr(kind, "__slots__", ()):
             setattr(twin, name, getattr(one, name))

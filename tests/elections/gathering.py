@@ -32,7 +32,7 @@ from vines.protocol.elections.messages import (
     Message,
     Nack,
 )
-from vines.protocol.elections.signup import UNBOUND, Enrolment, SignUp, id_of
+from vines.protocol.elections.signup import UNBOUND, Enrolment, SignUp, Surroundings, id_of
 from vines.protocol.elections.topic import receive
 
 NAMES = (b"a", b"b", b"c", b"d", b"e")
@@ -64,7 +64,7 @@ class Disk:
         return (self.enrolment, self.roll, self.record)
 
 
-class Effects:
+class Effects(Surroundings):
     """What one step did: of one member, all on disk at once."""
 
     def __init__(self, world: Gathering, me: int, disk: Disk) -> None:
@@ -156,7 +156,7 @@ class Gathering(World):
         return self.election(electorate, electorate.rank(NAMES[me]), CRITERIA, record=record)
 
     def member(self, me: int, disk: Disk) -> SignUp:
-        blank = BLANK._replace(tiebreak=self.tiebreak)
+        blank = BLANK.replace(tiebreak=self.tiebreak)
         made = self.signup(NAMES[me], b"", blank, self.total, disk.enrolment)
         if disk.roll is not None and disk.enrolment.bound:
             made.resume(disk.roll, self.part(me, disk.roll, disk.record))
@@ -164,7 +164,7 @@ class Gathering(World):
 
 
 def copy_of(one: SignUp) -> SignUp:
-    twin = object.__new__(type(one))
+    twin = type(one).__new__(type(one))
     for kind in type(one).__mro__:
         for name in getattr(kind, "__slots__", ()):
             setattr(twin, name, getattr(one, name))

@@ -53,7 +53,7 @@ class AcceptsVolatile(Free):
 
     def _accept(self, message: Accept, rank: int, out: Effects) -> None:
         accepted = {"promised": message.ballot, "accepted": message.ballot, "value": message.value}
-        self.record = self.record._replace(**accepted, foreign=True)  # type: ignore[arg-type]
+        self.record = self.record.replace(**accepted, foreign=True)  # type: ignore[arg-type]
 
 
 class Forgotten(Free):
@@ -84,7 +84,7 @@ class PromiseIgnored(Free):
     def _accept(self, message: Accept, rank: int, out: Effects) -> None:
         promised = max(self.record.promised, message.ballot)
         super()._accept(message, rank, out)
-        self.record = self.record._replace(promised=promised)
+        self.record = self.record.replace(promised=promised)
         self.ticket = out.persist(self.record)
 
 
@@ -99,7 +99,7 @@ class PromisesVolatile(Free):
     """Promises are not written down."""
 
     def _bind(self, one: int, out: Effects) -> None:
-        self.record = self.record._replace(promised=one)
+        self.record = self.record.replace(promised=one)
 
 
 class StaleAccepted(Free):
@@ -141,7 +141,7 @@ class RefusalVolatile(Pair):
     def refuse(self, out: Effects) -> bool:
         if not self.may_refuse:
             return False
-        self.record = self.record._replace(refused=True)
+        self.record = self.record.replace(refused=True)
         self.refusals |= 1 << self.me
         self.give_up()
         for rank in range(len(self.electorate)):

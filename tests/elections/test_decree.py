@@ -15,6 +15,7 @@ from vines.protocol.elections.decree import (
     IDLE,
     NOTHING,
     PROPOSING,
+    Effects,
     Record,
     digest_of,
 )
@@ -33,7 +34,7 @@ V = wishes(0)[0][1]
 W = wishes(1)[0][1]
 
 
-class Member:
+class Member(Effects):
     """One member, what it wants on disk and says, and whom it told."""
 
     def __init__(self, size: int, rank: int, kind: type[Free] = Free, record: Record = NOTHING):
@@ -117,7 +118,6 @@ def test_a_ballot_is_a_number_and_a_rank() -> None:
         (ballot(JUMP_MAX, 1), 1, 0, True),
         (ballot(JUMP_MAX + 1, 1), 1, 0, False),
         (ballot(JUMP_MAX + 1, 1), 1, ballot(1, 0), True),
-        (2**64 - 1, 2**32 - 1, ballot(2**31 - 1, 0), False),
         (-1, 2**32 - 1, 0, False),
     ],
 )

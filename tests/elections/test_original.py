@@ -32,6 +32,7 @@ from vines.protocol.elections.messages import (
     Prepare,
     Promise,
     Refusal,
+    Said,
     Sign,
     Signed,
     Unknown,
@@ -40,7 +41,7 @@ from vines.protocol.elections.messages import (
 )
 from vines.protocol.elections.signup import id_of
 from vines.protocol.node import Node
-from vines.protocol.wire.ballot import Ballots, Said, pack
+from vines.protocol.wire.ballot import Ballots, pack
 from vines.protocol.wire.framing import LENGTH_BYTES
 from vines.simulation import Conditions, Host, Simulation
 from vines.simulation.stream import End
@@ -315,7 +316,7 @@ UNHEARD_OF: tuple[Said, ...] = (
 NO_WORDS = (
     *(b"", b"{}", b"null", bytes(24), bytes(25), b"\xff" * 25),
     *(pack(bytes(16), 0, said)[:-1] for said in UNHEARD_OF),
-    pack(bytes(16), 0, Sign(UNCALLED._replace(topic=""))),
+    pack(bytes(16), 0, Sign(UNCALLED.replace(topic=""))),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.elections.timeline import Run, latencies, quantile
+from tests.elections.timeline import Member, Run, latencies, quantile
 from vines.protocol.elections import value as values
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import Effects
@@ -164,10 +164,11 @@ def test_votes_a_dead_rank_held_are_told_to_those_who_live() -> None:
 
 
 def test_planted_the_word_of_a_dead_rank_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lowest(self: Pacer, count: int) -> list[int]:
-        return list(range(len(self.election.electorate)))[:count]
+    class Trusting(Pacer):
+        def _lowest(self, count: int) -> list[int]:
+            return list(range(len(self.election.electorate)))[:count]
 
-    monkeypatch.setattr(Pacer, "_lowest", lowest)
+    monkeypatch.setattr(Member, "pacing", Trusting)
     assert quantile([decide_after_a_death(seed) for seed in range(40)], 0.9) > 3.0
 
 
@@ -195,16 +196,14 @@ def test_a_value_that_may_have_been_chosen_is_refused_by_nobody() -> None:
 
 
 def test_planted_refusing_it_leaves_it_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
-    accept, proceed = Election.on_accept, Election.proceed
+    class Refusing(Election):
+        def on_accept(self, rank: int, message: Accept, out: Effects) -> None:
+            super().on_accept(rank, message.replace(fresh=True), out)
 
-    def refuse(self: Election, rank: int, message: Accept, out: Effects) -> None:
-        accept(self, rank, message._replace(fresh=True), out)
+        def proceed(self, out: Effects) -> None:
+            if not (self.recovered() and self.objects(self.recovered())):
+                super().proceed(out)
 
-    def hold(self: Election, out: Effects) -> None:
-        if not (self.recovered() and self.objects(self.recovered())):
-            proceed(self, out)
-
-    monkeypatch.setattr(Election, "on_accept", refuse)
-    monkeypatch.setattr(Election, "proceed", hold)
+    monkeypatch.setattr(Member, "election", Refusing)
     for seed in range(5):
         assert not recover_against_other_criteria(seed).all_closed

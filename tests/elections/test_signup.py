@@ -272,14 +272,14 @@ def test_attempts_of_too_many_coordinators_are_declined() -> None:
     cluster = Cluster(2, 2)
     member = cluster.members[0]
     passed = tuple((b"%02d" % number, 1) for number in range(COORDINATORS_MAX))
-    member.enrolment = member.enrolment._replace(passed=passed)
+    member.enrolment = member.enrolment.replace(passed=passed)
     cluster.see(1, 0)
     cluster.settle()
     assert not cluster.bound[0]
 
 
 def test_a_definition_says_who_gathered_it() -> None:
-    definition: Definition = BLANK._replace(signup=b"a" * 16 + (5).to_bytes(8, "big"))
+    definition: Definition = BLANK.replace(signup=b"a" * 16 + (5).to_bytes(8, "big"))
     assert (coordinator_of(definition), attempt_of(definition)) == (b"a" * 16, 5)
     assert (coordinator_of(BLANK), attempt_of(BLANK)) == (b"", 0)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.decree import Record
+from vines.protocol.elections.decree import Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.messages import Message, Nack, Vote, VoteAck
@@ -21,16 +21,19 @@ from vines.protocol.elections.topic import deliver
 RTT = 1.0
 
 
-class Member:
+class Member(Effects):
     """One member: its part, its timers, and where its effects go."""
+
+    election: type[Election] = Election
+    pacing: type[Pacer] = Pacer
 
     def __init__(self, run: Run, rank: int) -> None:
         self.run = run
         self.rank = rank
-        self.part = Election(run.electorate, rank, run.criteria)
+        self.part = self.election(run.electorate, rank, run.criteria)
         pace = Pace(RTT)
         pace.retry, pace.take = 3 * RTT, 6 * RTT
-        self.pacer = Pacer(self.part, run.deadline, run.rng, pace)
+        self.pacer = self.pacing(self.part, run.deadline, run.rng, pace)
         self.part.listen(self)
         self.up = True
         self.asleep = 0.0

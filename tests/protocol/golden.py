@@ -13,13 +13,14 @@ from vines.protocol.elections.messages import (
     Prepare,
     Promise,
     Refusal,
+    Said,
     Sign,
     Signed,
     Unknown,
     Vote,
     VoteAck,
 )
-from vines.protocol.wire.ballot import Ballots, Said
+from vines.protocol.wire.ballot import Ballots
 from vines.protocol.wire.hello import Hello, Refuse, cluster_id
 from vines.protocol.wire.messages import (
     BEGIN,

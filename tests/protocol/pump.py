@@ -16,9 +16,11 @@ from math import inf
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import KeysChanged
+from vines.protocol.elections.messages import Said
 from vines.protocol.machine import Address, Close, Dial, Emit, Memory, Persist, Write
 from vines.protocol.node import Node
-from vines.protocol.wire.framing import Framer
+from vines.protocol.wire.ballot import Ballots
+from vines.protocol.wire.framing import LENGTH_BYTES, Framer
 
 WALL = 1_700_000_000_000
 
@@ -110,6 +112,8 @@ class Pump:
         self.listeners: dict[Address, Host] = {}
         self.vanished: set[Address] = set()
         self.held = False
+        self.lost: Callable[[Host, Said], bool] | None = None
+        """What is said of elections and gets lost on its way to a host."""
         self.tell: Callable[[str], None] = lambda line: None
         self._numbers = 0
         self._failures: deque[tuple[Host, int, bool]] = deque()
@@ -272,7 +276,9 @@ class Pump:
         try:
             for frame in end.framer.feed(data):
                 self.on_frame(sender, receiver, end.stream, frame)
-                receiver.node.receive(frame, end.number, self.now)
+                heard = self._heard(receiver, frame)
+                if heard:
+                    receiver.node.receive(heard, end.number, self.now)
         except WireError as error:
             receiver.errors.append(str(error))
             self.tell(f"{receiver.name} refuses #{end.stream}: {error}")
@@ -280,6 +286,14 @@ class Pump:
         if end.open and end.peer.closing and not end.waiting:
             self.cut(end)
         return True
+
+    def _heard(self, receiver: Host, frame: bytes) -> bytes:
+        """What is left of a frame without what gets lost."""
+        if self.lost is None or frame[0] != Ballots.kind:
+            return frame
+        ballots = Ballots.decode(frame).ballots
+        left = tuple(each for each in ballots if not self.lost(receiver, each[2]))
+        return Ballots(left).encode()[LENGTH_BYTES:] if left else b""
 
     def on_frame(self, sender: Host, receiver: Host, stream: int, frame: bytes) -> None:
         """A frame arrives; for transcripts."""

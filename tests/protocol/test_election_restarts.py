@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from vines.errors import StorageError, VoteRefused, WireError
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.matter import Call
-from vines.protocol.elections.messages import Refusal
-from vines.protocol.elections.signup import SignUp
+from vines.protocol.elections.messages import Formed, Refusal, Sign
 from vines.protocol.elections.voters import voter_of
 from vines.protocol.wire.ballot import Ballots
 
@@ -200,26 +197,18 @@ def test_a_rolling_restart_loses_nothing(voters: tuple[tuple[bytes, int], ...]) 
     assert len(acted(*hosts)) == 1
 
 
-def test_who_was_away_when_a_roll_was_cancelled_takes_part_in_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_who_was_away_when_a_roll_was_cancelled_takes_part_in_the_next() -> None:
     pump = Pump()
     hosts = pump.cluster(3, durable=True)
-    with monkeypatch.context() as patch:
-        signing = SignUp.on_sign
-        third = hosts[2].node.id
-
-        def on_sign(self: SignUp, *arguments: Any) -> None:
-            if self.me != third:
-                signing(self, *arguments)
-
-        patch.setattr(SignUp, "on_sign", on_sign)
-        number = 0
-        while not _coordinates(hosts[0], f"topic {number}"):
-            number += 1
-            for host in hosts:
-                call(host, total=3, topic=f"topic {number}")
-            pump.run(0.5)
+    third = hosts[2]
+    pump.lost = lambda host, said: host is third and isinstance(said, Sign)
+    number = 0
+    while not _coordinates(hosts[0], f"topic {number}"):
+        number += 1
+        for host in hosts:
+            call(host, total=3, topic=f"topic {number}")
+        pump.run(0.5)
+    pump.lost = None
     pump.kill(hosts[0])
     pump.run(5.0)  # the second, who signed, refuses
     pump.kill(hosts[1])
@@ -233,19 +222,17 @@ def test_who_was_away_when_a_roll_was_cancelled_takes_part_in_the_next(
     pump.until(lambda: all(host.node.elections().outcomes() for host in hosts), 10.0)
 
 
-def test_a_coordinator_whose_roll_the_others_left_while_it_was_dead_gathers_another(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_coordinator_whose_roll_the_others_left_while_it_was_dead_gathers_another() -> None:
     pump = Pump()
     hosts = pump.cluster(3, durable=True)
-    with monkeypatch.context() as patch:
-        patch.setattr(SignUp, "on_formed", lambda *_: None)  # nobody hears that it stands
-        for host in hosts:
-            call(host, total=3)
-        pump.run(0.5)
-        (dead,) = [number for number, host in enumerate(hosts) if _coordinates(host, "email")]
-        pump.kill(hosts[dead])
-        pump.run(5.0)
+    pump.lost = lambda host, said: isinstance(said, Formed)  # nobody hears that it stands
+    for host in hosts:
+        call(host, total=3)
+    pump.run(0.5)
+    (dead,) = [number for number, host in enumerate(hosts) if _coordinates(host, "email")]
+    pump.kill(hosts[dead])
+    pump.run(5.0)
+    pump.lost = None
     hosts[dead] = pump.restart(hosts[dead])
     for host in hosts:
         call(host, total=3)
@@ -274,7 +261,7 @@ def test_a_round_that_was_not_decided_before_a_restart_is_called_for_again() -> 
 
 def _coordinates(host: Host, topic: str) -> bool:
     matter = host.node.elections()._matters.get((topic, 0))
-    return matter is not None and matter.signup.coordinating
+    return matter is not None and matter.signup.coordinates()
 
 
 @pytest.mark.parametrize("voters", [(), roll(*NAMES)])
@@ -401,10 +388,10 @@ def test_a_refusal_is_not_repeated_before_it_is_on_disk() -> None:
     hosts = pump.cluster(3, durable=True)
     hosts[2].node.elections()._send = lambda member, packed: None  # so that no roll is formed
     for number, host in enumerate(hosts):
-        call(host, total=3, seconds=5.0 if number else 60.0, topic="a")
+        call(host, total=3, seconds=5.0 if number else 60.0, topic="c")
     pump.run(1.0)
-    matter = hosts[1].node.elections()._matters["a", 0]
-    assert matter.signup.coordinator == hosts[0].node.id
+    matter = hosts[1].node.elections()._matters["c", 0]
+    assert matter.signup.coordinator() == hosts[0].node.id
     hosts[0].node.elections()._send = lambda member, packed: None  # nor cancelled
     said: list[type] = []
 

@@ -493,7 +493,7 @@ class World(Spectator):
             assert host.process is not None
             rank = self._rank(host.process, part.electorate)
             other = host.process.node.elections()._matters.get(matter.key)
-            record = Record(refused=not matter.signup.named)
+            record = Record(refused=not matter.signup.is_named())
             bound = matter.signup.enrolment.bound
             if other is not None and other.signup.enrolment.bound == bound:
                 assert other.signup.election is not None

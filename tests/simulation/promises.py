@@ -254,11 +254,11 @@ class Promises(Spectator):
                 kept = not bound or enrolment.formed
             case Cancel():
                 kept = not bound or coordinator_of(definition) != process.node.id
-            case Prepare(one) | Promise(one):
+            case Prepare(ballot=one) | Promise(ballot=one):
                 kept = not bound or record.promised >= one or bool(record.outcome)
-            case Accept(one) | Accepted(one):
+            case Accept(ballot=one) | Accepted(ballot=one):
                 kept = not bound or record.accepted >= one or bool(record.outcome)
-            case Decided(value):
+            case Decided(value=value):
                 kept = not bound or record.outcome == value or self._published(process, definition)
             case Refusal():
                 kept = not bound or record.refused or self._published(process, definition)
@@ -293,10 +293,10 @@ class Promises(Spectator):
         node, electorate = process.node.id, self._electorates[election]
         voter = self._voter(process, electorate)
         match said:
-            case Accept(one, value, fresh):
+            case Accept(ballot=one, value=value, fresh=fresh):
                 self._propose(process, election, one, value, fresh)
                 self._accept(election, one, voter)
-            case Accepted(one, digest):
+            case Accepted(ballot=one, digest=digest):
                 value = self._proposed[election, one]
                 if digest != digest_of(value):
                     raise Violation(f"{process.name} accepted something else than was proposed")

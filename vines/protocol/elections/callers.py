@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from vines._core.changes import Changes
 from vines._core.table import CALL, TOMBSTONE, Table
 from vines.errors import WireError
+from vines.protocol.elections.electorate import FEW
 from vines.protocol.elections.records import Key, call_key, call_value, read_call
+from vines.protocol.elections.remembering import remembered
 
-NOBODY: Final[frozenset[tuple[bytes, int]]] = frozenset()
-SHARED_MAX: Final = 64
-"""Callers up to which equal sets are one object: larger ones must not outlive their use."""
+Calls: TypeAlias = frozenset[tuple[bytes, int]]
+"""Who calls, each among how many. Members call for many elections together, so equal sets are one
+object, and what follows from one is remembered.
+"""
+
+NOBODY: Final[Calls] = frozenset()
 
 
 class Callers:
@@ -23,8 +27,7 @@ class Callers:
         self._control = control
         self._calls = boot << 32
         """The stamp of the last call: each start's are higher than those of the one before."""
-        self._known: dict[Key, frozenset[tuple[bytes, int]]] = {}
-        """(member, total) of those who call."""
+        self._known: dict[Key, Calls] = {}
 
     def announce(self, key: Key, total: int) -> None:
         """Say that this node calls for it; 0: that it no longer does."""
@@ -51,10 +54,13 @@ class Callers:
     def _note(self, key: Key, calls: dict[bytes, int]) -> None:
         """These members call among so many, or (0) no longer do."""
         known = self._known.get(key, NOBODY)
-        others = frozenset(each for each in known if each[0] not in calls)
-        callers = others | {call for call in calls.items() if call[1]}
+        if len(calls) == 1:
+            ((member, total),) = calls.items()
+            callers = _noted(known, member, total)
+        else:
+            callers = _all_noted(known, calls)
         if callers:
-            self._known[key] = _one(callers) if len(callers) <= SHARED_MAX else callers
+            self._known[key] = callers
         else:
             self._known.pop(key, None)
 
@@ -64,35 +70,41 @@ class Callers:
 
     def calling(self, key: Key) -> bool:
         """Whether this node calls for it, as others see it: in this life or in one before."""
-        return any(member == self._me for member, _ in self._known.get(key, NOBODY))
+        return _calls(self._known.get(key, NOBODY), self._me)
 
     def candidates(self, key: Key, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
         """Those who call for it among so many, and live."""
-        known = self._known.get(key, NOBODY)
-        choose = _candidates if len(known) <= SHARED_MAX else _candidates.__wrapped__
-        return choose(known, total, alive)
+        return _candidates(self._known.get(key, NOBODY), total, alive)
 
     def others(self, key: Key, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
         """Those who call for it among another number, and live."""
-        return frozenset(
-            member
-            for member, wanted in self._known.get(key, NOBODY)
-            if wanted != total and member in alive
-        )
+        return _others(self._known.get(key, NOBODY), total, alive)
 
     def anybody(self, key: Key) -> bool:
         """Whether anybody calls for it."""
         return key in self._known
 
 
-@lru_cache(maxsize=1024)
-def _one(callers: frozenset[tuple[bytes, int]]) -> frozenset[tuple[bytes, int]]:
-    """Equal sets are one object: members call for many elections together."""
-    return callers
+@remembered(FEW, 1024)
+def _noted(known: Calls, member: bytes, total: int) -> Calls:
+    return _all_noted(known, {member: total})
 
 
-@lru_cache(maxsize=1024)
-def _candidates(
-    callers: frozenset[tuple[bytes, int]], total: int, alive: frozenset[bytes]
-) -> frozenset[bytes]:
-    return frozenset(member for member, wanted in callers if wanted == total and member in alive)
+def _all_noted(known: Calls, calls: dict[bytes, int]) -> Calls:
+    others = frozenset(each for each in known if each[0] not in calls)
+    return others | {call for call in calls.items() if call[1]}
+
+
+@remembered(FEW, 1024)
+def _calls(known: Calls, member: bytes) -> bool:
+    return any(each == member for each, _ in known)
+
+
+@remembered(FEW, 1024)
+def _candidates(known: Calls, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
+    return frozenset(member for member, wanted in known if wanted == total and member in alive)
+
+
+@remembered(FEW, 1024)
+def _others(known: Calls, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
+    return frozenset(member for member, wanted in known if wanted != total and member in alive)

@@ -11,35 +11,35 @@ from hashlib import blake2b
 from typing import Final
 
 from vines._core.tally import CHOICES_MAX
-from vines.frozen import Frozen
+from vines.protocol.elections.facts import Facts
 
 DIGEST_BYTES: Final = 8
 LABEL_BYTES_MAX: Final = 256
 """Bytes of one choice in UTF-8."""
 
 
-class Criteria(Frozen):
+class Criteria(Facts):
     """`choices`: what can be voted for; none for a vote on yes or no. `least`: the weight of votes
     that a choice needs. `plurality`: the heaviest choice wins, once all have voted or time is up.
 
     Raises ValueError.
     """
 
-    choices: tuple[str, ...]
-    least: int
-    plurality: bool = False
+    __slots__ = ("choices", "least", "plurality")
 
-    def __post_init__(self) -> None:
-        if len(self.choices) == 1 or len(self.choices) > CHOICES_MAX:
+    def __init__(self, choices: tuple[str, ...], least: int, plurality: bool = False) -> None:
+        if len(choices) == 1 or len(choices) > CHOICES_MAX:
             raise ValueError(f"an election has 2 to {CHOICES_MAX} choices, or is on yes or no")
-        if not all(_is_label(each) for each in self.choices):
+        if not all(_is_label(each) for each in choices):
             raise ValueError(f"a choice is a text of 1 to {LABEL_BYTES_MAX} bytes in UTF-8")
-        if len(set(self.choices)) != len(self.choices):
+        if len(set(choices)) != len(choices):
             raise ValueError("two choices are the same")
-        if self.least < 1:
+        if least < 1:
             raise ValueError("at least one vote has to be needed")
+        self.choices = choices
+        self.least = least
+        self.plurality = plurality
 
-    @property
     def winnable(self) -> int:
         """How many choices can win: of yes and no only yes, and no is a refusal."""
         return len(self.choices) or 1

@@ -11,7 +11,7 @@ be on disk: effects name the ticket of the record they follow from.
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 from vines.protocol.elections.ballots import (
     FIRST,
@@ -22,18 +22,20 @@ from vines.protocol.elections.ballots import (
     number_of,
     rank_of,
 )
-from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.electorate import Electorate, bit
+from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.messages import (
     Accept,
     Accepted,
     Decided,
-    Message,
     Nack,
     Prepare,
     Promise,
     Refusal,
+    Said,
     Vote,
 )
+from vines.protocol.elections.remembering import remembered
 
 IDLE: Final = 0
 PREPARING: Final = 1
@@ -43,46 +45,69 @@ HOLDING: Final = 2
 PROPOSING: Final = 3
 
 
-class Record(NamedTuple):
-    """What a member must not forget of one decree."""
+VALUE_BYTES: Final = 1024
+"""Values whose digest is found once, however often they come."""
 
-    promised: int = FIRST
-    accepted: int = NEVER
-    """The ballot of what was accepted last."""
-    value: bytes = b""
-    foreign: bool = False
-    """Something was accepted at a ballot of somebody else."""
-    refused: bool = False
-    """It takes no part, for ever."""
-    outcome: bytes = b""
-    """What was decided; nothing else matters then."""
-    fired: bool = False
-    """Its owner has begun to act on it, or may have."""
+
+class Record(Facts):
+    """What a member must not forget of one decree. `accepted`: the ballot of what was accepted
+    last. `foreign`: something was accepted at a ballot of somebody else. `refused`: it takes no
+    part, for ever. `outcome`: what was decided; nothing else matters then. `fired`: its owner has
+    begun to act on it, or may have.
+    """
+
+    __slots__ = ("promised", "accepted", "value", "foreign", "refused", "outcome", "fired")
+
+    def __init__(
+        self,
+        promised: int = FIRST,
+        accepted: int = NEVER,
+        value: bytes = b"",
+        foreign: bool = False,
+        refused: bool = False,
+        outcome: bytes = b"",
+        fired: bool = False,
+    ) -> None:
+        self.promised = promised
+        self.accepted = accepted
+        self.value = value
+        self.foreign = foreign
+        self.refused = refused
+        self.outcome = outcome
+        self.fired = fired
 
 
 NOTHING: Final = Record()
 """Of a member that has taken no part yet."""
 
 
-class Effects(Protocol):
+class Effects:
     """Where a decree leaves what it wants done. `after`: the ticket of a record to wait for."""
+
+    __slots__ = ()
 
     def persist(self, record: Record) -> int:
         """Put the record on disk; returns its ticket."""
+        raise NotImplementedError
 
-    def send(self, rank: int, message: Message, after: int) -> None:
+    def send(self, rank: int, message: Said, after: int) -> None:
         """Say something to a rank."""
+        raise NotImplementedError
 
     def publish(self, vote: Vote) -> None:
         """Say it to everybody, by the table: nobody answers."""
+        raise NotImplementedError
 
     def decided(self, value: bytes, fire: bool, after: int) -> None:
         """Tell this node's user; `fire`: act on it."""
+        raise NotImplementedError
 
     def violated(self, text: str) -> None:
         """What cannot happen did: somebody's disk lies, or there is a bug."""
+        raise NotImplementedError
 
 
+@remembered(VALUE_BYTES, 1024)
 def digest_of(value: bytes) -> bytes:
     """Eight bytes that stand for a value in an answer."""
     return blake2b(value, digest_size=8).digest()
@@ -109,7 +134,7 @@ class Decree:
         """Somebody here would act on a commit."""
         self.frozen = False
         """Something happened that cannot: nothing more is said."""
-        self.refusals = 1 << me if record.refused else 0
+        self.refusals = bit(me) if record.refused else 0
         """Ranks known to take no part."""
         # As a claimant: the attempt under way.
         self.phase = IDLE
@@ -176,7 +201,7 @@ class Decree:
         above = max(number_of(self.record.promised), number_of(self.outbid)) + 1
         if above > NUMBER_MAX:
             return  # somebody has used them all up
-        self._keep(self.record._replace(promised=ballot(above, self.me)), out)
+        self._keep(self.record.replace(promised=ballot(above, self.me)), out)
         self._begin(PREPARING, self.record.promised)
         self.best, self.best_value = self.record.accepted, self.record.value
         self._say_to_acceptors(Prepare(self.ballot), out)
@@ -223,7 +248,9 @@ class Decree:
 
     def _propose(self, value: bytes, fresh: bool, out: Effects) -> None:
         # One's own accept first, on disk: the claimant's next life must not propose otherwise.
-        self._keep(self.record._replace(accepted=self.ballot, value=value), out)
+        record = self.record
+        kept = Record(record.promised, self.ballot, value, record.foreign, record.refused)
+        self._keep(kept, out)
         self._announce(Accept(self.ballot, value, fresh), out)
         self._count(self.me)
         if self.electorate.is_quorum(self.strength):
@@ -235,7 +262,7 @@ class Decree:
     def _count(self, rank: int) -> None:
         """Count an answer of a rank once."""
         if not self.replied >> rank & 1:
-            self.replied |= 1 << rank
+            self.replied |= bit(rank)
             self.strength += self.electorate.strengths[rank]
 
     # What others say.
@@ -256,11 +283,11 @@ class Decree:
 
     def _bind(self, one: int, out: Effects) -> None:
         """Accept nothing below this ballot from now on."""
-        self._keep(self.record._replace(promised=one), out)
+        self._keep(self.record.replace(promised=one), out)
 
     def on_promise(self, rank: int, message: Promise, out: Effects) -> None:
         """Count a promise; with a quorum of them, propose."""
-        if self.closed or self.frozen:
+        if self.record.outcome or self.frozen:
             return
         self.heard(rank, message)
         if self._is_answer(message.ballot, PREPARING):
@@ -307,7 +334,8 @@ class Decree:
 
     def on_accepted(self, rank: int, message: Accepted, out: Effects) -> None:
         """Count an accept; with a quorum of them the value is decided."""
-        if self.closed or self.record.refused or not self._is_answer(message.ballot, PROPOSING):
+        record = self.record
+        if record.outcome or record.refused or not self._is_answer(message.ballot, PROPOSING):
             return
         if message.digest != digest_of(self.record.value):
             return
@@ -324,7 +352,7 @@ class Decree:
 
     def on_refusal(self, rank: int, message: Refusal, out: Effects) -> None:  # noqa: ARG002
         """A rank takes no part, for ever."""
-        self.refusals |= 1 << rank
+        self.refusals |= bit(rank)
 
     def on_decided(self, message: Decided, out: Effects) -> None:
         """Somebody learned the outcome: so do we."""
@@ -343,10 +371,10 @@ class Decree:
         if not self.may_refuse:
             return False
         if not self.record.refused:
-            self._keep(self.record._replace(refused=True), out)
-            self.refusals |= 1 << self.me
+            self._keep(self.record.replace(refused=True), out)
+            self.refusals |= bit(self.me)
             self.give_up()
-        for rank in range(len(self.electorate)):
+        for rank in range(len(self.electorate.voters)):
             if rank != self.me:
                 out.send(rank, Refusal(), self.ticket)
         return True
@@ -360,7 +388,7 @@ class Decree:
         """Somebody here would act on a commit from now on, also on one that has been made."""
         self.listening = True
         if self.closed and not self.record.fired and self.is_mine(self.record.outcome):
-            self._keep(self.record._replace(fired=True), out)
+            self._keep(self.record.replace(fired=True), out)
             out.decided(self.record.outcome, True, self.ticket)
 
     @property
@@ -368,8 +396,8 @@ class Decree:
         """Whether so many take no part that nothing can ever be decided."""
         return self.electorate.is_lost_without(self.refusals)
 
-    def _learn(self, value: bytes, out: Effects, *, tell: bool) -> None:
-        if self.closed:
+    def _learn(self, value: bytes, out: Effects, tell: bool) -> None:
+        if self.record.outcome:
             if value != self.record.outcome:
                 self._freeze("two outcomes were decided", out)
             return
@@ -377,9 +405,10 @@ class Decree:
         self._close(value, fire, out)
         self.give_up()
         if tell:
-            for rank in range(len(self.electorate)):
+            message = Decided(value)
+            for rank in range(len(self.electorate.voters)):
                 if rank != self.me:
-                    out.send(rank, Decided(value), self.ticket)
+                    out.send(rank, message, self.ticket)
 
     def _close(self, value: bytes, fire: bool, out: Effects) -> None:
         # The outcome takes the place of the acceptor's record in one step.
@@ -390,7 +419,7 @@ class Decree:
         """Whether there is but one answer left to give to anything."""
         if self.frozen:
             return True
-        if self.closed:
+        if self.record.outcome:
             out.send(rank, Decided(self.record.outcome), self.ticket)
             return True
         if self.record.refused:
@@ -411,7 +440,7 @@ class Decree:
         self.give_up()
         out.violated(text)
 
-    def _say_to_acceptors(self, message: Message, out: Effects) -> None:
+    def _say_to_acceptors(self, message: Said, out: Effects) -> None:
         for rank in range(self.electorate.acceptors):
             if rank != self.me and not self.replied >> rank & 1:
                 out.send(rank, message, self.ticket)

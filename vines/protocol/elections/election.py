@@ -8,12 +8,11 @@ member counts, and lets it propose that time ran out. Whether it did is decided 
 from __future__ import annotations
 
 from vines._core.tally import ABSTAIN, LOST, NONE, PENDING, REFUSE, Tally
-from vines.errors import WireError
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import NOTHING, PROPOSING, Decree, Effects, Record
-from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.electorate import Electorate, bit
 from vines.protocol.elections.messages import Decided, Promise, Vote, VoteAck
 
 FIRST_SEQUENCE_MASK = 0xFFFFFFFF
@@ -54,7 +53,7 @@ class Election(Decree):
         """Ranks where somebody would act on a commit."""
         self.dead = 0
         """Ranks that are known to be dead: who acts is never chosen among them."""
-        self._agreeing = 1 << me
+        self._agreeing = bit(me)
         """Ranks known to want these criteria, or none."""
         self._others: dict[int, bytes] | None = None
         """What ranks that want others want, by its digest."""
@@ -68,7 +67,8 @@ class Election(Decree):
 
     def cast(self, choice: int) -> Vote | None:
         """This member's vote; None if it is too late for one."""
-        if self.closed or self.locked or self.late or self.record.refused:
+        record = self.record
+        if record.outcome or record.accepted != NEVER or self.late or record.refused:
             return None
         self.sequence += 1
         self.tally.vote(self.me, self.sequence, choice)
@@ -86,19 +86,19 @@ class Election(Decree):
         if self._answered(rank, out):
             return
         self._note(rank, message.digest, message.willing)
-        if not self.late and not self.locked and self._counts(message.choice):
+        fixed = self.late or self.record.accepted != NEVER
+        if not fixed and self._counts(message.choice):
             self.tally.vote(rank, message.sequence, message.choice)
-        held = self.tally.sequence_of(rank) >= message.sequence or self.late or self.locked
-        if held and not self._proposes:
+        held = fixed or self.tally.sequence_of(rank) >= message.sequence
+        if held and not self._proposes():
             out.send(rank, VoteAck(message.sequence), self.ticket)
         self.proceed(out)
 
-    @property
     def _proposes(self) -> bool:
         """Whether the preferred claimant has something to propose, which will tell voters as well
         as an answer would.
         """
-        return self.me == 0 and (self.phase == PROPOSING or self.decided_by_votes)
+        return self.me == 0 and (self.phase == PROPOSING or self.decided_by_votes())
 
     def pass_deadline(self, out: Effects) -> None:
         """This member's own deadline is over: what it counts is what it has."""
@@ -120,13 +120,12 @@ class Election(Decree):
         for rank, sequence, choice in old.held():
             if self._counts(choice):
                 tally.vote(rank, sequence, choice)
-        others, self._others, self._agreeing = self._others, None, 1 << self.me
+        others, self._others, self._agreeing = self._others, None, bit(self.me)
         for rank, other in (others or {}).items():
             self._agree(rank, other, self._wanted)
 
     # What may be proposed.
 
-    @property
     def decided_by_votes(self) -> bool:
         """Whether the votes known here decide, or the deadline has passed: something to propose."""
         return self.late or self.tally.outcome != PENDING
@@ -139,17 +138,18 @@ class Election(Decree):
         outcome = tally.closing() if self.late else tally.outcome
         votes = tally.packed()
         versions = tuple(
-            (rank, sequence)
-            for rank, sequence, _ in tally.held()
-            if sequence & FIRST_SEQUENCE_MASK != 1
+            [
+                (rank, sequence)
+                for rank, sequence, _ in tally.held()
+                if sequence & FIRST_SEQUENCE_MASK != 1
+            ]
         )
-        if outcome != PENDING and self.is_agreed:
+        if outcome != PENDING and self.is_agreed():
             if outcome == LOST:
                 return values.abort(self.me, criteria, votes, versions)
             return values.commit(outcome, self._owner(), criteria, votes, versions)
         return values.expired(self.me, criteria, votes, versions) if self.late else b""
 
-    @property
     def is_agreed(self) -> bool:
         """Whether members with more than half of the strength want these criteria, or none."""
         return self.electorate.is_quorum(self.electorate.strength(self._agreeing))
@@ -160,17 +160,14 @@ class Election(Decree):
         """
         if self.listening:
             return self.me
-        able = self.willing & ~self.dead & ~(1 << self.me)
+        able = self.willing & ~self.dead & ~bit(self.me)
         return (able & -able).bit_length() - 1 if able else self.me
 
     def fault(self, value: bytes) -> str:
         """Why no honest claimant proposes this; empty if one may."""
         if value == self.record.value:
             return ""  # accepted, so it was looked at
-        try:
-            return values.fault(values.decode(value), self.electorate)
-        except WireError as error:
-            return str(error)
+        return values.fault(value, self.electorate)
 
     def objects(self, value: bytes) -> bool:
         """A result counted by criteria that this node's own caller did not ask for."""
@@ -195,41 +192,44 @@ class Election(Decree):
     def heard(self, rank: int, promise: Promise) -> None:
         """Votes cast before this member's deadline count, whenever they become known."""
         self._note(rank, promise.digest, promise.willing)
-        if self.locked:
+        if self.record.accepted != NEVER:
             return
         for voter, sequence, choice in promise.votes:
-            if voter < len(self.electorate) and self._counts(choice):
+            if voter < len(self.electorate.voters) and self._counts(choice):
                 self.tally.vote(voter, sequence, choice)
 
     def _digest(self) -> bytes:
         return self._wanted if self.called else b""
 
     def _note(self, rank: int, digest: bytes, willing: bool) -> None:
-        self.willing = self.willing & ~(1 << rank) | willing << rank
+        if willing:
+            self.willing |= bit(rank)
+        else:
+            self.willing &= ~bit(rank)
         self._agree(rank, digest, self._wanted)
 
     def _agree(self, rank: int, theirs: bytes, mine: bytes) -> None:
         if theirs in (b"", mine):
-            self._agreeing |= 1 << rank
+            self._agreeing |= bit(rank)
             if self._others:
                 self._others.pop(rank, None)
         else:
-            self._agreeing &= ~(1 << rank)
+            self._agreeing &= ~bit(rank)
             if self._others is None:
                 self._others = {}
             self._others[rank] = theirs
 
     def _counts(self, choice: int) -> bool:
         """Whether a choice exists by these criteria."""
-        return choice < self.criteria.winnable or choice in (REFUSE, ABSTAIN)
+        return choice < self.criteria.winnable() or choice in (REFUSE, ABSTAIN)
 
     def on_decided(self, message: Decided, out: Effects) -> None:
         """Somebody learned the outcome: so do we, and drop what only led there."""
-        super().on_decided(message, out)
-        if self.closed:
+        Decree.on_decided(self, message, out)
+        if self.record.outcome:
             self.tally = _tally(self.electorate, self.criteria)
 
 
 def _tally(electorate: Electorate, criteria: Criteria) -> Tally:
     least = min(criteria.least, electorate.total)
-    return Tally(electorate.roll, criteria.winnable, least, plurality=criteria.plurality)
+    return Tally(electorate.roll, criteria.winnable(), least, plurality=criteria.plurality)

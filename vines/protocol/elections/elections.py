@@ -24,21 +24,19 @@ from vines.protocol.elections.callers import Callers
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import PROPOSING, Record
 from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX
-from vines.protocol.elections.matter import Call, Matter
+from vines.protocol.elections.matter import Call, Matter, Office
 from vines.protocol.elections.messages import (
     Decided,
     Definition,
     Formed,
-    Introduction,
-    Message,
     Refusal,
+    Said,
     Sign,
     Signed,
     Unknown,
     Vote,
 )
 from vines.protocol.elections.outcomes import Outcomes, outcome_of
-from vines.protocol.elections.pacing import Pace
 from vines.protocol.elections.records import (
     WITHDRAWN,
     Key,
@@ -73,7 +71,7 @@ HELD_BYTES: Final = 256
 """Beside its own, what each of them takes."""
 
 
-class Elections:
+class Elections(Office):
     """The elections that a node called, votes in, or has heard the end of. `memory`: what is on
     disk of them; None: there is no disk, and this node is another voter each time it starts.
     """
@@ -91,6 +89,7 @@ class Elections:
         memory: Memory | None,
         now: float,
     ) -> None:
+        Office.__init__(self)
         self.me = me
         self.failure = ""
         """What has happened to the disk; nothing is kept any more, so no part is taken."""
@@ -102,7 +101,6 @@ class Elections:
         self._rng = rng
         self._members = members
         self._send = send
-        self.pace = Pace()
         self._alive = members.living() | {me}
         self._boot = 0 if memory is None else memory.boot
         self._who = Who(me, config.name, members, self._clash, durable=memory is not None)
@@ -135,7 +133,7 @@ class Elections:
         self._held = 0
         """Bytes of what waits for the disk to be said."""
         self._about = self._packed = b""
-        self._said: Message | Introduction | None = None
+        self._said: Said | None = None
         """What was packed last: much is said to several."""
         if memory is not None:
             assert self._shelf is not None
@@ -228,6 +226,7 @@ class Elections:
             *(self._rng, self._boot),
         )
         self._matters[key] = matter
+        matter.key = key  # one object
         matter.listening = self.listening
         matter.choice = self._early.pop(key[0], None)
         matter.voted = matter.choice is not None
@@ -332,9 +331,7 @@ class Elections:
                 return  # what was promised may have been forgotten
             self._receive(member, election, said, now)
 
-    def _receive(
-        self, member: bytes, election: bytes, said: Message | Introduction, now: float
-    ) -> None:
+    def _receive(self, member: bytes, election: bytes, said: Said, now: float) -> None:
         if isinstance(said, Sign | Definition):
             self._receive_defined(member, election, said, now)
             return
@@ -348,7 +345,7 @@ class Elections:
             return
         if isinstance(said, Unknown):
             if bound:
-                matter.forgotten(self._who.speaks(matter, member, taking_part=False), now)
+                matter.forgotten(self._who.speaks(matter, member, False), now)
         else:
             matter.receive(self._who.speaks(matter, member), election, said, now)
         self._note(key, matter, now)
@@ -362,7 +359,7 @@ class Elections:
     ) -> None:
         """The same, where it says which election that is."""
         definition = said.definition if isinstance(said, Sign) else said
-        weight = sum(weight for _, weight in definition.roll)
+        weight = sum([weight for _, weight in definition.roll])
         if definition.least > weight or id_of(self._namespace, definition) != election:
             return
         key = (definition.topic, definition.round)
@@ -379,7 +376,7 @@ class Elections:
         elif definition.signup:
             # Only a roll that is forgotten here is defined to us: we are not bound to it.
             if matter is None and len(self._matters) < UNCALLED_MAX:
-                matter = self._open(key, definition._replace(roll=()), 0, inf)
+                matter = self._open(key, definition.gathered((), definition.signup), 0, inf)
             if matter is None:
                 return
             matter.signup.decline(member, election, definition, matter)
@@ -474,7 +471,7 @@ class Elections:
                 # Nobody else accepted it, and that this node did may not be on disk.
                 self._outbox.emit(Overdue(*key))
             else:
-                self._settle(matter, matter.value, fire=False, decided_here=False)
+                self._settle(matter, matter.value, False, False)
 
     def leave(self) -> None:
         """This node goes, and takes part in nothing that it can still stay out of."""
@@ -491,7 +488,7 @@ class Elections:
         if matter is None or matter.value or self.failure:
             return
         if matter.definition.roll:
-            named = frozenset(map(self._who.called, self._alive))
+            named = frozenset([self._who.called(member) for member in self._alive])
             matter.consider(frozenset(), self._alive | named, now)
         else:
             signup = matter.signup
@@ -512,10 +509,10 @@ class Elections:
             return
         others = self._callers.others(key, total, self._alive)
         if len(callers) > total:
-            names = ", ".join(sorted(caller.hex()[:8] for caller in callers))
+            names = ", ".join(sorted([caller.hex()[:8] for caller in callers]))
             self._clash(key, f"{len(callers)} members call, {total} are wanted: {names}")
         elif others - {self.me}:
-            names = ", ".join(sorted(caller.hex()[:8] for caller in others))
+            names = ", ".join(sorted([caller.hex()[:8] for caller in others]))
             self._clash(key, f"called among {total} here, among another number by {names}")
 
     def _clash(self, key: Key, text: str) -> None:
@@ -694,7 +691,7 @@ class Elections:
         matter: Matter,
         voter: bytes,
         election: bytes,
-        said: Message | Introduction,
+        said: Said,
         after: int,
     ) -> None:
         """Send to a voter, once what it rests on is on disk."""
@@ -702,18 +699,19 @@ class Elections:
         if member:
             self._say(member, election, said, after)
 
-    def _say(
-        self, member: bytes, election: bytes, said: Message | Introduction, after: int
-    ) -> None:
+    def _say(self, member: bytes, election: bytes, said: Said, after: int) -> None:
         if self.failure:
             return
         if said is not self._said or election != self._about:
             self._said, self._about = said, election
             self._packed = pack(election, 0, said)
-        packed = self._packed
-        if not after:
-            self._send(member, packed)
-            return
+        if after:
+            self._hold(member, self._packed, after)
+        else:
+            self._send(member, self._packed)
+
+    def _hold(self, member: bytes, packed: bytes, after: int) -> None:
+        """Send it once what it rests on is on disk."""
         size = len(packed) + HELD_BYTES
         if self._held + size > HELD_BYTES_MAX:
             return
@@ -729,9 +727,17 @@ class Elections:
         """The outcome of a matter is known; nobody hears of it before it is on disk."""
         part = matter.signup.election
         here = part is not None and part.phase == PROPOSING
-        self._outbox.after(after, lambda: self._settle(matter, value, fire=fire, decided_here=here))
+        if after:
+            self._settle_later(matter, value, fire, here, after)
+        else:
+            self._settle(matter, value, fire, here)
 
-    def _settle(self, matter: Matter, value: bytes, *, fire: bool, decided_here: bool) -> None:
+    def _settle_later(
+        self, matter: Matter, value: bytes, fire: bool, decided_here: bool, after: int
+    ) -> None:
+        self._outbox.after(after, lambda: self._settle(matter, value, fire, decided_here))
+
+    def _settle(self, matter: Matter, value: bytes, fire: bool, decided_here: bool) -> None:
         definition, part = matter.signup.roll, matter.signup.election
         assert definition is not None
         assert part is not None
@@ -784,7 +790,7 @@ class Elections:
                 self._interrupted.append(outcome)
             if part.record.fired or outcome.owner not in self._who.mine:
                 return
-        definition = roll._replace(roll=(), signup=b"") if roll.signup else roll
+        definition = roll.gathered((), b"") if roll.signup else roll
         matter = self._open(key, definition, 0, now + roll.remaining_ms / 1000)
         matter.resume(roll, part, now)
         matter.told = bool(matter.value)
@@ -802,4 +808,6 @@ def _can_decide(election: bytes, definition: Definition) -> bool:
 
 
 def _same_voters(one: Definition, other: Definition) -> bool:
-    return one[2:3] + one[4:6] == other[2:3] + other[4:6]
+    return (
+        one.roll == other.roll and one.council == other.council and one.tiebreak == other.tiebreak
+    )

@@ -65,6 +65,11 @@ def _named(roll: Roll) -> bytes:
     )
 
 
+def bit(rank: int) -> int:
+    """A rank in a set of ranks: such sets are numbers, a bit for each rank, of any length."""
+    return 1 << rank
+
+
 class Electorate:
     """The voters of one election. `council`: only so many of the first ranks decide (0: all);
     everybody votes all the same. `tiebreak`: with half of the weight, the side of rank 0 decides.
@@ -103,7 +108,10 @@ class Electorate:
         """The rank of a voter; -1 if it is none."""
         if self._ranks is not None:
             return self._ranks.get(voter, -1)
-        return self.voters.index(voter) if voter in self.voters else -1
+        for rank in range(len(self.voters)):
+            if self.voters[rank] == voter:
+                return rank
+        return -1
 
     def is_quorum(self, strength: int) -> bool:
         """Whether ranks of this summed strength are more than half: any two such share one."""

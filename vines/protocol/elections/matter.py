@@ -7,28 +7,30 @@ user or kept on disk, to Elections.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from vines.protocol.elections import topic
+from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.criteria import Criteria, criteria_of
 from vines.protocol.elections.decree import IDLE, NOTHING, Effects, Record
 from vines.protocol.elections.election import Election
+from vines.protocol.elections.electorate import bit
 from vines.protocol.elections.messages import (
     Accepted,
     Decided,
     Definition,
-    Introduction,
-    Message,
     Nack,
     Promise,
+    Said,
     Vote,
     VoteAck,
 )
 from vines.protocol.elections.pacing import RETRY_SECONDS_MIN, Pace, Pacer
 from vines.protocol.elections.records import Key
 from vines.protocol.elections.shelf import Part
-from vines.protocol.elections.signup import Enrolment, SignUp, electorate_of, id_of
+from vines.protocol.elections.signup import Enrolment, SignUp, Surroundings, electorate_of, id_of
 
 if TYPE_CHECKING:
     import random
@@ -75,38 +77,45 @@ class Call(NamedTuple):
         )
 
 
-class Office(Protocol):
-    """Who a matter belongs to."""
+class Office:
+    """Who a matter belongs to. `pace`: how long round trips take, as far as known."""
 
-    pace: Pace
+    def __init__(self) -> None:
+        self.pace = Pace()
 
     def say(
         self,
         matter: Matter,
         voter: bytes,
         election: bytes,
-        said: Message | Introduction,
+        said: Said,
         after: int,
     ) -> None:
         """Send to a voter, once what it rests on is on disk."""
+        raise NotImplementedError
 
     def publish(self, voter: bytes, election: bytes, vote: Vote) -> None:
         """Say a vote to everybody, by the table."""
+        raise NotImplementedError
 
     def bound(self, matter: Matter, election: bytes) -> None:
         """The matter is decided in this election from now on, unless it is released from it."""
+        raise NotImplementedError
 
     def keep(self, matter: Matter) -> int:
         """Put the matter's part on disk; returns the ticket."""
+        raise NotImplementedError
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
         """The outcome is known; `fire`: this node acts on it."""
+        raise NotImplementedError
 
     def suspected(self, matter: Matter, text: str) -> None:
         """Something happened that cannot."""
+        raise NotImplementedError
 
 
-class Matter:
+class Matter(Surroundings):
     """One topic and round. `me`: which voter this node is; `boot`: which start of it this is.
 
     `definition`: what was called for here, or what it was told of; `total` as for a call.
@@ -114,7 +123,7 @@ class Matter:
 
     __slots__ = (
         *("_alive", "_asks", "_boot", "_defined", "_office", "_paused", "_repeat_at", "_repeats"),
-        *("_rng", "_told", "asked", "choice", "deadline", "finished", "listening"),
+        *("_rng", "_told", "asked", "choice", "deadline", "finished", "key", "listening"),
         *("members", "pacer", "published", "scheduled", "signup", "told", "told_timeout"),
         *("value", "voted"),
     )
@@ -130,6 +139,8 @@ class Matter:
         rng: random.Random,
         boot: int = 0,
     ) -> None:
+        self.key: Key = (definition.topic, definition.round)
+        """Its topic and round."""
         self.asked: Call | None = None
         """What was called for here."""
         self.deadline = deadline
@@ -168,11 +179,6 @@ class Matter:
         self._asks = 0
         """How often it is yet to be asked whether others take part in a roll that stands."""
         self._alive: frozenset[bytes] = frozenset()
-
-    @property
-    def key(self) -> Key:
-        """Its topic and round."""
-        return self.signup.definition.topic, self.signup.definition.round
 
     @property
     def definition(self) -> Definition:
@@ -226,7 +232,7 @@ class Matter:
                 return False
             self.choice = choice
             return True
-        locked = self.pacer.election.locked
+        locked = self.pacer.election.record.accepted != NEVER
         if not self.pacer.cast(choice, now, self):
             return locked and not again
         self.choice = choice
@@ -260,7 +266,7 @@ class Matter:
             return
         signup = self.signup
         come = alive - self._alive
-        if come and signup.roll is not None and any(one in come for one, _ in signup.roll.roll):
+        if come and self._is_among(come):
             self._asks = ASKS  # it may have missed what was said, and others what it said
         self._alive = alive
         signup.consider(candidates, self)
@@ -272,18 +278,26 @@ class Matter:
 
     def met(self, member: bytes, now: float) -> None:
         """There is a new link to a member, who may have left the roll while there was none."""
-        roll = self.signup.roll
-        if not self.value and roll is not None and any(one == member for one, _ in roll.roll):
+        if not self.value and self._is_among((member,)):
             self._asks = max(self._asks, 1)
             self._go_on(now)
+
+    def _is_among(self, members: Collection[bytes]) -> bool:
+        """Whether any of these is in the roll this node is bound to."""
+        roll = self.signup.roll
+        if roll is not None:
+            for voter, _ in roll.roll:
+                if voter in members:
+                    return True
+        return False
 
     def _leave_what_is_dead(self, election: Election, dead: int) -> None:
         """Refuse where nobody could form the roll, or decide in it, any more."""
         signup = self.signup
         if not dead:
             return
-        if not signup.enrolment.formed and not signup.coordinating:
-            coordinator = election.electorate.rank(signup.coordinator)
+        if not signup.enrolment.formed and not signup.coordinates():
+            coordinator = election.electorate.rank(signup.coordinator())
             if dead >> coordinator & 1:
                 signup.refuse(self)
         elif signup.enrolment.formed and election.electorate.is_lost_without(
@@ -291,9 +305,7 @@ class Matter:
         ):
             signup.refuse(self)
 
-    def receive(
-        self, sender: bytes, election: bytes, said: Message | Introduction, now: float
-    ) -> None:
+    def receive(self, sender: bytes, election: bytes, said: Said, now: float) -> None:
         """A voter says something about an election of this topic and round."""
         part = self.signup.election
         phase = IDLE if part is None else part.phase
@@ -323,7 +335,7 @@ class Matter:
         self._defined[voter] = now
         self._told |= {voter}
         self._office.say(self, voter, self.signup.enrolment.bound, self.signup.roll, 0)
-        if self.signup.named and self.pacer is not None:
+        if self.signup.is_named() and self.pacer is not None:
             self.pacer.say_again(election.electorate.rank(voter), now, self)
 
     def conclude(self, election: bytes, value: bytes) -> None:
@@ -387,7 +399,7 @@ class Matter:
             pacer is not None
             and pacer.election is signup.election
             and signup.enrolment.formed
-            and (pacer.voted or self.choice is None)
+            and (self.choice is None or pacer._vote is not None)
             and not (self._asks or self.value or pacer.election.record.refused)
             and self._paused == inf
         ):
@@ -412,12 +424,12 @@ class Matter:
         if signup.election is not None and signup.election.record.refused:
             return ASK_SECONDS
         if enrolment.formed:
-            return ASK_SECONDS if self._asks and not signup.named else inf
-        if signup.coordinating:
+            return ASK_SECONDS if self._asks and not signup.is_named() else inf
+        if signup.coordinates():
             return REPEAT_SECONDS
         if enrolment.bound:
-            return ASK_SECONDS if signup.coordinator in self._alive else inf
-        return ASK_SECONDS * min(enrolment.attempt, ATTEMPTS_COUNTED) if signup.gathers else inf
+            return ASK_SECONDS if signup.coordinator() in self._alive else inf
+        return ASK_SECONDS * min(enrolment.attempt, ATTEMPTS_COUNTED) if signup.gathers() else inf
 
     # As the surroundings of the sign-up.
 
@@ -425,12 +437,10 @@ class Matter:
         """It is part of what is kept."""
         return self._office.keep(self)
 
-    def say(
-        self, voter: bytes, election: bytes, message: Message | Introduction, after: int
-    ) -> None:
+    def say(self, voter: bytes, election: bytes, message: Said, after: int) -> None:
         """To a voter; where voters were named, it is told first who they are."""
         roll = self.signup.roll
-        if roll is not None and roll.roll and not roll.signup and voter not in self._told:
+        if roll is not None and not roll.signup and roll.roll and voter not in self._told:
             self._told |= {voter}
             self._office.say(self, voter, election, roll, after)
         self._office.say(self, voter, election, message, after)
@@ -464,7 +474,7 @@ class Matter:
         """It is part of what is kept."""
         return self._office.keep(self)
 
-    def send(self, rank: int, message: Message, after: int) -> None:
+    def send(self, rank: int, message: Said, after: int) -> None:
         """To the voter of a rank."""
         part = self.signup.election
         assert part is not None
@@ -489,8 +499,9 @@ class Matter:
 
 def _dead(election: Election, alive: frozenset[bytes]) -> int:
     """The ranks, as bits, of voters who are not alive."""
-    return sum(
-        1 << rank
-        for rank, voter in enumerate(election.electorate.voters)
-        if voter not in alive and rank != election.me
-    )
+    dead = 0
+    voters = election.electorate.voters
+    for rank in range(len(voters)):
+        if voters[rank] not in alive and rank != election.me:
+            dead |= bit(rank)
+    return dead

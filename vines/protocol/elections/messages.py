@@ -2,122 +2,199 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from vines.protocol.elections.ballots import NEVER
+from vines.protocol.elections.facts import Facts
 
 Testimony: TypeAlias = tuple[tuple[int, int, int], ...]
 """Votes known: (rank, sequence number, choice), ascending."""
 
 
-class Definition(NamedTuple):
-    """What election this is: everything its id is made of, and what was asked for. `remaining_ms`:
-    until its caller's deadline. `signup`: who gathered the roll, and in which attempt; empty for
-    a roll that callers gave.
+class Said(Facts):
+    """Anything that is said."""
+
+    __slots__ = ()
+
+
+class Definition(Said):
+    """What election this is: everything its id is made of, and what was asked for. `roll`: (voter,
+    weight), ascending. `signup`: who gathered the roll, and in which attempt; empty for a roll that
+    callers gave. `remaining_ms`: until its caller's deadline.
     """
 
-    topic: str
-    round: int
-    roll: tuple[tuple[bytes, int], ...]
-    """(voter, weight), ascending."""
-    signup: bytes
-    council: int
-    tiebreak: bool
-    choices: tuple[str, ...]
-    least: int
-    plurality: bool
-    remaining_ms: int
+    __slots__ = (
+        *("topic", "round", "roll", "signup", "council", "tiebreak", "choices", "least"),
+        *("plurality", "remaining_ms"),
+    )
+
+    def __init__(
+        self,
+        topic: str,
+        round: int,
+        roll: tuple[tuple[bytes, int], ...],
+        signup: bytes,
+        council: int,
+        tiebreak: bool,
+        choices: tuple[str, ...],
+        least: int,
+        plurality: bool,
+        remaining_ms: int,
+    ) -> None:
+        self.topic = topic
+        self.round = round
+        self.roll = roll
+        self.signup = signup
+        self.council = council
+        self.tiebreak = tiebreak
+        self.choices = choices
+        self.least = least
+        self.plurality = plurality
+        self.remaining_ms = remaining_ms
+
+    def gathered(self, roll: tuple[tuple[bytes, int], ...], signup: bytes) -> Definition:
+        """The same among these voters, whom `signup` gathered."""
+        return Definition(
+            *(self.topic, self.round, roll, signup, self.council, self.tiebreak),
+            *(self.choices, self.least, self.plurality, self.remaining_ms),
+        )
 
 
-class Sign(NamedTuple):
+class Sign(Said):
     """Will you take part in this, and in no other election of its topic and round?"""
 
-    definition: Definition
+    __slots__ = ("definition",)
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
 
 
-class Signed(NamedTuple):
+class Signed(Said):
     """I do, and it is on disk."""
 
-    willing: bool
+    __slots__ = ("willing",)
+
+    def __init__(self, willing: bool) -> None:
+        self.willing = willing
 
 
-class Formed(NamedTuple):
+class Formed(Said):
     """All have signed: it may decide."""
 
+    __slots__ = ()
 
-class Cancel(NamedTuple):
+
+class Cancel(Said):
     """It never will."""
 
+    __slots__ = ()
 
-class Unknown(NamedTuple):
+
+class Unknown(Said):
     """I have not heard of this election: define it."""
 
+    __slots__ = ()
 
-class Vote(NamedTuple):
+
+class Vote(Said):
     """My vote. `digest`: of the criteria its caller asked for, empty if it did not call.
     `willing`: somebody there would act on a commit.
     """
 
-    sequence: int
-    choice: int
-    digest: bytes
-    willing: bool
+    __slots__ = ("sequence", "choice", "digest", "willing")
+
+    def __init__(self, sequence: int, choice: int, digest: bytes, willing: bool) -> None:
+        self.sequence = sequence
+        self.choice = choice
+        self.digest = digest
+        self.willing = willing
 
 
-class VoteAck(NamedTuple):
+class VoteAck(Said):
     """I hold your vote of this number, or a later one."""
 
-    sequence: int
+    __slots__ = ("sequence",)
+
+    def __init__(self, sequence: int) -> None:
+        self.sequence = sequence
 
 
-class Prepare(NamedTuple):
+class Prepare(Said):
     """Promise me this ballot: accept nothing below it."""
 
-    ballot: int
+    __slots__ = ("ballot",)
+
+    def __init__(self, ballot: int) -> None:
+        self.ballot = ballot
 
 
-class Promise(NamedTuple):
+class Promise(Said):
     """Promised; what I accepted last, the votes I know, what my caller asked for."""
 
-    ballot: int
-    accepted: int = NEVER
-    value: bytes = b""
-    votes: Testimony = ()
-    digest: bytes = b""
-    willing: bool = False
+    __slots__ = ("ballot", "accepted", "value", "votes", "digest", "willing")
+
+    def __init__(
+        self,
+        ballot: int,
+        accepted: int = NEVER,
+        value: bytes = b"",
+        votes: Testimony = (),
+        digest: bytes = b"",
+        willing: bool = False,
+    ) -> None:
+        self.ballot = ballot
+        self.accepted = accepted
+        self.value = value
+        self.votes = votes
+        self.digest = digest
+        self.willing = willing
 
 
-class Accept(NamedTuple):
+class Accept(Said):
     """Accept this value. `fresh`: nobody who promised had accepted any."""
 
-    ballot: int
-    value: bytes
-    fresh: bool
+    __slots__ = ("ballot", "value", "fresh")
+
+    def __init__(self, ballot: int, value: bytes, fresh: bool) -> None:
+        self.ballot = ballot
+        self.value = value
+        self.fresh = fresh
 
 
-class Accepted(NamedTuple):
+class Accepted(Said):
     """Accepted, and on disk; `digest` of the value."""
 
-    ballot: int
-    digest: bytes
+    __slots__ = ("ballot", "digest")
+
+    def __init__(self, ballot: int, digest: bytes) -> None:
+        self.ballot = ballot
+        self.digest = digest
 
 
-class Nack(NamedTuple):
+class Nack(Said):
     """No: I have promised a higher ballot, or (`conflict`) was asked for something else."""
 
-    ballot: int
-    promised: int
-    conflict: bool = False
+    __slots__ = ("ballot", "promised", "conflict")
+
+    def __init__(self, ballot: int, promised: int, conflict: bool = False) -> None:
+        self.ballot = ballot
+        self.promised = promised
+        self.conflict = conflict
 
 
-class Refusal(NamedTuple):
+class Refusal(Said):
     """I take no part in this, for ever."""
 
+    __slots__ = ()
 
-class Decided(NamedTuple):
+
+class Decided(Said):
     """This was decided."""
 
-    value: bytes
+    __slots__ = ("value",)
+
+    def __init__(self, value: bytes) -> None:
+        self.value = value
 
 
 Message: TypeAlias = (

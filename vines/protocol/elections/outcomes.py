@@ -5,11 +5,13 @@ A decision is a record of the control table, so that everybody learns it, whoeve
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from vines._core.table import DECISION, TOMBSTONE, Table
 from vines._core.tally import NONE, REFUSE
 from vines.events import Outcome
 from vines.protocol.elections import value as values
-from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.electorate import FEW, Electorate
 from vines.protocol.elections.messages import Definition
 from vines.protocol.elections.records import (
     WITHDRAWN,
@@ -19,8 +21,11 @@ from vines.protocol.elections.records import (
     pack_decision,
     read_decision,
 )
+from vines.protocol.elections.remembering import remembered
 from vines.protocol.elections.signup import electorate_of
 from vines.protocol.elections.voters import spoken
+
+Votes: TypeAlias = dict[bytes | str, bool | str | None]
 
 
 class Outcomes:
@@ -107,26 +112,37 @@ def outcome_of(
 ) -> Outcome:
     """A decision in a user's words. ValueError if nobody honest wrote it."""
     electorate = electorate or electorate_of(election, definition)
-    read = values.decode(value)
-    wrong = values.fault(read, electorate)
+    wrong = values.fault(value, electorate)
     if wrong:
         raise ValueError(wrong)
-    won = read.kind == values.COMMIT
+    kind, choice, owner, votes = _words(electorate.voters, value, definition.choices)
     return Outcome(
         topic=definition.topic,
         round=definition.round,
         election=election,
-        kind=values.KINDS[read.kind],
-        choice=(read.label or True) if won else None,
-        owner=spoken(electorate.voters[read.owner]) if won else None,
-        votes=_votes(definition, electorate, read),
+        kind=kind,
+        choice=choice,
+        owner=owner,
+        votes=dict(votes),
     )
 
 
-def _votes(
-    definition: Definition, electorate: Electorate, read: values.Value
-) -> dict[bytes | str, bool | str | None]:
-    named = definition.choices
+@remembered(FEW)
+def _words(
+    voters: tuple[bytes, ...], value: bytes, named: tuple[str, ...]
+) -> tuple[str, bool | str | None, bytes | str | None, Votes]:
+    """The kind of a decision, what won, who owns it, and the votes."""
+    read = values.decode(value)
+    won = read.kind == values.COMMIT
+    return (
+        values.KINDS[read.kind],
+        (read.label or True) if won else None,
+        spoken(voters[read.owner]) if won else None,
+        _votes(voters, named, read),
+    )
+
+
+def _votes(voters: tuple[bytes, ...], named: tuple[str, ...], read: values.Value) -> Votes:
 
     def word(code: int) -> bool | str | None:
         if code < read.winnable:
@@ -135,6 +151,6 @@ def _votes(
 
     return {
         spoken(voter): word(code)
-        for voter, code in zip(electorate.voters, read.votes, strict=True)
+        for voter, code in zip(voters, read.votes, strict=True)
         if code != NONE
     }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from vines.protocol.elections.ballots import FIRST, NEVER
 from vines.protocol.elections.decree import IDLE, Effects
 from vines.protocol.elections.election import Election
+from vines.protocol.elections.electorate import bit
 from vines.protocol.elections.messages import Vote
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ TAKE_ROUND_TRIPS: Final = 6
 TAKE_SECONDS_MIN: Final = 0.8
 REPEATS: Final = 3
 """How often an attempt asks again before it gives up."""
-BEGINNING: Final = (IDLE, FIRST, NEVER)
-"""The state most elections wait in: one object for all."""
+NOTHING_SEEN: Final = -1
+"""In place of a phase."""
 BACK_OFF_MAX: Final = 32
 """Round trips between two attempts, at most; half as many again by chance."""
 
@@ -73,8 +74,9 @@ class Pacer:
     """
 
     __slots__ = (
-        *("_acked", "_attempt", "_due", "_failures", "_rng", "_seen", "_vote", "_vote_at"),
-        *("_vote_ranks", "deadline", "election", "pace", "timed_out"),
+        *("_acked", "_attempt", "_due", "_failures", "_rng", "_seen_accepted", "_seen_phase"),
+        *("_seen_promised", "_vote", "_vote_at", "_vote_ranks", "deadline", "election", "pace"),
+        "timed_out",
     )
 
     def __init__(self, election: Election, deadline: float, rng: random.Random, pace: Pace) -> None:
@@ -95,7 +97,10 @@ class Pacer:
         self._attempt = 0
         """How often the attempt under way has asked."""
         self._failures = 0
-        self._seen = (-1, -1, 0)
+        # What there was when somebody last got on with it.
+        self._seen_phase = NOTHING_SEEN
+        self._seen_promised = FIRST
+        self._seen_accepted = NEVER
 
     # The vote.
 
@@ -118,7 +123,7 @@ class Pacer:
         """A rank holds this vote, or a later one."""
         if self._vote is None or sequence < self._vote.sequence or self._acked >> rank & 1:
             return
-        self._acked |= 1 << rank
+        self._acked |= bit(rank)
         if self._vote_ranks > 1 and self._lowest(1) == [rank]:
             self.pace.hasty()
         elif self._vote_ranks == 1 and self._vote_at < inf:
@@ -126,50 +131,57 @@ class Pacer:
 
     def say_again(self, rank: int, now: float, out: Effects) -> None:
         """A rank has missed what it was told."""
-        if self._vote is not None and not self.election.locked and rank != self.election.me:
-            self._acked &= ~(1 << rank)
-            out.send(rank, self._vote, self.election.ticket)
+        one = self.election
+        if self._vote is not None and one.record.accepted == NEVER and rank != one.me:
+            self._acked &= ~bit(rank)
+            out.send(rank, self._vote, one.ticket)
             self._vote_at = min(self._vote_at, now + self.pace.retry)
-        self.election.again(out)
+        one.again(out)
 
     def _say_vote(self, now: float, out: Effects) -> None:
         """To the lowest live ranks that have not said that they hold it."""
-        if self._vote is None or self.election.closed or self.election.locked:
+        one = self.election
+        if self._vote is None or one.record.outcome or one.record.accepted != NEVER:
             self._vote_at = inf
             return
         ranks = self._lowest(self._vote_ranks)
         wanted = [rank for rank in ranks if not self._acked >> rank & 1]
         for rank in wanted:
-            if rank != self.election.me:
-                out.send(rank, self._vote, self.election.ticket)
-        heard = not wanted or wanted == [self.election.me]
+            if rank != one.me:
+                out.send(rank, self._vote, one.ticket)
+        heard = not wanted or wanted == [one.me]
         self._vote_at = inf if heard else now + self.pace.retry
 
     def _lowest(self, count: int) -> list[int]:
         """The lowest ranks not known to be dead."""
         dead = self.election.dead
-        live = [rank for rank in range(len(self.election.electorate)) if not dead >> rank & 1]
-        return live[:count]
+        voters = len(self.election.electorate.voters)
+        if not dead:
+            return list(range(min(count, voters)))
+        return [rank for rank in range(voters) if not dead >> rank & 1][:count]
 
     # Attempts.
 
     def look(self, now: float, out: Effects) -> None:
         """Something may have changed: see whether it is up to this member to decide."""
         one = self.election
-        if one.closed or one.record.refused or one.frozen:
+        record = one.record
+        if record.outcome or record.refused or one.frozen:
             self._due = self._vote_at = inf
             return
-        record = one.record
-        seen = self._seen
-        if one.phase != seen[0] or record.promised != seen[1] or record.accepted != seen[2]:
+        if (
+            one.phase != self._seen_phase
+            or record.promised != self._seen_promised
+            or record.accepted != self._seen_accepted
+        ):
             # Somebody gets on with it, or we do: no reason to come between.
-            self._seen = _state_of(one)
+            self._see()
             self._due = inf
             self._attempt = 0
         if one.phase != IDLE:
             if self._due == inf:
                 self._due = now + self.pace.retry
-        elif self._wants:
+        elif self._wants():
             if self._due == inf:
                 self._due = now + self._wait()
             if self._due <= now:
@@ -177,17 +189,18 @@ class Pacer:
         else:
             self._due = inf
 
-    @property
     def _wants(self) -> bool:
         """Whether there is a reason to try: something to propose, something that was accepted and
         never decided, or nobody before us who could.
         """
         one = self.election
-        return one.decided_by_votes or one.locked or (self._before() == 0 and one.me > 0)
+        if one.decided_by_votes() or one.record.accepted != NEVER:
+            return True
+        return one.me > 0 and self._before() == 0
 
     def _before(self) -> int:
         """Lower ranks that are not known to be dead."""
-        mine = (1 << self.election.me) - 1
+        mine = bit(self.election.me) - 1
         return self.election.me - (self.election.dead & mine).bit_count()
 
     def _wait(self) -> float:
@@ -204,18 +217,18 @@ class Pacer:
         one = self.election
         one.claim(out)
         self._attempt = 1
-        self._seen = _state_of(one)
-        self._due = inf if one.closed or one.phase == IDLE else now + self.pace.retry
+        self._see()
+        self._due = inf if one.record.outcome or one.phase == IDLE else now + self.pace.retry
 
     def answered_late(self) -> None:
         """An answer came to an attempt that was given up."""
-        if not self.election.closed:
+        if not self.election.record.outcome:
             self.pace.hasty()
 
     def failed(self, now: float, out: Effects) -> None:
         """The attempt was outbid or refused: the next one waits longer."""
         self._failures = min(self._failures + 1, 8)
-        self._seen = (-1, -1, 0)
+        self._seen_phase = NOTHING_SEEN
         self.look(now, out)
 
     # Time.
@@ -223,7 +236,7 @@ class Pacer:
     def advance(self, now: float, out: Effects) -> None:
         """Do what is due."""
         one = self.election
-        if one.closed:
+        if one.record.outcome:
             return
         if now >= self.deadline and not one.late:
             one.pass_deadline(out)
@@ -248,10 +261,15 @@ class Pacer:
     def next(self) -> float:
         """When `advance` has something; infinity if never."""
         one = self.election
-        if one.closed:
+        if one.record.outcome:
             return inf
         late = self.deadline if not one.late else self.deadline + self.pace.grace
         return min(self._due, self._vote_at, inf if self.timed_out else late)
+
+    def _see(self) -> None:
+        one = self.election
+        self._seen_phase = one.phase
+        self._seen_promised, self._seen_accepted = one.record.promised, one.record.accepted
 
     def lost(self, dead: int, now: float, out: Effects) -> None:
         """These ranks are known to be dead (as bits): the vote goes to those after them."""
@@ -261,9 +279,3 @@ class Pacer:
             self._due = inf if self.election.phase == IDLE else self._due
             self._say_vote(now, out)
             self.look(now, out)
-
-
-def _state_of(one: Election) -> tuple[int, int, int]:
-    """What changes when somebody gets on with it."""
-    state = (one.phase, one.record.promised, one.record.accepted)
-    return BEGINNING if state == BEGINNING else state

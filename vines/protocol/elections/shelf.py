@@ -77,14 +77,14 @@ class Shelf:
 
 def pack_part(part: Part) -> bytes:
     """A part as a record: what is as at the beginning is left out."""
-    values = {
+    fresh = {
         name: value
         for plain, now in ((UNBOUND, part.enrolment), (NOTHING, part.record))
-        for name, default, value in zip(now._fields, plain, now, strict=True)
+        for name, default, value in zip(now.__slots__, plain.values(), now.values(), strict=True)
         if value != default and name != "passed"
     }
     passed = [[member, attempt] for member, attempt in part.enrolment.passed]
-    return fields.pack({**values, "passed": passed, "finished": part.finished})
+    return fields.pack({**fresh, "passed": passed, "finished": part.finished})
 
 
 def read_part(data: bytes) -> Part:
@@ -93,7 +93,7 @@ def read_part(data: bytes) -> Part:
     try:
         passed = tuple((member, attempt) for member, attempt in read.pop("passed"))
         finished = read.pop("finished")
-        enrolment = {name: read.pop(name) for name in UNBOUND._fields if name in read}
+        enrolment = {name: read.pop(name) for name in UNBOUND.__slots__ if name in read}
         return Part(Enrolment(**enrolment, passed=passed), Record(**read), finished)
     except (KeyError, TypeError, ValueError) as error:
         raise WireError(f"a record of an election that cannot be read: {error}") from error

@@ -13,18 +13,18 @@ it is the reason to refuse. It must not know clocks or membership; candidates ar
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.electorate import Electorate, equal_roll, instance_id, one_id
+from vines.protocol.elections.electorate import Electorate, Roll, equal_roll, instance_id, one_id
+from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.messages import (
     Cancel,
     Definition,
     Formed,
-    Introduction,
-    Message,
     Refusal,
+    Said,
     Sign,
     Signed,
 )
@@ -35,43 +35,56 @@ ATTEMPT_MAX: Final = 2**63 - 1
 """What can be read again from the disk; no member comes to so many."""
 
 
-class Enrolment(NamedTuple):
-    """What a member must not forget of the rolls of one topic and round."""
-
-    bound: bytes = b""
-    """The one roll it takes part in, by its election's id; empty: none."""
-    formed: bool = False
-    """That roll stands."""
-    attempt: int = 0
-    """The number of its own last attempt to gather one."""
-    passed: tuple[tuple[bytes, int], ...] = ()
-    """(coordinator, attempt) up to which it signed or declined: it will never sign those (again).
-    Whoever took part in a roll and forgot it would forget what it promised there.
+class Enrolment(Facts):
+    """What a member must not forget of the rolls of one topic and round. `bound`: the one roll it
+    takes part in, by its election's id; empty: none. `formed`: that roll stands. `attempt`: the
+    number of its own last attempt to gather one. `passed`: (coordinator, attempt) up to which it
+    signed or declined: it will never sign those (again). Whoever took part in a roll and forgot it
+    would forget what it promised there.
     """
+
+    __slots__ = ("bound", "formed", "attempt", "passed")
+
+    def __init__(
+        self,
+        bound: bytes = b"",
+        formed: bool = False,
+        attempt: int = 0,
+        passed: tuple[tuple[bytes, int], ...] = (),
+    ) -> None:
+        self.bound = bound
+        self.formed = formed
+        self.attempt = attempt
+        self.passed = passed
 
 
 UNBOUND: Final = Enrolment()
 
 
-class Surroundings(Protocol):
+class Surroundings(Effects):
     """Where a sign-up leaves what it wants done, and what it cannot make itself."""
+
+    __slots__ = ()
 
     def enrol(self, enrolment: Enrolment) -> int:
         """Put it on disk; returns the ticket."""
+        raise NotImplementedError
 
-    def say(
-        self, voter: bytes, election: bytes, message: Message | Introduction, after: int
-    ) -> None:
+    def say(self, voter: bytes, election: bytes, message: Said, after: int) -> None:
         """Say something about an election to a member."""
+        raise NotImplementedError
 
     def begin(self, election: bytes, definition: Definition) -> Election:
         """Take part in this from now on."""
+        raise NotImplementedError
 
     def effects(self, election: bytes) -> Effects:
         """Where what its part in an election does is left."""
+        raise NotImplementedError
 
     def drop(self, election: bytes) -> None:
         """Take no part in it any more: its record is no longer needed."""
+        raise NotImplementedError
 
 
 class SignUp:
@@ -81,8 +94,8 @@ class SignUp:
     """
 
     __slots__ = (
-        *("_asked", "_ticket", "calling", "candidates", "definition", "election", "enrolment"),
-        *("me", "namespace", "roll", "signed", "total"),
+        *("_asked", "calling", "candidates", "definition", "election", "enrolment", "me"),
+        *("namespace", "roll", "signed", "ticket", "total"),
     )
 
     def __init__(
@@ -110,30 +123,23 @@ class SignUp:
         """As its coordinator: who has signed."""
         self._asked: tuple[bytes, bytes, Definition] | None = None
         """The last roll it was asked to sign and could not yet: coordinator, id, definition."""
-        self._ticket = 0
+        self.ticket = 0
+        """Of the last record that was asked to be put on disk: that it is bound to nothing else."""
 
     def resume(self, roll: Definition, election: Election) -> None:
         """After a restart: this is the roll it is bound to, and its part there."""
         self.roll, self.election = roll, election
         self.signed = frozenset((self.me,))
 
-    @property
-    def ticket(self) -> int:
-        """Of the last record that was asked to be put on disk: that it is bound to nothing else."""
-        return self._ticket
-
-    @property
-    def coordinating(self) -> bool:
+    def coordinates(self) -> bool:
         """Whether the roll it is bound to is its own attempt."""
         return self.roll is not None and coordinator_of(self.roll) == self.me
 
-    @property
     def coordinator(self) -> bytes:
         """Who gathered the roll it is bound to; empty if it is bound to none."""
         return b"" if self.roll is None else coordinator_of(self.roll)
 
-    @property
-    def named(self) -> bool:
+    def is_named(self) -> bool:
         """Whether callers named the voters: nobody has to sign, and nobody can be replaced."""
         roll = self.roll or self.definition
         return bool(roll.roll and not roll.signup)
@@ -145,36 +151,41 @@ class SignUp:
         if not self.enrolment.bound:
             self.roll = definition
             self.election = out.begin(election, definition)
-            self._keep(self.enrolment._replace(bound=election, formed=True), out)
+            kept = self.enrolment
+            self._keep(Enrolment(election, True, kept.attempt, kept.passed), out)
 
     def consider(self, candidates: frozenset[bytes], out: Surroundings) -> None:
         """These are known to have called this, and to live."""
         self.candidates = candidates
         bound = self.enrolment.bound
-        if bound and self.coordinating and not self.enrolment.formed:
+        if bound and self.coordinates() and not self.enrolment.formed:
             assert self.roll is not None
-            if frozenset(voter for voter, _ in self.roll.roll) != candidates:
+            if self.roll.roll != equal_roll(candidates):
                 self.cancel(out)
         if not self.enrolment.bound and self._asked is not None:
             self._sign_asked(out)
         self._gather(out)
 
-    @property
     def gathers(self) -> bool:
         """Whether it is up to this member to propose a roll: candidates are as many as wanted."""
-        free = self.calling and not self.enrolment.bound and len(self.candidates) == self.total
-        if not free or self.named or self.me not in self.candidates:
+        if not self._is_free() or len(self.candidates) != self.total:
+            return False
+        if self.me not in self.candidates:
             return False
         return self._first() == self.me
 
+    def _is_free(self) -> bool:
+        """Whether it would take part in a roll that callers make."""
+        return self.calling and not self.enrolment.bound and not self.is_named()
+
     def _gather(self, out: Surroundings) -> None:
         """Propose the roll of all candidates, if that is up to us."""
-        if not self.gathers:
+        if not self.gathers():
             return
         attempt = self.enrolment.attempt + 1
         roll = equal_roll(self.candidates)
         signup = self.me + attempt.to_bytes(8, "big")
-        definition = self.definition._replace(roll=roll, signup=signup)
+        definition = self.definition.gathered(roll, signup)
         self._bind(self._id(definition), definition, attempt, out)
         self.signed = frozenset((self.me,))
         self._say_to_all(Sign(definition), out)
@@ -182,9 +193,8 @@ class SignUp:
 
     def _first(self) -> bytes:
         """The candidate whose turn to coordinate it is: another one for each topic."""
-        key = blake2b(self.definition.topic.encode(), digest_size=16).digest()
-        turns = [(blake2b(one, digest_size=8, key=key).digest(), one) for one in self.candidates]
-        return min(turns)[1]
+        drawn = blake2b(self.definition.topic.encode(), digest_size=8).digest()
+        return equal_roll(self.candidates)[int.from_bytes(drawn, "big") % self.total][0]
 
     def repeat(self, out: Surroundings) -> None:
         """Say once more what may have been said to somebody who was away. As a coordinator: ask
@@ -197,31 +207,31 @@ class SignUp:
             self._say_to_all(Refusal(), out, self.election.ticket)
         elif self.enrolment.formed:
             self._say_to_all(Formed(), out)
-        elif self.coordinating:
+        elif self.coordinates():
             for voter, _ in self.roll.roll:
                 if voter not in self.signed:
-                    out.say(voter, self.enrolment.bound, Sign(self.roll), self._ticket)
+                    out.say(voter, self.enrolment.bound, Sign(self.roll), self.ticket)
         else:
-            out.say(self.coordinator, self.enrolment.bound, Signed(True), self._ticket)
+            out.say(self.coordinator(), self.enrolment.bound, Signed(True), self.ticket)
 
     def withdraw(self, out: Surroundings) -> None:
         """The call here stands no longer: take part in nothing that has not gone too far."""
         self.calling = False
         self._asked = None
-        if self.coordinating and not self.enrolment.formed:
+        if self.coordinates() and not self.enrolment.formed:
             self.cancel(out)
         elif self.election is not None:
             self.refuse(out)
 
     def cancel(self, out: Surroundings) -> None:
         """As a coordinator: this roll never stands."""
-        if self.coordinating and not self.enrolment.formed:
+        if self.coordinates() and not self.enrolment.formed:
             self._say_after_release(Cancel(), out)
 
     def refuse(self, out: Surroundings) -> None:
         """Take no part in the roll signed, for ever, if that is still possible; all are told."""
-        unformed = self.coordinating and not self.enrolment.formed
-        if self.election is not None and not unformed and not self.named:
+        unformed = self.coordinates() and not self.enrolment.formed
+        if self.election is not None and not unformed and not self.is_named():
             self.election.refuse(out.effects(self.enrolment.bound))
             self._release_if_hopeless(out)
 
@@ -231,10 +241,10 @@ class SignUp:
         """Sign the roll if it is the one we would propose, once we would."""
         definition = message.definition
         if self._is_bound(election):
-            out.say(sender, election, Signed(True), self._ticket)
+            out.say(sender, election, Signed(True), self.ticket)
         elif coordinator_of(definition) != sender or self._id(definition) != election:
             return
-        elif self._passed(definition) or self.enrolment.bound or not self.calling or self.named:
+        elif not self._is_free() or self._passed(definition):
             self.decline(sender, election, definition, out)
         else:
             self._asked = (sender, election, definition)
@@ -247,10 +257,11 @@ class SignUp:
         if self._is_bound(election):
             return
         if definition.signup and not self._passed(definition):
-            self._keep(self._passing(definition), out)
-        out.say(sender, election, Refusal(), self._ticket)
+            kept, passed = self.enrolment, self._passing(definition)
+            self._keep(Enrolment(kept.bound, kept.formed, kept.attempt, passed), out)
+        out.say(sender, election, Refusal(), self.ticket)
         if coordinator_of(definition) == self.me:  # it was ours, and is no more
-            out.say(sender, election, Cancel(), self._ticket)
+            out.say(sender, election, Cancel(), self.ticket)
 
     def _sign_asked(self, out: Surroundings) -> None:
         if self._asked is None or not self.calling:
@@ -264,33 +275,45 @@ class SignUp:
         if definition.roll != roll:
             return
         self._asked = None
-        definition = definition._replace(topic=self.definition.topic, roll=roll)
+        definition = self._shared(definition, roll)
         self._bind(election, definition, self.enrolment.attempt, out)
-        out.say(sender, election, Signed(True), self._ticket)
+        out.say(sender, election, Signed(True), self.ticket)
+
+    def _shared(self, definition: Definition, roll: Roll) -> Definition:
+        """The same, made of what is in memory already."""
+        return Definition(
+            *(self.definition.topic, definition.round, roll, definition.signup),
+            *(definition.council, definition.tiebreak, definition.choices, definition.least),
+            *(definition.plurality, definition.remaining_ms),
+        )
 
     def on_signed(self, sender: bytes, election: bytes, out: Surroundings) -> None:
         """As a coordinator: once all have signed, the roll stands."""
-        if not self._is_bound(election) or not self.coordinating:
-            out.say(sender, election, Cancel(), self._ticket)
+        if not self._is_bound(election) or not self.coordinates():
+            out.say(sender, election, Cancel(), self.ticket)
             return
         assert self.roll is not None
         if (sender, 1) not in self.roll.roll:
             return
         if self.enrolment.formed:
-            out.say(sender, election, Formed(), self._ticket)
+            out.say(sender, election, Formed(), self.ticket)
         self.signed |= {sender}
         self._form(out)
 
     def _form(self, out: Surroundings) -> None:
         assert self.roll is not None
         if not self.enrolment.formed and len(self.signed) == len(self.roll.roll):
-            self._keep(self.enrolment._replace(formed=True), out)
+            self._stand(out)
             self._say_to_all(Formed(), out)
+
+    def _stand(self, out: Surroundings) -> None:
+        kept = self.enrolment
+        self._keep(Enrolment(kept.bound, True, kept.attempt, kept.passed), out)
 
     def on_formed(self, election: bytes, out: Surroundings) -> None:
         """The roll stands."""
         if self._is_bound(election) and not self.enrolment.formed:
-            self._keep(self.enrolment._replace(formed=True), out)
+            self._stand(out)
 
     def on_cancel(self, sender: bytes, election: bytes, out: Surroundings) -> None:
         """The roll never stands: free for another."""
@@ -309,11 +332,11 @@ class SignUp:
         if rank < 0:
             return
         self.election.on_refusal(rank, Refusal(), out.effects(election))
-        if self.coordinating and not self.enrolment.formed:
+        if self.coordinates() and not self.enrolment.formed:
             self.cancel(out)
             return
-        if self.coordinating:
-            out.say(sender, election, Formed(), self._ticket)
+        if self.coordinates():
+            out.say(sender, election, Formed(), self.ticket)
         self._release_if_hopeless(out)
 
     # Being bound.
@@ -324,29 +347,32 @@ class SignUp:
     def _bind(
         self, election: bytes, definition: Definition, attempt: int, out: Surroundings
     ) -> None:
-        enrolment = self._passing(definition)
+        passed = self._passing(definition)
         self.roll = definition
         self.election = out.begin(election, definition)
-        self._keep(enrolment._replace(bound=election, formed=False, attempt=attempt), out)
+        self._keep(Enrolment(election, False, attempt, passed), out)
 
     def _passed(self, definition: Definition) -> bool:
         """Whether it is too late to sign this."""
         if attempt_of(definition) > ATTEMPT_MAX:
             return True
+        if not self.enrolment.passed:
+            return False
         known = dict(self.enrolment.passed)
         coordinator = coordinator_of(definition)
         if coordinator not in known:
             return len(known) >= COORDINATORS_MAX
         return attempt_of(definition) <= known[coordinator]
 
-    def _passing(self, definition: Definition) -> Enrolment:
-        """The enrolment, and that this will not be signed (again)."""
-        known = dict(self.enrolment.passed)
-        known[one_id(coordinator_of(definition))] = attempt_of(definition)
-        return self.enrolment._replace(passed=tuple(sorted(known.items())))
+    def _passing(self, definition: Definition) -> tuple[tuple[bytes, int], ...]:
+        """What was passed, and that this will not be signed (again)."""
+        last = one_id(coordinator_of(definition)), attempt_of(definition)
+        if not self.enrolment.passed:
+            return (last,)
+        return tuple(sorted([*dict((*self.enrolment.passed, last)).items()]))
 
     def _release_if_hopeless(self, out: Surroundings) -> None:
-        if self.named:
+        if self.is_named():
             return
         if self.election is not None and self.election.hopeless and not self.election.closed:
             self._release(out)
@@ -354,30 +380,29 @@ class SignUp:
     def _release(self, out: Surroundings) -> bytes:
         """Bound to nothing; the roll is remembered as one never to take part in."""
         election = self.enrolment.bound
-        self._keep(self.enrolment._replace(bound=b"", formed=False), out)
+        kept = self.enrolment
+        self._keep(Enrolment(b"", False, kept.attempt, kept.passed), out)
         out.drop(election)
         self.election = self.roll = None
         self.signed = frozenset()
         return election
 
-    def _say_after_release(self, message: Introduction, out: Surroundings) -> None:
+    def _say_after_release(self, message: Said, out: Surroundings) -> None:
         assert self.roll is not None
         voters = [voter for voter, _ in self.roll.roll if voter != self.me]
         election = self._release(out)
         for voter in voters:
-            out.say(voter, election, message, self._ticket)
+            out.say(voter, election, message, self.ticket)
 
-    def _say_to_all(
-        self, message: Message | Introduction, out: Surroundings, after: int | None = None
-    ) -> None:
+    def _say_to_all(self, message: Said, out: Surroundings, after: int | None = None) -> None:
         assert self.roll is not None
         for voter, _ in self.roll.roll:
             if voter != self.me:
-                out.say(voter, self.enrolment.bound, message, after or self._ticket)
+                out.say(voter, self.enrolment.bound, message, after or self.ticket)
 
     def _keep(self, enrolment: Enrolment, out: Surroundings) -> None:
         self.enrolment = enrolment
-        self._ticket = out.enrol(enrolment)
+        self.ticket = out.enrol(enrolment)
 
     def _id(self, definition: Definition) -> bytes:
         return id_of(self.namespace, definition)

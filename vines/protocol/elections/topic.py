@@ -15,12 +15,11 @@ from vines.protocol.elections.messages import (
     Cancel,
     Decided,
     Formed,
-    Introduction,
-    Message,
     Nack,
     Prepare,
     Promise,
     Refusal,
+    Said,
     Sign,
     Signed,
     Vote,
@@ -29,49 +28,37 @@ from vines.protocol.elections.signup import SignUp, Surroundings
 
 QUESTIONS: Final = (Vote, Prepare, Accept)
 """What somebody waits for an answer to."""
-HANDLERS: Final[dict[type, str]] = {
-    Vote: "on_vote",
-    Prepare: "on_prepare",
-    Promise: "on_promise",
-    Accept: "on_accept",
-    Accepted: "on_accepted",
-    Nack: "on_nack",
-}
-"""What an election's part takes from a voter, and how."""
 
 
 def receive(
     signup: SignUp,
     sender: bytes,
     election: bytes,
-    message: Message | Introduction,
+    message: Said,
     out: Surroundings,
 ) -> None:
     """Take what a member says about an election of this topic and round."""
-    kind = type(message)
-    if kind in HANDLERS or kind is Decided:
-        part = signup.election if signup.enrolment.bound == election else None
-        if part is not None:
-            deliver(part, sender, election, message, out)
-        elif kind in QUESTIONS:
-            out.say(sender, election, Refusal(), signup.ticket)
-    elif isinstance(message, Sign):
+    if isinstance(message, Sign):
         signup.on_sign(sender, election, message, out)
-    elif kind is Signed:
+    elif isinstance(message, Signed):
         signup.on_signed(sender, election, out)
-    elif kind is Formed:
+    elif isinstance(message, Formed):
         signup.on_formed(election, out)
-    elif kind is Cancel:
+    elif isinstance(message, Cancel):
         signup.on_cancel(sender, election, out)
-    elif kind is Refusal:
+    elif isinstance(message, Refusal):
         signup.on_refusal(sender, election, out)
+    elif signup.election is not None and signup.enrolment.bound == election:
+        deliver(signup.election, sender, election, message, out)
+    elif isinstance(message, QUESTIONS):
+        out.say(sender, election, Refusal(), signup.ticket)
 
 
 def deliver(
     part: Election,
     sender: bytes,
     election: bytes,
-    message: Message | Introduction,
+    message: Said,
     out: Surroundings,
 ) -> None:
     """Take what is said about an election that this member takes part in."""
@@ -82,6 +69,15 @@ def deliver(
     rank = part.electorate.rank(sender)
     if rank < 0:
         return
-    handle = HANDLERS.get(type(message))
-    if handle is not None:
-        getattr(part, handle)(rank, message, effects)
+    if isinstance(message, Vote):
+        part.on_vote(rank, message, effects)
+    elif isinstance(message, Accept):
+        part.on_accept(rank, message, effects)
+    elif isinstance(message, Accepted):
+        part.on_accepted(rank, message, effects)
+    elif isinstance(message, Prepare):
+        part.on_prepare(rank, message, effects)
+    elif isinstance(message, Promise):
+        part.on_promise(rank, message, effects)
+    elif isinstance(message, Nack):
+        part.on_nack(rank, message, effects)

@@ -10,10 +10,10 @@ from itertools import pairwise
 from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
-from vines._core.tally import CHOICES_MAX, LOST, NONE, count
+from vines._core.tally import CHOICES_MAX, LOST, NONE, Roll, count
 from vines.errors import WireError
 from vines.protocol.elections.criteria import DIGEST_BYTES, LABEL_BYTES_MAX, Criteria
-from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.electorate import FEW, Electorate
 from vines.protocol.elections.remembering import remembered
 
 COMMIT: Final = 1
@@ -82,30 +82,33 @@ def decode(data: bytes) -> Value:
     return Value(kind, choice, owner, digest, *shape)
 
 
-def fault(value: Value, electorate: Electorate) -> str:
+def fault(value: bytes, electorate: Electorate) -> str:
     """Why an honest claimant cannot have proposed this value here; empty if it can."""
-    if value.owner >= len(electorate):
+    return _fault(value, electorate.roll, len(electorate.voters), electorate.total)
+
+
+@remembered(SHORT_BYTES, 1024)
+def _fault(data: bytes, roll: Roll, voters: int, total: int) -> str:
+    try:
+        value = decode(data)
+    except WireError as error:
+        return str(error)
+    if value.owner >= voters:
         return "its owner is no voter"
-    if len(value.votes) != len(electorate):
+    if len(value.votes) != voters:
         return "it counts votes of another electorate"
-    if not 0 < value.least <= electorate.total:
+    if not 0 < value.least <= total:
         return "it needs more votes than there are"
     if any(
-        rank >= len(electorate) or value.votes[rank] == NONE or not sequence
+        rank >= voters or value.votes[rank] == NONE or not sequence
         for rank, sequence in value.versions
     ):
         return "it says when votes were cast that it does not count"
     if value.kind != COMMIT and (value.choice != NONE or value.label):
         return "it names a choice that did not win"
+    shape = (value.votes, value.winnable, value.least)
     try:
-        counted = count(
-            electorate.roll,
-            value.votes,
-            value.winnable,
-            value.least,
-            plurality=value.plurality,
-            closing=True,
-        )
+        counted = count(roll, *shape, plurality=value.plurality, closing=True)
     except WireError:
         return "it counts votes for what was no choice"
     if value.kind == COMMIT and counted != value.choice:
@@ -139,5 +142,22 @@ def _encode(
     votes: bytes,
     versions: Versions,
 ) -> bytes:
-    head = (kind, choice, owner, criteria.digest(), criteria.winnable, criteria.plurality)
-    return Value(*head, criteria.least, label, votes, versions).encode()
+    asked = (criteria.digest(), criteria.winnable(), criteria.plurality, criteria.least)
+    return _encoded(votes, versions, kind, choice, label, owner, *asked)
+
+
+@remembered(FEW)
+def _encoded(
+    votes: bytes,
+    versions: Versions,
+    kind: int,
+    choice: int,
+    label: str,
+    owner: int,
+    digest: bytes,
+    winnable: int,
+    plurality: bool,
+    least: int,
+) -> bytes:
+    asked = (digest, winnable, plurality, least)
+    return Value(kind, choice, owner, *asked, label, votes, versions).encode()

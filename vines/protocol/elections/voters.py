@@ -82,12 +82,12 @@ class Who:
             )
         return "this node is not in the electorate"
 
-    def speaks(self, matter: Matter, member: bytes, *, taking_part: bool = True) -> bytes:
+    def speaks(self, matter: Matter, member: bytes, taking_part: bool = True) -> bytes:
         """The voter that a member speaks as; if it is none, its id. Who has not taken part may be
         somebody without the voter's data directory.
         """
         part = matter.signup.election
-        if part is None or not matter.definition.roll or part.electorate.rank(member) >= 0:
+        if not matter.signup.definition.roll or part is None or part.electorate.rank(member) >= 0:
             return member
         voter = self.called(member)
         if part.electorate.rank(voter) < 0:

@@ -10,8 +10,6 @@ must not know links, time, or what answers what.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from itertools import pairwise
 from typing import ClassVar, Final, TypeAlias
 
 from vines._core.tally import NONE
@@ -27,12 +25,11 @@ from vines.protocol.elections.messages import (
     Decided,
     Definition,
     Formed,
-    Introduction,
-    Message,
     Nack,
     Prepare,
     Promise,
     Refusal,
+    Said,
     Sign,
     Signed,
     Testimony,
@@ -44,8 +41,6 @@ from vines.protocol.wire import fields
 from vines.protocol.wire.definition import NUMBER_MAX, fields_of_definition, read_definition
 from vines.protocol.wire.framing import frame as framed
 from vines.protocol.wire.hello import HEAD_BYTES
-
-Said: TypeAlias = Message | Introduction
 
 SLOT_MAX: Final = (1 << 32) - 1
 DECISION_BYTES_MAX: Final = 256 * 1024
@@ -78,16 +73,6 @@ class Ballots(Frozen):
     kind: ClassVar[int] = 14
     ballots: tuple[Ballot, ...]
 
-    def __eq__(self, other: object) -> bool:
-        # Named tuples of two classes are equal if their fields are.
-        same = isinstance(other, Ballots) and self._kinds() == other._kinds()
-        return same and super().__eq__(other)
-
-    __hash__ = Frozen.__hash__
-
-    def _kinds(self) -> list[type]:
-        return [type(said) for _, _, said in self.ballots]
-
     def encode(self) -> bytes:
         """The frame."""
         return frame_of([pack(*each) for each in self.ballots])
@@ -114,9 +99,7 @@ def unpack(data: bytes, at: int = 0) -> tuple[Ballot, ...]:
             at = start + size
             if at > end or len(found) == ENTRIES_MAX:
                 raise WireError("a ballot that is cut short, or one too many")
-            if word >= len(_READERS):
-                raise WireError("a ballot that says nothing of this version")
-            found.append((election, slot, _READERS[word](data[start:at])))
+            found.append((election, slot, _read(word, data[start:at])))
     except struct.error:
         raise WireError("a ballot that is not as long as it must be") from None
     return tuple(found)
@@ -124,9 +107,8 @@ def unpack(data: bytes, at: int = 0) -> tuple[Ballot, ...]:
 
 def pack(election: bytes, slot: int, said: Said) -> bytes:
     """One ballot as it stands in a frame."""
-    word, write = _WRITERS[type(said)]
-    body = write(said)
-    return _ENTRY.pack(len(body), word, election, slot) + body
+    body = _write(said)
+    return _ENTRY.pack(len(body), _NUMBERS[type(said)], election, slot) + body
 
 
 def frame_of(packed: list[bytes]) -> bytes:
@@ -136,10 +118,6 @@ def frame_of(packed: list[bytes]) -> bytes:
 
 
 # Writing.
-
-
-def _write_vote(vote: Vote) -> bytes:
-    return _VOTE.pack(vote.sequence, vote.choice, vote.willing) + vote.digest
 
 
 def _write_promise(promise: Promise) -> bytes:
@@ -228,11 +206,13 @@ def _testimony(data: bytes) -> Testimony:
     if len(data) > VOTERS_MAX * _TESTIMONY.size:
         raise WireError(f"votes of more than {VOTERS_MAX} voters")
     votes = tuple(_TESTIMONY.iter_unpack(data))
-    ranks = [rank for rank, _, _ in votes] + [VOTERS_MAX]
-    if any(rank >= later for rank, later in pairwise(ranks)):
-        raise WireError(f"votes that are not one a rank, ascending, below {VOTERS_MAX}")
-    if any(choice == NONE or not 0 < sequence <= NUMBER_MAX for _, sequence, choice in votes):
-        raise WireError("votes that nobody can have cast")
+    before = -1
+    for rank, sequence, choice in votes:
+        if not before < rank < VOTERS_MAX:
+            raise WireError(f"votes that are not one a rank, ascending, below {VOTERS_MAX}")
+        if choice == NONE or not 0 < sequence <= NUMBER_MAX:
+            raise WireError("votes that nobody can have cast")
+        before = rank
     return votes
 
 
@@ -261,62 +241,70 @@ def _read_definition(body: bytes) -> Definition:
     return read_definition(fields.unpack(body))
 
 
-def _bare(said: Said) -> Callable[[bytes], Said]:
-    """What reads a word with which nothing goes."""
-
-    def read(body: bytes) -> Said:
-        if body:
-            raise WireError("a ballot that says more than its word")
-        return said
-
-    return read
-
-
 _WORDS: Final = (
     *(Vote, VoteAck, Prepare, Promise, Accept, Accepted, Nack, Refusal, Decided),
     *(Definition, Sign, Signed, Formed, Cancel, Unknown),
 )
 """In the order of their numbers."""
-
-_READERS: Final[tuple[Callable[[bytes], Said], ...]] = (
-    _read_vote,
-    _read_ack,
-    lambda body: Prepare(_number(body)),
-    _read_promise,
-    _read_accept,
-    _read_accepted,
-    _read_nack,
-    _bare(Refusal()),
-    lambda body: Decided(_decision(body)),
-    _read_definition,
-    lambda body: Sign(_read_definition(body)),
-    _read_signed,
-    _bare(Formed()),
-    _bare(Cancel()),
-    _bare(Unknown()),
-)
+_NUMBERS: Final[dict[type[Said], int]] = {kind: number for number, kind in enumerate(_WORDS)}
+_BARE: Final = {_NUMBERS[kind]: kind() for kind in (Refusal, Formed, Cancel, Unknown)}
+"""Words with which nothing goes."""
 
 
-def _nothing(_said: Said) -> bytes:
+def _read(word: int, body: bytes) -> Said:
+    """What is said with a word. WireError, struct.error."""
+    if word == 0:
+        return _read_vote(body)
+    if word == 1:
+        return _read_ack(body)
+    if word == 2:
+        return Prepare(_number(body))
+    if word == 3:
+        return _read_promise(body)
+    if word == 4:
+        return _read_accept(body)
+    if word == 5:
+        return _read_accepted(body)
+    if word == 6:
+        return _read_nack(body)
+    if word == 8:
+        return Decided(_decision(body))
+    if word == 9:
+        return _read_definition(body)
+    if word == 10:
+        return Sign(_read_definition(body))
+    if word == 11:
+        return _read_signed(body)
+    bare = _BARE.get(word)
+    if bare is None:
+        raise WireError("a ballot that says nothing of this version")
+    if body:
+        raise WireError("a ballot that says more than its word")
+    return bare
+
+
+def _write(said: Said) -> bytes:
+    """What goes with the word."""
+    if isinstance(said, Vote):
+        return _VOTE.pack(said.sequence, said.choice, said.willing) + said.digest
+    if isinstance(said, VoteAck):
+        return _NUMBER.pack(said.sequence)
+    if isinstance(said, Prepare):
+        return _NUMBER.pack(said.ballot)
+    if isinstance(said, Promise):
+        return _write_promise(said)
+    if isinstance(said, Accept):
+        return _ACCEPT.pack(said.ballot, said.fresh) + said.value
+    if isinstance(said, Accepted):
+        return _ACCEPTED.pack(said.ballot, said.digest)
+    if isinstance(said, Nack):
+        return _NACK.pack(said.ballot, said.promised, said.conflict)
+    if isinstance(said, Decided):
+        return said.value
+    if isinstance(said, Definition):
+        return _write_definition(said)
+    if isinstance(said, Sign):
+        return _write_definition(said.definition)
+    if isinstance(said, Signed):
+        return bytes((said.willing,))
     return b""
-
-
-_BODIES: Final[tuple[Callable[..., bytes], ...]] = (
-    _write_vote,
-    lambda ack: _NUMBER.pack(ack.sequence),
-    lambda prepare: _NUMBER.pack(prepare.ballot),
-    _write_promise,
-    lambda accept: _ACCEPT.pack(accept.ballot, accept.fresh) + accept.value,
-    lambda accepted: _ACCEPTED.pack(*accepted),
-    lambda nack: _NACK.pack(*nack),
-    _nothing,
-    lambda decided: decided.value,
-    _write_definition,
-    lambda sign: _write_definition(sign.definition),
-    lambda signed: bytes((signed.willing,)),
-    *(_nothing,) * 3,
-)
-
-_WRITERS: Final = {
-    kind: (word, write) for word, (kind, write) in enumerate(zip(_WORDS, _BODIES, strict=True))
-}

@@ -8,7 +8,6 @@ it came under, and a roll of any weight, is for those to see who make an elector
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from vines._core.tally import WEIGHT_MAX
@@ -29,7 +28,7 @@ REMAINING_MAX: Final = 1 << 53
 
 _WEIGHT_BYTES: Final = 8
 REMEMBERED_BYTES_MAX: Final = 1024
-"""Longer rolls are read anew each time: what a peer sends must not stay in memory by the MiB."""
+"""Longer rolls are not kept: what a peer sends must not stay in memory by the MiB."""
 
 
 @remembered(FEW)
@@ -87,9 +86,10 @@ def read_definition(values: Mapping[str, Any]) -> Definition:
 
 def _roll(values: Mapping[str, Any]) -> Roll:
     data = fields.blob(values, "roll", ROLL_BYTES_MAX, least=1)
-    return _few(data) if len(data) <= REMEMBERED_BYTES_MAX else _read_roll(data)
+    return _read_roll(data)
 
 
+@remembered(REMEMBERED_BYTES_MAX)
 def _read_roll(data: bytes) -> Roll:
     roll: list[tuple[bytes, int]] = []
     position, last = 0, b""
@@ -105,7 +105,3 @@ def _read_roll(data: bytes) -> Roll:
         roll.append((voter, weight))
         last = voter
     return tuple(roll)
-
-
-_few = lru_cache(maxsize=256)(_read_roll)
-"""The same few members elect again and again: their rolls are one object."""

@@ -1,0 +1,11 @@
+from vines.protocol.elections.facts cimport Facts
+
+
+cdef class Criteria(Facts):
+    cdef readonly tuple choices
+    cdef readonly long long least
+    cdef readonly bint plurality
+
+    cpdef int winnable(self)
+    cpdef str label(self, int choice)
+    cpdef bytes digest(self)

@@ -1,0 +1,31 @@
+from vines.protocol.elections.criteria cimport Criteria
+from vines.protocol.elections.decree cimport Decree, Effects, Record
+from vines.protocol.elections.messages cimport Decided, Promise, Vote
+
+
+cdef class Election(Decree):
+    cdef public Criteria criteria
+    cdef public bytes _wanted
+    cdef public bint called
+    cdef public object tally
+    cdef public long long sequence
+    cdef public bint late
+    cdef public object willing
+    cdef public object dead
+    cdef public object _agreeing
+    cdef public dict _others
+
+    cpdef Vote cast(self, int choice)
+    cpdef Vote vote(self)
+    cpdef object on_vote(self, long rank, Vote message, Effects out)
+    cpdef bint _proposes(self) except -1
+    cpdef object pass_deadline(self, Effects out)
+    cpdef object call(self, Criteria criteria)
+    cpdef object _recount(self, Criteria criteria)
+    cpdef bint decided_by_votes(self) except -1
+    cpdef bint is_agreed(self) except -1
+    cpdef long _owner(self)
+    cpdef bytes _digest(self)
+    cpdef object _note(self, long rank, bytes digest, bint willing)
+    cpdef object _agree(self, long rank, bytes theirs, bytes mine)
+    cpdef bint _counts(self, int choice) except -1

@@ -1,0 +1,17 @@
+cpdef object bit(object rank)
+
+
+cdef class Electorate:
+    cdef public bytes iid
+    cdef public object roll
+    cdef public long long total
+    cdef public tuple voters
+    cdef public long acceptors
+    cdef public tuple strengths
+    cdef public long long _half
+    cdef public dict _ranks
+
+    cpdef long rank(self, bytes voter)
+    cpdef bint is_quorum(self, long long strength)
+    cpdef bint is_lost_without(self, object ranks)
+    cpdef long long strength(self, object ranks)

@@ -1,0 +1,69 @@
+from vines.protocol.elections.decree cimport Effects, Record
+from vines.protocol.elections.election cimport Election
+from vines.protocol.elections.messages cimport (
+    Accepted,
+    Decided,
+    Definition,
+    Nack,
+    Promise,
+    Said,
+    Vote,
+    VoteAck,
+)
+from vines.protocol.elections.pacing cimport Pace, Pacer
+from vines.protocol.elections.signup cimport Enrolment, SignUp, Surroundings
+
+
+cdef class Office:
+    cdef public Pace pace
+
+    cpdef object say(
+        self, Matter matter, bytes voter, bytes election, Said said, long long after
+    )
+    cpdef object publish(self, bytes voter, bytes election, Vote vote)
+    cpdef object bound(self, Matter matter, bytes election)
+    cpdef long long keep(self, Matter matter) except? -1
+    cpdef object settled(self, Matter matter, bytes value, bint fire, long long after)
+    cpdef object suspected(self, Matter matter, str text)
+
+
+cdef class Matter(Surroundings):
+    cdef public tuple key
+    cdef public object asked
+    cdef public double deadline
+    cdef public SignUp signup
+    cdef public Pacer pacer
+    cdef public object choice
+    cdef public bint listening
+    cdef public bytes value
+    cdef public double scheduled
+    cdef public bint told
+    cdef public bint told_timeout
+    cdef public bint voted
+    cdef public bint finished
+    cdef public bint published
+    cdef public dict members
+    cdef public frozenset _told
+    cdef public dict _defined
+    cdef public Office _office
+    cdef public object _rng
+    cdef public object _boot
+    cdef public double _repeat_at
+    cdef public int _repeats
+    cdef public double _paused
+    cdef public int _asks
+    cdef public frozenset _alive
+
+    cpdef Election begin(self, bytes election, Definition definition, Record record=*)
+    cpdef bint vote(self, int choice, double now) except -1
+    cpdef object consider(self, frozenset candidates, frozenset alive, double now)
+    cpdef object met(self, bytes member, double now)
+    cpdef bint _is_among(self, object members) except -1
+    cpdef object _leave_what_is_dead(self, Election election, object dead)
+    cpdef object receive(self, bytes sender, bytes election, Said said, double now)
+    cpdef object forgotten(self, bytes voter, double now)
+    cpdef object conclude(self, bytes election, bytes value)
+    cpdef object advance(self, double now)
+    cpdef double due(self) except? -1
+    cpdef object _go_on(self, double now)
+    cpdef double _pause(self) except? -1

@@ -1,0 +1,89 @@
+from vines.protocol.elections.facts cimport Facts
+
+
+cdef class Said(Facts):
+    pass
+
+
+cdef class Definition(Said):
+    cdef readonly str topic
+    cdef readonly long long round
+    cdef readonly tuple roll
+    cdef readonly bytes signup
+    cdef readonly long long council
+    cdef readonly bint tiebreak
+    cdef readonly tuple choices
+    cdef readonly long long least
+    cdef readonly bint plurality
+    cdef readonly long long remaining_ms
+
+    cpdef Definition gathered(self, tuple roll, bytes signup)
+
+
+cdef class Sign(Said):
+    cdef readonly Definition definition
+
+
+cdef class Signed(Said):
+    cdef readonly bint willing
+
+
+cdef class Formed(Said):
+    pass
+
+
+cdef class Cancel(Said):
+    pass
+
+
+cdef class Unknown(Said):
+    pass
+
+
+cdef class Vote(Said):
+    cdef readonly long long sequence
+    cdef readonly int choice
+    cdef readonly bytes digest
+    cdef readonly bint willing
+
+
+cdef class VoteAck(Said):
+    cdef readonly long long sequence
+
+
+cdef class Prepare(Said):
+    cdef readonly long long ballot
+
+
+cdef class Promise(Said):
+    cdef readonly long long ballot
+    cdef readonly long long accepted
+    cdef readonly bytes value
+    cdef readonly tuple votes
+    cdef readonly bytes digest
+    cdef readonly bint willing
+
+
+cdef class Accept(Said):
+    cdef readonly long long ballot
+    cdef readonly bytes value
+    cdef readonly bint fresh
+
+
+cdef class Accepted(Said):
+    cdef readonly long long ballot
+    cdef readonly bytes digest
+
+
+cdef class Nack(Said):
+    cdef readonly long long ballot
+    cdef readonly long long promised
+    cdef readonly bint conflict
+
+
+cdef class Refusal(Said):
+    pass
+
+
+cdef class Decided(Said):
+    cdef readonly bytes value

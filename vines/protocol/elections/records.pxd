@@ -1,0 +1,5 @@
+cpdef bytes call_key(bytes member, tuple key)
+cpdef tuple read_call(bytes key, bytes value)
+cpdef bytes call_value(long long total)
+cpdef bytes decision_key(tuple key)
+cpdef tuple read_decision_key(bytes key)
