@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from vines.protocol.elections.ballots import NEVER
-from vines.protocol.elections.decree import PROPOSING, Effects, Record
+from vines.protocol.elections.decree import Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.messages import (
     Accept,
@@ -32,6 +32,7 @@ from vines.protocol.elections.messages import (
     Vote,
     VoteAck,
 )
+from vines.protocol.elections.phases import PROPOSING
 
 ON: dict[type, str] = {
     Vote: "on_vote",

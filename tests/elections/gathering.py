@@ -21,7 +21,7 @@ from tests.elections.explorer import (
 from tests.elections.worlds import CRITERIA, YES
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import number_of
-from vines.protocol.elections.decree import HOLDING, NOTHING, Record
+from vines.protocol.elections.decree import NOTHING, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.messages import (
@@ -32,6 +32,7 @@ from vines.protocol.elections.messages import (
     Message,
     Nack,
 )
+from vines.protocol.elections.phases import HOLDING
 from vines.protocol.elections.signup import UNBOUND, Enrolment, SignUp, Surroundings, id_of
 from vines.protocol.elections.topic import receive
 

@@ -10,15 +10,7 @@ from tests.elections.planted import StaleAccepted
 from tests.elections.worlds import CRITERIA, YES, Free, electorate, wishes
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import JUMP_MAX, ballot, is_ballot, number_of, rank_of
-from vines.protocol.elections.decree import (
-    HOLDING,
-    IDLE,
-    NOTHING,
-    PROPOSING,
-    Effects,
-    Record,
-    digest_of,
-)
+from vines.protocol.elections.decree import NOTHING, Effects, Record, digest_of
 from vines.protocol.elections.messages import (
     Accept,
     Accepted,
@@ -29,6 +21,7 @@ from vines.protocol.elections.messages import (
     Promise,
     Refusal,
 )
+from vines.protocol.elections.phases import HOLDING, IDLE, PROPOSING
 
 V = wishes(0)[0][1]
 W = wishes(1)[0][1]

@@ -9,9 +9,10 @@ from vines._core.tally import NONE, REFUSE, Roll
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import ballot, number_of
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.decree import HOLDING, Record
+from vines.protocol.elections.decree import Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.phases import HOLDING
 
 YES, NO = 0, REFUSE
 CRITERIA = Criteria((), 2)

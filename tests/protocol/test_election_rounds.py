@@ -255,6 +255,7 @@ def test_who_has_forgotten_a_round_takes_no_part_in_it(restarted: bool) -> None:
     assert [type(each) for each in answers] == [Refusal, Unknown]
 
 
+@pytest.mark.planted
 def test_planted_forgetting_without_a_watermark_takes_part_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -476,6 +476,7 @@ def test_of_two_decisions_of_one_round_the_same_stays_everywhere() -> None:
     )
 
 
+@pytest.mark.planted
 def test_planted_a_decision_that_goes_by_its_round_alone_leaves_two(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,4 +1,5 @@
-from vines.protocol.elections.electorate cimport Electorate
+from vines.protocol.elections.ballots cimport ballot, is_ballot, number_of, rank_of
+from vines.protocol.elections.electorate cimport Electorate, bit
 from vines.protocol.elections.facts cimport Facts
 from vines.protocol.elections.messages cimport (
     Accept,
@@ -11,6 +12,14 @@ from vines.protocol.elections.messages cimport (
     Said,
     Vote,
 )
+
+cdef long long FIRST
+cdef long long NEVER
+cdef long long NUMBER_MAX
+cdef int IDLE
+cdef int PREPARING
+cdef int HOLDING
+cdef int PROPOSING
 
 
 cdef class Record(Facts):

@@ -35,15 +35,8 @@ from vines.protocol.elections.messages import (
     Said,
     Vote,
 )
+from vines.protocol.elections.phases import HOLDING, IDLE, PREPARING, PROPOSING
 from vines.protocol.elections.remembering import remembered
-
-IDLE: Final = 0
-PREPARING: Final = 1
-"""Promises are asked for."""
-HOLDING: Final = 2
-"""A quorum has promised, and there is nothing to propose yet."""
-PROPOSING: Final = 3
-
 
 VALUE_BYTES: Final = 1024
 """Values whose digest is found once, however often they come."""

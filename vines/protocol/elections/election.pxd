@@ -1,6 +1,15 @@
 from vines.protocol.elections.criteria cimport Criteria
 from vines.protocol.elections.decree cimport Decree, Effects, Record
+from vines.protocol.elections.electorate cimport Electorate, bit
 from vines.protocol.elections.messages cimport Decided, Promise, Vote
+
+cdef int ABSTAIN
+cdef int LOST
+cdef int NONE
+cdef int PENDING
+cdef int REFUSE
+cdef long long NEVER
+cdef int PROPOSING
 
 
 cdef class Election(Decree):

@@ -11,9 +11,10 @@ from vines._core.tally import ABSTAIN, LOST, NONE, PENDING, REFUSE, Tally
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.decree import NOTHING, PROPOSING, Decree, Effects, Record
+from vines.protocol.elections.decree import NOTHING, Decree, Effects, Record
 from vines.protocol.elections.electorate import Electorate, bit
 from vines.protocol.elections.messages import Decided, Promise, Vote, VoteAck
+from vines.protocol.elections.phases import PROPOSING
 
 FIRST_SEQUENCE_MASK = 0xFFFFFFFF
 """A vote's number is boot << 32 | count: the count of a voter's first is 1."""

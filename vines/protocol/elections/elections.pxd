@@ -1,4 +1,7 @@
+cimport cython
+
 from vines.protocol.elections.callers cimport Callers
+from vines.protocol.elections.election cimport Election
 from vines.protocol.elections.matter cimport Matter, Office
 from vines.protocol.elections.messages cimport (
     Decided,
@@ -11,7 +14,15 @@ from vines.protocol.elections.messages cimport (
     Unknown,
     Vote,
 )
+from vines.protocol.elections.outcomes cimport Outcomes, outcome_of
+from vines.protocol.elections.records cimport decision_key, read_decision_key
+from vines.protocol.elections.signup cimport SignUp, electorate_of, id_of
 from vines.protocol.elections.voters cimport Who
+from vines.protocol.wire.ballot cimport pack, unpack
+
+cdef double inf
+cdef int PROPOSING
+cdef int TOMBSTONE
 
 
 cdef class Elections(Office):
@@ -29,7 +40,7 @@ cdef class Elections(Office):
     cdef public Who _who
     cdef public object _shelf
     cdef public Callers _callers
-    cdef public object _outcomes
+    cdef public Outcomes _outcomes
     cdef public dict _matters
     cdef public dict _elections
     cdef public dict _rounds
@@ -48,17 +59,45 @@ cdef class Elections(Office):
     cdef public bytes _packed
     cdef public Said _said
 
-    cpdef object _receive(self, bytes member, bytes election, Said said, double now)
-    cpdef object _receive_defined(self, bytes member, bytes election, Said said, double now)
-    cpdef Matter _join(self, tuple key, bytes election, Definition definition, double now)
+    @cython.locals(matter=Matter)
+    cpdef object call(self, str topic, object call, double now)
+    @cython.locals(matter=Matter)
+    cpdef bint _calls_for(self, tuple key, long long later_than=*) except -1
+    @cython.locals(matter=Matter, definition=Definition, deadline=double)
+    cpdef object _begin(self, tuple key, object call, double now)
     cpdef Matter _open(self, tuple key, Definition definition, long long total, double deadline)
     cpdef object _keep_choice(self, Matter matter, tuple before, tuple now)
     cpdef object _set_round(self, tuple key)
+    cpdef object _require_disk(self)
+    @cython.locals(matter=Matter)
+    cpdef bint vote(self, str topic, int choice, double now) except -1
+    cpdef object receive(self, bytes member, tuple ballots, double now)
+    @cython.locals(matter=Matter, bound=bint)
+    cpdef object _receive(self, bytes member, bytes election, Said said, double now)
+    @cython.locals(matter=Matter, definition=Definition)
+    cpdef object _receive_defined(self, bytes member, bytes election, Said said, double now)
+    @cython.locals(matter=Matter)
+    cpdef Matter _join(self, tuple key, bytes election, Definition definition, double now)
+    @cython.locals(matter=Matter, about=tuple)
+    cpdef object learn(self, object changes, double now)
+    @cython.locals(matter=Matter, when=double)
+    cpdef object advance(self, double now)
+    cpdef double deadline(self) except? -1
+    @cython.locals(matter=Matter, signup=SignUp, callers=frozenset)
     cpdef object _look(self, tuple key, double now)
     cpdef object _count(self, tuple key, Matter matter, frozenset callers)
+    cpdef object _clash(self, tuple key, str text)
     cpdef object _note(self, tuple key, Matter matter, double now)
     cpdef object _schedule(self, tuple key, Matter matter)
+    @cython.locals(matter=Matter, definition=Definition)
+    cpdef object _learn_decision(self, bytes about, bytes record)
+    cpdef object _tell(self, object outcome)
     cpdef bint _is_owed(self, Matter matter) except -1
+    @cython.locals(matter=Matter)
     cpdef object _close(self, tuple key)
     cpdef object _say(self, bytes member, bytes election, Said said, long long after)
+    @cython.locals(part=Election, definition=Definition)
     cpdef object _settle(self, Matter matter, bytes value, bint fire, bint decided_here)
+
+
+cdef bint _same_voters(Definition one, Definition other) except -1

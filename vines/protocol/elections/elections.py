@@ -8,8 +8,8 @@ remembered; in those before it this node takes no part any more, which is why it
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
+from heapq import heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +22,7 @@ from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
 from vines.protocol.elections.callers import Callers
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.decree import PROPOSING, Record
+from vines.protocol.elections.decree import Record
 from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX
 from vines.protocol.elections.matter import Call, Matter, Office
 from vines.protocol.elections.messages import (
@@ -37,6 +37,7 @@ from vines.protocol.elections.messages import (
     Vote,
 )
 from vines.protocol.elections.outcomes import Outcomes, outcome_of
+from vines.protocol.elections.phases import PROPOSING
 from vines.protocol.elections.records import (
     WITHDRAWN,
     Key,
@@ -360,7 +361,10 @@ class Elections(Office):
         """The same, where it says which election that is."""
         definition = said.definition if isinstance(said, Sign) else said
         weight = sum([weight for _, weight in definition.roll])
-        if definition.least > weight or id_of(self._namespace, definition) != election:
+        if definition.least > weight:
+            return
+        # Who is asked to sign looks at the id itself.
+        if isinstance(said, Definition) and id_of(self._namespace, definition) != election:
             return
         key = (definition.topic, definition.round)
         matter = self._matters.get(key)
@@ -442,9 +446,10 @@ class Elections(Office):
         """Do what is due."""
         self._now = now
         while self._unpublished and self._unpublished[0][0] <= now:
-            self._outcomes.publish(*heapq.heappop(self._unpublished)[1:])
+            _, election, definition, value = heappop(self._unpublished)
+            self._outcomes.publish(election, definition, value)
         while self._due and self._due[0][0] <= now:
-            when, key = heapq.heappop(self._due)
+            when, key = heappop(self._due)
             matter = self._matters.get(key)
             if matter is None or matter.scheduled != when:
                 continue
@@ -533,7 +538,7 @@ class Elections(Office):
             due = matter.due()
             if due < matter.scheduled:
                 matter.scheduled = due
-                heapq.heappush(self._due, (due, key))
+                heappush(self._due, (due, key))
 
     # Votes in the table.
 
@@ -745,7 +750,7 @@ class Elections(Office):
         outcome = outcome_of(definition, election, value, part.electorate)
         # In the next turn, so that who acts need not wait for it; if others decided it, they do.
         seen = self._now if decided_here else self._now + SEEN_SECONDS
-        heapq.heappush(self._unpublished, (seen, election, definition, value))
+        heappush(self._unpublished, (seen, election, definition, value))
         if not matter.told:
             matter.told = True
             self._tell(outcome)

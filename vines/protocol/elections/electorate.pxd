@@ -1,4 +1,13 @@
 cpdef object bit(object rank)
+cpdef bytes instance_id(
+    bytes namespace,
+    str topic,
+    object round,
+    object roll,
+    bytes signup=*,
+    object council=*,
+    bint tiebreak=*,
+)
 
 
 cdef class Electorate:

@@ -36,7 +36,6 @@ def instance_id(
     topic: str,
     round: int,
     roll: Roll | Mapping[bytes, int],
-    *,
     signup: bytes = b"",
     council: int = 0,
     tiebreak: bool = False,
@@ -89,7 +88,8 @@ class Electorate:
     ) -> None:
         weights = _weights(roll if isinstance(roll, tuple) else tuple(sorted(roll.items())))
         self.iid = iid
-        ranked = sorted((blake2b(one, digest_size=16, key=iid).digest(), one) for one in weights)
+        ranked = [(blake2b(one, digest_size=16, key=iid).digest(), one) for one in weights]
+        ranked.sort()
         self.voters = tuple([voter for _, voter in ranked])
         shared = _strength(tuple([weights[voter] for voter in self.voters]), council, tiebreak)
         self.roll, self.total = shared.roll, shared.roll.total

@@ -10,8 +10,20 @@ from vines.protocol.elections.messages cimport (
     Vote,
     VoteAck,
 )
+from vines.protocol.elections.electorate cimport Electorate, bit
 from vines.protocol.elections.pacing cimport Pace, Pacer
-from vines.protocol.elections.signup cimport Enrolment, SignUp, Surroundings
+from vines.protocol.elections.signup cimport (
+    Enrolment,
+    SignUp,
+    Surroundings,
+    electorate_of,
+    id_of,
+)
+from vines.protocol.elections.topic cimport receive as take
+
+cdef double inf
+cdef long long NEVER
+cdef int IDLE
 
 
 cdef class Office:
@@ -55,8 +67,11 @@ cdef class Matter(Surroundings):
     cdef public frozenset _alive
 
     cpdef Election begin(self, bytes election, Definition definition, Record record=*)
+    cpdef object call(self, object call, double deadline)
+    cpdef object take(self)
     cpdef bint vote(self, int choice, double now) except -1
     cpdef object consider(self, frozenset candidates, frozenset alive, double now)
+    cpdef object listen(self, bint wanted)
     cpdef object met(self, bytes member, double now)
     cpdef bint _is_among(self, object members) except -1
     cpdef object _leave_what_is_dead(self, Election election, object dead)
@@ -67,3 +82,6 @@ cdef class Matter(Surroundings):
     cpdef double due(self) except? -1
     cpdef object _go_on(self, double now)
     cpdef double _pause(self) except? -1
+
+
+cdef object _dead(Election election, frozenset alive)

@@ -11,10 +11,9 @@ from collections.abc import Collection
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from vines.protocol.elections import topic
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.criteria import Criteria, criteria_of
-from vines.protocol.elections.decree import IDLE, NOTHING, Effects, Record
+from vines.protocol.elections.decree import NOTHING, Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import bit
 from vines.protocol.elections.messages import (
@@ -28,9 +27,11 @@ from vines.protocol.elections.messages import (
     VoteAck,
 )
 from vines.protocol.elections.pacing import RETRY_SECONDS_MIN, Pace, Pacer
+from vines.protocol.elections.phases import IDLE
 from vines.protocol.elections.records import Key
 from vines.protocol.elections.shelf import Part
 from vines.protocol.elections.signup import Enrolment, SignUp, Surroundings, electorate_of, id_of
+from vines.protocol.elections.topic import receive as take
 
 if TYPE_CHECKING:
     import random
@@ -314,7 +315,7 @@ class Matter(Surroundings):
             if self.pacer is not None and rank >= 0 and self.signup.enrolment.bound == election:
                 self.pacer.acknowledged(rank, said.sequence, now)
             return
-        topic.receive(self.signup, sender, election, said, self)
+        take(self.signup, sender, election, said, self)
         self._go_on(now)
         part = self.signup.election
         if self.pacer is not None and part is not None:

@@ -1,6 +1,12 @@
 from vines.protocol.elections.decree cimport Effects
 from vines.protocol.elections.election cimport Election
+from vines.protocol.elections.electorate cimport bit
 from vines.protocol.elections.messages cimport Vote
+
+cdef double inf
+cdef long long FIRST
+cdef long long NEVER
+cdef int IDLE
 
 
 cdef class Pace:

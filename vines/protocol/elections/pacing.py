@@ -12,10 +12,11 @@ from math import ceil, inf
 from typing import TYPE_CHECKING, Final
 
 from vines.protocol.elections.ballots import FIRST, NEVER
-from vines.protocol.elections.decree import IDLE, Effects
+from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import bit
 from vines.protocol.elections.messages import Vote
+from vines.protocol.elections.phases import IDLE
 
 if TYPE_CHECKING:
     import random

@@ -1,5 +1,6 @@
 from vines.protocol.elections.decree cimport Effects
 from vines.protocol.elections.election cimport Election
+from vines.protocol.elections.electorate cimport Electorate, instance_id
 from vines.protocol.elections.facts cimport Facts
 from vines.protocol.elections.messages cimport Definition, Said, Sign
 
@@ -68,10 +69,12 @@ cdef class SignUp:
     cpdef object _release_if_hopeless(self, Surroundings out)
     cpdef bytes _release(self, Surroundings out)
     cpdef object _say_after_release(self, Said message, Surroundings out)
+    cpdef object _say_to_all(self, Said message, Surroundings out, object after=*)
     cpdef object _keep(self, Enrolment enrolment, Surroundings out)
     cpdef bytes _id(self, Definition definition)
 
 
+cpdef Electorate electorate_of(bytes election, Definition definition)
 cpdef bytes id_of(bytes namespace, Definition definition)
 cpdef bytes coordinator_of(Definition definition)
 cpdef object attempt_of(Definition definition)

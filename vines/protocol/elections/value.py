@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 from struct import Struct
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from vines._core.tally import CHOICES_MAX, LOST, NONE, Roll, count
 from vines.errors import WireError
 from vines.protocol.elections.criteria import DIGEST_BYTES, LABEL_BYTES_MAX, Criteria
 from vines.protocol.elections.electorate import FEW, Electorate
+from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.remembering import remembered
 
 COMMIT: Final = 1
@@ -31,21 +32,39 @@ _HEAD: Final = Struct(f"<BBI{DIGEST_BYTES}sBBQHI")
 _VERSION: Final = Struct("<IQ")
 
 
-class Value(NamedTuple):
+class Value(Facts):
     """`owner`: the rank that acts on a commit. `votes`: a byte a rank, as they were counted.
     `versions`: the sequence numbers of those counted votes that were not a voter's first.
     """
 
-    kind: int
-    choice: int
-    owner: int
-    digest: bytes
-    winnable: int
-    plurality: bool
-    least: int
-    label: str
-    votes: bytes
-    versions: Versions = ()
+    __slots__ = (
+        *("kind", "choice", "owner", "digest", "winnable", "plurality", "least", "label"),
+        *("votes", "versions"),
+    )
+
+    def __init__(
+        self,
+        kind: int,
+        choice: int,
+        owner: int,
+        digest: bytes,
+        winnable: int,
+        plurality: bool,
+        least: int,
+        label: str,
+        votes: bytes,
+        versions: Versions = (),
+    ) -> None:
+        self.kind = kind
+        self.choice = choice
+        self.owner = owner
+        self.digest = digest
+        self.winnable = winnable
+        self.plurality = plurality
+        self.least = least
+        self.label = label
+        self.votes = votes
+        self.versions = versions
 
     def encode(self) -> bytes:
         """The bytes that are agreed on."""
@@ -54,7 +73,7 @@ class Value(NamedTuple):
             *(self.kind, self.choice, self.owner, self.digest, self.winnable, self.plurality),
             *(self.least, len(label), len(self.votes)),
         )
-        return b"".join((head, label, self.votes, *(_VERSION.pack(*one) for one in self.versions)))
+        return b"".join((head, label, self.votes, *[_VERSION.pack(*one) for one in self.versions]))
 
 
 @remembered(SHORT_BYTES, 1024)
