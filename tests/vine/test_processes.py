@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.vine.helpers import PATIENCE, Calls
+from vines.engine.chance import Chance
 from vines.vine import Vine
 
 ROOT = Path(__file__).parents[2]
@@ -341,6 +342,44 @@ def test_a_vine_that_has_not_begun_works_in_each_forked_worker(run):
     assert len({one[0] for one in [*workers, parent]}) == 4
     assert [one[1] for one in workers] == ["4", "4", "4"]
     assert parent[1] == "2"
+
+
+DRAWS = """
+import os
+from vines import Vine
+
+vine = Vine()
+
+def draw():
+    chance = vine._engine.chance
+    drawn = [vine.id.hex(), vine._engine.node.source[8:].hex(), chance.randbytes(8).hex()]
+    print(*drawn, chance.random(), chance.getrandbits(64), flush=True)
+
+for _ in range(2):
+    child = os.fork()
+    if not child:
+        draw()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+draw()
+"""
+
+
+@forking
+def test_a_forked_child_draws_other_numbers_than_its_parent(run):
+    program = run(DRAWS)
+    assert program.ends() == 0, program.output
+    drawn = program.output.split()
+    assert len(drawn) == 3 * 5
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_what_names_a_node_is_not_drawn_again_by_who_draws_the_same_numbers():
+    one, other = Chance(), Chance()
+    other.setstate(one.getstate())
+    assert one.random() == other.random()
+    assert one.randbytes(16) != other.randbytes(16)
+    assert len(one.randbytes(16)) == 16
 
 
 FORK_IN_CALLBACK = """

@@ -81,7 +81,7 @@ class Engine:
 
     def _begin(self) -> None:
         """Take a fresh identity, and empty tables."""
-        from random import SystemRandom  # slow to import, and not needed before
+        from vines.engine.chance import Chance  # `random` is slow to import
 
         self._process = os.getpid()
         self.storage: Storage | None = None
@@ -90,13 +90,13 @@ class Engine:
         if self.storage is not None:
             config = config.replace(node_id=self.storage.identity, data_dir="")
             memory = Memory(self.storage.records(), self.storage.boot)
-        # The system's randomness: a forked child must not repeat its parent's.
-        random = SystemRandom()
+        self.chance = Chance()
+        """Another one in a forked child, which must not draw what its parent draws."""
         try:
-            self.node = Node(config, random, wall_clock, now=time.monotonic(), memory=memory)
+            self.node = Node(config, self.chance, wall_clock, now=time.monotonic(), memory=memory)
         except WireError as error:
             self._distrust(StorageDamaged(f"the data directory holds no elections: {error}"))
-            self.node = Node(self.config, random, wall_clock, now=time.monotonic())
+            self.node = Node(self.config, self.chance, wall_clock, now=time.monotonic())
         self.committer = None if self.storage is None else self._commit_to(self.storage)
         self.table = self.node.data
         name = f"vines-{self.config.name or self.node.id[:4].hex()}"
