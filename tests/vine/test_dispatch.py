@@ -10,8 +10,20 @@ from vines._core.changes import Changes
 from vines.callbacks import backlog, dispatch
 from vines.callbacks.dispatch import Dispatcher
 from vines.callbacks.listeners import Listener
-from vines.events import Join, KeysChanged, Lagged
+from vines.events import Join, KeysChanged, Lagged, Outcome, Quorum, Settled
 from vines.values.codec import pack
+
+
+def ended() -> Outcome:
+    return Outcome(
+        topic="t",
+        round=0,
+        election=b"e" * 16,
+        kind="commit",
+        choice=True,
+        owner=b"o" * 16,
+        votes={},
+    )
 
 
 class Here:
@@ -60,6 +72,24 @@ def test_no_thread_until_there_is_something_to_tell(here):
     here.arrive(("b", 1))
     here.dispatcher.tell([Join(None)])
     assert here.dispatcher._thread is None
+
+
+def test_the_end_of_an_election_wakes_nobody_if_nobody_listens(here):
+    outcome = ended()
+    here.on("expire", None, print)
+    here.dispatcher.tell([Settled(outcome)])
+    assert here.dispatcher._thread is None
+    late = Calls()
+    here.dispatcher.catch_up(here.on("closed", None, late), [outcome])
+    assert late.wait() == [outcome]
+
+
+def test_who_is_to_act_is_told_and_that_nobody_was_there_any_more_is_noted(here):
+    noted = Calls()
+    here.dispatcher.acted = noted
+    outcome = ended()
+    here.dispatcher.tell([Quorum(outcome)])
+    assert noted.wait() == [outcome]
 
 
 def test_changes_and_own_writes_are_told_in_order(here):

@@ -24,8 +24,8 @@ from vines._core.changes import Changes
 from vines._core.table import DATA, Table
 from vines.callbacks.backlog import KEYS_MAX, Backlog
 from vines.callbacks.listeners import Audience, Callback, Listener, event_name
-from vines.callbacks.telling import Teller
-from vines.events import Expired, KeysChanged, Lagged, Outcome, Quorum, Settled
+from vines.callbacks.telling import DECISIONS, Teller
+from vines.events import KeysChanged, Lagged, Outcome, Quorum, Settled
 from vines.log import logger
 
 SLICE = 64
@@ -37,9 +37,6 @@ LATE_BATCHES = 64
 
 EVENTS_MAX = 65_536
 """Rare events that may wait: all members of the largest cluster, several times."""
-
-DECISIONS = (Quorum, Settled, Expired)
-"""Events that are never dropped."""
 
 SETTLE_SECONDS = 10.0
 """By then what was in the table has been handed over: a turn of the loop takes milliseconds."""
@@ -119,12 +116,13 @@ class Dispatcher:
                 if wanted:
                     self._backlog.add(wanted, writes)
                     news = True
-            elif isinstance(event, DECISIONS):
-                self._decisions.append((None, event))
-                news = True
-            elif event_name(event) in audience.others:
-                self._events_dropped += len(self._events) == EVENTS_MAX
-                self._events.append(event)
+            elif type(event) is Quorum or event_name(event) in audience.others:
+                # A Quorum also if its last listener has gone meanwhile: `acted` is to be called.
+                if type(event) in DECISIONS:
+                    self._decisions.append((None, event))
+                else:
+                    self._events_dropped += len(self._events) == EVENTS_MAX
+                    self._events.append(event)
                 news = True
         if news:
             self._ring()
@@ -221,7 +219,7 @@ class Dispatcher:
             listener, event = self._decisions.popleft()
             if listener is None:
                 self._teller.event(event)
-                if isinstance(event, Quorum) and not self._teller.stopped:
+                if type(event) is Quorum and not self._teller.stopped:
                     self.acted(event.outcome)
             elif listener.active:
                 self._teller.tell_one(listener, event)

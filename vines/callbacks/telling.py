@@ -22,6 +22,9 @@ PAGE = 256
 COMPLAINT_SECONDS = 10.0
 """At most one line a kind in this time about what peers wrote: they must not fill the log."""
 
+DECISIONS = (Settled, Quorum, Expired)
+"""Events that are told by their outcome."""
+
 _MUTABLE = frozenset({list, dict})
 
 
@@ -51,10 +54,11 @@ class Teller:
 
     def tell_one(self, listener: Listener, event: object) -> None:
         """The same to one who listens to it; the end of an election once."""
-        if isinstance(event, Quorum | Settled | Expired):
-            if event.outcome.election not in listener.elections:
-                listener.elections.add(event.outcome.election)
-                self._call(listener, event.outcome)
+        if isinstance(event, DECISIONS):
+            outcome = event.outcome
+            if outcome.election not in listener.elections:
+                listener.elections.add(outcome.election)
+                self._call(listener, outcome)
         else:
             self._call(listener, event)
 

@@ -15,6 +15,9 @@ from vines.errors import Closed, TimedOut
 from vines.events import ALIVE, Fail, Flushed, Join, Leave, Outcome, Settled
 from vines.protocol.node import Node
 
+_COUNTED = (Join, Fail, Leave)
+"""Events after which another number of members may be alive."""
+
 Result = TypeVar("Result")
 
 Call = Callable[[Callable[[float], object]], bool]
@@ -155,19 +158,23 @@ class Asker:
         """Answer those whom an event concerns. On the loop's thread."""
         counting = False
         for event in events:
-            if isinstance(event, Flushed):
+            if type(event) is Settled:
+                if event.outcome.topic in self._outcomes:
+                    self._settle(event.outcome.topic)
+            elif type(event) is Flushed:
                 answer = self._flushes.pop(event.token, None)
                 if answer is not None:
                     answer.give(None)
-            elif isinstance(event, Join | Fail | Leave):
+            elif type(event) in _COUNTED:
                 counting = True
-            elif isinstance(event, Settled):
-                known = self._node.elections().awaited(event.outcome.topic)
-                if known is not None:
-                    for waiting in self._outcomes.pop(known.topic, ()):
-                        waiting.give(known)
         if counting:
             self._count()
+
+    def _settle(self, topic: str) -> None:
+        known = self._node.elections().awaited(topic)
+        if known is not None:
+            for waiting in self._outcomes.pop(topic):
+                waiting.give(known)
 
     def close(self, refusal: str) -> None:
         """Release everybody who waits, and whoever asks from now on, with Closed."""

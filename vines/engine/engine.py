@@ -352,9 +352,9 @@ class Engine:
     def _tell(self, events: list[object]) -> None:
         self._asker.tell(events)
         for event in events:
-            if isinstance(event, Fail):
+            if type(event) is Fail:
                 self.discovery.refused(event.member.address)
-            elif isinstance(event, Conflict) and event.kind == "storage":
+            elif type(event) is Conflict and event.kind == "storage":
                 self.unstored = StorageError(event.text)
         self.dispatcher.tell(events)
 
