@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 from vines.errors import InvalidConfig
 from vines.frozen import Frozen
@@ -176,7 +176,7 @@ def is_name(name: object) -> bool:
     )
 
 
-def is_topic(topic: object) -> bool:
+def is_topic(topic: object) -> TypeGuard[str]:
     """Whether this may be the topic of an election: 1 to 256 bytes in UTF-8, and no control
     characters (C0, C1 and delete). Those never change: what is printable differs between versions
     of Unicode, and two nodes must not disagree about an election's name.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from vines._core.tally import ABSTAIN, REFUSE
 from vines.engine.asking import Asker
@@ -27,13 +28,6 @@ MARGIN_SECONDS: Final = 1.0
 _CODES: Final[dict[bool | str | None, int]] = {True: 0, False: REFUSE, None: ABSTAIN}
 
 
-class Called(NamedTuple):
-    """What was called here, until it is voted in."""
-
-    choices: tuple[str, ...]
-    deadline: float
-
-
 class Electing:
     """The calls and votes of one node. `post`: run it where the node lives, later; raises Closed.
     All methods may be called from any thread.
@@ -45,8 +39,10 @@ class Electing:
         self._node = node
         self._asker = asker
         self._post = post
-        self._called: dict[str, Called | None] = {}
-        """By topic; None: it was voted in, so that a vote is a change, and asked."""
+        self._called: dict[str, tuple[Call, float] | None] = {}
+        """What was called here, by topic, and until when a first vote in it is handed over; None:
+        it was voted in, so that a vote is a change, and asked.
+        """
 
     def call(self, topic: str, call: Call) -> None:
         """Call for an election. Raises InvalidElection."""
@@ -54,10 +50,10 @@ class Electing:
             self._called[topic] = None
             self._asker.ask(lambda now: self._node.elections().call(topic, call, now))
             return
-        self._post(lambda now: self._call(topic, call, now))
+        self._post(partial(self._call, topic, call))
         # Of what is called again the first call counts, as it does at the node.
-        called = Called(call.criteria.choices, time.monotonic() + call.seconds)
-        self._called.setdefault(topic, called)
+        until = time.monotonic() + call.seconds - MARGIN_SECONDS
+        self._called.setdefault(topic, (call, until))
 
     def _call(self, topic: str, call: Call, now: float) -> None:
         try:
@@ -73,13 +69,13 @@ class Electing:
         """Vote; False if it is too late."""
         called = self._called.pop(topic, None)
         self._called[topic] = None
-        code = None if called is None else _code(choice, called.choices)
-        if called is None or code is None:
-            return self._ask(topic, choice)
-        if time.monotonic() > called.deadline - MARGIN_SECONDS:
-            return self._ask(topic, choice)
-        self._post(lambda now: self._vote(topic, code, now))
-        return True
+        if called is not None:
+            call, until = called
+            code = _code(choice, call.criteria.choices)
+            if code is not None and time.monotonic() <= until:
+                self._post(partial(self._vote, topic, code))
+                return True
+        return self._ask(topic, choice)
 
     def _vote(self, topic: str, code: int, now: float) -> None:
         with suppress(LocalError):  # then the call before it has failed, and that was told

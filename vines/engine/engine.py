@@ -263,13 +263,15 @@ class Engine:
     @property
     def electing(self) -> Electing:
         """Calls and votes. Raises Closed, StorageError."""
-        self._require_storage()
+        if self.refusal:
+            raise Closed(self.refusal)
+        if self.unstored is not None:
+            raise type(self.unstored)(f"{self.unstored}; this node takes no part in elections")
         return self._electing
 
     def rerun(self, topic: str, abandon: bool) -> None:
         """Call for the next round of a topic."""
-        self._require_storage()
-        self._electing.forget(topic)
+        self.electing.forget(topic)
         self.ask(lambda now: self.node.elections().rerun(topic, abandon, now))
 
     def wait_outcome(self, topic: str, timeout: float | None) -> Outcome:
@@ -291,11 +293,6 @@ class Engine:
 
     def _acted(self, outcome: Outcome) -> None:
         self.loop.call(lambda _now: self.node.elections().finished(outcome.topic, outcome.round))
-
-    def _require_storage(self) -> None:
-        self.check_open()
-        if self.unstored is not None:
-            raise type(self.unstored)(f"{self.unstored}; this node takes no part in elections")
 
     def _require_started(self) -> None:
         self.check_open()

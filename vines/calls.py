@@ -1,0 +1,136 @@
+"""Calls for elections: what is asked for, checked and understood before anything changes.
+
+Loaded with the first call: who calls for no election has no use for what this imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from vines._core.tally import WEIGHT_MAX
+from vines.config import NODE_ID_BYTES, is_name
+from vines.errors import InvalidElection
+from vines.protocol.elections.criteria import criteria_of
+from vines.protocol.elections.electorate import VOTERS_MAX, Electorate
+from vines.protocol.elections.matter import Call
+from vines.protocol.elections.voters import voter_of
+
+SECONDS_MAX: Final = 10 * 366 * 86_400.0
+"""The longest an election may take: ten years."""
+
+
+def call_of(given: Mapping[str, Any]) -> Call:
+    """What is asked for by these options, whatever the topic. Raises InvalidElection."""
+    roll = _roll(given.get("voters"))
+    if roll and given.get("total") is not None:
+        raise InvalidElection("an election has a total or voters, not both; nothing changed")
+    total = 0 if roll else _number(given.get("total"), "total", VOTERS_MAX)
+    weight = sum(each for _, each in roll) if roll else total
+    if not weight:
+        raise InvalidElection("the voters weigh nothing; nothing changed")
+    least = _number(given.get("min", weight // 2 + 1), "min", weight)
+    council = given.get("council", 0)
+    council = _number(council, "council", len(roll) or total) if council != 0 else 0
+    seconds = _seconds_until(given.get("expire"))
+    choices = given.get("choices", ())
+    if type(choices) is not tuple and not _is_list(choices):
+        raise InvalidElection("choices are a list of texts; nothing changed")
+    plurality, tiebreak = _truth(given, "plurality"), _truth(given, "tiebreak")
+    try:
+        if not roll:
+            return _among(tuple(choices), least, plurality, total, seconds, council, tiebreak)
+        criteria = criteria_of(tuple(choices), least, plurality)
+        Electorate(b"", dict(roll), council=council, tiebreak=tiebreak)
+    except (ValueError, TypeError) as error:  # what cannot be hashed is no text either
+        raise InvalidElection(f"{error}; nothing changed") from None
+    return Call(criteria, 0, seconds, roll, council, tiebreak)
+
+
+@lru_cache(maxsize=256)
+def _among(
+    choices: tuple[str, ...],
+    least: int,
+    plurality: bool,
+    total: int,
+    seconds: float,
+    council: int,
+    tiebreak: bool,
+) -> Call:
+    """Equal calls among so many are one object: thousands that wait cost no more than one. Raises
+    ValueError.
+    """
+    return Call(criteria_of(choices, least, plurality), total, seconds, (), council, tiebreak)
+
+
+def _roll(voters: Any) -> tuple[tuple[bytes, int], ...]:
+    """Who may vote, and with what weight, ascending. Raises InvalidElection."""
+    if voters is None:
+        return ()
+    if isinstance(voters, str | bytes) or not isinstance(voters, Mapping | Sequence):
+        raise InvalidElection(
+            "voters are a list of names (str) or ids (bytes), or a mapping of those to weights;"
+            " nothing changed"
+        )
+    for voter in voters:
+        known = is_name(voter) or (type(voter) is bytes and len(voter) == NODE_ID_BYTES)
+        if not known:
+            raise InvalidElection(f"{voter!r} is neither a name nor an id; nothing changed")
+    weights = voters if isinstance(voters, Mapping) else dict.fromkeys(voters, 1)
+    if len(weights) != len(voters) or not voters:
+        raise InvalidElection("voters are one or more, none named twice; nothing changed")
+    for voter, weight in weights.items():
+        if type(weight) is not int or not 0 <= weight <= WEIGHT_MAX:
+            raise InvalidElection(
+                f"the weight of {voter!r} is a whole number from 0 to {WEIGHT_MAX:,}, not"
+                f" {weight!r}; nothing changed"
+            )
+    return tuple(sorted((voter_of(voter), weight) for voter, weight in weights.items()))
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _truth(given: Mapping[str, Any], name: str) -> bool:
+    value = given.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidElection(f"{name} is True or False; nothing changed")
+    return value
+
+
+def _seconds_until(expire: Any) -> float:
+    """Seconds from now."""
+    plain = type(expire) is int or type(expire) is float
+    seconds = expire if plain else _seconds_of(expire)
+    if not 0 < seconds <= SECONDS_MAX:
+        raise InvalidElection("expire is a time from now on, within ten years; nothing changed")
+    return float(seconds)
+
+
+def _seconds_of(expire: Any) -> float:
+    """The same of what is no plain number, whatever time that is."""
+    if isinstance(expire, str):
+        try:
+            expire = datetime.fromisoformat(expire)
+        except ValueError:
+            raise InvalidElection(f"{expire!r} is no time in ISO form; nothing changed") from None
+    if isinstance(expire, datetime):
+        if expire.tzinfo is None:
+            raise InvalidElection("expire needs a time zone; nothing changed")
+        expire -= datetime.now(UTC)
+    if isinstance(expire, timedelta):
+        return expire.total_seconds()
+    if isinstance(expire, bool) or not isinstance(expire, int | float):
+        raise InvalidElection(
+            "expire is seconds, a timedelta, a datetime or ISO text; nothing changed"
+        )
+    return expire
+
+
+def _number(value: Any, name: str, most: int) -> int:
+    if type(value) is not int or not 0 < value <= most:
+        raise InvalidElection(f"{name} is a whole number from 1 to {most:,}; nothing changed")
+    return value
