@@ -107,7 +107,7 @@ class Synced(Frozen):
     member: bytes
 
 
-class Outcome(Frozen, kw_only=True, unhashed=("votes",)):
+class Outcome(Frozen, unhashed=("votes",)):
     """What was decided of a topic, the same everywhere."""
 
     topic: str

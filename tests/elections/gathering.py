@@ -31,9 +31,17 @@ from vines.protocol.elections.messages import (
     Introduction,
     Message,
     Nack,
+    Vote,
 )
 from vines.protocol.elections.phases import HOLDING
-from vines.protocol.elections.signup import UNBOUND, Enrolment, SignUp, Surroundings, id_of
+from vines.protocol.elections.signup import (
+    UNBOUND,
+    Enrolment,
+    SignUp,
+    Surroundings,
+    electorate_of,
+    id_of,
+)
 from vines.protocol.elections.topic import receive
 
 NAMES = (b"a", b"b", b"c", b"d", b"e")
@@ -91,6 +99,12 @@ class Effects(Surroundings):
         self.disk.roll, self.disk.record = definition, NOTHING
         return self.world.part(self.me, definition, NOTHING)
 
+    def cast(self) -> Vote | None:
+        return None
+
+    def stands(self) -> bool:
+        return False
+
     def drop(self, election: bytes) -> None:
         self.disk.roll, self.disk.record = None, NOTHING
 
@@ -147,8 +161,7 @@ class Gathering(World):
     def electorate(self, definition: Definition) -> Electorate:
         known = self._electorates.get(definition)
         if known is None:
-            iid = id_of(b"", definition)
-            known = Electorate(iid, dict(definition.roll), tiebreak=self.tiebreak)
+            known = electorate_of(id_of(b"", definition), definition)
             self._electorates[definition] = known
         return known
 

@@ -272,12 +272,20 @@ BALLOTS: dict[str, tuple[Ballots, str]] = {
         "72c3bc6ea56c6561737403a9706c7572616c697479c2a972656d61696e696e67cd7530",
     ),
     "signed": (
-        ballot(Signed(True)),
-        "1c0000000e00010000000b000102030405060708090a0b0c0d0e0f0000000001",
+        ballot(Signed(Vote(1, 0, b"", True))),
+        "250000000e000a0000000b000102030405060708090a0b0c0d0e0f0000000001000000000000000001",
+    ),
+    "signed before a vote": (
+        ballot(Signed()),
+        "1b0000000e00000000000b000102030405060708090a0b0c0d0e0f00000000",
     ),
     "formed": (
         ballot(Formed()),
         "1b0000000e00000000000c000102030405060708090a0b0c0d0e0f00000000",
+    ),
+    "formed by voters": (
+        ballot(Formed(7)),
+        "230000000e00080000000c000102030405060708090a0b0c0d0e0f000000000700000000000000",
     ),
     "cancel": (
         ballot(Cancel()),

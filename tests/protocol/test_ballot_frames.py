@@ -188,8 +188,9 @@ def definitions(draw: st.DrawFn) -> Definition:
     )
 
 
+all_votes = st.builds(Vote, sequences, codes, maybe_digests, st.booleans())
 SAID: dict[type, st.SearchStrategy[Said]] = {
-    Vote: st.builds(Vote, sequences, codes, maybe_digests, st.booleans()),
+    Vote: all_votes,
     VoteAck: st.builds(VoteAck, sequences),
     Prepare: st.builds(Prepare, numbers),
     Promise: promises,
@@ -200,8 +201,8 @@ SAID: dict[type, st.SearchStrategy[Said]] = {
     Decided: st.builds(Decided, decisions),
     Definition: definitions(),
     Sign: st.builds(Sign, definitions()),
-    Signed: st.builds(Signed, st.booleans()),
-    Formed: st.just(Formed()),
+    Signed: st.builds(Signed, st.none() | all_votes),
+    Formed: st.builds(Formed, st.just(0) | sequences),
     Cancel: st.just(Cancel()),
     Unknown: st.just(Unknown()),
 }
@@ -395,8 +396,8 @@ AT_BOUNDS: dict[str, tuple[bytes, ...]] = {
     "nack": (bytes(16) + NO, MOST + MOST + YES),
     "refusal": (b"",),
     "decided": (b"v", LONGEST),
-    "signed": (NO, YES),
-    "formed": (b"",),
+    "signed": (b"", ONE + b"\0\0", MOST + b"\0\1" + DIGEST),
+    "formed": (b"", ONE, MOST),
     "cancel": (b"",),
     "unknown": (b"",),
 }
@@ -429,8 +430,8 @@ WRONG: dict[str, tuple[bytes, ...]] = {
     "nack": (b"", bytes(16), bytes(18), bytes(16) + b"\2", OVER + bytes(9), bytes(8) + OVER + NO),
     "refusal": (b"\0",),
     "decided": (b"", LONGEST + b"v"),
-    "signed": (b"", b"\2", b"\0\0"),
-    "formed": (b"\0",),
+    "signed": (NO, ONE, bytes(8) + b"\0\0", OVER + b"\0\0", ONE + b"\xff\0", ONE + b"\0\2"),
+    "formed": (NO, bytes(7), bytes(8), bytes(9), OVER),
     "cancel": (b"\0",),
     "unknown": (b"\0",),
 }

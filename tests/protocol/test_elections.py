@@ -13,7 +13,7 @@ from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.matter import Call
 from vines.protocol.elections.messages import Definition
 from vines.protocol.elections.outcomes import Outcomes, outcome_of
-from vines.protocol.elections.signup import id_of
+from vines.protocol.elections.signup import electorate_of, id_of
 from vines.protocol.wire import fields
 from vines.protocol.wire.definition import fields_of_definition, read_definition
 from vines.protocol.wire.messages import DATA as DATA_TABLE
@@ -416,14 +416,17 @@ def test_a_vote_in_the_table_waits_for_those_who_do_not_know_its_election() -> N
     hosts = pump.cluster(2)
     ids = tuple(sorted((host.node.id, 1) for host in hosts))
     wanted = Call(Criteria((), 2), 0, 60.0, ids)
-    mute = hosts[1]
+    called = wanted.definition(("email", 0))
+    claimant, voter = electorate_of(id_of(b"test", called), called).voters
+    other, mute = sorted(hosts, key=lambda host: host.node.id == voter)
+    assert other.node.id == claimant
     mute.node.elections()._send = lambda member, packed: None
     mute.node.elections().call("email", wanted, pump.now)
     vote(mute)
     pump.run(5.0)
-    assert hosts[0].node.control.count(VOTE) == 1
-    hosts[0].node.elections().call("email", wanted, pump.now)
-    vote(hosts[0])
+    assert other.node.control.count(VOTE) == 1
+    other.node.elections().call("email", wanted, pump.now)
+    vote(other)
     del mute.node.elections()._send
     mute.node.elections()._send = mute.node._parts._mail.add
     pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)

@@ -255,9 +255,11 @@ class Promises(Spectator):
             case Cancel():
                 kept = not bound or coordinator_of(definition) != process.node.id
             case Prepare(ballot=one) | Promise(ballot=one):
-                kept = not bound or record.promised >= one or bool(record.outcome)
+                promised = enrolment.formed and record.promised >= one
+                kept = not bound or promised or bool(record.outcome)
             case Accept(ballot=one) | Accepted(ballot=one):
-                kept = not bound or record.accepted >= one or bool(record.outcome)
+                accepted = enrolment.formed and record.accepted >= one
+                kept = not bound or accepted or bool(record.outcome)
             case Decided(value=value):
                 kept = not bound or record.outcome == value or self._published(process, definition)
             case Refusal():

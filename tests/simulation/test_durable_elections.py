@@ -161,6 +161,17 @@ def early_end(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Pacer, "__init__", half)
 
 
+def standing_at_once(patch: pytest.MonkeyPatch) -> None:
+    pacer_of = Matter._pacer_of
+
+    def early(self: Matter, election: Election) -> Pacer:
+        pacer = pacer_of(self, election)
+        pacer.standing = True
+        return pacer
+
+    patch.setattr(Matter, "_pacer_of", early)
+
+
 def only_the_first_claims(self: Pacer) -> float:
     return 0.0 if self.election.me == 0 else 1e9
 
@@ -195,9 +206,10 @@ PLANTED = {
         replace(Election, "hopeless", property(lambda self: self.record.refused)), "was left", 7
     ),
     "recovered value ignored": Planted(
-        replace(Decree, "recovered", lambda self: b""), "another value", 1
+        replace(Decree, "recovered", lambda self: b""), "another value", 33
     ),
     "votes turned round": Planted(votes_turned_round, "never voted"),
+    "decided before it stands": Planted(standing_at_once, "kept is"),
     "told again": Planted(told_again, "told twice"),
     "time up too early": Planted(early_end, "nobody's time", 3),
     "only the first claims": Planted(

@@ -8,6 +8,7 @@ cdef class Callers:
     cpdef set learn(self, object changes)
     cpdef object _note(self, tuple key, dict calls)
     cpdef object forget(self, tuple key)
+    cpdef Py_ssize_t count(self, tuple key) except -1
     cpdef bint calling(self, tuple key) except -1
     cpdef frozenset candidates(self, tuple key, long long total, frozenset alive)
     cpdef frozenset others(self, tuple key, long long total, frozenset alive)

@@ -68,6 +68,10 @@ class Callers:
         """It is decided: nobody asks any more who called."""
         self._known.pop(key, None)
 
+    def count(self, key: Key) -> int:
+        """How many call for it, alive or not, among whatever number."""
+        return len(self._known.get(key, NOBODY))
+
     def calling(self, key: Key) -> bool:
         """Whether this node calls for it, as others see it: in this life or in one before."""
         return _calls(self._known.get(key, NOBODY), self._me)

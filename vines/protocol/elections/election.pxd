@@ -26,6 +26,7 @@ cdef class Election(Decree):
 
     cpdef Vote cast(self, int choice)
     cpdef Vote vote(self)
+    cpdef bint heard_vote(self, long rank, Vote message) except -1
     cpdef object on_vote(self, long rank, Vote message, Effects out)
     cpdef bint _proposes(self) except -1
     cpdef object pass_deadline(self, Effects out)

@@ -82,16 +82,21 @@ class Election(Decree):
             return None
         return Vote(self.tally.sequence_of(self.me), choice, self._digest(), self.listening)
 
+    def heard_vote(self, rank: int, message: Vote) -> bool:
+        """Count a vote, unless it is too late here; whether it, or a later one, is held."""
+        self._note(rank, message.digest, message.willing)
+        if self.late or self.record.accepted != NEVER or self.record.outcome:
+            return True
+        if self._counts(message.choice):
+            self.tally.vote(rank, message.sequence, message.choice)
+        sequence: int = self.tally.sequence_of(rank)
+        return sequence >= message.sequence
+
     def on_vote(self, rank: int, message: Vote, out: Effects) -> None:
         """Count a vote, unless it is too late here."""
         if self._answered(rank, out):
             return
-        self._note(rank, message.digest, message.willing)
-        fixed = self.late or self.record.accepted != NEVER
-        if not fixed and self._counts(message.choice):
-            self.tally.vote(rank, message.sequence, message.choice)
-        held = fixed or self.tally.sequence_of(rank) >= message.sequence
-        if held and not self._proposes():
+        if self.heard_vote(rank, message) and not self._proposes():
             out.send(rank, VoteAck(message.sequence), self.ticket)
         self.proceed(out)
 

@@ -2,7 +2,7 @@ cimport cython
 
 from vines.protocol.elections.callers cimport Callers
 from vines.protocol.elections.election cimport Election
-from vines.protocol.elections.matter cimport Matter, Office
+from vines.protocol.elections.matter cimport Call, Matter, Office
 from vines.protocol.elections.messages cimport (
     Decided,
     Definition,
@@ -60,11 +60,11 @@ cdef class Elections(Office):
     cdef public Said _said
 
     @cython.locals(matter=Matter)
-    cpdef object call(self, str topic, object call, double now)
+    cpdef object call(self, str topic, Call call, double now)
     @cython.locals(matter=Matter)
     cpdef bint _calls_for(self, tuple key, long long later_than=*) except -1
     @cython.locals(matter=Matter, definition=Definition, deadline=double)
-    cpdef object _begin(self, tuple key, object call, double now)
+    cpdef object _begin(self, tuple key, Call call, double now)
     cpdef Matter _open(self, tuple key, Definition definition, long long total, double deadline)
     cpdef object _keep_choice(self, Matter matter, tuple before, tuple now)
     cpdef object _set_round(self, tuple key)

@@ -498,7 +498,8 @@ class Elections(Office):
         else:
             signup = matter.signup
             callers = self._callers.candidates(key, signup.total, self._alive)
-            self._count(key, matter, callers)
+            if self._callers.count(key) != len(callers) or len(callers) > signup.total:
+                self._count(key, matter, callers)
             if len(callers) < signup.total and signup.roll is None:
                 signup.candidates = callers  # nothing can come of it yet
             else:

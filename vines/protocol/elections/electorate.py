@@ -15,6 +15,7 @@ from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
 from vines._core import tally
+from vines._core.rendezvous import ranked
 from vines.protocol.elections.remembering import remembered
 
 ID_BYTES: Final = 16
@@ -27,6 +28,9 @@ SEARCHED_MAX: Final = 16
 
 Roll: TypeAlias = tuple[tuple[bytes, int], ...]
 """Voters and their weights, ascending."""
+
+NO_ID: Final = bytes(ID_BYTES)
+"""In place of the id of an electorate that is only looked at."""
 
 _SHAPE: Final = Struct(">QI?")
 
@@ -72,6 +76,7 @@ def bit(rank: int) -> int:
 class Electorate:
     """The voters of one election. `council`: only so many of the first ranks decide (0: all);
     everybody votes all the same. `tiebreak`: with half of the weight, the side of rank 0 decides.
+    `first`: the voter of rank 0, if it is one, whatever the hash.
 
     Raises ValueError.
     """
@@ -85,13 +90,13 @@ class Electorate:
         *,
         council: int = 0,
         tiebreak: bool = False,
+        first: bytes = b"",
     ) -> None:
-        weights = _weights(roll if isinstance(roll, tuple) else tuple(sorted(roll.items())))
+        voters = _voters(roll if isinstance(roll, tuple) else tuple(sorted(roll.items())))
         self.iid = iid
-        ranked = [(blake2b(one, digest_size=16, key=iid).digest(), one) for one in weights]
-        ranked.sort()
-        self.voters = tuple([voter for _, voter in ranked])
-        shared = _strength(tuple([weights[voter] for voter in self.voters]), council, tiebreak)
+        self.voters = ranked(iid or NO_ID, voters.names, first)
+        weights = voters.equal or tuple([voters.weights[voter] for voter in self.voters])
+        shared = _strength(weights, council, tiebreak)
         self.roll, self.total = shared.roll, shared.roll.total
         self.acceptors = shared.acceptors
         """Ranks below this one decide."""
@@ -155,14 +160,26 @@ def _strength(weights: tuple[int, ...], council: int, tiebreak: bool) -> Strengt
     return Strength(roll, acceptors, (*strengths, *others), half)
 
 
+class Voters(NamedTuple):
+    """What a roll says, whatever the election."""
+
+    names: tuple[bytes, ...]
+    """Ascending."""
+    weights: dict[bytes, int]
+    equal: tuple[int, ...]
+    """The weights by rank, if all are equal, so that no order changes them."""
+
+
 @remembered(FEW)
-def _weights(roll: Roll) -> dict[bytes, int]:
-    """The weight of each voter. ValueError if there cannot be such a roll."""
+def _voters(roll: Roll) -> Voters:
+    """ValueError if there cannot be such a roll."""
     if not 0 < len(roll) <= VOTERS_MAX:
         raise ValueError(f"an election has 1 to {VOTERS_MAX:,} voters, not {len(roll):,}")
     if not all(0 < len(voter) <= VOTER_BYTES_MAX for voter, _ in roll):
         raise ValueError(f"a voter is named by 1 to {VOTER_BYTES_MAX} bytes")
-    return dict(roll)
+    weights = dict(sorted(roll))
+    by_rank = tuple(weights.values())
+    return Voters(tuple(weights), weights, by_rank if len(set(by_rank)) == 1 else ())
 
 
 @lru_cache(maxsize=1024)

@@ -1,9 +1,12 @@
+from vines.protocol.elections.criteria cimport Criteria
 from vines.protocol.elections.decree cimport Effects, Record
 from vines.protocol.elections.election cimport Election
+from vines.protocol.elections.facts cimport Facts
 from vines.protocol.elections.messages cimport (
     Accepted,
     Decided,
     Definition,
+    Formed,
     Nack,
     Promise,
     Said,
@@ -24,6 +27,18 @@ from vines.protocol.elections.topic cimport receive as take
 cdef double inf
 cdef long long NEVER
 cdef int IDLE
+cdef int PROPOSING
+
+
+cdef class Call(Facts):
+    cdef readonly Criteria criteria
+    cdef readonly long long total
+    cdef readonly double seconds
+    cdef readonly tuple roll
+    cdef readonly long long council
+    cdef readonly bint tiebreak
+
+    cpdef Definition definition(self, tuple key)
 
 
 cdef class Office:
@@ -41,7 +56,7 @@ cdef class Office:
 
 cdef class Matter(Surroundings):
     cdef public tuple key
-    cdef public object asked
+    cdef public Call asked
     cdef public double deadline
     cdef public SignUp signup
     cdef public Pacer pacer
@@ -65,9 +80,10 @@ cdef class Matter(Surroundings):
     cdef public double _paused
     cdef public int _asks
     cdef public frozenset _alive
+    cdef public double _now
 
     cpdef Election begin(self, bytes election, Definition definition, Record record=*)
-    cpdef object call(self, object call, double deadline)
+    cpdef object call(self, Call call, double deadline)
     cpdef object take(self)
     cpdef bint vote(self, int choice, double now) except -1
     cpdef object consider(self, frozenset candidates, frozenset alive, double now)
@@ -81,6 +97,7 @@ cdef class Matter(Surroundings):
     cpdef object advance(self, double now)
     cpdef double due(self) except? -1
     cpdef object _go_on(self, double now)
+    cpdef Pacer _pacer_of(self, Election election)
     cpdef double _pause(self) except? -1
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.criteria import Criteria, criteria_of
 from vines.protocol.elections.decree import NOTHING, Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import bit
+from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.messages import (
     Accepted,
     Decided,
     Definition,
+    Formed,
     Nack,
     Promise,
     Said,
@@ -27,7 +29,7 @@ from vines.protocol.elections.messages import (
     VoteAck,
 )
 from vines.protocol.elections.pacing import RETRY_SECONDS_MIN, Pace, Pacer
-from vines.protocol.elections.phases import IDLE
+from vines.protocol.elections.phases import IDLE, PROPOSING
 from vines.protocol.elections.records import Key
 from vines.protocol.elections.shelf import Part
 from vines.protocol.elections.signup import Enrolment, SignUp, Surroundings, electorate_of, id_of
@@ -56,24 +58,44 @@ DOUBLINGS_MAX = 5
 """Of the pause between repeats: thousands that begin at once must not drown in each other's."""
 
 
-class Call(NamedTuple):
-    """What a caller asks for, whatever the topic."""
+class Call(Facts):
+    """What a caller asks for, whatever the topic. `total`: so many callers make an electorate; 0:
+    the voters are named. `seconds`: until its deadline. `roll`: the voters, if they are named, and
+    their weights.
+    """
 
-    criteria: Criteria
-    total: int
-    """So many callers make an electorate; 0: the voters are named."""
-    seconds: float
-    """Until its deadline."""
-    roll: tuple[tuple[bytes, int], ...] = ()
-    """The voters, if they are named, and their weights."""
-    council: int = 0
-    tiebreak: bool = False
+    __slots__ = ("criteria", "total", "seconds", "roll", "council", "tiebreak")
+
+    def __init__(
+        self,
+        criteria: Criteria,
+        total: int,
+        seconds: float,
+        roll: tuple[tuple[bytes, int], ...] = (),
+        council: int = 0,
+        tiebreak: bool = False,
+    ) -> None:
+        self.criteria = criteria
+        self.total = total
+        self.seconds = seconds
+        self.roll = roll
+        self.council = council
+        self.tiebreak = tiebreak
 
     def definition(self, key: Key) -> Definition:
         """The election that is asked for on a topic and round, as far as the caller knows."""
+        topic, number = key
+        asked = self.criteria
         return Definition(
-            *(*key, self.roll, b"", self.council, self.tiebreak),
-            *(self.criteria.choices, self.criteria.least, self.criteria.plurality),
+            topic,
+            number,
+            self.roll,
+            b"",
+            self.council,
+            self.tiebreak,
+            asked.choices,
+            asked.least,
+            asked.plurality,
             int(self.seconds * 1000),
         )
 
@@ -123,10 +145,10 @@ class Matter(Surroundings):
     """
 
     __slots__ = (
-        *("_alive", "_asks", "_boot", "_defined", "_office", "_paused", "_repeat_at", "_repeats"),
-        *("_rng", "_told", "asked", "choice", "deadline", "finished", "key", "listening"),
-        *("members", "pacer", "published", "scheduled", "signup", "told", "told_timeout"),
-        *("value", "voted"),
+        *("_alive", "_asks", "_boot", "_defined", "_now", "_office", "_paused", "_repeat_at"),
+        *("_repeats", "_rng", "_told", "asked", "choice", "deadline", "finished", "key"),
+        *("listening", "members", "pacer", "published", "scheduled", "signup", "told"),
+        *("told_timeout", "value", "voted"),
     )
 
     def __init__(
@@ -180,6 +202,8 @@ class Matter(Surroundings):
         self._asks = 0
         """How often it is yet to be asked whether others take part in a roll that stands."""
         self._alive: frozenset[bytes] = frozenset()
+        self._now = 0.0
+        """Of what happens now."""
 
     @property
     def definition(self) -> Definition:
@@ -219,6 +243,7 @@ class Matter(Surroundings):
     def take(self) -> None:
         """The voters were named, and this node is one: take part."""
         self.signup.take(id_of(self.signup.namespace, self.definition), self.definition, self)
+        self._asks = 1  # who has not called may wait for somebody else's call with its vote
 
     def vote(self, choice: int, now: float) -> bool:
         """Vote, now or as soon as there is an electorate; False if it is too late.
@@ -228,7 +253,7 @@ class Matter(Surroundings):
         again, self.voted = self.voted, True
         if self.value:
             return not again
-        if self.pacer is None or not self.signup.enrolment.formed:
+        if self.pacer is None or not (self.pacer.standing or self.pacer.voted):
             if now >= self.deadline:
                 return False
             self.choice = choice
@@ -270,6 +295,7 @@ class Matter(Surroundings):
         if come and self._is_among(come):
             self._asks = ASKS  # it may have missed what was said, and others what it said
         self._alive = alive
+        self._now = now
         signup.consider(candidates, self)
         if signup.election is not None:
             self._leave_what_is_dead(signup.election, _dead(signup.election, alive))
@@ -315,6 +341,7 @@ class Matter(Surroundings):
             if self.pacer is not None and rank >= 0 and self.signup.enrolment.bound == election:
                 self.pacer.acknowledged(rank, said.sequence, now)
             return
+        self._now = now
         take(self.signup, sender, election, said, self)
         self._go_on(now)
         part = self.signup.election
@@ -323,6 +350,10 @@ class Matter(Surroundings):
                 self.pacer.failed(now, self)
             elif isinstance(said, Promise | Accepted) and phase == IDLE:
                 self.pacer.answered_late()
+            elif isinstance(said, Formed):
+                rank = part.electorate.rank(sender)
+                if said.sequence and rank >= 0:
+                    self.pacer.held(rank, said.sequence)
             self.pacer.look(now, self)
 
     def forgotten(self, voter: bytes, now: float) -> None:
@@ -362,6 +393,7 @@ class Matter(Surroundings):
         if now >= self._repeat_at:
             self._repeat_at = inf
             self._asks -= bool(self._asks)
+            self._now = now
             self.signup.repeat(self)
             self._repeats += 1
             self.signup.consider(self.signup.candidates, self)
@@ -399,7 +431,7 @@ class Matter(Surroundings):
         if (
             pacer is not None
             and pacer.election is signup.election
-            and signup.enrolment.formed
+            and pacer.standing
             and (self.choice is None or pacer._vote is not None)
             and not (self._asks or self.value or pacer.election.record.refused)
             and self._paused == inf
@@ -413,19 +445,26 @@ class Matter(Surroundings):
         if signup.election is None or self.value:
             self.pacer = None
             return
-        if pacer is None or pacer.election is not signup.election:
-            pacer = Pacer(signup.election, self.deadline, self._rng, self._office.pace)
-            self.pacer = pacer
-        if signup.enrolment.formed and self.choice is not None and not pacer.voted:
+        pacer = self._pacer_of(signup.election)
+        if signup.enrolment.formed and not pacer.standing:
+            pacer.stand(now)
+        if pacer.standing and self.choice is not None and not pacer.voted:
             pacer.cast(self.choice, now, self)
+
+    def _pacer_of(self, election: Election) -> Pacer:
+        if self.pacer is None or self.pacer.election is not election:
+            self.pacer = Pacer(election, self.deadline, self._rng, self._office.pace)
+            self.pacer.standing = False
+        return self.pacer
 
     def _pause(self) -> float:
         """Until more is done for a roll, if nothing happens before; infinity: there is nothing."""
-        signup, enrolment = self.signup, self.signup.enrolment
-        if signup.election is not None and signup.election.record.refused:
+        signup, enrolment, election = self.signup, self.signup.enrolment, self.signup.election
+        if election is not None and election.record.refused:
             return ASK_SECONDS
         if enrolment.formed:
-            return ASK_SECONDS if self._asks and not signup.is_named() else inf
+            asking = not signup.is_named() or (election is not None and election.me == 0)
+            return ASK_SECONDS if self._asks and asking else inf
         if signup.coordinates():
             return REPEAT_SECONDS
         if enrolment.bound:
@@ -465,6 +504,23 @@ class Matter(Surroundings):
     def effects(self, election: bytes) -> Effects:  # noqa: ARG002
         """The part in an election leaves its effects here, too."""
         return self
+
+    def cast(self) -> Vote | None:
+        """The vote that waits for an electorate goes with the signature."""
+        part = self.signup.election
+        if part is None or self.choice is None:
+            return None
+        return self._pacer_of(part).cast_early(self.choice)
+
+    def stands(self) -> bool:
+        """Decide at once, if the votes that came with the signatures do."""
+        self._go_on(self._now)
+        part = self.signup.election
+        if self.pacer is None or part is None:
+            return False
+        self.pacer.look(self._now, self)
+        everybody = part.electorate.acceptors == len(part.electorate.voters)
+        return everybody and (part.phase == PROPOSING or part.closed)
 
     def drop(self, election: bytes) -> None:
         """Its record goes with the enrolment."""

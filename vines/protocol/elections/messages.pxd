@@ -24,14 +24,6 @@ cdef class Sign(Said):
     cdef readonly Definition definition
 
 
-cdef class Signed(Said):
-    cdef readonly bint willing
-
-
-cdef class Formed(Said):
-    pass
-
-
 cdef class Cancel(Said):
     pass
 
@@ -45,6 +37,14 @@ cdef class Vote(Said):
     cdef readonly int choice
     cdef readonly bytes digest
     cdef readonly bint willing
+
+
+cdef class Signed(Said):
+    cdef readonly Vote vote
+
+
+cdef class Formed(Said):
+    cdef readonly long long sequence
 
 
 cdef class VoteAck(Said):

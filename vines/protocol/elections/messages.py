@@ -69,21 +69,6 @@ class Sign(Said):
         self.definition = definition
 
 
-class Signed(Said):
-    """I do, and it is on disk."""
-
-    __slots__ = ("willing",)
-
-    def __init__(self, willing: bool) -> None:
-        self.willing = willing
-
-
-class Formed(Said):
-    """All have signed: it may decide."""
-
-    __slots__ = ()
-
-
 class Cancel(Said):
     """It never will."""
 
@@ -108,6 +93,24 @@ class Vote(Said):
         self.choice = choice
         self.digest = digest
         self.willing = willing
+
+
+class Signed(Said):
+    """I do, and it is on disk. `vote`: that I have cast already, if I have."""
+
+    __slots__ = ("vote",)
+
+    def __init__(self, vote: Vote | None = None) -> None:
+        self.vote = vote
+
+
+class Formed(Said):
+    """All have signed: it may decide. `sequence`: of the vote of yours that I hold, 0 if none."""
+
+    __slots__ = ("sequence",)
+
+    def __init__(self, sequence: int = 0) -> None:
+        self.sequence = sequence
 
 
 class VoteAck(Said):

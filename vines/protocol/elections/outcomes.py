@@ -116,15 +116,8 @@ def outcome_of(
     if wrong:
         raise ValueError(wrong)
     kind, choice, owner, votes = _words(electorate.voters, value, definition.choices)
-    return Outcome(
-        topic=definition.topic,
-        round=definition.round,
-        election=election,
-        kind=kind,
-        choice=choice,
-        owner=owner,
-        votes=dict(votes),
-    )
+    about = definition.topic, definition.round, election
+    return Outcome(*about, kind, choice, owner, dict(votes))
 
 
 @remembered(FEW)

@@ -22,6 +22,7 @@ cdef class Pacer:
     cdef public double deadline
     cdef public Pace pace
     cdef public object _rng
+    cdef public bint standing
     cdef public bint timed_out
     cdef public Vote _vote
     cdef public double _vote_at
@@ -35,6 +36,9 @@ cdef class Pacer:
     cdef public long long _seen_accepted
 
     cpdef bint cast(self, int choice, double now, Effects out) except -1
+    cpdef Vote cast_early(self, int choice)
+    cpdef object stand(self, double now)
+    cpdef bint held(self, long rank, long long sequence) except -1
     cpdef object acknowledged(self, long rank, long long sequence, double now)
     cpdef object say_again(self, long rank, double now, Effects out)
     cpdef object _say_vote(self, double now, Effects out)

@@ -77,7 +77,7 @@ class Pacer:
     __slots__ = (
         *("_acked", "_attempt", "_due", "_failures", "_rng", "_seen_accepted", "_seen_phase"),
         *("_seen_promised", "_vote", "_vote_at", "_vote_ranks", "deadline", "election", "pace"),
-        "timed_out",
+        *("standing", "timed_out"),
     )
 
     def __init__(self, election: Election, deadline: float, rng: random.Random, pace: Pace) -> None:
@@ -85,6 +85,8 @@ class Pacer:
         self.deadline = deadline
         self.pace = pace
         self._rng = rng
+        self.standing = True
+        """The roll stands: before it does nothing may be decided."""
         self.timed_out = False
         """The deadline and the grace are over, and the outcome is unknown here."""
         self._vote: Vote | None = None
@@ -120,11 +122,30 @@ class Pacer:
         self.look(now, out)
         return True
 
-    def acknowledged(self, rank: int, sequence: int, now: float) -> None:
-        """A rank holds this vote, or a later one."""
+    def cast_early(self, choice: int) -> Vote | None:
+        """Vote before the roll stands; what is returned goes with the signature."""
+        self._vote = self.election.cast(choice)
+        return self._vote
+
+    def stand(self, now: float) -> None:
+        """The roll stands. What was cast before is said again, unless somebody decides or says that
+        it is held.
+        """
+        self.standing = True
+        if self._vote is not None:
+            self._vote_at = now + self.pace.retry
+
+    def held(self, rank: int, sequence: int) -> bool:
+        """A rank holds this vote, or a later one; whether that is news."""
         if self._vote is None or sequence < self._vote.sequence or self._acked >> rank & 1:
-            return
+            return False
         self._acked |= bit(rank)
+        return True
+
+    def acknowledged(self, rank: int, sequence: int, now: float) -> None:
+        """A rank says so in answer to the vote."""
+        if not self.held(rank, sequence):
+            return
         if self._vote_ranks > 1 and self._lowest(1) == [rank]:
             self.pace.hasty()
         elif self._vote_ranks == 1 and self._vote_at < inf:
@@ -166,6 +187,8 @@ class Pacer:
     def look(self, now: float, out: Effects) -> None:
         """Something may have changed: see whether it is up to this member to decide."""
         one = self.election
+        if not self.standing:
+            return
         record = one.record
         if record.outcome or record.refused or one.frozen:
             self._due = self._vote_at = inf

@@ -2,7 +2,14 @@ from vines.protocol.elections.decree cimport Effects
 from vines.protocol.elections.election cimport Election
 from vines.protocol.elections.electorate cimport Electorate, instance_id
 from vines.protocol.elections.facts cimport Facts
-from vines.protocol.elections.messages cimport Definition, Said, Sign
+from vines.protocol.elections.messages cimport (
+    Definition,
+    Formed,
+    Said,
+    Sign,
+    Signed,
+    Vote,
+)
 
 
 cdef class Enrolment(Facts):
@@ -17,6 +24,8 @@ cdef class Surroundings(Effects):
     cpdef object say(self, bytes voter, bytes election, Said message, long long after)
     cpdef Election begin(self, bytes election, Definition definition)
     cpdef Effects effects(self, bytes election)
+    cpdef Vote cast(self)
+    cpdef bint stands(self) except -1
     cpdef object drop(self, bytes election)
 
 
@@ -32,6 +41,7 @@ cdef class SignUp:
     cdef public Definition roll
     cdef public frozenset signed
     cdef public tuple _asked
+    cdef public long long _turn
     cdef public long long ticket
 
     cpdef object resume(self, Definition roll, Election election)
@@ -54,8 +64,11 @@ cdef class SignUp:
     )
     cpdef object _sign_asked(self, Surroundings out)
     cpdef Definition _shared(self, Definition definition, tuple roll)
-    cpdef object on_signed(self, bytes sender, bytes election, Surroundings out)
+    cpdef object _say_signed(self, bytes coordinator, Surroundings out)
+    cpdef object on_signed(self, bytes sender, bytes election, Signed message, Surroundings out)
     cpdef object _form(self, Surroundings out)
+    cpdef object _say_formed(self, Surroundings out)
+    cpdef Formed _formed_for(self, long rank)
     cpdef object _stand(self, Surroundings out)
     cpdef object on_formed(self, bytes election, Surroundings out)
     cpdef object on_cancel(self, bytes sender, bytes election, Surroundings out)

@@ -27,6 +27,7 @@ from vines.protocol.elections.messages import (
     Said,
     Sign,
     Signed,
+    Vote,
 )
 
 COORDINATORS_MAX: Final = 64
@@ -82,6 +83,16 @@ class Surroundings(Effects):
         """Where what its part in an election does is left."""
         raise NotImplementedError
 
+    def cast(self) -> Vote | None:
+        """The vote that goes with a signature, if one is cast already."""
+        raise NotImplementedError
+
+    def stands(self) -> bool:
+        """The roll stands, as its coordinator is the first to know: begin to decide. Whether that
+        tells all who signed.
+        """
+        raise NotImplementedError
+
     def drop(self, election: bytes) -> None:
         """Take no part in it any more: its record is no longer needed."""
         raise NotImplementedError
@@ -94,7 +105,7 @@ class SignUp:
     """
 
     __slots__ = (
-        *("_asked", "calling", "candidates", "definition", "election", "enrolment", "me"),
+        *("_asked", "_turn", "calling", "candidates", "definition", "election", "enrolment", "me"),
         *("namespace", "roll", "signed", "ticket", "total"),
     )
 
@@ -123,6 +134,8 @@ class SignUp:
         """As its coordinator: who has signed."""
         self._asked: tuple[bytes, bytes, Definition] | None = None
         """The last roll it was asked to sign and could not yet: coordinator, id, definition."""
+        self._turn = -1
+        """The number that the topic draws; -1: not yet."""
         self.ticket = 0
         """Of the last record that was asked to be put on disk: that it is bound to nothing else."""
 
@@ -193,8 +206,10 @@ class SignUp:
 
     def _first(self) -> bytes:
         """The candidate whose turn to coordinate it is: another one for each topic."""
-        drawn = blake2b(self.definition.topic.encode(), digest_size=8).digest()
-        return equal_roll(self.candidates)[int.from_bytes(drawn, "big") % self.total][0]
+        if self._turn < 0:
+            drawn = blake2b(self.definition.topic.encode(), digest_size=4).digest()
+            self._turn = int.from_bytes(drawn, "big")
+        return equal_roll(self.candidates)[self._turn % self.total][0]
 
     def repeat(self, out: Surroundings) -> None:
         """Say once more what may have been said to somebody who was away. As a coordinator: ask
@@ -206,13 +221,13 @@ class SignUp:
         if self.election.record.refused:
             self._say_to_all(Refusal(), out, self.election.ticket)
         elif self.enrolment.formed:
-            self._say_to_all(Formed(), out)
+            self._say_formed(out)
         elif self.coordinates():
             for voter, _ in self.roll.roll:
                 if voter not in self.signed:
                     out.say(voter, self.enrolment.bound, Sign(self.roll), self.ticket)
         else:
-            out.say(self.coordinator(), self.enrolment.bound, Signed(True), self.ticket)
+            self._say_signed(self.coordinator(), out)
 
     def withdraw(self, out: Surroundings) -> None:
         """The call here stands no longer: take part in nothing that has not gone too far."""
@@ -241,7 +256,7 @@ class SignUp:
         """Sign the roll if it is the one we would propose, once we would."""
         definition = message.definition
         if self._is_bound(election):
-            out.say(sender, election, Signed(True), self.ticket)
+            self._say_signed(sender, out)
         elif coordinator_of(definition) != sender or self._id(definition) != election:
             return
         elif not self._is_free() or self._passed(definition):
@@ -277,7 +292,7 @@ class SignUp:
         self._asked = None
         definition = self._shared(definition, roll)
         self._bind(election, definition, self.enrolment.attempt, out)
-        out.say(sender, election, Signed(True), self.ticket)
+        out.say(sender, election, Signed(out.cast()), self.ticket)
 
     def _shared(self, definition: Definition, roll: Roll) -> Definition:
         """The same, made of what is in memory already."""
@@ -287,16 +302,24 @@ class SignUp:
             *(definition.plurality, definition.remaining_ms),
         )
 
-    def on_signed(self, sender: bytes, election: bytes, out: Surroundings) -> None:
+    def _say_signed(self, coordinator: bytes, out: Surroundings) -> None:
+        assert self.election is not None
+        signed = Signed(self.election.vote())
+        out.say(coordinator, self.enrolment.bound, signed, self.ticket)
+
+    def on_signed(self, sender: bytes, election: bytes, message: Signed, out: Surroundings) -> None:
         """As a coordinator: once all have signed, the roll stands."""
         if not self._is_bound(election) or not self.coordinates():
             out.say(sender, election, Cancel(), self.ticket)
             return
-        assert self.roll is not None
-        if (sender, 1) not in self.roll.roll:
+        assert self.election is not None
+        rank = self.election.electorate.rank(sender)
+        if rank < 0:
             return
+        if message.vote is not None:
+            self.election.heard_vote(rank, message.vote)
         if self.enrolment.formed:
-            out.say(sender, election, Formed(), self.ticket)
+            out.say(sender, election, self._formed_for(rank), self.ticket)
         self.signed |= {sender}
         self._form(out)
 
@@ -304,7 +327,19 @@ class SignUp:
         assert self.roll is not None
         if not self.enrolment.formed and len(self.signed) == len(self.roll.roll):
             self._stand(out)
-            self._say_to_all(Formed(), out)
+            if not out.stands():
+                self._say_formed(out)
+
+    def _say_formed(self, out: Surroundings) -> None:
+        assert self.election is not None
+        voters = self.election.electorate.voters
+        for rank in range(len(voters)):
+            if rank != self.election.me:
+                out.say(voters[rank], self.enrolment.bound, self._formed_for(rank), self.ticket)
+
+    def _formed_for(self, rank: int) -> Formed:
+        assert self.election is not None
+        return Formed(self.election.tally.sequence_of(rank))
 
     def _stand(self, out: Surroundings) -> None:
         kept = self.enrolment
@@ -336,7 +371,7 @@ class SignUp:
             self.cancel(out)
             return
         if self.coordinates():
-            out.say(sender, election, Formed(), self.ticket)
+            out.say(sender, election, self._formed_for(rank), self.ticket)
         self._release_if_hopeless(out)
 
     # Being bound.
@@ -422,12 +457,17 @@ def id_of(namespace: bytes, definition: Definition) -> bytes:
 
 
 def electorate_of(election: bytes, definition: Definition) -> Electorate:
-    """Who votes in the election that a definition defines. ValueError if nobody can."""
+    """Who votes in the election that a definition defines. ValueError if nobody can.
+
+    Who gathered a roll is the preferred claimant: it knows first that the roll stands, and has the
+    votes that were cast by then.
+    """
     return Electorate(
         election,
         definition.roll,
         council=definition.council,
         tiebreak=definition.tiebreak,
+        first=coordinator_of(definition),
     )
 
 

@@ -29,6 +29,9 @@ from vines.protocol.elections.signup import SignUp, Surroundings
 QUESTIONS: Final = (Vote, Prepare, Accept)
 """What somebody waits for an answer to."""
 
+CLAIMS: Final = (Prepare, Accept)
+"""What nobody says before the roll stands."""
+
 
 def receive(
     signup: SignUp,
@@ -41,7 +44,7 @@ def receive(
     if isinstance(message, Sign):
         signup.on_sign(sender, election, message, out)
     elif isinstance(message, Signed):
-        signup.on_signed(sender, election, out)
+        signup.on_signed(sender, election, message, out)
     elif isinstance(message, Formed):
         signup.on_formed(election, out)
     elif isinstance(message, Cancel):
@@ -49,6 +52,8 @@ def receive(
     elif isinstance(message, Refusal):
         signup.on_refusal(sender, election, out)
     elif signup.election is not None and signup.enrolment.bound == election:
+        if isinstance(message, CLAIMS) and signup.election.electorate.rank(sender) >= 0:
+            signup.on_formed(election, out)
         deliver(signup.election, sender, election, message, out)
     elif isinstance(message, QUESTIONS):
         out.say(sender, election, Refusal(), signup.ticket)

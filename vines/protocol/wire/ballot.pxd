@@ -3,6 +3,7 @@ from vines.protocol.elections.messages cimport (
     Accepted,
     Decided,
     Definition,
+    Formed,
     Nack,
     Prepare,
     Promise,
@@ -34,4 +35,5 @@ cdef Accept _read_accept(bytes body)
 cdef Accepted _read_accepted(bytes body)
 cdef Nack _read_nack(bytes body)
 cdef Signed _read_signed(bytes body)
+cdef Formed _read_formed(bytes body)
 cdef Definition _read_definition(bytes body)

@@ -232,9 +232,11 @@ def _read_nack(body: bytes) -> Nack:
 
 
 def _read_signed(body: bytes) -> Signed:
-    if len(body) != 1:
-        raise WireError("a signature of another length than one")
-    return Signed(_truth(body[0]))
+    return Signed(_read_vote(body) if body else None)
+
+
+def _read_formed(body: bytes) -> Formed:
+    return Formed(_read_ack(body).sequence if body else 0)
 
 
 def _read_definition(body: bytes) -> Definition:
@@ -247,7 +249,7 @@ _WORDS: Final = (
 )
 """In the order of their numbers."""
 _NUMBERS: Final[dict[type[Said], int]] = {kind: number for number, kind in enumerate(_WORDS)}
-_BARE: Final = {_NUMBERS[kind]: kind() for kind in (Refusal, Formed, Cancel, Unknown)}
+_BARE: Final = {_NUMBERS[kind]: kind() for kind in (Refusal, Cancel, Unknown)}
 """Words with which nothing goes."""
 
 
@@ -275,6 +277,8 @@ def _read(word: int, body: bytes) -> Said:
         return Sign(_read_definition(body))
     if word == 11:
         return _read_signed(body)
+    if word == 12:
+        return _read_formed(body)
     bare = _BARE.get(word)
     if bare is None:
         raise WireError("a ballot that says nothing of this version")
@@ -306,5 +310,7 @@ def _write(said: Said) -> bytes:
     if isinstance(said, Sign):
         return _write_definition(said.definition)
     if isinstance(said, Signed):
-        return bytes((said.willing,))
+        return b"" if said.vote is None else _write(said.vote)
+    if isinstance(said, Formed):
+        return _NUMBER.pack(said.sequence) if said.sequence else b""
     return b""
