@@ -10,6 +10,7 @@ from vines.protocol.elections import outcomes as outcomes_module
 from vines.protocol.elections import records
 from vines.protocol.elections import value as values
 from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.elections import PASSED_MAX
 from vines.protocol.elections.matter import Call
 from vines.protocol.elections.messages import Definition
 from vines.protocol.elections.outcomes import Outcomes, outcome_of
@@ -520,3 +521,19 @@ def test_beside_ballots_data_comes_in_small_portions() -> None:
         hosts[0].node.data.write(b"%d" % number, 0, bytes(998), pump.wall())
     pump.run(1.0)
     assert max(sizes) > 32_000
+
+
+def test_deadlines_far_ahead_of_what_is_decided_do_not_pile_up() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+    for batch in range(20):
+        for number in range(200):
+            for host in hosts:
+                call(host, 2, 2, topic=f"{batch}/{number}", seconds=1e8)
+                vote(host, topic=f"{batch}/{number}")
+        pump.run(1.0)
+    for host in hosts:
+        elections = host.node.elections()
+        assert len(elections.outcomes()) == 4_000
+        assert elections._matters == {}
+        assert len(elections._due) <= PASSED_MAX + 1

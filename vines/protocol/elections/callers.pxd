@@ -1,3 +1,8 @@
+from vines.protocol.elections.records cimport call_key, call_value, read_call
+
+cdef int TOMBSTONE
+
+
 cdef class Callers:
     cdef public bytes _me
     cdef public object _control
@@ -5,11 +10,10 @@ cdef class Callers:
     cdef public dict _known
 
     cpdef object announce(self, tuple key, long long total)
-    cpdef set learn(self, object changes)
-    cpdef object _note(self, tuple key, dict calls)
+    cpdef object read(self, bytes key, bytes value, int flags, dict calls)
+    cpdef object note(self, tuple key, dict calls)
     cpdef object forget(self, tuple key)
     cpdef Py_ssize_t count(self, tuple key) except -1
-    cpdef bint calling(self, tuple key) except -1
     cpdef frozenset candidates(self, tuple key, long long total, frozenset alive)
     cpdef frozenset others(self, tuple key, long long total, frozenset alive)
     cpdef bint anybody(self, tuple key) except -1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from vines._core.changes import Changes
 from vines._core.table import CALL, TOMBSTONE, Table
 from vines.errors import WireError
 from vines.protocol.elections.electorate import FEW
@@ -34,24 +33,24 @@ class Callers:
         self._calls += 1
         flags, value = (0, call_value(total)) if total else (TOMBSTONE, b"")
         self._control.put(CALL, call_key(self._me, key), flags, value, self._calls)
-        self._note(key, {self._me: total})
+        self.note(key, {self._me: total})
 
-    def learn(self, changes: Changes) -> set[Key]:
-        """Records became current; returns what they are about."""
-        touched: dict[Key, dict[bytes, int]] = {}
-        for family, key, flags, value, _, _ in changes:
-            if family != CALL:
-                continue
-            try:
-                member, about, total = read_call(key, value)
-            except WireError:
-                continue
-            touched.setdefault(about, {})[member] = 0 if flags & TOMBSTONE else total
-        for about, calls in touched.items():
-            self._note(about, calls)
-        return set(touched)
+    def read(
+        self, key: bytes, value: bytes, flags: int, calls: dict[Key, dict[bytes, int]]
+    ) -> None:
+        """A record became current: note in `calls` what it says. It may be none of ours."""
+        try:
+            member, about, total = read_call(key, value)
+        except WireError:
+            return
+        said = 0 if flags & TOMBSTONE else total
+        others = calls.get(about)
+        if others is None:
+            calls[about] = {member: said}
+        else:
+            others[member] = said
 
-    def _note(self, key: Key, calls: dict[bytes, int]) -> None:
+    def note(self, key: Key, calls: dict[bytes, int]) -> None:
         """These members call among so many, or (0) no longer do."""
         known = self._known.get(key, NOBODY)
         if len(calls) == 1:
@@ -71,10 +70,6 @@ class Callers:
     def count(self, key: Key) -> int:
         """How many call for it, alive or not, among whatever number."""
         return len(self._known.get(key, NOBODY))
-
-    def calling(self, key: Key) -> bool:
-        """Whether this node calls for it, as others see it: in this life or in one before."""
-        return _calls(self._known.get(key, NOBODY), self._me)
 
     def candidates(self, key: Key, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
         """Those who call for it among so many, and live."""
@@ -97,11 +92,6 @@ def _noted(known: Calls, member: bytes, total: int) -> Calls:
 def _all_noted(known: Calls, calls: dict[bytes, int]) -> Calls:
     others = frozenset(each for each in known if each[0] not in calls)
     return others | {call for call in calls.items() if call[1]}
-
-
-@remembered(FEW, 1024)
-def _calls(known: Calls, member: bytes) -> bool:
-    return any(each == member for each, _ in known)
 
 
 @remembered(FEW, 1024)

@@ -10,6 +10,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
+import cython
+
 from vines._core.tally import CHOICES_MAX
 from vines.protocol.elections.facts import Facts
 
@@ -18,6 +20,8 @@ LABEL_BYTES_MAX: Final = 256
 """Bytes of one choice in UTF-8."""
 
 
+@cython.no_gc
+@cython.cclass
 class Criteria(Facts):
     """`choices`: what can be voted for; none for a vote on yes or no. `least`: the weight of votes
     that a choice needs. `plurality`: the heaviest choice wins, once all have voted or time is up.

@@ -1,3 +1,5 @@
+cimport cython
+
 from vines.protocol.elections.ballots cimport ballot, is_ballot, number_of, rank_of
 from vines.protocol.elections.electorate cimport Electorate, bit
 from vines.protocol.elections.facts cimport Facts
@@ -40,6 +42,7 @@ cdef class Effects:
     cpdef object violated(self, str text)
 
 
+@cython.no_gc
 cdef class Decree:
     cdef public Electorate electorate
     cdef public long me

@@ -13,6 +13,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final
 
+import cython
+
 from vines.protocol.elections.ballots import (
     FIRST,
     NEVER,
@@ -106,6 +108,8 @@ def digest_of(value: bytes) -> bytes:
     return blake2b(value, digest_size=8).digest()
 
 
+@cython.no_gc
+@cython.cclass
 class Decree:
     """One member's part in one decree. `me`: its rank.
 

@@ -7,6 +7,8 @@ member counts, and lets it propose that time ran out. Whether it did is decided 
 
 from __future__ import annotations
 
+import cython
+
 from vines._core.tally import ABSTAIN, LOST, NONE, PENDING, REFUSE, Tally
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import NEVER
@@ -20,6 +22,8 @@ FIRST_SEQUENCE_MASK = 0xFFFFFFFF
 """A vote's number is boot << 32 | count: the count of a voter's first is 1."""
 
 
+@cython.no_gc
+@cython.cclass
 class Election(Decree):
     """One member's part in one election. `me`: its rank; `boot`: which start of it this is.
 

@@ -21,8 +21,11 @@ from vines.protocol.elections.voters cimport Who
 from vines.protocol.wire.ballot cimport pack, unpack
 
 cdef double inf
+cdef int CALL
+cdef int DECISION
 cdef int PROPOSING
 cdef int TOMBSTONE
+cdef int VOTE
 
 
 cdef class Elections(Office):
@@ -49,7 +52,8 @@ cdef class Elections(Office):
     cdef public set _voted
     cdef public list _interrupted
     cdef public set _crowded
-    cdef public list _unpublished
+    cdef public list _decided
+    cdef public object _unseen
     cdef public dict _strays
     cdef public dict _early
     cdef public double _now
@@ -78,9 +82,11 @@ cdef class Elections(Office):
     cpdef object _receive_defined(self, bytes member, bytes election, Said said, double now)
     @cython.locals(matter=Matter)
     cpdef Matter _join(self, tuple key, bytes election, Definition definition, double now)
-    @cython.locals(matter=Matter, about=tuple)
+    @cython.locals(calls=dict, family=int, flags=int)
     cpdef object learn(self, object changes, double now)
-    @cython.locals(matter=Matter, when=double)
+    @cython.locals(matter=Matter)
+    cpdef object _learn_calls(self, tuple about, dict members, double now)
+    @cython.locals(matter=Matter, when=double, before=bint)
     cpdef object advance(self, double now)
     cpdef double deadline(self) except? -1
     @cython.locals(matter=Matter, signup=SignUp, callers=frozenset)
@@ -89,6 +95,8 @@ cdef class Elections(Office):
     cpdef object _clash(self, tuple key, str text)
     cpdef object _note(self, tuple key, Matter matter, double now)
     cpdef object _schedule(self, tuple key, Matter matter)
+    @cython.locals(matter=Matter)
+    cpdef object _drop_passed(self)
     @cython.locals(matter=Matter, definition=Definition)
     cpdef object _learn_decision(self, bytes about, bytes record)
     cpdef object _tell(self, object outcome)

@@ -8,8 +8,9 @@ remembered; in those before it this node takes no part any more, which is why it
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -66,6 +67,8 @@ SEEN_SECONDS: Final = 1.0
 """How long who decided something has to put it into the table, before others do."""
 UNCALLED_MAX: Final = 65_536
 """Matters beyond which none is begun because others say so."""
+PASSED_MAX: Final = 1_000
+"""Times at which nothing is left to do, beyond as many as there are matters, that are kept."""
 HELD_BYTES_MAX: Final = 16 * 1024 * 1024
 """Of what waits for the disk to be said; what comes beyond that is said again if it matters."""
 HELD_BYTES: Final = 256
@@ -122,8 +125,10 @@ class Elections(Office):
         self._interrupted: list[Outcome] = []
         self._crowded: set[Key] = set()
         """Those of which was told that callers do not agree about the number, or are too many."""
-        self._unpublished: list[tuple[float, bytes, Definition, bytes]] = []
-        """Decisions until they stand in the table, and when to see to that."""
+        self._decided: list[tuple[bytes, Definition, bytes]] = []
+        """Decisions made here, to be put into the table in the next turn."""
+        self._unseen: deque[tuple[float, bytes, Definition, bytes]] = deque()
+        """Those made elsewhere, and when to look whether they stand there."""
         self._strays: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {}
         """Votes in the table whose elections are not known here, by election; who wrote them."""
         self._early: dict[str, int] = {}
@@ -410,24 +415,33 @@ class Elections(Office):
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
         self._now = now
+        calls: dict[Key, dict[bytes, int]] = {}
         for family, key, flags, value, _, origin in changes:
-            if family == DECISION and not flags & TOMBSTONE:
+            if family == CALL:
+                self._callers.read(key, value, flags, calls)
+            elif family == DECISION and not flags & TOMBSTONE:
                 self._learn_decision(key, value)
             elif family == VOTE and flags & TOMBSTONE:
                 self._forget_stray(key)
             elif family == VOTE:
                 self._learn_vote(key, value, origin, now)
-        for about in self._callers.learn(changes):
-            topic, number = about
-            if number > self._seen.get(topic, 0) and self._callers.anybody(about):
-                self._seen[topic] = number
+        for about, members in calls.items():
+            self._learn_calls(about, members, now)
+
+    def _learn_calls(self, about: Key, members: dict[bytes, int], now: float) -> None:
+        """These members call for it, each among so many or (0) no longer."""
+        self._callers.note(about, members)
+        topic, number = about
+        if number and number > self._seen.get(topic, 0) and self._callers.anybody(about):
+            self._seen[topic] = number
+        if self._outcomes.covers(about):
+            self._callers.forget(about)
+            return
+        if members.get(self.me):
             matter = self._matters.get(about)
-            if self._outcomes.covers(about):
-                self._callers.forget(about)
-                continue
-            if self._callers.calling(about) and not (matter and matter.signup.calling):
+            if matter is None or not matter.signup.calling:
                 self._callers.announce(about, 0)  # it was an earlier life that called
-            self._look(about, now)
+        self._look(about, now)
 
     def linked(self, member: bytes, now: float) -> None:
         """There is a new link to a member."""
@@ -445,8 +459,11 @@ class Elections(Office):
     def advance(self, now: float) -> None:
         """Do what is due."""
         self._now = now
-        while self._unpublished and self._unpublished[0][0] <= now:
-            _, election, definition, value = heappop(self._unpublished)
+        decided, self._decided = self._decided, []
+        for election, definition, value in decided:
+            self._outcomes.publish(election, definition, value)
+        while self._unseen and self._unseen[0][0] <= now:
+            _, election, definition, value = self._unseen.popleft()
             self._outcomes.publish(election, definition, value)
         while self._due and self._due[0][0] <= now:
             when, key = heappop(self._due)
@@ -485,8 +502,11 @@ class Elections(Office):
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        unseen = self._unpublished[0][0] if self._unpublished else inf
-        return min(unseen, self._due[0][0] if self._due else inf)
+        if self._decided:
+            return self._now
+        unseen: float = self._unseen[0][0] if self._unseen else inf
+        due: float = self._due[0][0] if self._due else inf
+        return unseen if unseen < due else due
 
     def _look(self, key: Key, now: float) -> None:
         matter = self._matters.get(key)
@@ -540,6 +560,17 @@ class Elections(Office):
             if due < matter.scheduled:
                 matter.scheduled = due
                 heappush(self._due, (due, key))
+                if len(self._due) > 2 * len(self._matters) + PASSED_MAX:
+                    self._drop_passed()
+
+    def _drop_passed(self) -> None:
+        """What is scheduled for the far future may be decided long before."""
+        self._due = [
+            (matter.scheduled, key)
+            for key, matter in self._matters.items()
+            if not matter.value and matter.scheduled < inf
+        ]
+        heapify(self._due)
 
     # Votes in the table.
 
@@ -750,8 +781,10 @@ class Elections(Office):
         election = matter.signup.enrolment.bound
         outcome = outcome_of(definition, election, value, part.electorate)
         # In the next turn, so that who acts need not wait for it; if others decided it, they do.
-        seen = self._now if decided_here else self._now + SEEN_SECONDS
-        heappush(self._unpublished, (seen, election, definition, value))
+        if decided_here:
+            self._decided.append((election, definition, value))
+        else:
+            self._unseen.append((self._now + SEEN_SECONDS, election, definition, value))
         if not matter.told:
             matter.told = True
             self._tell(outcome)

@@ -14,6 +14,8 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
+import cython
+
 from vines._core import tally
 from vines._core.rendezvous import ranked
 from vines.protocol.elections.remembering import remembered
@@ -73,6 +75,8 @@ def bit(rank: int) -> int:
     return 1 << rank
 
 
+@cython.no_gc
+@cython.cclass
 class Electorate:
     """The voters of one election. `council`: only so many of the first ranks decide (0: all);
     everybody votes all the same. `tiebreak`: with half of the weight, the side of rank 0 decides.

@@ -1,6 +1,8 @@
 """Facts: named values that do not change once they are made, equal if their types and values are.
 
 What a named tuple is, but told apart by its type, and with places of known types once compiled.
+They refer to nothing that could lead back to them, so they are no work for the collector of cycles
+(`cython.no_gc`, which means nothing where they are not compiled).
 """
 
 from __future__ import annotations

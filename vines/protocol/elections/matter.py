@@ -11,6 +11,8 @@ from collections.abc import Collection
 from math import inf
 from typing import TYPE_CHECKING
 
+import cython
+
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.criteria import Criteria, criteria_of
 from vines.protocol.elections.decree import NOTHING, Effects, Record
@@ -58,6 +60,8 @@ DOUBLINGS_MAX = 5
 """Of the pause between repeats: thousands that begin at once must not drown in each other's."""
 
 
+@cython.no_gc
+@cython.cclass
 class Call(Facts):
     """What a caller asks for, whatever the topic. `total`: so many callers make an electorate; 0:
     the voters are named. `seconds`: until its deadline. `roll`: the voters, if they are named, and

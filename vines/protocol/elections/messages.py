@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import cython
+
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.facts import Facts
 
@@ -17,6 +19,8 @@ class Said(Facts):
     __slots__ = ()
 
 
+@cython.no_gc
+@cython.cclass
 class Definition(Said):
     """What election this is: everything its id is made of, and what was asked for. `roll`: (voter,
     weight), ascending. `signup`: who gathered the roll, and in which attempt; empty for a roll that
@@ -60,6 +64,8 @@ class Definition(Said):
         )
 
 
+@cython.no_gc
+@cython.cclass
 class Sign(Said):
     """Will you take part in this, and in no other election of its topic and round?"""
 
@@ -95,6 +101,8 @@ class Vote(Said):
         self.willing = willing
 
 
+@cython.no_gc
+@cython.cclass
 class Signed(Said):
     """I do, and it is on disk. `vote`: that I have cast already, if I have."""
 
@@ -131,6 +139,8 @@ class Prepare(Said):
         self.ballot = ballot
 
 
+@cython.no_gc
+@cython.cclass
 class Promise(Said):
     """Promised; what I accepted last, the votes I know, what my caller asked for."""
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from math import ceil, inf
 from typing import TYPE_CHECKING, Final
 
+import cython
+
 from vines.protocol.elections.ballots import FIRST, NEVER
 from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
@@ -69,6 +71,8 @@ class Pace:
         self._set(self._smoothed)
 
 
+@cython.no_gc
+@cython.cclass
 class Pacer:
     """The timers of one election at one member. `deadline`: of its own caller, in seconds of the
     clock that `now` is of.

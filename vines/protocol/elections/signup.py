@@ -15,6 +15,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final
 
+import cython
+
 from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import Electorate, Roll, equal_roll, instance_id, one_id
@@ -36,6 +38,8 @@ ATTEMPT_MAX: Final = 2**63 - 1
 """What can be read again from the disk; no member comes to so many."""
 
 
+@cython.no_gc
+@cython.cclass
 class Enrolment(Facts):
     """What a member must not forget of the rolls of one topic and round. `bound`: the one roll it
     takes part in, by its election's id; empty: none. `formed`: that roll stands. `attempt`: the
@@ -98,6 +102,8 @@ class Surroundings(Effects):
         raise NotImplementedError
 
 
+@cython.no_gc
+@cython.cclass
 class SignUp:
     """One member's part in gathering the electorate of one topic and round.
 

@@ -10,6 +10,8 @@ from itertools import pairwise
 from struct import Struct
 from typing import Final, TypeAlias
 
+import cython
+
 from vines._core.tally import CHOICES_MAX, LOST, NONE, Roll, count
 from vines.errors import WireError
 from vines.protocol.elections.criteria import DIGEST_BYTES, LABEL_BYTES_MAX, Criteria
@@ -32,6 +34,8 @@ _HEAD: Final = Struct(f"<BBI{DIGEST_BYTES}sBBQHI")
 _VERSION: Final = Struct("<IQ")
 
 
+@cython.no_gc
+@cython.cclass
 class Value(Facts):
     """`owner`: the rank that acts on a commit. `votes`: a byte a rank, as they were counted.
     `versions`: the sequence numbers of those counted votes that were not a voter's first.

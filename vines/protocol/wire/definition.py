@@ -8,7 +8,7 @@ it came under, and a roll of any weight, is for those to see who make an elector
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from vines._core.tally import WEIGHT_MAX
 from vines.protocol.elections.criteria import criteria_of
@@ -62,7 +62,7 @@ def read_definition(values: Mapping[str, Any]) -> Definition:
     """The definition in these fields. WireError."""
     roll = _roll(values)
     choices = values.get("choices")
-    if type(choices) is not list or not all(type(each) is str for each in choices):
+    if not _are_texts(choices):
         raise fields.wrong("choices", "a list of texts")
     least = fields.whole_number(values, "least", LEAST_MAX, least=1)
     plurality = fields.truth(values, "plurality")
@@ -82,6 +82,10 @@ def read_definition(values: Mapping[str, Any]) -> Definition:
         plurality=plurality,
         remaining_ms=fields.whole_number(values, "remaining", REMAINING_MAX),
     )
+
+
+def _are_texts(choices: object) -> TypeGuard[list[str]]:
+    return type(choices) is list and all(type(each) is str for each in choices)
 
 
 def _roll(values: Mapping[str, Any]) -> Roll:

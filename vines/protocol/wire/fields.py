@@ -38,7 +38,7 @@ def unpack(data: bytes, offset: int = 0) -> dict[str, Any]:
 
 
 def whole_number(
-    values: Mapping[str, Any], name: str, most: int = COUNTER_MAX, *, least: int = 0
+    values: Mapping[str, Any], name: str, most: int = COUNTER_MAX, least: int = 0
 ) -> int:
     """The field as an int from `least` to `most`. WireError."""
     value = values.get(name)
@@ -63,7 +63,7 @@ def octets(values: Mapping[str, Any], name: str, length: int = ID_BYTES) -> byte
     return value
 
 
-def blob(values: Mapping[str, Any], name: str, most: int, *, least: int = 0) -> bytes:
+def blob(values: Mapping[str, Any], name: str, most: int, least: int = 0) -> bytes:
     """The field as `least` to `most` bytes. WireError."""
     value = values.get(name)
     if type(value) is not bytes or not least <= len(value) <= most:
