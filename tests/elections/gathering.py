@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+from tests.elections.defined import changed, defined
 from tests.elections.explorer import (
     CRASH,
     Explorer,
@@ -45,7 +46,7 @@ from vines.protocol.elections.signup import (
 from vines.protocol.elections.topic import receive
 
 NAMES = (b"a", b"b", b"c", b"d", b"e")
-BLANK = Definition("t", 0, (), b"", 0, False, (), 2, False, 0)
+BLANK = defined("t", 0, (), b"", 0, False, (), 2, False, 0)
 
 
 class Pair(Election):
@@ -170,7 +171,7 @@ class Gathering(World):
         return self.election(electorate, electorate.rank(NAMES[me]), CRITERIA, record=record)
 
     def member(self, me: int, disk: Disk) -> SignUp:
-        blank = BLANK.replace(tiebreak=self.tiebreak)
+        blank = changed(BLANK, tiebreak=self.tiebreak)
         made = self.signup(NAMES[me], b"", blank, self.total, disk.enrolment)
         if disk.roll is not None and disk.enrolment.bound:
             made.resume(disk.roll, self.part(me, disk.roll, disk.record))

@@ -12,6 +12,7 @@ from itertools import permutations, product
 
 import pytest
 
+from tests.elections.defined import changed, defined
 from vines._core.tally import NONE
 from vines.errors import WireError
 from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
@@ -25,7 +26,6 @@ from vines.protocol.elections.messages import (
     Accepted,
     Cancel,
     Decided,
-    Definition,
     Formed,
     Nack,
     Prepare,
@@ -309,7 +309,7 @@ def test_votes_before_calls_count_in_every_order(seed: int) -> None:
     assert outcome.votes == {name(host): True for host in simulation.nodes}
 
 
-UNCALLED = Definition("uncalled", 0, ((bytes(16), 1),), bytes(24), 0, False, (), 1, False, 1000)
+UNCALLED = defined("uncalled", 0, ((bytes(16), 1),), bytes(24), 0, False, (), 1, False, 1000)
 UNHEARD_OF: tuple[Said, ...] = (
     *(Sign(UNCALLED), UNCALLED, Signed(), Formed(), Cancel(), Unknown()),
     *(Vote(1, YES, b"", True), VoteAck(1), Refusal(), Decided(b"value")),
@@ -319,7 +319,7 @@ UNHEARD_OF: tuple[Said, ...] = (
 NO_WORDS = (
     *(b"", b"{}", b"null", bytes(24), bytes(25), b"\xff" * 25),
     *(pack(bytes(16), 0, said)[:-1] for said in UNHEARD_OF),
-    pack(bytes(16), 0, Sign(UNCALLED.replace(topic=""))),
+    pack(bytes(16), 0, Sign(changed(UNCALLED, topic=""))),
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.elections import planted
+from tests.elections.defined import changed
 from tests.elections.explorer import Violation
 from tests.elections.gathering import BLANK, NAMES, Disk, Effects, Gathering, Pair, Search
 from vines.protocol.elections.messages import (
@@ -280,7 +281,7 @@ def test_attempts_of_too_many_coordinators_are_declined() -> None:
 
 
 def test_a_definition_says_who_gathered_it() -> None:
-    definition: Definition = BLANK.replace(signup=b"a" * 16 + (5).to_bytes(8, "big"))
+    definition: Definition = changed(BLANK, signup=b"a" * 16 + (5).to_bytes(8, "big"))
     assert (coordinator_of(definition), attempt_of(definition)) == (b"a" * 16, 5)
     assert (coordinator_of(BLANK), attempt_of(BLANK)) == (b"", 0)
 

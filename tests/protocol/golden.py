@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from tests.elections.defined import defined
 from vines.protocol.elections.messages import (
     Accept,
     Accepted,
     Cancel,
     Decided,
-    Definition,
     Formed,
     Nack,
     Prepare,
@@ -165,7 +165,7 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     ),
 }
 
-DEFINITION = Definition(
+DEFINITION = defined(
     topic="leader",
     round=3,
     roll=((b"alpha", 1), (b"beta", 2), (b"gamma", 2**32 - 1)),
@@ -257,7 +257,7 @@ BALLOTS: dict[str, tuple[Ballots, str]] = {
         "72c3bc6ea56c6561737403a9706c7572616c697479c2a972656d61696e696e67cd7530",
     ),
     "define yes or no": (
-        ballot(Definition("t", 0, ((b"v", 1),), b"", 0, False, (), 1, True, 0)),
+        ballot(defined("t", 0, ((b"v", 1),), b"", 0, False, (), 1, True, 0)),
         "7e0000000e006300000009000102030405060708090a0b0c0d0e0f000000008aa5746f706963a174"
         "a5726f756e6400a4726f6c6cc40a01760100000000000000a67369676e7570c400a7636f756e6369"
         "6c00a8746965627265616bc2a763686f6963657390a56c6561737401a9706c7572616c697479c3a9"

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.elections.defined import changed, defined
 from vines._core.tally import CHOICES_MAX
 from vines.errors import WireError
 from vines.protocol.elections.ballots import NEVER
@@ -174,7 +175,7 @@ promises = st.tuples(numbers, acceptances, testimonies, maybe_digests, st.boolea
 @st.composite
 def definitions(draw: st.DrawFn) -> Definition:
     roll = draw(rolls)
-    return Definition(
+    return defined(
         topic=draw(topics),
         round=draw(numbers),
         roll=roll,
@@ -613,7 +614,7 @@ def test_a_roll_at_its_bounds_comes_back() -> None:
         ((b"\xff" * VOTER_BYTES_MAX, WEIGHT_MAX),),
     ):
         for council in range(len(roll) + 1):
-            definition = DEFINITION.replace(roll=roll, council=council)
+            definition = changed(DEFINITION, roll=roll, council=council)
             assert Ballots.decode(roll_of(*roll, council=council)) == ballot(definition)
         with pytest.raises(WireError, match="council"):
             Ballots.decode(roll_of(*roll, council=len(roll) + 1))
@@ -646,7 +647,7 @@ def test_the_largest_definition_fits_a_frame() -> None:
     count = ROLL_BYTES_MAX // (1 + size + 8)
     roll = voters(count, size)
     left = ROLL_BYTES_MAX - len(pack_roll(roll)) - 9
-    largest = Definition(
+    largest = defined(
         topic="t" * 256,
         round=NUMBER_MAX,
         roll=(*roll, (b"\xff" * left, WEIGHT_MAX)),
@@ -658,11 +659,11 @@ def test_the_largest_definition_fits_a_frame() -> None:
         plurality=True,
         remaining_ms=REMAINING_MAX,
     )
-    assert len(pack_roll(largest.roll)) == ROLL_BYTES_MAX
+    assert len(pack_roll(largest.terms.roll)) == ROLL_BYTES_MAX
     for said in (largest, Sign(largest)):
         assert goes_both_ways(said) <= FRAME_BYTES_MAX
-    longer = largest.replace(roll=(*roll, (b"\xff" * (left + 1), WEIGHT_MAX)))
-    data = with_fields(ballot(largest), roll=pack_roll(longer.roll))
+    longer = changed(largest, roll=(*roll, (b"\xff" * (left + 1), WEIGHT_MAX)))
+    data = with_fields(ballot(largest), roll=pack_roll(longer.terms.roll))
     with pytest.raises(WireError, match="roll"):
         Ballots.decode(data)
     with pytest.raises(AssertionError, match="roll"):
@@ -670,9 +671,9 @@ def test_the_largest_definition_fits_a_frame() -> None:
 
 
 def test_ten_thousand_voters_and_no_more() -> None:
-    definition = DEFINITION.replace(roll=voters(VOTERS_MAX), council=VOTERS_MAX)
+    definition = changed(DEFINITION, roll=voters(VOTERS_MAX), council=VOTERS_MAX)
     goes_both_ways(definition)
-    goes_both_ways(Sign(DEFINITION.replace(roll=voters(VOTERS_MAX, 16))))
+    goes_both_ways(Sign(changed(DEFINITION, roll=voters(VOTERS_MAX, 16))))
     with pytest.raises(WireError, match="roll"):
         Ballots.decode(roll_of(*voters(VOTERS_MAX + 1)))
     many = bytes(13 * (VOTERS_MAX + 1))

@@ -241,7 +241,7 @@ def test_who_has_forgotten_a_round_takes_no_part_in_it(restarted: bool) -> None:
         call(host, roll(*NAMES), least=3)
     pump.run(0.5)
     old = hosts[0].node.elections()._matters["email", 0].signup
-    about, election = old.roll, old.enrolment.bound
+    about, election = old.bound(), old.enrolment.bound
     elect(pump, hosts, 0)
     for host in hosts:
         rerun(host)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.elections.defined import defined
 from vines._core.table import DECISION, VOTE
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import outcomes as outcomes_module
@@ -366,7 +367,7 @@ def test_a_peer_that_dies_at_any_step_of_deciding_leaves_one_outcome_at_most(tur
 def test_a_decision_nobody_honest_wrote_closes_no_topic(value: bytes) -> None:
     pump = Pump()
     hosts = pump.cluster(3)
-    definition = Definition(
+    definition = defined(
         topic="email",
         round=0,
         roll=tuple(sorted((host.node.id, 1) for host in hosts[1:])),
@@ -417,7 +418,7 @@ def test_a_vote_in_the_table_waits_for_those_who_do_not_know_its_election() -> N
     hosts = pump.cluster(2)
     ids = tuple(sorted((host.node.id, 1) for host in hosts))
     wanted = Call(Criteria((), 2), 0, 60.0, ids)
-    called = wanted.definition(("email", 0))
+    called = Definition("email", 0, wanted.terms())
     claimant, voter = electorate_of(id_of(b"test", called), called).voters
     other, mute = sorted(hosts, key=lambda host: host.node.id == voter)
     assert other.node.id == claimant
@@ -459,7 +460,7 @@ def two_decisions() -> list[Host]:
     pump.held = True
     for pair in (hosts[:2], hosts[2:]):
         roll = tuple(sorted((host.node.id, 1) for host in pair))
-        definition = Definition("email", 0, roll, b"", 0, False, (), 2, False, 1000)
+        definition = defined("email", 0, roll, b"", 0, False, (), 2, False, 1000)
         election = id_of(b"test", definition)
         value = values.commit(0, 0, Criteria((), 2), bytes(2), ())
         for host in pair:

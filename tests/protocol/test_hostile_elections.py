@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.elections.defined import changed, defined
 from vines._core.changes import Changes
 from vines._core.table import CALL, DECISION, TOMBSTONE, VOTE
 from vines._core.tally import NONE, REFUSE
@@ -51,7 +52,7 @@ from vines.protocol.wire.framing import LENGTH_BYTES
 from .pump import Host, Pump
 from .test_elections import YES, acted, call, vote
 
-YES_OR_NO = Definition("email", 0, (), b"", 0, False, (), 1, False, 60_000)
+YES_OR_NO = defined("email", 0, (), b"", 0, False, (), 1, False, 60_000)
 
 
 def say(other: Host, host: Host, *words: tuple[bytes, Said]) -> None:
@@ -84,9 +85,9 @@ def test_voters_of_whom_those_who_decide_weigh_nothing_are_no_voters(
     hosts = pump.cluster(2)
     ids = sorted(host.node.id for host in hosts)
     roll = tuple(zip(ids, weights, strict=True))
-    named = YES_OR_NO.replace(roll=roll, council=council)
+    named = changed(YES_OR_NO, roll=roll, council=council)
     for number in range(8):
-        say(hosts[1], hosts[0], define(named.replace(topic=f"topic {number}")))
+        say(hosts[1], hosts[0], define(changed(named, topic=f"topic {number}")))
     matters = hosts[0].node.elections()._matters.values()
     assert all(matter.signup.election for matter in matters)
     assert len(matters) < 8
@@ -98,7 +99,7 @@ def test_an_election_that_needs_more_votes_than_there_are_is_none() -> None:
     pump = Pump()
     hosts = pump.cluster(2)
     host, other = hosts
-    needs = YES_OR_NO.replace(roll=((host.node.id, 1),), least=2, remaining_ms=0)
+    needs = changed(YES_OR_NO, roll=((host.node.id, 1),), least=2, remaining_ms=0)
     say(other, host, define(needs))
     pump.run(5.0)
     assert host.node.elections()._matters == {}
@@ -118,7 +119,7 @@ def test_a_roll_that_needs_more_votes_than_there_are_is_not_signed(least: int) -
         other.node.control.put(CALL, key, 0, call_value(2), 1)
         call(host, 2, 2, topic=topic)
         pump.run(0.1)
-        one = YES_OR_NO.replace(topic=topic, roll=roll, signup=signup, least=least)
+        one = changed(YES_OR_NO, topic=topic, roll=roll, signup=signup, least=least)
         if not matters[topic, 0].signup.enrolment.bound:  # then it is the other's to gather them
             election, needs = define(one)
             say(other, host, (election, Sign(needs)))
@@ -138,7 +139,7 @@ def test_an_attempt_of_any_number_leaves_what_is_on_disk_readable(
     host.node.elections().leave()
     roll = tuple(sorted((each.node.id, 1) for each in (host, other)))
     signup = other.node.id + attempt.to_bytes(8, "big")
-    election, definition = define(YES_OR_NO.replace(roll=roll, signup=signup))
+    election, definition = define(changed(YES_OR_NO, roll=roll, signup=signup))
     say(other, host, (election, ask(definition)))
     pump.run(1.0)
     elect(pump, [pump.restart(host), other])
@@ -218,7 +219,7 @@ def test_a_vote_in_the_table_is_only_its_voters_to_write(durable: bool, known: b
     host, other, silent = hosts
     voters: list[bytes | str] = [each.name if durable else each.node.id for each in hosts]
     roll = tuple(sorted((voter_of(voter), 1) for voter in voters))
-    definition = YES_OR_NO.replace(roll=roll)
+    definition = changed(YES_OR_NO, roll=roll)
     election = id_of(b"test", definition)
     forged = pack(election, 0, Vote(1, YES, b"", True))
 
@@ -256,8 +257,8 @@ def test_of_what_is_long_only_the_last_is_remembered() -> None:
     voters = [number.to_bytes(16, "big") for number in range(1, 2_000)]
     for weight in range(1, 9):
         roll = tuple((voter, weight) for voter in voters)
-        say(other, host, define(YES_OR_NO.replace(topic="long", roll=roll)))
-        say(other, host, define(YES_OR_NO.replace(topic="long", roll=roll, signup=bytes(24))))
+        say(other, host, define(changed(YES_OR_NO, topic="long", roll=roll)))
+        say(other, host, define(changed(YES_OR_NO, topic="long", roll=roll, signup=bytes(24))))
         value = values.commit(YES, 0, Criteria((), weight), bytes(2_000), ())
         say(other, host, (part.electorate.iid, Decided(value)))
     pump.run(1.0)
@@ -457,7 +458,7 @@ def test_records_about_what_is_no_topic_are_passed_over(topic: bytes) -> None:
         other.node.control.put(CALL, member + about, 0, call_value(2), 1 << 40)
     value = values.commit(YES, 0, Criteria((), 2), bytes(2), ())
     roll = tuple(sorted((each.node.id, 1) for each in hosts))
-    named = fields_of_definition(YES_OR_NO.replace(roll=roll))
+    named = fields_of_definition(changed(YES_OR_NO, roll=roll))
     for text in (topic.decode("latin1"), "email"):
         packed = fields.pack({**named, "topic": text, "value": value})
         other.node.control.put(DECISION, about, 0, bytes(16) + packed, len(text))
@@ -511,7 +512,7 @@ def test_a_record_that_takes_the_place_of_a_decision_harms_nobody(
     host, other = hosts
     elect(pump, hosts)
     roll = tuple(sorted((each.node.id, 1) for each in hosts))
-    election, definition = define(YES_OR_NO.replace(roll=roll, round=written))
+    election, definition = define(changed(YES_OR_NO, roll=roll, round=written))
     record = pack_decision(election, definition, value)
     other.node.control.put(DECISION, decision_key(("email", written)), 0, record, WITHDRAWN - 1)
     pump.run(1.0)

@@ -308,7 +308,7 @@ class World(Spectator):
         elections = process.node.elections()
         matter = elections._matters.get((topic, elections._rounds.get(topic, 0)))
         word: Word = self.rng.choice((True, True, True, False, None))
-        if matter is not None and matter.definition.choices:
+        if matter is not None and matter.definition.terms.choices:
             word = self.rng.choice((*CHOICES, "red", None))
         number = None if matter is None else matter.key[1]
         try:

@@ -170,7 +170,7 @@ class Promises(Spectator):
         state = (signup.enrolment, record)
         self._states[process.name, key] = state
         if signup.roll is not None and signup.enrolment.bound:
-            self._define(signup.enrolment.bound, signup.roll)
+            self._define(signup.enrolment.bound, signup.bound())
         if before is None:
             before = self._resumed(process, key)
         if before is not None:
@@ -353,10 +353,10 @@ class Promises(Spectator):
         return named if process.disk is not None and electorate.rank(named) >= 0 else node.id
 
     def _define(self, election: bytes, definition: Definition) -> None:
-        if election in self._definitions or not definition.roll:
+        if election in self._definitions or not definition.terms.roll:
             return
         self._definitions[election] = definition
         self._electorates[election] = electorate_of(election, definition)
-        roll = {spoken(voter): weight for voter, weight in definition.roll}
+        roll = {spoken(voter): weight for voter, weight in definition.terms.roll}
         where = definition.topic, definition.round
-        self._rolled.append(Rolled(election, *where, roll, named=not definition.signup))
+        self._rolled.append(Rolled(election, *where, roll, named=not definition.terms.signup))

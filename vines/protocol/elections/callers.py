@@ -6,9 +6,8 @@ from typing import Final, TypeAlias
 
 from vines._core.table import CALL, TOMBSTONE, Table
 from vines.errors import WireError
-from vines.protocol.elections.electorate import FEW
 from vines.protocol.elections.records import Key, call_key, call_value, read_call
-from vines.protocol.elections.remembering import remembered
+from vines.protocol.elections.remembering import FEW, remembered
 
 Calls: TypeAlias = frozenset[tuple[bytes, int]]
 """Who calls, each among how many. Members call for many elections together, so equal sets are one

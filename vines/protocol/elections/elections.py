@@ -36,6 +36,7 @@ from vines.protocol.elections.messages import (
     Signed,
     Unknown,
     Vote,
+    gathered,
 )
 from vines.protocol.elections.outcomes import Outcomes, outcome_of
 from vines.protocol.elections.phases import PROPOSING
@@ -202,7 +203,7 @@ class Elections(Office):
         return matter is not None and matter.signup.calling and key[1] > later_than
 
     def _begin(self, key: Key, call: Call, now: float) -> None:
-        definition, deadline = call.definition(key), now + call.seconds
+        definition, deadline = Definition(*key, call.terms()), now + call.seconds
         matter = self._matters.get(key)
         if matter is None:
             matter = self._open(key, definition, call.total, deadline)
@@ -216,7 +217,7 @@ class Elections(Office):
             matter = self._open(key, definition, call.total, deadline)
             matter.signup.enrolment = declined
         if matter.asked is None or not matter.signup.calling:
-            self._keep_choice(matter, matter.definition.choices, definition.choices)
+            self._keep_choice(matter, matter.definition.terms.choices, definition.terms.choices)
             matter.call(call, deadline)
             if call.roll and matter.signup.me:
                 matter.take()
@@ -236,7 +237,7 @@ class Elections(Office):
         matter.listening = self.listening
         matter.choice = self._early.pop(key[0], None)
         matter.voted = matter.choice is not None
-        self._keep_choice(matter, (), definition.choices)
+        self._keep_choice(matter, (), definition.terms.choices)
         return matter
 
     def _keep_choice(self, matter: Matter, before: tuple[str, ...], now: tuple[str, ...]) -> None:
@@ -317,12 +318,12 @@ class Elections(Office):
         if choice is None:
             return ABSTAIN
         if isinstance(choice, bool):
-            if matter is not None and matter.definition.choices:
+            if matter is not None and matter.definition.terms.choices:
                 raise ValueError("there are choices to vote for")
             return 0 if choice else REFUSE
         if matter is None:
             raise ValueError("its choices are not known before the call")
-        choices = matter.definition.choices
+        choices = matter.definition.terms.choices
         if choice not in choices:
             raise ValueError(f"the choices are {', '.join(choices or ('True', 'False')):.200}")
         return choices.index(choice)
@@ -365,8 +366,8 @@ class Elections(Office):
     ) -> None:
         """The same, where it says which election that is."""
         definition = said.definition if isinstance(said, Sign) else said
-        weight = sum([weight for _, weight in definition.roll])
-        if definition.least > weight:
+        terms = definition.terms
+        if terms.least > sum([weight for _, weight in terms.roll]):
             return
         # Who is asked to sign looks at the id itself.
         if isinstance(said, Definition) and id_of(self._namespace, definition) != election:
@@ -382,10 +383,10 @@ class Elections(Office):
         if isinstance(said, Sign):
             if matter is not None:
                 matter.receive(member, election, said, now)
-        elif definition.signup:
+        elif terms.signup:
             # Only a roll that is forgotten here is defined to us: we are not bound to it.
             if matter is None and len(self._matters) < UNCALLED_MAX:
-                matter = self._open(key, definition.gathered((), definition.signup), 0, inf)
+                matter = self._open(key, _blank(definition, terms.signup), 0, inf)
             if matter is None:
                 return
             matter.signup.decline(member, election, definition, matter)
@@ -402,7 +403,7 @@ class Elections(Office):
         if matter is None:
             if len(self._matters) >= UNCALLED_MAX or not _can_decide(election, definition):
                 return None
-            matter = self._open(key, definition, 0, now + definition.remaining_ms / 1000)
+            matter = self._open(key, definition, 0, now + definition.terms.remaining_ms / 1000)
         elif not _same_voters(matter.definition, definition):
             self._clash(key, "somebody names other voters")
             return None
@@ -512,7 +513,7 @@ class Elections(Office):
         matter = self._matters.get(key)
         if matter is None or matter.value or self.failure:
             return
-        if matter.definition.roll:
+        if matter.signup.definition.terms.roll:
             named = frozenset([self._who.called(member) for member in self._alive])
             matter.consider(frozenset(), self._alive | named, now)
         else:
@@ -775,8 +776,7 @@ class Elections(Office):
         self._outbox.after(after, lambda: self._settle(matter, value, fire, decided_here))
 
     def _settle(self, matter: Matter, value: bytes, fire: bool, decided_here: bool) -> None:
-        definition, part = matter.signup.roll, matter.signup.election
-        assert definition is not None
+        definition, part = matter.signup.bound(), matter.signup.election
         assert part is not None
         election = matter.signup.enrolment.bound
         outcome = outcome_of(definition, election, value, part.electorate)
@@ -806,7 +806,8 @@ class Elections(Office):
         """Put a matter's part on disk; returns the ticket."""
         if self._shelf is None or self.failure:
             return 0
-        return self._shelf.put(matter.key, matter.part, matter.signup.roll)
+        roll = None if matter.signup.roll is None else matter.signup.bound()
+        return self._shelf.put(matter.key, matter.part, roll)
 
     def _keep_foreign(
         self, key: Key, election: bytes, definition: Definition, value: bytes
@@ -819,7 +820,9 @@ class Elections(Office):
     def _resume(self, key: Key, part: Part, roll: Definition | None, now: float) -> None:
         """Go on with what this node took part in before it was started again."""
         if roll is None:
-            self._open(key, NO_CALL.definition(key), 0, inf).signup.enrolment = part.enrolment
+            self._open(
+                key, Definition(*key, NO_CALL.terms()), 0, inf
+            ).signup.enrolment = part.enrolment
             return
         if part.record.outcome:
             outcome = outcome_of(roll, part.enrolment.bound, part.record.outcome)
@@ -829,8 +832,8 @@ class Elections(Office):
                 self._interrupted.append(outcome)
             if part.record.fired or outcome.owner not in self._who.mine:
                 return
-        definition = roll.gathered((), b"") if roll.signup else roll
-        matter = self._open(key, definition, 0, now + roll.remaining_ms / 1000)
+        definition = _blank(roll, b"") if roll.terms.signup else roll
+        matter = self._open(key, definition, 0, now + roll.terms.remaining_ms / 1000)
         matter.resume(roll, part, now)
         matter.told = bool(matter.value)
         self._set_round(key)
@@ -846,7 +849,13 @@ def _can_decide(election: bytes, definition: Definition) -> bool:
     return True
 
 
+def _blank(definition: Definition, signup: bytes) -> Definition:
+    """The same without voters."""
+    terms = gathered((), signup, definition.terms)
+    return Definition(definition.topic, definition.round, terms)
+
+
 def _same_voters(one: Definition, other: Definition) -> bool:
-    return (
-        one.roll == other.roll and one.council == other.council and one.tiebreak == other.tiebreak
-    )
+    these, those = one.terms, other.terms
+    same = these.council == those.council and these.tiebreak == those.tiebreak
+    return same and these.roll == those.roll

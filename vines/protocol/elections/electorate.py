@@ -18,13 +18,11 @@ import cython
 
 from vines._core import tally
 from vines._core.rendezvous import ranked
-from vines.protocol.elections.remembering import remembered
+from vines.protocol.elections.remembering import FEW, remembered
 
 ID_BYTES: Final = 16
 VOTER_BYTES_MAX: Final = 255
 VOTERS_MAX: Final = 10_000
-FEW: Final = 64
-"""Voters of whom what is found out is remembered for many elections."""
 SEARCHED_MAX: Final = 16
 """Voters up to which their ranks are looked for one by one: most elections have few."""
 

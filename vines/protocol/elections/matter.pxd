@@ -10,6 +10,7 @@ from vines.protocol.elections.messages cimport (
     Nack,
     Promise,
     Said,
+    Terms,
     Vote,
     VoteAck,
 )
@@ -30,7 +31,7 @@ cdef int IDLE
 cdef int PROPOSING
 
 
-cdef class Call(Facts):
+cdef class Call:
     cdef readonly Criteria criteria
     cdef readonly long long total
     cdef readonly double seconds
@@ -38,7 +39,9 @@ cdef class Call(Facts):
     cdef readonly long long council
     cdef readonly bint tiebreak
 
-    cpdef Definition definition(self, tuple key)
+    cdef public Terms _terms
+
+    cpdef Terms terms(self)
 
 
 cdef class Office:

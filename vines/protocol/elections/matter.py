@@ -18,7 +18,6 @@ from vines.protocol.elections.criteria import Criteria, criteria_of
 from vines.protocol.elections.decree import NOTHING, Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import bit
-from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.messages import (
     Accepted,
     Decided,
@@ -27,6 +26,7 @@ from vines.protocol.elections.messages import (
     Nack,
     Promise,
     Said,
+    Terms,
     Vote,
     VoteAck,
 )
@@ -62,13 +62,13 @@ DOUBLINGS_MAX = 5
 
 @cython.no_gc
 @cython.cclass
-class Call(Facts):
+class Call:
     """What a caller asks for, whatever the topic. `total`: so many callers make an electorate; 0:
     the voters are named. `seconds`: until its deadline. `roll`: the voters, if they are named, and
     their weights.
     """
 
-    __slots__ = ("criteria", "total", "seconds", "roll", "council", "tiebreak")
+    __slots__ = ("_terms", "council", "criteria", "roll", "seconds", "tiebreak", "total")
 
     def __init__(
         self,
@@ -85,23 +85,17 @@ class Call(Facts):
         self.roll = roll
         self.council = council
         self.tiebreak = tiebreak
+        self._terms: Terms | None = None
 
-    def definition(self, key: Key) -> Definition:
-        """The election that is asked for on a topic and round, as far as the caller knows."""
-        topic, number = key
-        asked = self.criteria
-        return Definition(
-            topic,
-            number,
-            self.roll,
-            b"",
-            self.council,
-            self.tiebreak,
-            asked.choices,
-            asked.least,
-            asked.plurality,
-            int(self.seconds * 1000),
-        )
+    def terms(self) -> Terms:
+        """What is asked for, as far as the caller knows: one object for all that it calls."""
+        if self._terms is None:
+            asked = self.criteria
+            self._terms = Terms(
+                *(self.roll, b"", self.council, self.tiebreak, asked.choices, asked.least),
+                *(asked.plurality, int(self.seconds * 1000)),
+            )
+        return self._terms
 
 
 class Office:
@@ -236,7 +230,7 @@ class Matter(Surroundings):
         """
         signup = self.signup
         self.asked, self.deadline = call, deadline
-        signup.definition, signup.total = call.definition(self.key), call.total
+        signup.definition, signup.total = Definition(*self.key, call.terms()), call.total
         signup.calling = True
         self.told_timeout = False
         if signup.election is not None:
@@ -370,7 +364,7 @@ class Matter(Surroundings):
             return  # it is no voter, or has yet to read what it was told
         self._defined[voter] = now
         self._told |= {voter}
-        self._office.say(self, voter, self.signup.enrolment.bound, self.signup.roll, 0)
+        self._office.say(self, voter, self.signup.enrolment.bound, self.signup.bound(), 0)
         if self.signup.is_named() and self.pacer is not None:
             self.pacer.say_again(election.electorate.rank(voter), now, self)
 
@@ -422,7 +416,7 @@ class Matter(Surroundings):
 
     def resume(self, roll: Definition, part: Part, now: float) -> None:
         """After a restart: this is the roll it was bound to, and its part there."""
-        self.signup.enrolment, self.signup.roll = part.enrolment, roll
+        self.signup.enrolment, self.signup.roll = part.enrolment, roll.terms
         election = self.begin(self.signup.enrolment.bound, roll, part.record)
         self.signup.resume(roll, election)
         self.finished = part.finished
@@ -486,13 +480,13 @@ class Matter(Surroundings):
         roll = self.signup.roll
         if roll is not None and not roll.signup and roll.roll and voter not in self._told:
             self._told |= {voter}
-            self._office.say(self, voter, election, roll, after)
+            self._office.say(self, voter, election, self.signup.bound(), after)
         self._office.say(self, voter, election, message, after)
 
     def begin(self, election: bytes, definition: Definition, record: Record = NOTHING) -> Election:
         """Take part in this."""
         electorate = electorate_of(election, definition)
-        own = self.definition
+        own = self.signup.definition.terms
         part = Election(
             electorate,
             electorate.rank(self.signup.me),

@@ -5,9 +5,7 @@ cdef class Said(Facts):
     pass
 
 
-cdef class Definition(Said):
-    cdef readonly str topic
-    cdef readonly long long round
+cdef class Terms(Facts):
     cdef readonly tuple roll
     cdef readonly bytes signup
     cdef readonly long long council
@@ -17,7 +15,11 @@ cdef class Definition(Said):
     cdef readonly bint plurality
     cdef readonly long long remaining_ms
 
-    cpdef Definition gathered(self, tuple roll, bytes signup)
+
+cdef class Definition(Said):
+    cdef readonly str topic
+    cdef readonly long long round
+    cdef readonly Terms terms
 
 
 cdef class Sign(Said):

@@ -8,6 +8,7 @@ import cython
 
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.facts import Facts
+from vines.protocol.elections.remembering import FEW, remembered
 
 Testimony: TypeAlias = tuple[tuple[int, int, int], ...]
 """Votes known: (rank, sequence number, choice), ascending."""
@@ -21,21 +22,19 @@ class Said(Facts):
 
 @cython.no_gc
 @cython.cclass
-class Definition(Said):
-    """What election this is: everything its id is made of, and what was asked for. `roll`: (voter,
-    weight), ascending. `signup`: who gathered the roll, and in which attempt; empty for a roll that
-    callers gave. `remaining_ms`: until its caller's deadline.
+class Terms(Facts):
+    """What is asked for in an election, whatever its topic. `roll`: (voter, weight), ascending.
+    `signup`: who gathered the roll, and in which attempt; empty for a roll that callers gave.
+    `remaining_ms`: until its caller's deadline.
     """
 
     __slots__ = (
-        *("topic", "round", "roll", "signup", "council", "tiebreak", "choices", "least"),
-        *("plurality", "remaining_ms"),
+        *("roll", "signup", "council", "tiebreak", "choices", "least", "plurality"),
+        "remaining_ms",
     )
 
     def __init__(
         self,
-        topic: str,
-        round: int,
         roll: tuple[tuple[bytes, int], ...],
         signup: bytes,
         council: int,
@@ -45,8 +44,6 @@ class Definition(Said):
         plurality: bool,
         remaining_ms: int,
     ) -> None:
-        self.topic = topic
-        self.round = round
         self.roll = roll
         self.signup = signup
         self.council = council
@@ -56,12 +53,26 @@ class Definition(Said):
         self.plurality = plurality
         self.remaining_ms = remaining_ms
 
-    def gathered(self, roll: tuple[tuple[bytes, int], ...], signup: bytes) -> Definition:
-        """The same among these voters, whom `signup` gathered."""
-        return Definition(
-            *(self.topic, self.round, roll, signup, self.council, self.tiebreak),
-            *(self.choices, self.least, self.plurality, self.remaining_ms),
-        )
+
+@remembered(FEW)
+def gathered(roll: tuple[tuple[bytes, int], ...], signup: bytes, terms: Terms) -> Terms:
+    """The same among these voters, whom `signup` gathered. Equal terms of thousands of elections
+    are one object.
+    """
+    return terms.replace(roll=roll, signup=signup)
+
+
+@cython.no_gc
+@cython.cclass
+class Definition(Said):
+    """What election this is: everything its id is made of, and what was asked for."""
+
+    __slots__ = ("topic", "round", "terms")
+
+    def __init__(self, topic: str, round: int, terms: Terms) -> None:
+        self.topic = topic
+        self.round = round
+        self.terms = terms
 
 
 @cython.no_gc

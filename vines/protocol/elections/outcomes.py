@@ -11,7 +11,7 @@ from vines._core.table import DECISION, TOMBSTONE, Table
 from vines._core.tally import NONE, REFUSE
 from vines.events import Outcome
 from vines.protocol.elections import value as values
-from vines.protocol.elections.electorate import FEW, Electorate
+from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.messages import Definition
 from vines.protocol.elections.records import (
     WITHDRAWN,
@@ -21,7 +21,7 @@ from vines.protocol.elections.records import (
     pack_decision,
     read_decision,
 )
-from vines.protocol.elections.remembering import remembered
+from vines.protocol.elections.remembering import FEW, remembered
 from vines.protocol.elections.signup import electorate_of
 from vines.protocol.elections.voters import spoken
 
@@ -115,7 +115,7 @@ def outcome_of(
     wrong = values.fault(value, electorate)
     if wrong:
         raise ValueError(wrong)
-    kind, choice, owner, votes = _words(electorate.voters, value, definition.choices)
+    kind, choice, owner, votes = _words(electorate.voters, value, definition.terms.choices)
     about = definition.topic, definition.round, election
     return Outcome(*about, kind, choice, owner, dict(votes))
 

@@ -11,6 +11,8 @@ from typing import Any, Final, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+FEW: Final = 64
+"""Voters of whom what is found out is remembered for many elections."""
 LONG_MAX: Final = 2
 """Results of long arguments that are remembered: one election takes turns with few others."""
 

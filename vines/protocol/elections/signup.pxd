@@ -8,6 +8,7 @@ from vines.protocol.elections.messages cimport (
     Said,
     Sign,
     Signed,
+    Terms,
     Vote,
 )
 
@@ -38,7 +39,7 @@ cdef class SignUp:
     cdef public bint calling
     cdef public frozenset candidates
     cdef public Election election
-    cdef public Definition roll
+    cdef public Terms roll
     cdef public frozenset signed
     cdef public tuple _asked
     cdef public long long _turn
@@ -63,7 +64,8 @@ cdef class SignUp:
         self, bytes sender, bytes election, Definition definition, Surroundings out
     )
     cpdef object _sign_asked(self, Surroundings out)
-    cpdef Definition _shared(self, Definition definition, tuple roll)
+    cpdef Definition _with(self, Terms terms)
+    cpdef Definition bound(self)
     cpdef object _say_signed(self, bytes coordinator, Surroundings out)
     cpdef object on_signed(self, bytes sender, bytes election, Signed message, Surroundings out)
     cpdef object _form(self, Surroundings out)

@@ -12,6 +12,7 @@ it is the reason to refuse. It must not know clocks or membership; candidates ar
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -19,7 +20,7 @@ import cython
 
 from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.electorate import Electorate, Roll, equal_roll, instance_id, one_id
+from vines.protocol.elections.electorate import Electorate, equal_roll, instance_id, one_id
 from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.messages import (
     Cancel,
@@ -29,7 +30,9 @@ from vines.protocol.elections.messages import (
     Said,
     Sign,
     Signed,
+    Terms,
     Vote,
+    gathered,
 )
 
 COORDINATORS_MAX: Final = 64
@@ -134,7 +137,7 @@ class SignUp:
         """Members that called this, as far as known, and live."""
         self.election: Election | None = None
         """Its part in the roll it is bound to."""
-        self.roll: Definition | None = None
+        self.roll: Terms | None = None
         """That roll."""
         self.signed: frozenset[bytes] = frozenset()
         """As its coordinator: who has signed."""
@@ -147,20 +150,20 @@ class SignUp:
 
     def resume(self, roll: Definition, election: Election) -> None:
         """After a restart: this is the roll it is bound to, and its part there."""
-        self.roll, self.election = roll, election
+        self.roll, self.election = roll.terms, election
         self.signed = frozenset((self.me,))
 
     def coordinates(self) -> bool:
         """Whether the roll it is bound to is its own attempt."""
-        return self.roll is not None and coordinator_of(self.roll) == self.me
+        return self.roll is not None and self.roll.signup[:-8] == self.me
 
     def coordinator(self) -> bytes:
         """Who gathered the roll it is bound to; empty if it is bound to none."""
-        return b"" if self.roll is None else coordinator_of(self.roll)
+        return b"" if self.roll is None else self.roll.signup[:-8]
 
     def is_named(self) -> bool:
         """Whether callers named the voters: nobody has to sign, and nobody can be replaced."""
-        roll = self.roll or self.definition
+        roll = self.roll or self.definition.terms
         return bool(roll.roll and not roll.signup)
 
     # What happens here.
@@ -168,7 +171,7 @@ class SignUp:
     def take(self, election: bytes, definition: Definition, out: Surroundings) -> None:
         """The voters were named: take part, if not in another roll already."""
         if not self.enrolment.bound:
-            self.roll = definition
+            self.roll = definition.terms
             self.election = out.begin(election, definition)
             kept = self.enrolment
             self._keep(Enrolment(election, True, kept.attempt, kept.passed), out)
@@ -204,7 +207,7 @@ class SignUp:
         attempt = self.enrolment.attempt + 1
         roll = equal_roll(self.candidates)
         signup = self.me + attempt.to_bytes(8, "big")
-        definition = self.definition.gathered(roll, signup)
+        definition = self._with(gathered(roll, signup, self.definition.terms))
         self._bind(self._id(definition), definition, attempt, out)
         self.signed = frozenset((self.me,))
         self._say_to_all(Sign(definition), out)
@@ -231,7 +234,7 @@ class SignUp:
         elif self.coordinates():
             for voter, _ in self.roll.roll:
                 if voter not in self.signed:
-                    out.say(voter, self.enrolment.bound, Sign(self.roll), self.ticket)
+                    out.say(voter, self.enrolment.bound, Sign(self.bound()), self.ticket)
         else:
             self._say_signed(self.coordinator(), out)
 
@@ -277,7 +280,7 @@ class SignUp:
         """Take no part in this, for ever, unless bound to it; tell who asked."""
         if self._is_bound(election):
             return
-        if definition.signup and not self._passed(definition):
+        if definition.terms.signup and not self._passed(definition):
             kept, passed = self.enrolment, self._passing(definition)
             self._keep(Enrolment(kept.bound, kept.formed, kept.attempt, passed), out)
         out.say(sender, election, Refusal(), self.ticket)
@@ -288,25 +291,26 @@ class SignUp:
         if self._asked is None or not self.calling:
             return
         sender, election, definition = self._asked
-        same = definition.council == self.definition.council
-        same = same and definition.tiebreak == self.definition.tiebreak
+        asked, own = definition.terms, self.definition.terms
+        same = asked.council == own.council and asked.tiebreak == own.tiebreak
         if len(self.candidates) != self.total or not same:
             return
         roll = equal_roll(self.candidates)
-        if definition.roll != roll:
+        if asked.roll != roll:
             return
         self._asked = None
-        definition = self._shared(definition, roll)
+        likely = gathered(roll, asked.signup, own)
+        definition = self._with(likely if likely == asked else asked)
         self._bind(election, definition, self.enrolment.attempt, out)
         out.say(sender, election, Signed(out.cast()), self.ticket)
 
-    def _shared(self, definition: Definition, roll: Roll) -> Definition:
-        """The same, made of what is in memory already."""
-        return Definition(
-            *(self.definition.topic, definition.round, roll, definition.signup),
-            *(definition.council, definition.tiebreak, definition.choices, definition.least),
-            *(definition.plurality, definition.remaining_ms),
-        )
+    def _with(self, terms: Terms) -> Definition:
+        return Definition(self.definition.topic, self.definition.round, terms)
+
+    def bound(self) -> Definition:
+        """What election it takes part in."""
+        assert self.roll is not None
+        return self._with(self.roll)
 
     def _say_signed(self, coordinator: bytes, out: Surroundings) -> None:
         assert self.election is not None
@@ -362,7 +366,7 @@ class SignUp:
             self._asked = None
         if self._is_bound(election):
             assert self.roll is not None
-            if sender == coordinator_of(self.roll) and not self.enrolment.formed:
+            if sender == self.coordinator() and not self.enrolment.formed:
                 self._release(out)
 
     def on_refusal(self, sender: bytes, election: bytes, out: Surroundings) -> None:
@@ -389,7 +393,7 @@ class SignUp:
         self, election: bytes, definition: Definition, attempt: int, out: Surroundings
     ) -> None:
         passed = self._passing(definition)
-        self.roll = definition
+        self.roll = definition.terms
         self.election = out.begin(election, definition)
         self._keep(Enrolment(election, False, attempt, passed), out)
 
@@ -409,7 +413,7 @@ class SignUp:
         """What was passed, and that this will not be signed (again)."""
         last = one_id(coordinator_of(definition)), attempt_of(definition)
         if not self.enrolment.passed:
-            return (last,)
+            return _once(last)
         return tuple(sorted([*dict((*self.enrolment.passed, last)).items()]))
 
     def _release_if_hopeless(self, out: Surroundings) -> None:
@@ -449,17 +453,17 @@ class SignUp:
         return id_of(self.namespace, definition)
 
 
+@lru_cache(maxsize=1024)
+def _once(passed: tuple[bytes, int]) -> tuple[tuple[bytes, int], ...]:
+    """Equal ones are one object: most are the first attempt of one of few."""
+    return (passed,)
+
+
 def id_of(namespace: bytes, definition: Definition) -> bytes:
     """The id of the election that a definition defines."""
-    return instance_id(
-        namespace,
-        definition.topic,
-        definition.round,
-        definition.roll,
-        signup=definition.signup,
-        council=definition.council,
-        tiebreak=definition.tiebreak,
-    )
+    terms = definition.terms
+    about = (namespace, definition.topic, definition.round)
+    return instance_id(*about, terms.roll, terms.signup, terms.council, terms.tiebreak)
 
 
 def electorate_of(election: bytes, definition: Definition) -> Electorate:
@@ -468,20 +472,21 @@ def electorate_of(election: bytes, definition: Definition) -> Electorate:
     Who gathered a roll is the preferred claimant: it knows first that the roll stands, and has the
     votes that were cast by then.
     """
+    terms = definition.terms
     return Electorate(
         election,
-        definition.roll,
-        council=definition.council,
-        tiebreak=definition.tiebreak,
-        first=coordinator_of(definition),
+        terms.roll,
+        council=terms.council,
+        tiebreak=terms.tiebreak,
+        first=terms.signup[:-8],
     )
 
 
 def coordinator_of(definition: Definition) -> bytes:
     """Who gathered a roll; empty if callers named it."""
-    return definition.signup[:-8]
+    return definition.terms.signup[:-8]
 
 
 def attempt_of(definition: Definition) -> int:
     """The number of the attempt that gathered a roll."""
-    return int.from_bytes(definition.signup[-8:], "big")
+    return int.from_bytes(definition.terms.signup[-8:], "big")

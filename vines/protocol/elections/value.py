@@ -15,9 +15,9 @@ import cython
 from vines._core.tally import CHOICES_MAX, LOST, NONE, Roll, count
 from vines.errors import WireError
 from vines.protocol.elections.criteria import DIGEST_BYTES, LABEL_BYTES_MAX, Criteria
-from vines.protocol.elections.electorate import FEW, Electorate
+from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.facts import Facts
-from vines.protocol.elections.remembering import remembered
+from vines.protocol.elections.remembering import FEW, remembered
 
 COMMIT: Final = 1
 ABORT: Final = 2

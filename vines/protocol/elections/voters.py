@@ -67,14 +67,14 @@ class Who:
 
     def here(self, definition: Definition) -> bytes:
         """Which of its voters this node is; nothing if none."""
-        voters = {voter for voter, _ in definition.roll}
+        voters = {voter for voter, _ in definition.terms.roll}
         if not voters or self._me in voters:
             return self._me
         return self._voice if self._voice in voters else b""
 
     def why_not(self, definition: Definition) -> str:
         """Why this node is none of its voters."""
-        named = {spoken(voter) for voter, _ in definition.roll}
+        named = {spoken(voter) for voter, _ in definition.terms.roll}
         if not self._durable and self._name in named:
             return (
                 "a named voter needs a data directory, so that it votes once also if it is started"
@@ -87,7 +87,8 @@ class Who:
         somebody without the voter's data directory.
         """
         part = matter.signup.election
-        if not matter.signup.definition.roll or part is None or part.electorate.rank(member) >= 0:
+        named = matter.signup.definition.terms.roll
+        if not named or part is None or part.electorate.rank(member) >= 0:
             return member
         voter = self.called(member)
         if part.electorate.rank(voter) < 0:

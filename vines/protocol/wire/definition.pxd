@@ -1,4 +1,4 @@
-from vines.protocol.elections.messages cimport Definition
+from vines.protocol.elections.messages cimport Definition, Terms
 
 
 cpdef dict fields_of_definition(Definition definition)

@@ -12,9 +12,9 @@ from typing import Any, Final, TypeGuard
 
 from vines._core.tally import WEIGHT_MAX
 from vines.protocol.elections.criteria import criteria_of
-from vines.protocol.elections.electorate import FEW, VOTERS_MAX, Roll
-from vines.protocol.elections.messages import Definition
-from vines.protocol.elections.remembering import remembered
+from vines.protocol.elections.electorate import VOTERS_MAX, Roll
+from vines.protocol.elections.messages import Definition, Terms
+from vines.protocol.elections.remembering import FEW, remembered
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import FRAME_BYTES_MAX
 
@@ -42,19 +42,20 @@ def pack_roll(roll: Roll) -> bytes:
 
 def fields_of_definition(definition: Definition) -> dict[str, object]:
     """Its fields, as they are packed."""
-    roll = pack_roll(definition.roll)
+    terms = definition.terms
+    roll = pack_roll(terms.roll)
     assert len(roll) <= ROLL_BYTES_MAX, "a roll of ours is too long"
     return {
         "topic": definition.topic,
         "round": definition.round,
         "roll": roll,
-        "signup": definition.signup,
-        "council": definition.council,
-        "tiebreak": definition.tiebreak,
-        "choices": definition.choices,
-        "least": definition.least,
-        "plurality": definition.plurality,
-        "remaining": definition.remaining_ms,
+        "signup": terms.signup,
+        "council": terms.council,
+        "tiebreak": terms.tiebreak,
+        "choices": terms.choices,
+        "least": terms.least,
+        "plurality": terms.plurality,
+        "remaining": terms.remaining_ms,
     }
 
 
@@ -70,18 +71,18 @@ def read_definition(values: Mapping[str, Any]) -> Definition:
         criteria = criteria_of(tuple(choices), least, plurality)
     except ValueError as error:
         raise fields.wrong("choices", f"what can be voted for: {error}") from None
-    return Definition(
-        topic=fields.topic(values, "topic"),
-        round=fields.whole_number(values, "round", NUMBER_MAX),
-        roll=roll,
-        signup=fields.blob(values, "signup", SIGNUP_BYTES_MAX),
-        council=fields.whole_number(values, "council", len(roll)),
-        tiebreak=fields.truth(values, "tiebreak"),
-        choices=criteria.choices,
-        least=least,
-        plurality=plurality,
-        remaining_ms=fields.whole_number(values, "remaining", REMAINING_MAX),
+    terms = Terms(
+        roll,
+        fields.blob(values, "signup", SIGNUP_BYTES_MAX),
+        fields.whole_number(values, "council", len(roll)),
+        fields.truth(values, "tiebreak"),
+        criteria.choices,
+        least,
+        plurality,
+        fields.whole_number(values, "remaining", REMAINING_MAX),
     )
+    topic = fields.topic(values, "topic")
+    return Definition(topic, fields.whole_number(values, "round", NUMBER_MAX), terms)
 
 
 def _are_texts(choices: object) -> TypeGuard[list[str]]:
