@@ -10,6 +10,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp
 
+from vines._core.record cimport POINTER_MASK, key_of, pointed, vines_record
 from vines._core.vector cimport vines_key
 
 cdef extern from "hash.h" nogil:
@@ -17,35 +18,10 @@ cdef extern from "hash.h" nogil:
         vines_key key, uint64_t head, size_t head_count, const uint8_t* data, size_t count)
     void VINES_PREFETCH(const void* address)
 
-cdef extern from "record.h" nogil:
-    ctypedef struct vines_record:
-        uint64_t stamp
-        uint64_t state
-        uint8_t* value
-        uint64_t counter
-        uint64_t key_length
-        uint64_t ill_formed
-        uint64_t dropped
-        uint64_t sent
-        uint32_t source
-        uint32_t origin
-        uint32_t value_length
-        uint32_t family
-        uint32_t value_capacity
-        uint32_t flags
-        uint32_t references
-        uint32_t mark
-
 cdef enum:
     SEGMENT_MIN = 8
     SEGMENT_MAX = 4096
     DIRECTORY_BITS_MAX = 24     # beyond it segments grow instead of splitting
-
-cdef extern from *:
-    """
-    #define VINES_POINTER_MASK 0xffffffffffffULL
-    """
-    const uint64_t POINTER_MASK "VINES_POINTER_MASK"
 
 cdef struct Segment:
     uint64_t* slots
@@ -61,10 +37,6 @@ cdef struct Index:
     size_t memory
 
 
-cdef inline const uint8_t* key_of(const vines_record* record) noexcept nogil:
-    return <const uint8_t*>record + sizeof(vines_record)
-
-
 cdef inline uint64_t hash_key(
     const Index* index, uint8_t family, const uint8_t* key, size_t length
 ) noexcept nogil:
@@ -77,10 +49,6 @@ cdef inline uint64_t hash_record(const Index* index, const vines_record* record)
 
 cdef inline Segment* segment_of(const Index* index, uint64_t hashed) noexcept nogil:
     return index.directory[hashed >> (64 - index.depth) if index.depth else 0]
-
-
-cdef inline vines_record* pointed(uint64_t slot) noexcept nogil:
-    return <vines_record*><size_t>(slot & POINTER_MASK)
 
 
 cdef inline size_t home(const Segment* segment, uint64_t hashed) noexcept nogil:

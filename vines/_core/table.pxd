@@ -3,9 +3,11 @@ running fingerprints."""
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
+from vines._core.arena cimport Arena
 from vines._core.body cimport Body, Item
 from vines._core.changes cimport Changed, Changes
-from vines._core.index cimport Index, vines_record
+from vines._core.index cimport Index
+from vines._core.record cimport vines_record
 from vines._core.vector cimport VersionVector, vines_key
 
 cdef struct Entry:              # a position of a source, and the record its key has now
@@ -56,6 +58,7 @@ cdef class Table:
     cdef uint32_t own                   # the slot of this table's own source
     cdef vines_key fingerprint_key
     cdef Index index
+    cdef Arena arena                    # of records
     cdef uint64_t lanes[2]
     cdef uint64_t roster
     cdef uint64_t state
@@ -69,7 +72,7 @@ cdef class Table:
     cdef size_t horizon
     cdef size_t log_slack
     cdef size_t logged                  # entries of all logs
-    cdef size_t memory                  # bytes allocated for records and logs
+    cdef size_t memory                  # bytes allocated for logs and large values
     cdef size_t tombstones
     cdef size_t strayed                 # sources with a record merged whose position is not covered
     cdef size_t live[256]               # live records by family
@@ -113,7 +116,6 @@ cdef class Table:
     cdef void count_in(self, vines_record* record) noexcept
     cdef void count_out(self, vines_record* record) noexcept
     cdef void drop(self, uint64_t hashed, vines_record* record) noexcept
-    cdef void release(self, vines_record* record) noexcept
     cdef void show(self, vines_record* record, Changed* row) noexcept
 
     cdef int write_local(

@@ -20,6 +20,7 @@ from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.stdint cimport int32_t, uint16_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove, memset
 
+from vines._core.arena cimport arena_close
 from vines._core.body cimport (
     DELTA_FORMAT, ELSEWHERE, ENTRY_ROOM, FAMILY, FLAGS, FLOOR_FORMAT, ORIGIN, PAGE_FORMAT,
     RANGE_ROOM, REPEAT, check_delta, check_records, read_entry, read_page_record, read_range_end,
@@ -28,14 +29,17 @@ from vines._core.body cimport (
 from vines._core.changes cimport Changed, Changes
 from vines._core.index cimport (
     Segment, hash_key, hash_record, index_close, index_find, index_insert, index_open,
-    index_prefetch, index_prefetch_record, index_remove, key_of, pointed, segment_of,
-    POINTER_MASK,
+    index_prefetch, index_prefetch_record, index_remove, segment_of,
+)
+from vines._core.record cimport (
+    SOURCES_MAX, fit_value, free_apart, key_of, pointed, record_free, record_new, refer,
+    size_apart, unrefer, value_of,
 )
 from vines._core.scanner cimport scan as scan_msgpack
 from vines._core.vector cimport Located, first_above, id_of, vines_load_key
 from vines._core.wire cimport (
     COUNTER_LIMIT, ID_BYTES, KEY_MAX, STAMP_LIMIT, VALUE_MAX, Reader, left, read_byte, read_bytes,
-    read_varint, vines_read64, vines_write64, write_varint, zigzag,
+    read_varint, vines_write64, write_varint, zigzag,
 )
 
 from vines.errors import LocalError, WireError
@@ -93,7 +97,6 @@ PLANTED = {
 cdef enum:
     TOMBSTONE_FLAG = 1
     UNCOUNTED_FLAGS = 7         # tombstones, expiring, ephemeral: no part of the state
-    INLINE_MAX = 1024           # larger values have a block of their own, until they shrink
     AHEAD = 12                  # entries between asking for a record's memory and reading it
     BLOCK = 16                  # records whose memory is asked for before any is merged
     COMPACT_MAX = 1024          # log entries dropped in one step
@@ -114,53 +117,6 @@ cdef inline bint lives_at(
     const vines_record* record, size_t slot, uint64_t counter
 ) noexcept nogil:
     return record.source == slot and record.counter == counter
-
-
-cdef inline uint8_t* inline_value(const vines_record* record) noexcept:
-    return <uint8_t*>key_of(record) + record.key_length
-
-
-cdef inline size_t inline_capacity(const vines_record* record) noexcept:
-    """The room for a value in the record's own memory, noted ahead of the block it was given
-    instead."""
-    if record.value == inline_value(record):
-        return record.value_capacity
-    return <size_t>vines_read64(record.value - 8)
-
-
-cdef inline size_t block_size(const vines_record* record) noexcept:
-    """All the memory a record takes, its allocations' overhead among it."""
-    cdef size_t size = sizeof(vines_record) + record.key_length + inline_capacity(record) + 8
-    if record.value != inline_value(record):
-        size += <size_t>record.value_capacity + 16
-    return size
-
-
-cdef inline void free_record(vines_record* record) noexcept:
-    if record.value != inline_value(record):
-        free(record.value - 8)
-    free(record)
-
-
-cdef int own_block(vines_record* record, size_t length) noexcept:
-    """Make room for a value of `length` bytes: in a block of its own where it outgrows what there
-    is, which is given back when the value shrinks to less than half. The old content is lost; -1
-    if memory ran out, nothing changed."""
-    cdef bint apart = record.value != inline_value(record)
-    cdef size_t capacity = inline_capacity(record)
-    cdef uint8_t* block = NULL
-    if length <= record.value_capacity and not (apart and length < record.value_capacity / 2):
-        return 0
-    if length > capacity:
-        block = <uint8_t*>malloc(length + 8)
-        if block == NULL:
-            return -1
-        vines_write64(block, capacity)
-    if apart:
-        free(record.value - 8)
-    record.value = inline_value(record) if block == NULL else block + 8
-    record.value_capacity = <uint32_t>(capacity if block == NULL else length)
-    return 0
 
 
 cdef inline bint next_segment(const Segment* segment, uint64_t* hashed) noexcept:
@@ -194,7 +150,7 @@ cdef inline bint contradicts(
         and not (
             item.flags == held.flags
             and item.value_length == held.value_length
-            and memcmp(item.value, held.value, item.value_length) == 0
+            and memcmp(item.value, value_of(held), item.value_length) == 0
         )
     )
 
@@ -262,7 +218,7 @@ cdef inline void write_record(
     head[0] = bits
     at = write_varint(at, zigzag(record.stamp - draft.stamp))
     at = vines_copy(write_varint(at, key_length), key_of(record), key_length)
-    at = vines_copy(write_varint(at, record.value_length), record.value, record.value_length)
+    at = vines_copy(write_varint(at, record.value_length), value_of(record), record.value_length)
     draft.at = at
     draft.stamp = record.stamp
     draft.records[draft.written] = record
@@ -271,16 +227,16 @@ cdef inline void write_record(
 
 
 cdef inline void write_entry(
-    Draft* draft, vines_record* record, size_t slot, uint64_t counter
+    Draft* draft, vines_record* record, bint repeated, bint elsewhere
 ) noexcept nogil:
     cdef uint8_t* head = draft.at
     cdef uint8_t bits = 0
-    if record.mark < draft.written and draft.records[record.mark] == record:
+    if repeated:
         head[0] = REPEAT
         draft.at = write_varint(head + 1, draft.written - record.mark)
         return
     draft.at += 1
-    if not lives_at(record, slot, counter):
+    if elsewhere:
         bits = ELSEWHERE
         write_source(draft, record.source)
         draft.at = write_varint(draft.at, record.counter)
@@ -310,24 +266,18 @@ cdef class Table:
     def __dealloc__(self):
         cdef size_t slot, at
         cdef Segment* segment
-        cdef vines_record* record
         cdef uint64_t hashed = 0
         cdef bint more = self.index.directory != NULL
         for slot in range(self.source_count):
-            for at in range(self.sources[slot].first,
-                            self.sources[slot].first + self.sources[slot].count):
-                record = self.sources[slot].log[at].record
-                record.references -= 1
-                if record.dropped and record.references == 0:
-                    free_record(record)
             free(self.sources[slot].log)
         while more:
             segment = segment_of(&self.index, hashed)
             for at in range(<size_t>segment.mask + 1):
                 if segment.slots[at]:
-                    free_record(pointed(segment.slots[at]))
+                    free_apart(pointed(segment.slots[at]))
             more = next_segment(segment, &hashed)
         index_close(&self.index)
+        arena_close(&self.arena)
         free(self.sources)
         free(self.runs)
         free(self.named)
@@ -343,6 +293,8 @@ cdef class Table:
             return slot
         cdef size_t capacity
         cdef Source* sources
+        if self.known.count >= SOURCES_MAX:
+            raise MemoryError(f"a table has at most {SOURCES_MAX} sources")
         if self.known.count >= self.source_capacity:
             capacity = max(2 * self.source_capacity, <size_t>8)
             sources = <Source*>realloc(self.sources, capacity * sizeof(Source))
@@ -443,7 +395,7 @@ cdef class Table:
             return
         entry.counter = counter
         entry.record = record
-        record.references += 1
+        refer(record)
         source.count += 1
         self.logged += 1
 
@@ -456,9 +408,9 @@ cdef class Table:
             return
         for at in range(source.first, source.first + count):
             record = source.log[at].record
-            record.references -= 1
+            unrefer(record)
             if record.dropped and record.references == 0:
-                self.release(record)
+                record_free(&self.arena, record)
         source.floor = max(source.floor, source.log[source.first + count - 1].counter)
         source.first += count
         source.count -= count
@@ -533,7 +485,7 @@ cdef class Table:
         vines_write64(buffer + 3 + length, record.stamp)
         memcpy(buffer + 11 + length, self.known.ids + <size_t>record.origin * ID_BYTES, ID_BYTES)
         vines_write64(buffer + 27 + length, vines_sip_with_head(
-            self.fingerprint_key, record.flags, 1, record.value, record.value_length))
+            self.fingerprint_key, record.flags, 1, value_of(record), record.value_length))
         record.state = vines_sip(self.fingerprint_key, buffer, 35 + length)
         self.state += record.state
 
@@ -550,23 +502,14 @@ cdef class Table:
     ) except NULL:
         """A record for a key that has none, in the index, with room for a value but nothing else
         yet."""
-        cdef size_t inline_room = length if length <= INLINE_MAX else 0
-        cdef size_t size = sizeof(vines_record) + key_length + inline_room
-        size = ((size + 23) & ~<size_t>15) - 8      # what the C library hands out anyway
-        cdef vines_record* record = <vines_record*>malloc(size)
-        if record == NULL or <uint64_t><size_t>record > POINTER_MASK:
-            free(record)
+        cdef vines_record* record = record_new(&self.arena, family, key_length, length)
+        if record == NULL:
             raise MemoryError
-        memset(record, 0, sizeof(vines_record))
-        record.key_length = key_length
-        record.family = family
-        record.value = inline_value(record)
-        record.value_capacity = <uint32_t>(size - sizeof(vines_record) - key_length)
-        vines_copy(<uint8_t*>key_of(record), key, key_length)
-        if own_block(record, length) < 0 or index_insert(&self.index, hashed, record) < 0:
-            free_record(record)
+        vines_copy(key_of(record), key, key_length)
+        if index_insert(&self.index, hashed, record) < 0:
+            record_free(&self.arena, record)
             raise MemoryError
-        self.memory += block_size(record)
+        self.memory += size_apart(record)
         return record
 
     cdef int assign(
@@ -574,14 +517,14 @@ cdef class Table:
         uint64_t counter, uint8_t flags, const uint8_t* value, size_t length, bint ill_formed,
     ) except -1:
         """Give a record new content and a new position; `counted`: it had some before."""
-        cdef size_t before = block_size(record)
-        if own_block(record, length) < 0:
+        cdef size_t before = size_apart(record)
+        if fit_value(record, length) < 0:
             raise MemoryError
-        self.memory += block_size(record)
+        self.memory += size_apart(record)
         self.memory -= before
         if counted:
             self.count_out(record)
-        vines_copy(record.value, value, length)
+        vines_copy(value_of(record), value, length)
         record.value_length = <uint32_t>length
         record.stamp = stamp
         record.origin = origin
@@ -593,15 +536,11 @@ cdef class Table:
         self.count_in(record)
         return 0
 
-    cdef void release(self, vines_record* record) noexcept:
-        self.memory -= block_size(record)
-        free_record(record)
-
     cdef void show(self, vines_record* record, Changed* row) noexcept:
         """A record as a change; it points into the table."""
         row.key = key_of(record)
         row.key_length = <uint16_t>record.key_length
-        row.value = record.value
+        row.value = value_of(record)
         row.value_length = <uint32_t>record.value_length
         row.origin = self.known.ids + <size_t>record.origin * ID_BYTES
         row.stamp = record.stamp
@@ -641,10 +580,13 @@ cdef class Table:
         """Forget a record; log entries that point at it are passed over from now on."""
         self.count_out(record)
         index_remove(&self.index, hashed, record)
+        self.memory -= size_apart(record)
+        free_apart(record)
+        record.value_length = 0
         record.dropped = 1
         record.state = 0
         if record.references == 0:
-            self.release(record)
+            record_free(&self.arena, record)
 
     @cython.critical_section
     def write(self, bytes key not None, uint8_t flags, bytes value not None, uint64_t wall):
@@ -699,7 +641,7 @@ cdef class Table:
             return None
         return (
             record.stamp, self.id_at(record.origin), record.flags,
-            PyBytes_FromStringAndSize(<const char*>record.value, record.value_length),
+            PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length),
         )
 
     @cython.critical_section
@@ -726,7 +668,7 @@ cdef class Table:
         cdef vines_record* record = self.held(0, key)
         if record == NULL or record.flags & TOMBSTONE_FLAG:
             return None
-        return PyBytes_FromStringAndSize(<const char*>record.value, record.value_length)
+        return PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length)
 
     @cython.critical_section
     def well_formed(self, uint8_t family, bytes key not None):
@@ -1094,7 +1036,7 @@ cdef class Table:
         cdef size_t at = self.first_after(slot, start)
         cdef size_t end = self.sources[slot].first + self.sources[slot].count
         cdef vines_record* record
-        cdef bint begun = used > 1, repeated
+        cdef bint begun = used > 1, repeated, elsewhere
         if start < self.sources[slot].floor:
             progress.below_floor = True
             return True
@@ -1110,7 +1052,8 @@ cdef class Table:
             if record.dropped or vines_planted(4) and record.sent:
                 at += 1
                 continue
-            if not lives_at(record, slot, log[at].counter):
+            elsewhere = not lives_at(record, slot, log[at].counter)
+            if elsewhere:
                 self.gaps += 1
                 if vines_planted(1):
                     at += 1
@@ -1131,7 +1074,7 @@ cdef class Table:
             begun = True
             draft.at = write_varint(draft.at, log[at].counter - counter)
             counter = log[at].counter
-            write_entry(&draft, record, slot, counter)
+            write_entry(&draft, record, repeated, elsewhere)
             if vines_planted(4):
                 record.sent = 1
             at += 1
@@ -1381,7 +1324,7 @@ cdef class Table:
                     PyBytes_FromStringAndSize(<const char*>key_of(record), record.key_length),
                     record.stamp, self.id_at(record.origin), self.id_at(record.source),
                     record.counter, record.flags,
-                    PyBytes_FromStringAndSize(<const char*>record.value, record.value_length),
+                    PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length),
                 ))
             if after == 0:
                 return sorted(found)
@@ -1428,7 +1371,8 @@ cdef class Table:
             "entries": self.logged,
             "entries_dropped": self.dropped_entries,
             "runs": self.run_next - self.run_first,
-            "memory": self.memory + self.index.memory + self.run_capacity * sizeof(Run)
+            "memory": self.memory + self.arena.memory + self.index.memory
+            + self.run_capacity * sizeof(Run)
             + self.source_capacity * (sizeof(Source) + ID_BYTES + 16),
             "applied": self.applied,
             "skipped": self.skipped,

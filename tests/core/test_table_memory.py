@@ -1,0 +1,69 @@
+"""How a table keeps records and logs in memory: what must not show, and what a record may cost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .kinds import CORE, A, B, frames, new
+
+SIZES = (0, 1, 5, 6, 7, 8, 63, 64, 900, 959, 960, 961, 1024, 1025, 2100, 40_000, 1 << 20)
+"""Around each size at which a value is kept in another way."""
+
+REFERENCES_MAX = 65_535
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(SIZES)), min_size=1, max_size=20))
+def test_values_may_change_from_any_size_to_any_other(puts: list[tuple[int, int]]) -> None:
+    """Keys of all lengths lie side by side, and none of them is touched by what another becomes."""
+    table = new(CORE, A)
+    held: dict[bytes, bytes] = {}
+    keys = [b"a", b"b" * 7, b"c" * 40, b"d" * 1024]
+    for number, (at, size) in enumerate(puts):
+        held[keys[at]] = (b"%d/" % number * (size // 2 + 1))[:size]
+        table.put(0, keys[at], 0, held[keys[at]], number)
+        assert {key: table.value(key) for key in held} == held
+    other = new(CORE, B)
+    for part in frames(CORE, table, 4096):
+        other.apply(part)
+    assert other.records() == table.records()
+
+
+def test_a_key_may_be_overwritten_more_often_than_its_log_entries_are_counted() -> None:
+    table = new(CORE, A, log_slack=2 * REFERENCES_MAX)
+    for number in range(REFERENCES_MAX + 100):
+        table.put(0, b"hot", 0, b"%d" % number, number)
+    assert len(table.entries(A)) == REFERENCES_MAX + 100 and table.floor(A) == 0
+    large = bytes(5000)
+    for number in range(REFERENCES_MAX + 100, 2 * REFERENCES_MAX + 200):
+        table.put(0, b"hot", 0, large, number)
+    assert table.floor(A) > 0 and table.value(b"hot") == large
+
+
+@pytest.mark.planted
+@pytest.mark.parametrize("times", [1, REFERENCES_MAX - 1, REFERENCES_MAX, REFERENCES_MAX + 1])
+def test_a_record_that_was_collected_is_not_read_again(times: int) -> None:
+    """Its memory goes to others with its last log entry, and not before; the sanitizer looks on."""
+    table = new(CORE, A, log_slack=times)
+    for number in range(times):
+        table.put(0, b"gone", 0, bytes(3000), number)
+    assert table.collect(0, b"gone") and table.entries(A) == []
+    assert frames(CORE, table, 4096) != [] and table.get(0, b"gone") is None
+    for number in range(times + 10):
+        table.put(0, b"here", 0, b"%d" % number, number)
+    assert table.floor(A) > times and table.value(b"here") == b"%d" % (times + 9)
+
+
+@pytest.mark.planted
+def test_memory_of_what_was_collected_is_used_again() -> None:
+    table = new(CORE, A, log_slack=0)
+    for number in range(20_000):
+        table.put(0, b"%05d" % number, 0, b"v", 1)
+        table.put(0, b"%05d" % number, 0, b"w", 2)
+        if number >= 100:
+            assert table.collect(0, b"%05d" % (number - 100))
+        if number == 1000:
+            memory = table.statistics()["memory"]
+    assert len(table) == 100 and table.statistics()["memory"] < 2 * memory
+    assert {each[1] for each in table.records()} == {b"%05d" % n for n in range(19_900, 20_000)}
