@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .kinds import CORE, A, B, frames, new
+from .kinds import CORE, NAIVE, A, B, Kind, frame, frames, new, record, span
 
 SIZES = (0, 1, 5, 6, 7, 8, 63, 64, 900, 959, 960, 961, 1024, 1025, 2100, 40_000, 1 << 20)
 """Around each size at which a value is kept in another way."""
+
+GAPS = (1, 1, 2, 1000, 65_534, 65_535, 65_536, 65_537, 1 << 20, 1 << 40)
+"""Between neighbours in a log: within the reach of a leaf, at its end and beyond."""
 
 REFERENCES_MAX = 65_535
 
@@ -28,6 +34,48 @@ def test_values_may_change_from_any_size_to_any_other(puts: list[tuple[int, int]
     for part in frames(CORE, table, 4096):
         other.apply(part)
     assert other.records() == table.records()
+
+
+def sparse(kind: Kind, gaps: list[int], slack: int) -> tuple[Any, list[int]]:
+    """A table that holds positions of B so far apart, and these positions."""
+    table = new(kind, A, log_slack=slack)
+    counters = list(itertools.accumulate(gaps))
+    for number, counter in enumerate(counters):
+        before = counters[number - 1] if number else 0
+        written = record(b"%d" % (number % 5), number, B, counter)
+        table.apply(frame(span(B, before, counter, (counter, written))))
+    return table, counters
+
+
+@given(st.lists(st.sampled_from(GAPS), min_size=1, max_size=40), st.sampled_from([0, 3, 100]))
+def test_positions_may_lie_anywhere(gaps: list[int], slack: int) -> None:
+    """And are found, sent and dropped as in the oracle's list of pairs."""
+    table, counters = sparse(CORE, gaps, slack)
+    naive, _ = sparse(NAIVE, gaps, slack)
+    assert (table.entries(B), table.floor(B)) == (naive.entries(B), naive.floor(B))
+    for start in {each + more for each in [0, *counters] for more in (-1, 0, 1)}:
+        if 0 <= start <= counters[-1]:
+            known = (B, start)
+            assert frames(CORE, table, 4096, known) == frames(NAIVE, naive, 4096, known)
+
+
+@pytest.mark.parametrize("slack", [0, 700, 65_536])
+def test_a_long_log_is_cut_from_its_beginning(slack: int) -> None:
+    """Across leaves of all sizes; what is left is found by every peer that it is enough for."""
+    table = new(CORE, A, log_slack=slack)
+    for number in range(3000):
+        table.put(0, b"%d" % (number % 7), 0, b"v", number)
+        if number % 100 == 99:
+            table.put(0, b"more%d" % number, 0, b"v", number)
+    floor, last = table.floor(A), table.counter
+    counters = [entry[0] for entry in table.entries(A)]
+    assert counters == list(range(floor + 1, last + 1))
+    for start in range(floor, last, 13):
+        receiver = new(CORE, B)
+        receiver.apply(frame(span(A, 0, start))) if start else None
+        for part in frames(CORE, table, 1 << 20, (A, start)):
+            assert receiver.apply(part) == []
+        assert [entry[0] for entry in receiver.entries(A)] == list(range(start + 1, last + 1))
 
 
 def test_a_key_may_be_overwritten_more_often_than_its_log_entries_are_counted() -> None:

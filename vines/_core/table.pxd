@@ -7,25 +7,19 @@ from vines._core.arena cimport Arena
 from vines._core.body cimport Body, Item
 from vines._core.changes cimport Changed, Changes
 from vines._core.index cimport Index
+from vines._core.log cimport Log
 from vines._core.record cimport vines_record
 from vines._core.vector cimport VersionVector, vines_key
 
-cdef struct Entry:              # a position of a source, and the record its key has now
-    uint64_t counter
-    vines_record* record
-
-cdef struct Source:             # beside its id and counter in the vector
+cdef struct Source:             # beside its id and counter in the vector; first what a delta reads
+    uint64_t floor              # positions at or below it are no longer in the log
+    uint32_t number             # in the body being written, checked against that body's list
+    Log log                     # of its positions above the floor
     uint64_t lane_one           # multipliers of its counter in the vector fingerprint
     uint64_t lane_two
     uint64_t roster             # its part of the roster fingerprint
-    uint64_t floor              # positions at or below it are no longer in the log
     uint64_t highest            # own position of any record merged from here
-    Entry* log                  # ascending; entries `first` to `first + count`
-    size_t first
-    size_t count
-    size_t capacity
     size_t live                 # records whose own position is here
-    uint32_t number             # in the body being written, checked against that body's list
 
 cdef struct Run:                # positions of one source that became covered together
     uint32_t slot
@@ -72,7 +66,7 @@ cdef class Table:
     cdef size_t horizon
     cdef size_t log_slack
     cdef size_t logged                  # entries of all logs
-    cdef size_t memory                  # bytes allocated for logs and large values
+    cdef size_t memory                  # bytes allocated for large values
     cdef size_t tombstones
     cdef size_t strayed                 # sources with a record merged whose position is not covered
     cdef size_t live[256]               # live records by family
@@ -98,12 +92,11 @@ cdef class Table:
 
     cdef int reserve_run(self) except -1
     cdef void arrive(self, size_t slot, uint64_t start, uint64_t stop) noexcept
-    cdef int reserve(self, size_t slot) except -1
+    cdef int reserve(self, size_t slot, uint64_t counter) except -1
     cdef void log(self, size_t slot, uint64_t counter, vines_record* record) noexcept
-    cdef void cut_log(self, size_t slot, size_t count) noexcept
+    cdef void cut_log(self, size_t slot, size_t most, uint64_t floor) noexcept
     cdef void raise_floor(self, size_t slot, uint64_t floor) noexcept
     cdef void compact(self) noexcept
-    cdef size_t first_after(self, size_t slot, uint64_t counter) noexcept
 
     cdef vines_record* held(self, uint8_t family, bytes key) noexcept
     cdef vines_record* create(

@@ -18,7 +18,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.stdint cimport int32_t, uint16_t, uint64_t
-from libc.string cimport memcmp, memcpy, memmove, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from vines._core.arena cimport arena_close
 from vines._core.body cimport (
@@ -30,6 +30,10 @@ from vines._core.changes cimport Changed, Changes
 from vines._core.index cimport (
     Segment, hash_key, hash_record, index_close, index_find, index_insert, index_open,
     index_prefetch, index_prefetch_record, index_remove, segment_of,
+)
+from vines._core.log cimport (
+    Cursor, cursor_counter, cursor_holds, log_add, log_begin, log_close, log_drop_first,
+    log_memory, log_reserve, log_seek,
 )
 from vines._core.record cimport (
     SOURCES_MAX, fit_value, free_apart, key_of, pointed, record_free, record_new, refer,
@@ -269,7 +273,7 @@ cdef class Table:
         cdef uint64_t hashed = 0
         cdef bint more = self.index.directory != NULL
         for slot in range(self.source_count):
-            free(self.sources[slot].log)
+            log_close(&self.sources[slot].log)
         while more:
             segment = segment_of(&self.index, hashed)
             for at in range(<size_t>segment.mask + 1):
@@ -367,101 +371,55 @@ cdef class Table:
 
     # ------------------------------------------------------------------ logs
 
-    cdef int reserve(self, size_t slot) except -1:
-        """Make sure that one more entry fits the log of a source."""
-        cdef Source* source = &self.sources[slot]
-        cdef size_t capacity
-        cdef Entry* log
-        if source.first + source.count < source.capacity:
-            return 0
-        if source.first > source.capacity / 2:
-            memmove(source.log, source.log + source.first, source.count * sizeof(Entry))
-            source.first = 0
-            return 0
-        capacity = max(source.capacity + source.capacity / 2, <size_t>4)
-        log = <Entry*>realloc(source.log, capacity * sizeof(Entry))
-        if log == NULL:
+    cdef int reserve(self, size_t slot, uint64_t counter) except -1:
+        """Make sure that an entry for this position fits the log of a source."""
+        if log_reserve(&self.sources[slot].log, counter) < 0:
             raise MemoryError
-        self.memory += (capacity - source.capacity) * sizeof(Entry)
-        source.log = log
-        source.capacity = capacity
         return 0
 
     cdef void log(self, size_t slot, uint64_t counter, vines_record* record) noexcept:
         """Point a position at a record, unless it is logged already; room was reserved."""
-        cdef Source* source = &self.sources[slot]
-        cdef Entry* entry = &source.log[source.first + source.count]
-        if source.count and (entry - 1).counter >= counter:
-            return
-        entry.counter = counter
-        entry.record = record
-        refer(record)
-        source.count += 1
-        self.logged += 1
+        if log_add(&self.sources[slot].log, counter, record):
+            refer(record)
+            self.logged += 1
 
-    cdef void cut_log(self, size_t slot, size_t count) noexcept:
-        """Drop the oldest `count` entries of a source; its floor rises to the last of them."""
+    cdef void cut_log(self, size_t slot, size_t most, uint64_t floor) noexcept:
+        """Drop the oldest entries of a source up to a position, or `most` of them; its floor rises
+        to the last of them."""
         cdef Source* source = &self.sources[slot]
-        cdef size_t at
+        cdef Cursor cursor
         cdef vines_record* record
-        if count == 0:
-            return
-        for at in range(source.first, source.first + count):
-            record = source.log[at].record
+        while most and source.log.count:
+            log_begin(&source.log, &cursor)
+            if cursor_counter(&cursor) > floor:
+                break
+            source.floor = max(source.floor, cursor_counter(&cursor))
+            record = pointed(cursor.at[0])
             unrefer(record)
             if record.dropped and record.references == 0:
                 record_free(&self.arena, record)
-        source.floor = max(source.floor, source.log[source.first + count - 1].counter)
-        source.first += count
-        source.count -= count
-        self.logged -= count
-        self.dropped_entries += count
-        cdef size_t capacity = max(2 * source.count, <size_t>4)
-        cdef Entry* log
-        if source.capacity > 64 and source.count < source.capacity / 4:
-            memmove(source.log, source.log + source.first, source.count * sizeof(Entry))
-            source.first = 0
-            log = <Entry*>realloc(source.log, capacity * sizeof(Entry))
-            if log != NULL:
-                self.memory -= (source.capacity - capacity) * sizeof(Entry)
-                source.log = log
-                source.capacity = capacity
+            log_drop_first(&source.log)
+            most -= 1
+            self.logged -= 1
+            self.dropped_entries += 1
 
     cdef void compact(self) noexcept:
         """Where overwritten entries outnumber records, drop the oldest of the source that has most
         of them."""
         cdef size_t slot, worst
         cdef Py_ssize_t excess, most
+        cdef Source* source
         while self.logged > 2 * self.index.count + self.log_slack:
             worst = 0
             most = 0
             for slot in range(self.source_count):
-                excess = <Py_ssize_t>self.sources[slot].count - <Py_ssize_t>self.sources[slot].live
+                source = &self.sources[slot]
+                excess = <Py_ssize_t>source.log.count - <Py_ssize_t>source.live
                 if excess > most:
                     most = excess
                     worst = slot
-            self.cut_log(worst, min(max(<size_t>most / 8, <size_t>1), <size_t>COMPACT_MAX))
-
-    cdef size_t first_after(self, size_t slot, uint64_t counter) noexcept:
-        """The place in the log of the first entry above `counter`: galloping from the end, then
-        bisecting."""
-        cdef Source* source = &self.sources[slot]
-        cdef Entry* log = source.log + source.first
-        cdef size_t high = source.count, low, step = 1, middle
-        if high == 0 or log[high - 1].counter <= counter:
-            return source.first + high
-        high -= 1
-        while step <= high and log[high - step].counter > counter:
-            high -= step
-            step *= 2
-        low = high - step if step <= high else 0
-        while low < high:
-            middle = (low + high) / 2
-            if log[middle].counter > counter:
-                high = middle
-            else:
-                low = middle + 1
-        return source.first + low
+            self.cut_log(
+                worst, min(max(<size_t>most / 8, <size_t>1), <size_t>COMPACT_MAX), COUNTER_LIMIT)
 
     # ------------------------------------------------------------------ records
 
@@ -560,7 +518,7 @@ cdef class Table:
         cdef size_t length = <size_t>PyBytes_GET_SIZE(value)
         cdef const uint8_t* content = <const uint8_t*>PyBytes_AS_STRING(value)
         cdef bint counted = record != NULL
-        self.reserve(slot)
+        self.reserve(slot, counter)
         self.reserve_run()
         if not counted:
             record = self.create(
@@ -901,7 +859,7 @@ cdef class Table:
                     continue
                 if vines_planted(2) and not lives_at(record, slot, item.counter):
                     continue
-                self.reserve(slot)
+                self.reserve(slot, item.counter)
                 self.log(slot, item.counter, record)
             if not taken:
                 stop = item.counter - 1
@@ -1029,12 +987,10 @@ cdef class Table:
     ) except? False:
         """Write positions of one source up to `stop`; False if the budget cut it before."""
         cdef Draft draft = body[0]
-        cdef Entry* log = self.sources[slot].log
-        cdef uint64_t start = progress.known[slot], counter = start, reached = stop
+        cdef Cursor cursor
+        cdef uint64_t start = progress.known[slot], counter = start, reached = stop, position
         cdef uint8_t* base = <uint8_t*>PyBytes_AsStringRaw(out[0])
         cdef size_t used = draft.at - base
-        cdef size_t at = self.first_after(slot, start)
-        cdef size_t end = self.sources[slot].first + self.sources[slot].count
         cdef vines_record* record
         cdef bint begun = used > 1, repeated, elsewhere
         if start < self.sources[slot].floor:
@@ -1044,19 +1000,22 @@ cdef class Table:
             return False
         write_source(&draft, slot)
         draft.at = write_varint(draft.at, start)
-        while at < end and log[at].counter <= stop:
-            if at + AHEAD < end:
-                VINES_PREFETCH(log[at + AHEAD].record)
-                VINES_PREFETCH(<char*>log[at + AHEAD].record + 64)
-            record = log[at].record
+        log_seek(&self.sources[slot].log, start, &cursor)
+        while cursor_holds(&cursor):
+            position = cursor_counter(&cursor)
+            if position > stop:
+                break
+            if cursor.at + AHEAD < cursor.end:
+                VINES_PREFETCH(pointed(cursor.at[AHEAD]))
+                VINES_PREFETCH(<char*>pointed(cursor.at[AHEAD]) + 64)
+            record = pointed(cursor.at[0])
+            cursor.at += 1
             if record.dropped or vines_planted(4) and record.sent:
-                at += 1
                 continue
-            elsewhere = not lives_at(record, slot, log[at].counter)
+            elsewhere = not lives_at(record, slot, position)
             if elsewhere:
                 self.gaps += 1
                 if vines_planted(1):
-                    at += 1
                     continue
             repeated = record.mark < draft.written and draft.records[record.mark] == record
             used = draft.at - base + ENTRY_ROOM
@@ -1072,12 +1031,11 @@ cdef class Table:
                 base = self.enlarge(body, out, draft.limit)
                 draft = body[0]
             begun = True
-            draft.at = write_varint(draft.at, log[at].counter - counter)
-            counter = log[at].counter
+            draft.at = write_varint(draft.at, position - counter)
+            counter = position
             write_entry(&draft, record, repeated, elsewhere)
             if vines_planted(4):
                 record.sent = 1
-            at += 1
         if reached == start:
             return False                # nothing fitted: `body` still ends before this range
         if vines_planted(9):
@@ -1290,7 +1248,7 @@ cdef class Table:
 
     cdef void raise_floor(self, size_t slot, uint64_t floor) noexcept:
         """Drop the log of a source up to a position: what was there is known by its record only."""
-        self.cut_log(slot, self.first_after(slot, floor) - self.sources[slot].first)
+        self.cut_log(slot, self.sources[slot].log.count, floor)
         self.sources[slot].floor = max(self.sources[slot].floor, floor)
 
     # ------------------------------------------------------------------ for tests and tools
@@ -1334,17 +1292,18 @@ cdef class Table:
     def entries(self, source):
         cdef Py_ssize_t slot = self.known.find(id_of(source))
         cdef list found = []
-        cdef size_t at
-        cdef Entry* entry
+        cdef Cursor cursor
+        cdef vines_record* record
         if slot < 0:
             return found
-        for at in range(self.sources[slot].first,
-                        self.sources[slot].first + self.sources[slot].count):
-            entry = &self.sources[slot].log[at]
-            if not entry.record.dropped:
-                found.append((entry.counter, entry.record.family,
-                              PyBytes_FromStringAndSize(<const char*>key_of(entry.record),
-                                                        entry.record.key_length)))
+        log_begin(&self.sources[slot].log, &cursor)
+        while cursor_holds(&cursor):
+            record = pointed(cursor.at[0])
+            if not record.dropped:
+                found.append((cursor_counter(&cursor), record.family,
+                              PyBytes_FromStringAndSize(<const char*>key_of(record),
+                                                        record.key_length)))
+            cursor.at += 1
         return found
 
     def state_bytes(self):
@@ -1364,6 +1323,9 @@ cdef class Table:
         )).encode()
 
     def statistics(self):
+        cdef size_t slot, logs = 0
+        for slot in range(self.source_count):
+            logs += log_memory(&self.sources[slot].log)
         return {
             "records": self.index.count,
             "tombstones": self.tombstones,
@@ -1371,7 +1333,7 @@ cdef class Table:
             "entries": self.logged,
             "entries_dropped": self.dropped_entries,
             "runs": self.run_next - self.run_first,
-            "memory": self.memory + self.arena.memory + self.index.memory
+            "memory": self.memory + self.arena.memory + self.index.memory + logs
             + self.run_capacity * sizeof(Run)
             + self.source_capacity * (sizeof(Source) + ID_BYTES + 16),
             "applied": self.applied,
