@@ -3,6 +3,7 @@ both."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from vines._core import table as core
@@ -12,6 +13,9 @@ from .forms import Range, Record, write_delta, write_vector
 from .world import FINGERPRINT_KEY, INDEX_KEY, NAIVE, Kind
 
 CORE = Kind(core.Table, core.Progress)
+
+SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
+"""Whether memory is watched, which takes more of it."""
 
 A, B, C, D = (
     bytes([first]) + bytes(14) + bytes([last])
@@ -82,6 +86,7 @@ def state(table: Any) -> tuple[Any, ...]:
 __all__ = [
     "CORE",
     "NAIVE",
+    "SANITIZED",
     "A",
     "B",
     "C",

@@ -3,7 +3,6 @@ sizes cost nothing."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +15,7 @@ from vines._core.vector import VersionVector
 from vines.errors import LocalError, WireError
 
 from .forms import COUNTER_MAX, KEY_MAX, STAMP_MAX, VALUE_MAX, Record, varint, write_page
-from .kinds import CORE, A, B, C, Kind, frame, frames, new, record, span, state
-
-SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
+from .kinds import CORE, SANITIZED, A, B, C, Kind, frame, frames, new, record, span, state
 
 
 def test_the_caps_are_those_of_the_protocol() -> None:

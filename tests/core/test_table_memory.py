@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .kinds import CORE, NAIVE, A, B, Kind, frame, frames, new, record, span
+from .kinds import CORE, NAIVE, SANITIZED, A, B, C, Kind, frame, frames, new, record, span
 
 SIZES = (0, 1, 5, 6, 7, 8, 63, 64, 900, 959, 960, 961, 1024, 1025, 2100, 40_000, 1 << 20)
 """Around each size at which a value is kept in another way."""
@@ -115,3 +115,32 @@ def test_memory_of_what_was_collected_is_used_again() -> None:
             memory = table.statistics()["memory"]
     assert len(table) == 100 and table.statistics()["memory"] < 2 * memory
     assert {each[1] for each in table.records()} == {b"%05d" % n for n in range(19_900, 20_000)}
+
+
+def test_every_key_is_found_however_often_the_index_grew() -> None:
+    table = new(CORE, A)
+    keys = [b"%d" % number for number in range(20_000)]
+    for number, key in enumerate(keys):
+        table.put(0, key, 0, key, 1)
+        assert table.value(keys[number // 2]) == keys[number // 2]
+    assert table.value(b"20000") is None and len(table) == len(keys)
+    assert [table.value(key) for key in keys] == keys
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers take memory of their own")
+@pytest.mark.parametrize("count", [3_000, 5_000, 8_000, 12_000, 20_000])
+def test_a_small_record_costs_little_over_its_key_and_value(count: int) -> None:
+    """As five members write them that call for elections, wherever the index is in its growth."""
+    table = new(CORE, A)
+    empty = table.statistics()["memory"]
+    size = 0
+    for source in (A, B, C, b"\x55" * 16, b"\x66" * 16):
+        writer = table if source == A else new(CORE, source)
+        for number in range(count // 5):
+            key = source + b"%017d" % number
+            size += len(key) + 4
+            writer.put(5, key, 0, bytes(4), 1)
+        for part in frames(CORE, writer, 65_536, *table.vector().items()):
+            table.apply(part)
+    assert len(table) == count // 5 * 5
+    assert table.statistics()["memory"] - empty - size < 80 * count

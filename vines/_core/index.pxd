@@ -3,8 +3,11 @@ small segment.
 
 The top bits of a keyed hash choose a segment through a directory; inside a segment lie
 open-addressing slots of eight bytes, a pointer with 16 bits of the hash above it. A full segment
-of the largest size splits in two; nothing else moves. Fagin, Nievergelt, Pippenger, Strong,
-"Extendible hashing", ACM TODS 1979. """
+grows by a third, one of the largest size splits in two; nothing else moves. Fagin, Nievergelt,
+Pippenger, Strong, "Extendible hashing", ACM TODS 1979.
+
+The lower half of the hash, as a fraction, is where in a segment a record is looked for first: so a
+segment may have any size, and between half and four fifths of the slots are used. """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -21,11 +24,12 @@ cdef extern from "hash.h" nogil:
 cdef enum:
     SEGMENT_MIN = 8
     SEGMENT_MAX = 4096
+    SEGMENT_HALF = 3072         # of each that a segment of the largest size splits into
     DIRECTORY_BITS_MAX = 24     # beyond it segments grow instead of splitting
 
 cdef struct Segment:
     uint64_t* slots
-    uint32_t mask
+    uint32_t size
     uint32_t used
     uint32_t depth              # leading hash bits that all its records share
 
@@ -52,31 +56,41 @@ cdef inline Segment* segment_of(const Index* index, uint64_t hashed) noexcept no
 
 
 cdef inline size_t home(const Segment* segment, uint64_t hashed) noexcept nogil:
-    return <size_t>(hashed >> 16) & segment.mask
+    return <size_t>(<uint64_t><uint32_t>hashed * segment.size >> 32)
 
 
-cdef inline Segment* segment_new(size_t slots, uint32_t depth) noexcept nogil:
+cdef inline size_t next_slot(const Segment* segment, size_t position) noexcept nogil:
+    return position + 1 if position + 1 < segment.size else 0
+
+
+cdef inline size_t slots_between(
+    const Segment* segment, size_t start, size_t stop
+) noexcept nogil:
+    return stop - start if stop >= start else stop + segment.size - start
+
+
+cdef inline Segment* segment_new(size_t size, uint32_t depth) noexcept nogil:
     cdef Segment* segment = <Segment*>malloc(sizeof(Segment))
     if segment == NULL:
         return NULL
-    segment.slots = <uint64_t*>calloc(slots, sizeof(uint64_t))
+    segment.slots = <uint64_t*>calloc(size, sizeof(uint64_t))
     if segment.slots == NULL:
         free(segment)
         return NULL
-    segment.mask = <uint32_t>(slots - 1)
+    segment.size = <uint32_t>size
     segment.used = 0
     segment.depth = depth
     return segment
 
 
 cdef inline size_t segment_memory(const Segment* segment) noexcept nogil:
-    return sizeof(Segment) + (<size_t>segment.mask + 1) * sizeof(uint64_t)
+    return sizeof(Segment) + segment.size * sizeof(uint64_t)
 
 
 cdef inline void segment_put(Segment* segment, uint64_t hashed, uint64_t slot) noexcept nogil:
     cdef size_t position = home(segment, hashed)
     while segment.slots[position]:
-        position = (position + 1) & segment.mask
+        position = next_slot(segment, position)
     segment.slots[position] = slot
     segment.used += 1
 
@@ -148,34 +162,34 @@ cdef inline vines_record* index_find(
                 and memcmp(key_of(record), key, length) == 0
             ):
                 return record
-        position = (position + 1) & segment.mask
+        position = next_slot(segment, position)
 
 
 cdef inline void prefetch_slot(const Segment* segment, size_t at) noexcept nogil:
     """Ask for the key of a record a few slots ahead of the one being hashed again."""
     cdef const char* record
-    if at + 8 <= segment.mask:
+    if at + 8 < segment.size:
         record = <const char*>pointed(segment.slots[at + 8])
         VINES_PREFETCH(record)
         VINES_PREFETCH(record + 64)
 
 
 cdef inline int segment_grow(Index* index, Segment* segment) noexcept nogil:
-    cdef size_t size = <size_t>segment.mask + 1, at
+    cdef size_t size = <size_t>segment.size + segment.size / 3, at
     cdef Segment grown
-    grown.slots = <uint64_t*>calloc(2 * size, sizeof(uint64_t))
+    grown.slots = <uint64_t*>calloc(size, sizeof(uint64_t))
     if grown.slots == NULL:
         return -1
-    grown.mask = <uint32_t>(2 * size - 1)
+    grown.size = <uint32_t>size
     grown.used = 0
     grown.depth = segment.depth
-    for at in range(size):
+    for at in range(segment.size):
         prefetch_slot(segment, at)
         if segment.slots[at]:
             segment_put(&grown, hash_record(index, pointed(segment.slots[at])), segment.slots[at])
     free(segment.slots)
+    index.memory += (size - segment.size) * sizeof(uint64_t)
     segment[0] = grown
-    index.memory += size * sizeof(uint64_t)
     return 0
 
 
@@ -196,12 +210,12 @@ cdef inline int directory_double(Index* index) noexcept nogil:
 
 cdef inline int segment_split(Index* index, Segment* segment, uint64_t hashed) noexcept nogil:
     """Divide a full segment, the one `hashed` falls into, by the next bit of the hash."""
-    cdef size_t size = <size_t>segment.mask + 1, at, first, span
+    cdef size_t at, first, span
     cdef uint64_t slot, each
     if segment.depth == index.depth and directory_double(index) < 0:
         return -1
-    cdef Segment* low = segment_new(size, segment.depth + 1)
-    cdef Segment* high = segment_new(size, segment.depth + 1)
+    cdef Segment* low = segment_new(SEGMENT_HALF, segment.depth + 1)
+    cdef Segment* high = segment_new(SEGMENT_HALF, segment.depth + 1)
     if low == NULL or high == NULL:
         if low != NULL:
             free(low.slots)
@@ -210,7 +224,7 @@ cdef inline int segment_split(Index* index, Segment* segment, uint64_t hashed) n
             free(high.slots)
             free(high)
         return -1
-    for at in range(size):
+    for at in range(segment.size):
         prefetch_slot(segment, at)
         slot = segment.slots[at]
         if slot:
@@ -220,7 +234,8 @@ cdef inline int segment_split(Index* index, Segment* segment, uint64_t hashed) n
     first = (<size_t>(hashed >> (64 - index.depth))) & ~(span - 1)
     for at in range(span):
         index.directory[first + at] = low if at < span / 2 else high
-    index.memory += segment_memory(low)
+    index.memory += segment_memory(low) + segment_memory(high)
+    index.memory -= segment_memory(segment)
     free(segment.slots)
     free(segment)
     return 0
@@ -229,8 +244,8 @@ cdef inline int segment_split(Index* index, Segment* segment, uint64_t hashed) n
 cdef inline int index_insert(Index* index, uint64_t hashed, vines_record* record) noexcept nogil:
     """Add a record whose key is not there yet; -1 if memory ran out, nothing changed."""
     cdef Segment* segment = segment_of(index, hashed)
-    while 4 * (<size_t>segment.used + 1) > 3 * (<size_t>segment.mask + 1):
-        if segment.mask + 1 < SEGMENT_MAX or segment.depth >= DIRECTORY_BITS_MAX:
+    while 5 * (<size_t>segment.used + 1) > 4 * <size_t>segment.size:
+        if segment.size < SEGMENT_MAX or segment.depth >= DIRECTORY_BITS_MAX:
             if segment_grow(index, segment) < 0:
                 return -1
         elif segment_split(index, segment, hashed) < 0:
@@ -246,16 +261,14 @@ cdef inline void index_remove(Index* index, uint64_t hashed, vines_record* recor
     cdef Segment* segment = segment_of(index, hashed)
     cdef size_t hole = home(segment, hashed), at, wanted
     while pointed(segment.slots[hole]) != record:
-        hole = (hole + 1) & segment.mask
-    at = hole
-    while True:
-        at = (at + 1) & segment.mask
-        if segment.slots[at] == 0:
-            break
+        hole = next_slot(segment, hole)
+    at = next_slot(segment, hole)
+    while segment.slots[at]:
         wanted = home(segment, hash_record(index, pointed(segment.slots[at])))
-        if ((at - wanted) & segment.mask) >= ((at - hole) & segment.mask):
+        if slots_between(segment, wanted, at) >= slots_between(segment, hole, at):
             segment.slots[hole] = segment.slots[at]
             hole = at
+        at = next_slot(segment, at)
     segment.slots[hole] = 0
     segment.used -= 1
     index.count -= 1

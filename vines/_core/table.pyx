@@ -276,7 +276,7 @@ cdef class Table:
             log_close(&self.sources[slot].log)
         while more:
             segment = segment_of(&self.index, hashed)
-            for at in range(<size_t>segment.mask + 1):
+            for at in range(<size_t>segment.size):
                 if segment.slots[at]:
                     free_apart(pointed(segment.slots[at]))
             more = next_segment(segment, &hashed)
@@ -1083,7 +1083,7 @@ cdef class Table:
         cdef Hashed* places = <Hashed*>malloc((segment.used + 1) * sizeof(Hashed))
         if places == NULL:
             raise MemoryError
-        for at in range(<size_t>segment.mask + 1):
+        for at in range(<size_t>segment.size):
             if segment.slots[at]:
                 hashed = hash_record(&self.index, pointed(segment.slots[at]))
                 if hashed >= cursor:
