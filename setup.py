@@ -7,15 +7,14 @@ import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
-from Cython.Distutils import Extension
-from setuptools import setup
+from setuptools import Extension, setup
 
 CORE = sorted(Path("vines/_core").glob("*.pyx"))
 TYPED = sorted(types.with_suffix(".py") for types in Path("vines/protocol").rglob("*.pxd"))
 """Modules of Python that have their types beside them."""
 HEADERS = sorted(str(header) for header in Path("vines/_core").glob("*.h"))
 
-CHECKED = {
+DIRECTIVES = {
     "language_level": 3,
     "embedsignature": True,
     "annotation_typing": False,  # types are those beside a module
@@ -63,22 +62,32 @@ macros = [
     for name, _, value in (macro.partition("=") for macro in options["macros"])
 ]
 
-setup(
-    ext_modules=cythonize(
-        [
-            Extension(
-                ".".join(source.with_suffix("").parts),
-                [str(source)],
-                include_dirs=["vines/_core"],
-                depends=HEADERS,
-                extra_compile_args=options["compile"],
-                extra_link_args=options["link"],
-                define_macros=macros,
-                cython_directives=UNCHECKED if source.suffix == ".pyx" else {},
-            )
-            for source in [*CORE, *(TYPED if profile == "release" else ())]
-        ],
-        compiler_directives={**CHECKED, "linetrace": profile == "trace"},
+
+def compiled(sources: list[Path], **directives: bool) -> list[Extension]:
+    """The extension modules of these sources."""
+    extensions = [
+        Extension(
+            ".".join(source.with_suffix("").parts),
+            [str(source)],
+            include_dirs=["vines/_core"],
+            depends=HEADERS,
+            extra_compile_args=options["compile"],
+            extra_link_args=options["link"],
+            define_macros=macros,
+        )
+        for source in sources
+    ]
+    made: list[Extension] = cythonize(
+        extensions,
+        compiler_directives={**DIRECTIVES, **directives, "linetrace": profile == "trace"},
         build_dir=None if profile == "trace" else f"build/cython-{profile}",
     )
+    return made
+
+
+setup(
+    ext_modules=[
+        *compiled(CORE, **UNCHECKED),
+        *(compiled(TYPED) if profile == "release" else ()),
+    ],
 )
