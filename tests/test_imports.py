@@ -131,6 +131,9 @@ def complaints(module: str, imports: Iterator[Import]) -> list[str]:
         root = name.partition(".")[0]
         if root == "vines":
             wrong = part_of(name) not in reachable(part)
+        elif root == "cython":  # says how a module is compiled that has its types beside it
+            types = ROOT.parent.joinpath(*module.split(".")).with_suffix(".pxd")
+            wrong = part != "_core" and not types.exists()
         elif root == "msgpack":
             wrong = module not in MSGPACK_IMPORTERS
         elif part == "_core":

@@ -676,5 +676,7 @@ def test_rules_and_results_cannot_be_set() -> None:
 @pytest.mark.parametrize("voters", [1, 5, 1000])
 def test_a_voter_takes_nine_bytes(voters: int, choices: int) -> None:
     tally = Tally(Roll([1] * voters), choices, 1)
+    assert tally.memory == tally.copy().memory == sys.getsizeof(tally)  # before the first vote
+    tally.vote(0, 1, ABSTAIN)
     assert tally.memory == sys.getsizeof(tally) + 8 * (choices + 3) + 9 * voters
     assert tally.copy().memory == tally.memory

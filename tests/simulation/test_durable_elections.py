@@ -164,8 +164,8 @@ def early_end(patch: pytest.MonkeyPatch) -> None:
 def standing_at_once(patch: pytest.MonkeyPatch) -> None:
     pacer_of = Matter._pacer_of
 
-    def early(self: Matter, election: Election) -> Pacer:
-        pacer = pacer_of(self, election)
+    def early(self: Matter, election: Election, now: float) -> Pacer:
+        pacer = pacer_of(self, election, now)
         pacer.standing = True
         return pacer
 

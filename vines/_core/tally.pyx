@@ -169,7 +169,7 @@ cdef class Roll:
 @cython.no_gc                   # a roll refers to nothing, so there is no way round
 cdef class Tally:
     cdef Roll roll
-    cdef uint64_t* sequences    # of the vote held for a rank; 0: none
+    cdef uint64_t* sequences    # of the vote held for a rank, 0: none; NULL before the first vote
     cdef uint64_t* sums         # in the same block: the weight behind each code, by slot_of
     cdef uint8_t* codes         # in the same block: the vote of a rank
     cdef size_t size            # bytes of the block
@@ -190,17 +190,20 @@ cdef class Tally:
         self.plurality = plurality
         slots = <size_t>options + OTHERS
         self.size = roll.count * (sizeof(uint64_t) + 1) + slots * sizeof(uint64_t)
-        self.sequences = <uint64_t*>calloc(1, self.size)
-        if self.sequences == NULL:
-            raise MemoryError
-        self.sums = self.sequences + roll.count
-        self.codes = <uint8_t*>(self.sums + slots)
-        memset(self.codes, NOT_VOTED, roll.count)
-        self.sums[slot_of(NOT_VOTED, self.choices)] = roll.sum
-        self.lead = find_lead(self.sums, self.choices)
 
     def __dealloc__(self):
         free(self.sequences)
+
+    cdef int begin(self) except -1:
+        """Make room for votes: most elections wait a while for the first."""
+        self.sequences = <uint64_t*>calloc(1, self.size)
+        if self.sequences == NULL:
+            raise MemoryError
+        self.sums = self.sequences + self.roll.count
+        self.codes = <uint8_t*>(self.sums + self.choices + OTHERS)
+        memset(self.codes, NOT_VOTED, self.roll.count)
+        self.sums[slot_of(NOT_VOTED, self.choices)] = self.roll.sum
+        return 0
 
     cdef int code(self, object choice) except -1:
         """A code that was handed in, which is one of this election."""
@@ -239,6 +242,8 @@ cdef class Tally:
             raise ValueError("a sequence number is 1 to 2**63 - 1")
         if code == NOT_VOTED:
             raise ValueError("a vote cannot be taken back, only changed")
+        if self.sequences == NULL:
+            self.begin()
         if <uint64_t>number <= self.sequences[at]:
             return False
         self.count += self.sequences[at] == 0
@@ -247,10 +252,15 @@ cdef class Tally:
         self.codes[at] = <uint8_t>code
         return True
 
+    cdef uint64_t weight(self, int code) noexcept:
+        """Behind a code of this election."""
+        if self.sequences == NULL:
+            return self.roll.sum if code == NOT_VOTED else 0
+        return self.sums[slot_of(code, self.choices)]
+
     cdef int decided(self, bint closing) noexcept:
         return decide(
-            &self.lead, self.sums[slot_of(NOT_VOTED, self.choices)], self.least, self.plurality,
-            closing)
+            &self.lead, self.weight(NOT_VOTED), self.least, self.plurality, closing)
 
     @property
     def outcome(self):
@@ -260,36 +270,44 @@ cdef class Tally:
         return self.decided(True)
 
     def weight_of(self, choice):
-        return self.sums[slot_of(self.code(choice), self.choices)]
+        return self.weight(self.code(choice))
 
     @property
     def uncast(self):
-        return self.sums[slot_of(NOT_VOTED, self.choices)]
+        return self.weight(NOT_VOTED)
 
     @property
     def voted(self):
         return self.count
 
     def choice_of(self, rank):
-        return self.codes[self.roll.find(rank)]
+        cdef Py_ssize_t at = self.roll.find(rank)
+        return NOT_VOTED if self.sequences == NULL else self.codes[at]
 
     def sequence_of(self, rank):
-        return self.sequences[self.roll.find(rank)]
+        cdef Py_ssize_t at = self.roll.find(rank)
+        return 0 if self.sequences == NULL else self.sequences[at]
 
     def held(self):
         cdef size_t rank
+        if self.sequences == NULL:
+            return ()
         return tuple([
             (rank, self.sequences[rank], self.codes[rank])
             for rank in range(self.roll.count) if self.sequences[rank]
         ])
 
     def packed(self):
+        if self.sequences == NULL:
+            return bytes([NOT_VOTED]) * self.roll.count
         return PyBytes_FromStringAndSize(<const char*>self.codes, <Py_ssize_t>self.roll.count)
 
     def copy(self):
         cdef Tally twin = Tally.__new__(
             Tally, self.roll, self.choices, self.least, plurality=self.plurality)
-        memcpy(twin.sequences, self.sequences, self.size)
+        if self.sequences != NULL:
+            twin.begin()
+            memcpy(twin.sequences, self.sequences, self.size)
         twin.count = self.count
         twin.lead = self.lead
         return twin
@@ -306,14 +324,14 @@ cdef class Tally:
         at += 8 * WORDS
         for rank in range(count):
             vines_write64(at, self.roll.by_rank[rank])
-            vines_write64(at + 8, self.sequences[rank])
-            at[16] = self.codes[rank]
+            vines_write64(at + 8, self.sequences[rank] if self.sequences != NULL else 0)
+            at[16] = self.codes[rank] if self.sequences != NULL else NOT_VOTED
             at += 17
         return state
 
     @property
     def memory(self):
-        return object.__sizeof__(self) + self.size
+        return object.__sizeof__(self) + (self.size if self.sequences != NULL else 0)
 
 
 cdef bint are_codes(const uint8_t* packed, size_t size, int choices) noexcept nogil:

@@ -1,5 +1,6 @@
 cimport cython
 
+from vines._core.agenda cimport Agenda
 from vines.protocol.elections.callers cimport Callers
 from vines.protocol.elections.election cimport Election
 from vines.protocol.elections.matter cimport Call, Matter, Office
@@ -35,11 +36,9 @@ cdef class Elections(Office):
     cdef public bytes _namespace
     cdef public object _control
     cdef public object _outbox
-    cdef public object _rng
     cdef public object _members
     cdef public object _send
     cdef public frozenset _alive
-    cdef public object _boot
     cdef public Who _who
     cdef public object _shelf
     cdef public Callers _callers
@@ -57,7 +56,7 @@ cdef class Elections(Office):
     cdef public dict _strays
     cdef public dict _early
     cdef public double _now
-    cdef public list _due
+    cdef public Agenda _due
     cdef public long long _held
     cdef public bytes _about
     cdef public bytes _packed

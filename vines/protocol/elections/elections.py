@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from vines._core.agenda import Agenda
 from vines._core.changes import Changes
 from vines._core.table import CALL, DECISION, TOMBSTONE, VOTE, Table
 from vines._core.tally import ABSTAIN, REFUSE
@@ -94,7 +94,7 @@ class Elections(Office):
         memory: Memory | None,
         now: float,
     ) -> None:
-        Office.__init__(self)
+        Office.__init__(self, rng, 0 if memory is None else memory.boot)
         self.me = me
         self.failure = ""
         """What has happened to the disk; nothing is kept any more, so no part is taken."""
@@ -103,14 +103,12 @@ class Elections(Office):
         self._namespace = config.cluster.encode()
         self._control = control
         self._outbox = outbox
-        self._rng = rng
         self._members = members
         self._send = send
         self._alive = members.living() | {me}
-        self._boot = 0 if memory is None else memory.boot
         self._who = Who(me, config.name, members, self._clash, durable=memory is not None)
         self._shelf = None if memory is None else Shelf(self._namespace, outbox)
-        self._callers = Callers(me, self._boot, control)
+        self._callers = Callers(me, self.boot, control)
         self._outcomes = Outcomes(control)
         self._matters: dict[Key, Matter] = {}
         self._elections: dict[bytes, Key] = {}
@@ -135,7 +133,7 @@ class Elections(Office):
         self._early: dict[str, int] = {}
         """Votes on topics that nobody here has called yet."""
         self._now = now
-        self._due: list[tuple[float, Key]] = []
+        self._due = Agenda()
         """When matters are looked at; what a matter is not scheduled for is passed over."""
         self._held = 0
         """Bytes of what waits for the disk to be said."""
@@ -230,7 +228,6 @@ class Elections(Office):
         """A matter that there was none of; nobody has called for it here yet."""
         matter = Matter(
             *(self, self._who.here(definition), self._namespace, definition, total, deadline),
-            *(self._rng, self._boot),
         )
         self._matters[key] = matter
         matter.key = key  # one object
@@ -466,8 +463,8 @@ class Elections(Office):
         while self._unseen and self._unseen[0][0] <= now:
             _, election, definition, value = self._unseen.popleft()
             self._outcomes.publish(election, definition, value)
-        while self._due and self._due[0][0] <= now:
-            when, key = heappop(self._due)
+        while entry := self._due.take(now):
+            when, key = entry
             matter = self._matters.get(key)
             if matter is None or matter.scheduled != when:
                 continue
@@ -506,7 +503,7 @@ class Elections(Office):
         if self._decided:
             return self._now
         unseen: float = self._unseen[0][0] if self._unseen else inf
-        due: float = self._due[0][0] if self._due else inf
+        due = self._due.next()
         return unseen if unseen < due else due
 
     def _look(self, key: Key, now: float) -> None:
@@ -560,18 +557,19 @@ class Elections(Office):
             due = matter.due()
             if due < matter.scheduled:
                 matter.scheduled = due
-                heappush(self._due, (due, key))
+                self._due.put(due, key)
                 if len(self._due) > 2 * len(self._matters) + PASSED_MAX:
                     self._drop_passed()
 
     def _drop_passed(self) -> None:
         """What is scheduled for the far future may be decided long before."""
-        self._due = [
-            (matter.scheduled, key)
-            for key, matter in self._matters.items()
-            if not matter.value and matter.scheduled < inf
-        ]
-        heapify(self._due)
+        self._due.keep(
+            [
+                (matter.scheduled, key)
+                for key, matter in self._matters.items()
+                if not matter.value and matter.scheduled < inf
+            ]
+        )
 
     # Votes in the table.
 

@@ -29,6 +29,8 @@ SEARCHED_MAX: Final = 16
 Roll: TypeAlias = tuple[tuple[bytes, int], ...]
 """Voters and their weights, ascending."""
 
+FEW_IN_ORDER: Final = 7
+"""Voters whose orders are one object for all elections that have the same."""
 NO_ID: Final = bytes(ID_BYTES)
 """In place of the id of an electorate that is only looked at."""
 
@@ -96,7 +98,7 @@ class Electorate:
     ) -> None:
         voters = _voters(roll if isinstance(roll, tuple) else tuple(sorted(roll.items())))
         self.iid = iid
-        self.voters = ranked(iid or NO_ID, voters.names, first)
+        self.voters = _order(ranked(iid or NO_ID, voters.names, first))
         weights = voters.equal or tuple([voters.weights[voter] for voter in self.voters])
         shared = _strength(weights, council, tiebreak)
         self.roll, self.total = shared.roll, shared.roll.total
@@ -136,6 +138,12 @@ class Electorate:
             total += self.strengths[low.bit_length() - 1]
             ranks ^= low
         return total
+
+
+@remembered(FEW_IN_ORDER, 1024)
+def _order(voters: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Equal orders are one object: of few voters there are not many."""
+    return voters
 
 
 class Strength(NamedTuple):

@@ -45,6 +45,8 @@ cdef class Call:
 
 
 cdef class Office:
+    cdef public object rng
+    cdef public object boot
     cdef public Pace pace
 
     cpdef object say(
@@ -76,8 +78,6 @@ cdef class Matter(Surroundings):
     cdef public frozenset _told
     cdef public dict _defined
     cdef public Office _office
-    cdef public object _rng
-    cdef public object _boot
     cdef public double _repeat_at
     cdef public int _repeats
     cdef public double _paused
@@ -100,7 +100,8 @@ cdef class Matter(Surroundings):
     cpdef object advance(self, double now)
     cpdef double due(self) except? -1
     cpdef object _go_on(self, double now)
-    cpdef Pacer _pacer_of(self, Election election)
+    cpdef bint _waits(self, Election part) except -1
+    cpdef Pacer _pacer_of(self, Election part, double now)
     cpdef double _pause(self) except? -1
 
 

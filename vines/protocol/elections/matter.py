@@ -99,9 +99,13 @@ class Call:
 
 
 class Office:
-    """Who a matter belongs to. `pace`: how long round trips take, as far as known."""
+    """Who a matter belongs to. `rng`: for jitter; `boot`: which start of the node this is; `pace`:
+    how long round trips take, as far as known.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, rng: random.Random, boot: int) -> None:
+        self.rng = rng
+        self.boot = boot
         self.pace = Pace()
 
     def say(
@@ -137,14 +141,14 @@ class Office:
 
 
 class Matter(Surroundings):
-    """One topic and round. `me`: which voter this node is; `boot`: which start of it this is.
+    """One topic and round. `me`: which voter this node is.
 
     `definition`: what was called for here, or what it was told of; `total` as for a call.
     """
 
     __slots__ = (
-        *("_alive", "_asks", "_boot", "_defined", "_now", "_office", "_paused", "_repeat_at"),
-        *("_repeats", "_rng", "_told", "asked", "choice", "deadline", "finished", "key"),
+        *("_alive", "_asks", "_defined", "_now", "_office", "_paused", "_repeat_at"),
+        *("_repeats", "_told", "asked", "choice", "deadline", "finished", "key"),
         *("listening", "members", "pacer", "published", "scheduled", "signup", "told"),
         *("told_timeout", "value", "voted"),
     )
@@ -157,8 +161,6 @@ class Matter(Surroundings):
         definition: Definition,
         total: int,
         deadline: float,
-        rng: random.Random,
-        boot: int = 0,
     ) -> None:
         self.key: Key = (definition.topic, definition.round)
         """Its topic and round."""
@@ -192,8 +194,6 @@ class Matter(Surroundings):
         self._defined: dict[bytes, float] | None = None
         """When they were last told because they did not know it."""
         self._office = office
-        self._rng = rng
-        self._boot = boot
         self._repeat_at = inf
         self._repeats = 0
         self._paused = inf
@@ -251,13 +251,15 @@ class Matter(Surroundings):
         again, self.voted = self.voted, True
         if self.value:
             return not again
-        if self.pacer is None or not (self.pacer.standing or self.pacer.voted):
+        part, pacer = self.signup.election, self.pacer
+        early = part is None or not self.signup.enrolment.formed
+        if part is None or (early and (pacer is None or not pacer.voted)):
             if now >= self.deadline:
                 return False
             self.choice = choice
             return True
-        locked = self.pacer.election.record.accepted != NEVER
-        if not self.pacer.cast(choice, now, self):
+        locked = part.record.accepted != NEVER
+        if not self._pacer_of(part, now).cast(choice, now, self):
             return locked and not again
         self.choice = choice
         return True
@@ -298,8 +300,11 @@ class Matter(Surroundings):
         if signup.election is not None:
             self._leave_what_is_dead(signup.election, _dead(signup.election, alive))
         self._go_on(now)
-        if self.pacer is not None and signup.election is not None and signup.enrolment.formed:
-            self.pacer.lost(_dead(signup.election, alive), now, self)
+        election = signup.election
+        if election is not None and signup.enrolment.formed:
+            dead = _dead(election, alive)
+            if dead or self.pacer is not None:
+                self._pacer_of(election, now).lost(dead, now, self)
 
     def met(self, member: bytes, now: float) -> None:
         """There is a new link to a member, who may have left the roll while there was none."""
@@ -343,16 +348,17 @@ class Matter(Surroundings):
         take(self.signup, sender, election, said, self)
         self._go_on(now)
         part = self.signup.election
-        if self.pacer is not None and part is not None:
+        if part is not None and (self.pacer is not None or not self._waits(part)):
+            pacer = self._pacer_of(part, now)
             if isinstance(said, Nack) and phase != IDLE and part.phase == IDLE:
-                self.pacer.failed(now, self)
+                pacer.failed(now, self)
             elif isinstance(said, Promise | Accepted) and phase == IDLE:
-                self.pacer.answered_late()
+                pacer.answered_late()
             elif isinstance(said, Formed):
                 rank = part.electorate.rank(sender)
                 if said.sequence and rank >= 0:
-                    self.pacer.held(rank, said.sequence)
-            self.pacer.look(now, self)
+                    pacer.held(rank, said.sequence)
+            pacer.look(now, self)
 
     def forgotten(self, voter: bytes, now: float) -> None:
         """A voter does not know the roll this node is bound to: tell it, and what it missed."""
@@ -395,9 +401,11 @@ class Matter(Surroundings):
             self.signup.repeat(self)
             self._repeats += 1
             self.signup.consider(self.signup.candidates, self)
-        if self.pacer is not None and formed:
-            self.pacer.advance(now, self)
-            self.told_timeout = self.told_timeout or self.pacer.timed_out
+        election = self.signup.election
+        if election is not None and formed and (self.pacer is not None or now >= self.deadline):
+            pacer = self._pacer_of(election, now)
+            pacer.advance(now, self)
+            self.told_timeout = self.told_timeout or pacer.timed_out
         self._go_on(now)
 
     def due(self) -> float:
@@ -405,7 +413,7 @@ class Matter(Surroundings):
         if self.value:
             return inf
         if self.signup.enrolment.formed:
-            return min(self._repeat_at, inf if self.pacer is None else self.pacer.next())
+            return min(self._repeat_at, self.deadline if self.pacer is None else self.pacer.next())
         return min(self._repeat_at, self.deadline if self.signup.calling else inf)
 
     def stop(self) -> None:
@@ -440,20 +448,32 @@ class Matter(Surroundings):
             self._paused, self._repeats, self._repeat_at = pause, 0, now + pause
         elif self._repeat_at == inf:
             self._repeat_at = now + pause * 2 ** min(self._repeats, DOUBLINGS_MAX)
-        if signup.election is None or self.value:
+        part = signup.election
+        if part is None or self.value:
             self.pacer = None
             return
-        pacer = self._pacer_of(signup.election)
-        if signup.enrolment.formed and not pacer.standing:
-            pacer.stand(now)
-        if pacer.standing and self.choice is not None and not pacer.voted:
-            pacer.cast(self.choice, now, self)
+        if pacer is not None or not self._waits(part):
+            pacer = self._pacer_of(part, now)
+            if pacer.standing and self.choice is not None and not pacer.voted:
+                pacer.cast(self.choice, now, self)
 
-    def _pacer_of(self, election: Election) -> Pacer:
-        if self.pacer is None or self.pacer.election is not election:
-            self.pacer = Pacer(election, self.deadline, self._rng, self._office.pace)
-            self.pacer.standing = False
-        return self.pacer
+    def _waits(self, part: Election) -> bool:
+        """Whether there is nothing to do in an election but to wait for votes or its deadline; most
+        that are open do that, and need no timers of their own.
+        """
+        begun = part.phase != IDLE or part.record.accepted != NEVER or part.late
+        return not (begun or part.dead or part.tally.voted) and self.choice is None
+
+    def _pacer_of(self, part: Election, now: float) -> Pacer:
+        """The timers of an election, from when they are needed."""
+        pacer = self.pacer
+        if pacer is None or pacer.election is not part:
+            pacer = Pacer(part, self.deadline, self._office.rng, self._office.pace)
+            pacer.standing = False
+            self.pacer = pacer
+        if not pacer.standing and self.signup.enrolment.formed:
+            pacer.stand(now)
+        return pacer
 
     def _pause(self) -> float:
         """Until more is done for a roll, if nothing happens before; infinity: there is nothing."""
@@ -492,7 +512,7 @@ class Matter(Surroundings):
             electorate.rank(self.signup.me),
             criteria_of(own.choices, own.least, own.plurality),
             called=self.signup.calling,
-            boot=self._boot,
+            boot=self._office.boot,
             record=record,
         )
         part.listening = self.listening
@@ -508,7 +528,7 @@ class Matter(Surroundings):
         part = self.signup.election
         if part is None or self.choice is None:
             return None
-        return self._pacer_of(part).cast_early(self.choice)
+        return self._pacer_of(part, self._now).cast_early(self.choice)
 
     def stands(self) -> bool:
         """Decide at once, if the votes that came with the signatures do."""
