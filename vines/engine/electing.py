@@ -39,10 +39,12 @@ class Electing:
         self._node = node
         self._asker = asker
         self._post = post
-        self._called: dict[str, tuple[Call, float] | None] = {}
-        """What was called here, by topic, and until when a first vote in it is handed over; None:
-        it was voted in, so that a vote is a change, and asked.
+        self._called: dict[str, tuple[Call, int] | None] = {}
+        """What was called here, by topic, and until which second a first vote in it is handed over;
+        None: it was voted in, so that a vote is a change, and asked.
         """
+        self._last: tuple[Call, int] | None = None
+        """Of the last call: one object for all of one second."""
 
     def call(self, topic: str, call: Call) -> None:
         """Call for an election. Raises InvalidElection."""
@@ -52,8 +54,12 @@ class Electing:
             return
         self._post(partial(self._call, topic, call))
         # Of what is called again the first call counts, as it does at the node.
-        until = time.monotonic() + call.seconds - MARGIN_SECONDS
-        self._called.setdefault(topic, (call, until))
+        if topic not in self._called:
+            until = int(time.monotonic() + call.seconds - MARGIN_SECONDS)
+            last = self._last
+            if last is None or last[0] is not call or last[1] != until:
+                last = self._last = call, until
+            self._called[topic] = last
 
     def _call(self, topic: str, call: Call, now: float) -> None:
         try:

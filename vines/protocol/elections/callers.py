@@ -32,6 +32,8 @@ class Callers:
         self._calls += 1
         flags, value = (0, call_value(total)) if total else (TOMBSTONE, b"")
         self._control.put(CALL, call_key(self._me, key), flags, value, self._calls)
+        known = self._known.pop(key, NOBODY)
+        self._known[key] = known  # under the key that everything else here has
         self.note(key, {self._me: total})
 
     def read(

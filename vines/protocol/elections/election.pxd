@@ -16,7 +16,7 @@ cdef class Election(Decree):
     cdef public Criteria criteria
     cdef public bytes _wanted
     cdef public bint called
-    cdef public object tally
+    cdef public object _tally
     cdef public long long sequence
     cdef public bint late
     cdef public object willing
@@ -24,6 +24,8 @@ cdef class Election(Decree):
     cdef public object _agreeing
     cdef public dict _others
 
+    cpdef bint has_votes(self) except -1
+    cpdef long long sequence_of(self, long rank) except -1
     cpdef Vote cast(self, int choice)
     cpdef Vote vote(self)
     cpdef bint heard_vote(self, long rank, Vote message) except -1

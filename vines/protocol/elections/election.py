@@ -32,8 +32,8 @@ class Election(Decree):
     """
 
     __slots__ = (
-        *("_agreeing", "_others", "_wanted", "called", "criteria", "dead", "late", "sequence"),
-        *("tally", "willing"),
+        *("_agreeing", "_others", "_tally", "_wanted", "called", "criteria", "dead", "late"),
+        *("sequence", "willing"),
     )
 
     def __init__(
@@ -50,7 +50,8 @@ class Election(Decree):
         self.criteria = criteria
         self._wanted = criteria.digest()
         self.called = called
-        self.tally = _tally(electorate, criteria)
+        self._tally: Tally | None = None
+        """The votes known, once there are any: most elections wait a while for the first."""
         self.sequence = boot << 32
         self.late = False
         """This member's own deadline has passed."""
@@ -64,6 +65,25 @@ class Election(Decree):
         """What ranks that want others want, by its digest."""
 
     # The voter.
+
+    @property
+    def tally(self) -> Tally:
+        """The votes known."""
+        if self._tally is None:
+            self._tally = _tally(self.electorate, self.criteria)
+        return self._tally
+
+    @tally.setter
+    def tally(self, tally: Tally) -> None:
+        self._tally = tally
+
+    def has_votes(self) -> bool:
+        """Whether any vote is known."""
+        return self._tally is not None and self._tally.voted > 0
+
+    def sequence_of(self, rank: int) -> int:
+        """The number of the vote known of a rank; 0: none."""
+        return 0 if self._tally is None else self._tally.sequence_of(rank)
 
     @property
     def locked(self) -> bool:
@@ -81,10 +101,10 @@ class Election(Decree):
 
     def vote(self) -> Vote | None:
         """What to tell others of this member's vote; None if it has not voted."""
-        choice = self.tally.choice_of(self.me)
+        choice = NONE if self._tally is None else self._tally.choice_of(self.me)
         if choice == NONE:
             return None
-        return Vote(self.tally.sequence_of(self.me), choice, self._digest(), self.listening)
+        return Vote(self.sequence_of(self.me), choice, self._digest(), self.listening)
 
     def heard_vote(self, rank: int, message: Vote) -> bool:
         """Count a vote, unless it is too late here; whether it, or a later one, is held."""
@@ -93,8 +113,7 @@ class Election(Decree):
             return True
         if self._counts(message.choice):
             self.tally.vote(rank, message.sequence, message.choice)
-        sequence: int = self.tally.sequence_of(rank)
-        return sequence >= message.sequence
+        return self.sequence_of(rank) >= message.sequence
 
     def on_vote(self, rank: int, message: Vote, out: Effects) -> None:
         """Count a vote, unless it is too late here."""
@@ -124,12 +143,11 @@ class Election(Decree):
 
     def _recount(self, criteria: Criteria) -> None:
         """Count the votes known by other criteria."""
-        tally = _tally(self.electorate, criteria)
-        old, self.criteria, self.tally = self.tally, criteria, tally
+        old, self._tally, self.criteria = self._tally, None, criteria
         self._wanted = criteria.digest()
-        for rank, sequence, choice in old.held():
+        for rank, sequence, choice in () if old is None else old.held():
             if self._counts(choice):
-                tally.vote(rank, sequence, choice)
+                self.tally.vote(rank, sequence, choice)
         others, self._others, self._agreeing = self._others, None, bit(self.me)
         for rank, other in (others or {}).items():
             self._agree(rank, other, self._wanted)
@@ -138,7 +156,7 @@ class Election(Decree):
 
     def decided_by_votes(self) -> bool:
         """Whether the votes known here decide, or the deadline has passed: something to propose."""
-        return self.late or self.tally.outcome != PENDING
+        return self.late or (self._tally is not None and self._tally.outcome != PENDING)
 
     def fresh_value(self) -> bytes:
         """A result, if the votes known decide and a quorum is known to have asked for nothing
@@ -195,7 +213,7 @@ class Election(Decree):
     def promise(self) -> Promise:
         """The promise of the record's ballot, with all that a claimant should know."""
         record = self.record
-        votes = self.tally.held()
+        votes = () if self._tally is None else self._tally.held()
         accepted = record.accepted, record.value
         return Promise(record.promised, *accepted, votes, self._digest(), self.listening)
 
@@ -237,7 +255,7 @@ class Election(Decree):
         """Somebody learned the outcome: so do we, and drop what only led there."""
         Decree.on_decided(self, message, out)
         if self.record.outcome:
-            self.tally = _tally(self.electorate, self.criteria)
+            self._tally = None
 
 
 def _tally(electorate: Electorate, criteria: Criteria) -> Tally:

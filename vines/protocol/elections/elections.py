@@ -230,7 +230,7 @@ class Elections(Office):
             *(self, self._who.here(definition), self._namespace, definition, total, deadline),
         )
         self._matters[key] = matter
-        matter.key = key  # one object
+        matter.key = matter.signup.key = key  # one object
         matter.listening = self.listening
         matter.choice = self._early.pop(key[0], None)
         matter.voted = matter.choice is not None
@@ -273,7 +273,7 @@ class Elections(Office):
             why = self._who.why_not(matter.definition)
             raise VoteRefused(f"{why}; the vote on {topic!r} is not counted")
         taken = matter.vote(choice, now)
-        self._schedule(key, matter)
+        self._schedule(matter)
         return taken
 
     def listen(self, wanted: bool = True) -> None:
@@ -352,7 +352,7 @@ class Elections(Office):
                 matter.forgotten(self._who.speaks(matter, member, False), now)
         else:
             matter.receive(self._who.speaks(matter, member), election, said, now)
-        self._note(key, matter, now)
+        self._note(matter, now)
 
     def _receive_defined(
         self,
@@ -392,7 +392,7 @@ class Elections(Office):
             if matter is None and self._who.here(definition):
                 self._say(member, election, Refusal(), 0)
         if matter is not None:
-            self._note(key, matter, now)
+            self._note(matter, now)
 
     def _join(self, key: Key, election: bytes, definition: Definition, now: float) -> Matter | None:
         """Somebody names this node as a voter; None if it takes part in another roll."""
@@ -443,9 +443,9 @@ class Elections(Office):
 
     def linked(self, member: bytes, now: float) -> None:
         """There is a new link to a member."""
-        for key, matter in self._matters.items():
+        for matter in self._matters.values():
             matter.met(member, now)
-            self._schedule(key, matter)
+            self._schedule(matter)
 
     def members_changed(self, now: float) -> None:
         """Somebody came, left or died."""
@@ -475,7 +475,7 @@ class Elections(Office):
                 self._outbox.emit(Overdue(*key))
                 if not matter.signup.calling and matter.signup.total:
                     self._callers.announce(key, 0)
-            self._note(key, matter, now)
+            self._note(matter, now)
 
     def storage_failed(self, text: str) -> None:
         """Nothing can be kept any more: take no part, and act on nothing that was not begun."""
@@ -510,7 +510,7 @@ class Elections(Office):
         matter = self._matters.get(key)
         if matter is None or matter.value or self.failure:
             return
-        if matter.signup.definition.terms.roll:
+        if matter.signup.terms.roll:
             named = frozenset([self._who.called(member) for member in self._alive])
             matter.consider(frozenset(), self._alive | named, now)
         else:
@@ -522,7 +522,7 @@ class Elections(Office):
                 signup.candidates = callers  # nothing can come of it yet
             else:
                 matter.consider(callers, self._alive, now)
-        self._note(key, matter, now)
+        self._note(matter, now)
 
     def _count(self, key: Key, matter: Matter, callers: frozenset[bytes]) -> None:
         """Say so, once, if more call than an electorate takes, or not all among the same number:
@@ -544,20 +544,20 @@ class Elections(Office):
             self._crowded.add(key)
             self._outbox.emit(Conflict("election", f"{key[0]!r}: {text}"))
 
-    def _note(self, key: Key, matter: Matter, now: float) -> None:
+    def _note(self, matter: Matter, now: float) -> None:
         """Something may have happened in a matter."""
         if self._strays:
             strays = self._strays.pop(matter.signup.enrolment.bound, {})
             for about, (packed, origin) in strays.items():
                 self._learn_vote(about, packed, origin, now)
-        self._schedule(key, matter)
+        self._schedule(matter)
 
-    def _schedule(self, key: Key, matter: Matter) -> None:
+    def _schedule(self, matter: Matter) -> None:
         if not matter.value:
             due = matter.due()
             if due < matter.scheduled:
                 matter.scheduled = due
-                self._due.put(due, key)
+                self._due.put(due, matter.key)
                 if len(self._due) > 2 * len(self._matters) + PASSED_MAX:
                     self._drop_passed()
 
@@ -599,7 +599,7 @@ class Elections(Office):
             return  # it is not this one's to say; of earlier starts nobody knows whose they were
         if same == election and isinstance(said, Vote):
             matter.receive(voter, election, said, now)
-            self._note(key, matter, now)
+            self._note(matter, now)
 
     def _forget_stray(self, about: bytes) -> None:
         """It was withdrawn: nobody asks for it any more."""
@@ -835,7 +835,7 @@ class Elections(Office):
         matter.resume(roll, part, now)
         matter.told = bool(matter.value)
         self._set_round(key)
-        self._note(key, matter, now)
+        self._note(matter, now)
 
 
 def _can_decide(election: bytes, definition: Definition) -> bool:

@@ -230,7 +230,7 @@ class Matter(Surroundings):
         """
         signup = self.signup
         self.asked, self.deadline = call, deadline
-        signup.definition, signup.total = Definition(*self.key, call.terms()), call.total
+        signup.terms, signup.total = call.terms(), call.total
         signup.calling = True
         self.told_timeout = False
         if signup.election is not None:
@@ -462,7 +462,7 @@ class Matter(Surroundings):
         that are open do that, and need no timers of their own.
         """
         begun = part.phase != IDLE or part.record.accepted != NEVER or part.late
-        return not (begun or part.dead or part.tally.voted) and self.choice is None
+        return not (begun or part.dead or part.has_votes()) and self.choice is None
 
     def _pacer_of(self, part: Election, now: float) -> Pacer:
         """The timers of an election, from when they are needed."""
@@ -506,7 +506,7 @@ class Matter(Surroundings):
     def begin(self, election: bytes, definition: Definition, record: Record = NOTHING) -> Election:
         """Take part in this."""
         electorate = electorate_of(election, definition)
-        own = self.signup.definition.terms
+        own = self.signup.terms
         part = Election(
             electorate,
             electorate.rank(self.signup.me),

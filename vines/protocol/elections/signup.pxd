@@ -33,7 +33,8 @@ cdef class Surroundings(Effects):
 cdef class SignUp:
     cdef public bytes me
     cdef public bytes namespace
-    cdef public Definition definition
+    cdef public tuple key
+    cdef public Terms terms
     cdef public long long total
     cdef public Enrolment enrolment
     cdef public bint calling

@@ -114,8 +114,8 @@ class SignUp:
     """
 
     __slots__ = (
-        *("_asked", "_turn", "calling", "candidates", "definition", "election", "enrolment", "me"),
-        *("namespace", "roll", "signed", "ticket", "total"),
+        *("_asked", "_turn", "calling", "candidates", "election", "enrolment", "key", "me"),
+        *("namespace", "roll", "signed", "terms", "ticket", "total"),
     )
 
     def __init__(
@@ -128,7 +128,8 @@ class SignUp:
     ) -> None:
         self.me = me
         self.namespace = namespace
-        self.definition = definition
+        self.key = (definition.topic, definition.round)
+        self.terms = definition.terms
         self.total = total
         self.enrolment = enrolment
         self.calling = True
@@ -148,6 +149,11 @@ class SignUp:
         self.ticket = 0
         """Of the last record that was asked to be put on disk: that it is bound to nothing else."""
 
+    @property
+    def definition(self) -> Definition:
+        """What the caller here asked for, or what it was told of."""
+        return self._with(self.terms)
+
     def resume(self, roll: Definition, election: Election) -> None:
         """After a restart: this is the roll it is bound to, and its part there."""
         self.roll, self.election = roll.terms, election
@@ -163,7 +169,7 @@ class SignUp:
 
     def is_named(self) -> bool:
         """Whether callers named the voters: nobody has to sign, and nobody can be replaced."""
-        roll = self.roll or self.definition.terms
+        roll = self.roll or self.terms
         return bool(roll.roll and not roll.signup)
 
     # What happens here.
@@ -207,7 +213,7 @@ class SignUp:
         attempt = self.enrolment.attempt + 1
         roll = equal_roll(self.candidates)
         signup = self.me + attempt.to_bytes(8, "big")
-        definition = self._with(gathered(roll, signup, self.definition.terms))
+        definition = self._with(gathered(roll, signup, self.terms))
         self._bind(self._id(definition), definition, attempt, out)
         self.signed = frozenset((self.me,))
         self._say_to_all(Sign(definition), out)
@@ -216,7 +222,7 @@ class SignUp:
     def _first(self) -> bytes:
         """The candidate whose turn to coordinate it is: another one for each topic."""
         if self._turn < 0:
-            drawn = blake2b(self.definition.topic.encode(), digest_size=4).digest()
+            drawn = blake2b(self.key[0].encode(), digest_size=4).digest()
             self._turn = int.from_bytes(drawn, "big")
         return equal_roll(self.candidates)[self._turn % self.total][0]
 
@@ -291,7 +297,7 @@ class SignUp:
         if self._asked is None or not self.calling:
             return
         sender, election, definition = self._asked
-        asked, own = definition.terms, self.definition.terms
+        asked, own = definition.terms, self.terms
         same = asked.council == own.council and asked.tiebreak == own.tiebreak
         if len(self.candidates) != self.total or not same:
             return
@@ -305,7 +311,8 @@ class SignUp:
         out.say(sender, election, Signed(out.cast()), self.ticket)
 
     def _with(self, terms: Terms) -> Definition:
-        return Definition(self.definition.topic, self.definition.round, terms)
+        topic, number = self.key
+        return Definition(topic, number, terms)
 
     def bound(self) -> Definition:
         """What election it takes part in."""
@@ -330,6 +337,7 @@ class SignUp:
             self.election.heard_vote(rank, message.vote)
         if self.enrolment.formed:
             out.say(sender, election, self._formed_for(rank), self.ticket)
+            return
         self.signed |= {sender}
         self._form(out)
 
@@ -349,10 +357,11 @@ class SignUp:
 
     def _formed_for(self, rank: int) -> Formed:
         assert self.election is not None
-        return Formed(self.election.tally.sequence_of(rank))
+        return Formed(self.election.sequence_of(rank))
 
     def _stand(self, out: Surroundings) -> None:
         kept = self.enrolment
+        self.signed = frozenset()
         self._keep(Enrolment(kept.bound, True, kept.attempt, kept.passed), out)
 
     def on_formed(self, election: bytes, out: Surroundings) -> None:

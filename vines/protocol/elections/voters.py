@@ -87,7 +87,7 @@ class Who:
         somebody without the voter's data directory.
         """
         part = matter.signup.election
-        named = matter.signup.definition.terms.roll
+        named = matter.signup.terms.roll
         if not named or part is None or part.electorate.rank(member) >= 0:
             return member
         voter = self.called(member)
