@@ -100,6 +100,9 @@ class Effects(Surroundings):
         self.disk.roll, self.disk.record = definition, NOTHING
         return self.world.part(self.me, definition, NOTHING)
 
+    def name_of(self, definition: Definition) -> bytes:
+        return id_of(b"", definition)
+
     def cast(self) -> Vote | None:
         return None
 
@@ -172,7 +175,7 @@ class Gathering(World):
 
     def member(self, me: int, disk: Disk) -> SignUp:
         blank = changed(BLANK, tiebreak=self.tiebreak)
-        made = self.signup(NAMES[me], b"", blank, self.total, disk.enrolment)
+        made = self.signup(NAMES[me], blank, self.total, disk.enrolment)
         if disk.roll is not None and disk.enrolment.bound:
             made.resume(disk.roll, self.part(me, disk.roll, disk.record))
         return made

@@ -112,7 +112,7 @@ class StaleAccepted(Free):
 def votes_needed_for_a_quorum(weights: tuple[int, ...] = (1, 1, 1)) -> Electorate:
     """An electorate in which as many decide as votes are needed: one."""
     made = electorate(weights)
-    made._half = 1
+    made.shared = made.shared.replace(half=1)
     return made
 
 
@@ -164,8 +164,8 @@ class HopelessWithoutTiebreak(Pair):
 
     @property
     def hopeless(self) -> bool:
-        weights = self.electorate.roll.weights()
+        weights = self.electorate.shared.roll.weights()
         left = sum(
             2 * weight for rank, weight in enumerate(weights) if not self.refusals >> rank & 1
         )
-        return left <= self.electorate.total
+        return left <= self.electorate.shared.roll.total

@@ -23,8 +23,8 @@ def electorate(weights: Sequence[int], tiebreak: bool = False) -> Electorate:
     roll = {b"%d" % index: weight for index, weight in enumerate(weights)}
     made = Electorate(bytes(16), roll, tiebreak=tiebreak)
     made.voters = tuple(roll)
-    made.roll = Roll(list(weights))
-    made.strengths = (2 * weights[0] + tiebreak, *(2 * weight for weight in weights[1:]))
+    strengths = (2 * weights[0] + tiebreak, *(2 * weight for weight in weights[1:]))
+    made.shared = made.shared.replace(roll=Roll(list(weights)), strengths=strengths)
     return made
 
 

@@ -166,7 +166,7 @@ def test_ballots_that_rise_to_the_last_number_break_no_link_and_no_disk() -> Non
     rank = part.electorate.rank(other.node.id)
     numbers = [number * JUMP_MAX for number in range(1, 2**31 // JUMP_MAX)] + [NUMBER_MAX]
     for number in numbers:
-        say(other, host, (part.electorate.iid, Prepare(ballot(number, rank))))
+        say(other, host, (bound(hosts[0]), Prepare(ballot(number, rank))))
     assert number_of(part.record.promised) == NUMBER_MAX
     for each in (host, third):
         vote(each)
@@ -247,7 +247,7 @@ def test_of_what_is_long_only_the_last_is_remembered() -> None:
     """256 rolls of 10,000 voters, or 1,024 decisions of 256 KiB, would be gigabytes."""
     pump = Pump()
     host, other = pump.cluster(2)
-    part = named(pump, [host, other])
+    named(pump, [host, other])
     caches = [
         getattr(each, "caches", (each,))
         for each in (*vars(electorate_module).values(), values.decode, pack_roll)
@@ -260,7 +260,7 @@ def test_of_what_is_long_only_the_last_is_remembered() -> None:
         say(other, host, define(changed(YES_OR_NO, topic="long", roll=roll)))
         say(other, host, define(changed(YES_OR_NO, topic="long", roll=roll, signup=bytes(24))))
         value = values.commit(YES, 0, Criteria((), weight), bytes(2_000), ())
-        say(other, host, (part.electorate.iid, Decided(value)))
+        say(other, host, (bound(host), Decided(value)))
     pump.run(1.0)
     after = [few[0].cache_info().currsize for few in caches]
     assert max(now - then for now, then in zip(after, before, strict=True)) < 8
@@ -313,6 +313,11 @@ def matter(host: Host) -> Matter:
     return host.node.elections()._matters["email", 0]
 
 
+def bound(host: Host, topic: str = "email") -> bytes:
+    """The id of the election that a node takes part in."""
+    return host.node.elections()._matters[topic, 0].signup.enrolment.bound
+
+
 def suspicions(hosts: list[Host]) -> list[str]:
     return [event.text for host in hosts for event in host.of(Conflict)]
 
@@ -345,11 +350,11 @@ IMPOSSIBLE = {
 def test_a_decision_that_contradicts_itself_is_believed_by_nobody(value: bytes) -> None:
     pump = Pump()
     hosts = pump.cluster(3)
-    part, (claimant, *others) = ranked(hosts)
+    _, (claimant, *others) = ranked(hosts)
     for host in others:
-        say(claimant, host, (part.electorate.iid, Decided(value)))
-        say(claimant, host, (part.electorate.iid, Accept(FIRST, value, True)))
-        say(claimant, host, (part.electorate.iid, Promise(ballot(9, 1), FIRST, value)))
+        say(claimant, host, (bound(hosts[0]), Decided(value)))
+        say(claimant, host, (bound(hosts[0]), Accept(FIRST, value, True)))
+        say(claimant, host, (bound(hosts[0]), Promise(ballot(9, 1), FIRST, value)))
     pump.run(1.0)
     assert all(host.of(Settled) == [] for host in hosts)
     assert all(matter(host).signup.election.record == NOTHING for host in hosts)  # type: ignore[union-attr]
@@ -369,11 +374,11 @@ def test_two_values_at_one_ballot_stop_the_member_that_sees_them() -> None:
     hosts = pump.cluster(3)
     part, (claimant, second, third) = ranked(hosts)
     one, other = (values.commit(YES, owner, Criteria((), 2), VOTED, ()) for owner in (0, 1))
-    say(claimant, second, (part.electorate.iid, Accept(FIRST, one, True)))
-    say(claimant, second, (part.electorate.iid, Accept(FIRST, one, True)))
+    say(claimant, second, (bound(hosts[0]), Accept(FIRST, one, True)))
+    say(claimant, second, (bound(hosts[0]), Accept(FIRST, one, True)))
     pump.settle()
     assert suspicions([second]) == []
-    say(claimant, second, (part.electorate.iid, Accept(FIRST, other, True)))
+    say(claimant, second, (bound(hosts[0]), Accept(FIRST, other, True)))
     pump.settle()
     assert ["two values" in text for text in suspicions([second])] == [True]
     frozen = matter(second).signup.election
@@ -382,7 +387,7 @@ def test_two_values_at_one_ballot_stop_the_member_that_sees_them() -> None:
     say(
         third,
         second,
-        (part.electorate.iid, Prepare(ballot(1, part.electorate.rank(third.node.id)))),
+        (bound(hosts[0]), Prepare(ballot(1, part.electorate.rank(third.node.id)))),
     )
     assert frozen.record.promised == FIRST
     for host in (claimant, third):  # the others do without it
@@ -396,8 +401,8 @@ def test_a_ballot_is_the_vote_of_the_member_that_its_link_leads_to() -> None:
     *hosts, outsider = pump.cluster(4)
     part, (claimant, second, third) = ranked(hosts)
     for _ in range(3):
-        say(second, claimant, (part.electorate.iid, Vote(1, YES, b"", True)))
-        say(outsider, claimant, (part.electorate.iid, Vote(1, YES, b"", True)))
+        say(second, claimant, (bound(hosts[0]), Vote(1, YES, b"", True)))
+        say(outsider, claimant, (bound(hosts[0]), Vote(1, YES, b"", True)))
     pump.run(1.0)
     votes = matter(claimant).signup.election
     assert votes is not None
@@ -412,7 +417,7 @@ def test_ballots_of_those_who_are_no_voters_change_nothing(outside: bool) -> Non
     """Also of one that has a part in an election of the same topic on another roll."""
     pump = Pump()
     *hosts, other = pump.cluster(4)
-    part, ranks = ranked(hosts)
+    _, ranks = ranked(hosts)
     if outside:
         ids = tuple(sorted((host.node.id, 1) for host in (other, hosts[0])))
         other.node.elections().call("email", Call(Criteria((), 2), 0, 60.0, ids), pump.now)
@@ -420,7 +425,7 @@ def test_ballots_of_those_who_are_no_voters_change_nothing(outside: bool) -> Non
     value = values.commit(YES, 0, Criteria((), 2), VOTED, ())
     for host in hosts:
         for one in (FIRST, ballot(1, 0), ballot(1, 3), ballot(NUMBER_MAX, 2)):
-            election = part.electorate.iid
+            election = bound(hosts[0])
             say(other, host, (election, Prepare(one)), (election, Accept(one, value, True)))
             say(other, host, (election, Promise(one)), (election, Refusal()))
             say(other, host, (election, Accepted(one, digest_of(value))))
@@ -433,9 +438,9 @@ def test_ballots_of_those_who_are_no_voters_change_nothing(outside: bool) -> Non
 def test_promises_and_accepts_that_nobody_asked_for_decide_nothing(number: int) -> None:
     pump = Pump()
     hosts = pump.cluster(3)
-    part, (claimant, second, third) = ranked(hosts)
+    _, (claimant, second, third) = ranked(hosts)
     value = values.commit(YES, 0, Criteria((), 2), VOTED, ())
-    election = part.electorate.iid
+    election = bound(hosts[0])
     for other in (second, third):
         for _ in range(2):
             say(other, claimant, (election, Promise(ballot(number, 0))))
@@ -485,20 +490,20 @@ def test_callers_who_disagree_about_what_is_needed_are_in_one_election() -> None
 def test_only_a_voter_of_this_roll_can_say_that_it_holds_a_vote(earlier: bool) -> None:
     pump = Pump()
     *hosts, outsider = pump.cluster(4)
-    part, (claimant, _, third) = ranked(hosts)
+    _, (claimant, _, third) = ranked(hosts)
     before = bytes(16)
     third.node.elections().bound(matter(third), before)
-    third.node.elections().bound(matter(third), part.electorate.iid)
+    third.node.elections().bound(matter(third), bound(hosts[0]))
     pump.held = True
     vote(third)
     if earlier:
         say(claimant, third, (before, VoteAck(1)))
     else:
-        say(outsider, third, (part.electorate.iid, VoteAck(1)))
+        say(outsider, third, (bound(hosts[0]), VoteAck(1)))
     pacer = matter(third).pacer
     assert pacer is not None
     assert pacer._acked == 0
-    say(claimant, third, (part.electorate.iid, VoteAck(1)))
+    say(claimant, third, (bound(hosts[0]), VoteAck(1)))
     assert pacer._acked == 1
 
 

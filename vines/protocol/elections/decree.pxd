@@ -45,19 +45,19 @@ cdef class Effects:
 @cython.no_gc
 cdef class Decree:
     cdef public Electorate electorate
-    cdef public long me
     cdef public Record record
     cdef public long long ticket
-    cdef public bint listening
-    cdef public bint frozen
     cdef public object refusals
-    cdef public int phase
     cdef public long long ballot
     cdef public long long outbid
     cdef public object replied
     cdef public long long strength
     cdef public long long best
     cdef public bytes best_value
+    cdef public int me
+    cdef public unsigned char listening
+    cdef public unsigned char frozen
+    cdef public unsigned char phase
 
     cpdef bytes fresh_value(self)
     cpdef str fault(self, bytes value)

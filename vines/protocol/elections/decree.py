@@ -260,7 +260,7 @@ class Decree:
         """Count an answer of a rank once."""
         if not self.replied >> rank & 1:
             self.replied |= bit(rank)
-            self.strength += self.electorate.strengths[rank]
+            self.strength += self.electorate.shared.strengths[rank]
 
     # What others say.
 
@@ -438,6 +438,6 @@ class Decree:
         out.violated(text)
 
     def _say_to_acceptors(self, message: Said, out: Effects) -> None:
-        for rank in range(self.electorate.acceptors):
+        for rank in range(self.electorate.shared.acceptors):
             if rank != self.me and not self.replied >> rank & 1:
                 out.send(rank, message, self.ticket)

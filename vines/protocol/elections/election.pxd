@@ -14,15 +14,14 @@ cdef int PROPOSING
 
 cdef class Election(Decree):
     cdef public Criteria criteria
-    cdef public bytes _wanted
-    cdef public bint called
     cdef public object _tally
     cdef public long long sequence
-    cdef public bint late
     cdef public object willing
     cdef public object dead
     cdef public object _agreeing
     cdef public dict _others
+    cdef public unsigned char called
+    cdef public unsigned char late
 
     cpdef bint has_votes(self) except -1
     cpdef long long sequence_of(self, long rank) except -1

@@ -32,8 +32,8 @@ class Election(Decree):
     """
 
     __slots__ = (
-        *("_agreeing", "_others", "_tally", "_wanted", "called", "criteria", "dead", "late"),
-        *("sequence", "willing"),
+        *("_agreeing", "_others", "_tally", "called", "criteria", "dead", "late", "sequence"),
+        "willing",
     )
 
     def __init__(
@@ -48,7 +48,6 @@ class Election(Decree):
     ) -> None:
         super().__init__(electorate, me, record)
         self.criteria = criteria
-        self._wanted = criteria.digest()
         self.called = called
         self._tally: Tally | None = None
         """The votes known, once there are any: most elections wait a while for the first."""
@@ -144,13 +143,12 @@ class Election(Decree):
     def _recount(self, criteria: Criteria) -> None:
         """Count the votes known by other criteria."""
         old, self._tally, self.criteria = self._tally, None, criteria
-        self._wanted = criteria.digest()
         for rank, sequence, choice in () if old is None else old.held():
             if self._counts(choice):
                 self.tally.vote(rank, sequence, choice)
         others, self._others, self._agreeing = self._others, None, bit(self.me)
         for rank, other in (others or {}).items():
-            self._agree(rank, other, self._wanted)
+            self._agree(rank, other, self.criteria.digest())
 
     # What may be proposed.
 
@@ -200,7 +198,7 @@ class Election(Decree):
     def objects(self, value: bytes) -> bool:
         """A result counted by criteria that this node's own caller did not ask for."""
         read = values.decode(value)
-        wanted = not self.called or read.digest == self._wanted
+        wanted = not self.called or read.digest == self.criteria.digest()
         return not wanted and read.kind != values.EXPIRED
 
     def is_mine(self, value: bytes) -> bool:
@@ -227,14 +225,14 @@ class Election(Decree):
                 self.tally.vote(voter, sequence, choice)
 
     def _digest(self) -> bytes:
-        return self._wanted if self.called else b""
+        return self.criteria.digest() if self.called else b""
 
     def _note(self, rank: int, digest: bytes, willing: bool) -> None:
         if willing:
             self.willing |= bit(rank)
         else:
             self.willing &= ~bit(rank)
-        self._agree(rank, digest, self._wanted)
+        self._agree(rank, digest, self.criteria.digest())
 
     def _agree(self, rank: int, theirs: bytes, mine: bytes) -> None:
         if theirs in (b"", mine):
@@ -259,5 +257,5 @@ class Election(Decree):
 
 
 def _tally(electorate: Electorate, criteria: Criteria) -> Tally:
-    least = min(criteria.least, electorate.total)
-    return Tally(electorate.roll, criteria.winnable(), least, plurality=criteria.plurality)
+    least = min(criteria.least, electorate.shared.roll.total)
+    return Tally(electorate.shared.roll, criteria.winnable(), least, plurality=criteria.plurality)

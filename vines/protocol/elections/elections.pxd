@@ -33,7 +33,6 @@ cdef class Elections(Office):
     cdef public bytes me
     cdef public str failure
     cdef public bint listening
-    cdef public bytes _namespace
     cdef public object _control
     cdef public object _outbox
     cdef public object _members
@@ -55,7 +54,6 @@ cdef class Elections(Office):
     cdef public object _unseen
     cdef public dict _strays
     cdef public dict _early
-    cdef public double _now
     cdef public Agenda _due
     cdef public long long _held
     cdef public bytes _about

@@ -94,20 +94,19 @@ class Elections(Office):
         memory: Memory | None,
         now: float,
     ) -> None:
-        Office.__init__(self, rng, 0 if memory is None else memory.boot)
+        Office.__init__(self, config.cluster.encode(), rng, 0 if memory is None else memory.boot)
         self.me = me
         self.failure = ""
         """What has happened to the disk; nothing is kept any more, so no part is taken."""
         self.listening = False
         """Somebody here would act on commits."""
-        self._namespace = config.cluster.encode()
         self._control = control
         self._outbox = outbox
         self._members = members
         self._send = send
         self._alive = members.living() | {me}
         self._who = Who(me, config.name, members, self._clash, durable=memory is not None)
-        self._shelf = None if memory is None else Shelf(self._namespace, outbox)
+        self._shelf = None if memory is None else Shelf(self.namespace, outbox)
         self._callers = Callers(me, self.boot, control)
         self._outcomes = Outcomes(control)
         self._matters: dict[Key, Matter] = {}
@@ -132,7 +131,7 @@ class Elections(Office):
         """Votes in the table whose elections are not known here, by election; who wrote them."""
         self._early: dict[str, int] = {}
         """Votes on topics that nobody here has called yet."""
-        self._now = now
+        self.now = now
         self._due = Agenda()
         """When matters are looked at; what a matter is not scheduled for is passed over."""
         self._held = 0
@@ -227,7 +226,7 @@ class Elections(Office):
     def _open(self, key: Key, definition: Definition, total: int, deadline: float) -> Matter:
         """A matter that there was none of; nobody has called for it here yet."""
         matter = Matter(
-            *(self, self._who.here(definition), self._namespace, definition, total, deadline),
+            *(self, self._who.here(definition), definition, total, deadline),
         )
         self._matters[key] = matter
         matter.key = matter.signup.key = key  # one object
@@ -329,7 +328,7 @@ class Elections(Office):
 
     def receive(self, member: bytes, ballots: tuple[Ballot, ...], now: float) -> None:
         """A linked member says something in elections."""
-        self._now = now
+        self.now = now
         for election, _slot, said in ballots:
             if self.failure:
                 return  # what was promised may have been forgotten
@@ -367,7 +366,7 @@ class Elections(Office):
         if terms.least > sum([weight for _, weight in terms.roll]):
             return
         # Who is asked to sign looks at the id itself.
-        if isinstance(said, Definition) and id_of(self._namespace, definition) != election:
+        if isinstance(said, Definition) and id_of(self.namespace, definition) != election:
             return
         key = (definition.topic, definition.round)
         matter = self._matters.get(key)
@@ -412,7 +411,7 @@ class Elections(Office):
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
-        self._now = now
+        self.now = now
         calls: dict[Key, dict[bytes, int]] = {}
         for family, key, flags, value, _, origin in changes:
             if family == CALL:
@@ -456,7 +455,7 @@ class Elections(Office):
 
     def advance(self, now: float) -> None:
         """Do what is due."""
-        self._now = now
+        self.now = now
         decided, self._decided = self._decided, []
         for election, definition, value in decided:
             self._outcomes.publish(election, definition, value)
@@ -466,7 +465,11 @@ class Elections(Office):
         while entry := self._due.take(now):
             when, key = entry
             matter = self._matters.get(key)
-            if matter is None or matter.scheduled != when:
+            if matter is None:
+                continue
+            if when == matter.deadline:
+                matter.queued = False
+            if matter.scheduled != when:
                 continue
             matter.scheduled = inf
             before = matter.told_timeout
@@ -501,7 +504,7 @@ class Elections(Office):
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
         if self._decided:
-            return self._now
+            return self.now
         unseen: float = self._unseen[0][0] if self._unseen else inf
         due = self._due.next()
         return unseen if unseen < due else due
@@ -557,12 +560,18 @@ class Elections(Office):
             due = matter.due()
             if due < matter.scheduled:
                 matter.scheduled = due
+                if due == matter.deadline:
+                    if matter.queued:
+                        return
+                    matter.queued = True
                 self._due.put(due, matter.key)
                 if len(self._due) > 2 * len(self._matters) + PASSED_MAX:
                     self._drop_passed()
 
     def _drop_passed(self) -> None:
         """What is scheduled for the far future may be decided long before."""
+        for matter in self._matters.values():
+            matter.queued = matter.scheduled == matter.deadline
         self._due.keep(
             [
                 (matter.scheduled, key)
@@ -620,7 +629,7 @@ class Elections(Office):
             if self._outcomes.knows(key, record[:ID_BYTES]):
                 return
             election, definition, value = read_decision(record)
-            if id_of(self._namespace, definition) != election or about != decision_key(
+            if id_of(self.namespace, definition) != election or about != decision_key(
                 (definition.topic, definition.round)
             ):
                 return
@@ -782,7 +791,7 @@ class Elections(Office):
         if decided_here:
             self._decided.append((election, definition, value))
         else:
-            self._unseen.append((self._now + SEEN_SECONDS, election, definition, value))
+            self._unseen.append((self.now + SEEN_SECONDS, election, definition, value))
         if not matter.told:
             matter.told = True
             self._tell(outcome)

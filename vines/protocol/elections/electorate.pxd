@@ -1,3 +1,6 @@
+from vines.protocol.elections.facts cimport Facts
+
+
 cpdef object bit(object rank)
 cpdef bytes instance_id(
     bytes namespace,
@@ -10,14 +13,16 @@ cpdef bytes instance_id(
 )
 
 
+cdef class Strength(Facts):
+    cdef readonly object roll
+    cdef readonly long acceptors
+    cdef readonly tuple strengths
+    cdef readonly long long half
+
+
 cdef class Electorate:
-    cdef public bytes iid
-    cdef public object roll
-    cdef public long long total
     cdef public tuple voters
-    cdef public long acceptors
-    cdef public tuple strengths
-    cdef public long long _half
+    cdef public Strength shared
     cdef public dict _ranks
 
     cpdef long rank(self, bytes voter)

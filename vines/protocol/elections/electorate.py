@@ -18,6 +18,7 @@ import cython
 
 from vines._core import tally
 from vines._core.rendezvous import ranked
+from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.remembering import FEW, remembered
 
 ID_BYTES: Final = 16
@@ -85,7 +86,7 @@ class Electorate:
     Raises ValueError.
     """
 
-    __slots__ = ("_half", "_ranks", "acceptors", "iid", "roll", "strengths", "total", "voters")
+    __slots__ = ("_ranks", "shared", "voters")
 
     def __init__(
         self,
@@ -97,16 +98,9 @@ class Electorate:
         first: bytes = b"",
     ) -> None:
         voters = _voters(roll if isinstance(roll, tuple) else tuple(sorted(roll.items())))
-        self.iid = iid
         self.voters = _order(ranked(iid or NO_ID, voters.names, first))
         weights = voters.equal or tuple([voters.weights[voter] for voter in self.voters])
-        shared = _strength(weights, council, tiebreak)
-        self.roll, self.total = shared.roll, shared.roll.total
-        self.acceptors = shared.acceptors
-        """Ranks below this one decide."""
-        self.strengths = shared.strengths
-        """What each rank counts in a quorum: twice its weight, half a vote more for a tiebreak."""
-        self._half = shared.half
+        self.shared = _strength(weights, council, tiebreak)
         many = len(self.voters) > SEARCHED_MAX
         self._ranks = {voter: rank for rank, voter in enumerate(self.voters)} if many else None
 
@@ -124,18 +118,18 @@ class Electorate:
 
     def is_quorum(self, strength: int) -> bool:
         """Whether ranks of this summed strength are more than half: any two such share one."""
-        return strength > self._half
+        return strength > self.shared.half
 
     def is_lost_without(self, ranks: int) -> bool:
         """Whether no quorum is left without these ranks, given as bits."""
-        return not self.is_quorum(sum(self.strengths) - self.strength(ranks))
+        return not self.is_quorum(sum(self.shared.strengths) - self.strength(ranks))
 
     def strength(self, ranks: int) -> int:
         """The summed strength of a set of ranks, given as bits."""
         total = 0
         while ranks:
             low = ranks & -ranks
-            total += self.strengths[low.bit_length() - 1]
+            total += self.shared.strengths[low.bit_length() - 1]
             ranks ^= low
         return total
 
@@ -146,13 +140,23 @@ def _order(voters: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return voters
 
 
-class Strength(NamedTuple):
-    """Of ranks with such weights; the same for all elections that have them."""
+@cython.no_gc
+@cython.cclass
+class Strength(Facts):
+    """Of ranks with such weights; one object for all elections that have them. Ranks below
+    `acceptors` decide. `strengths`: what each rank counts in a quorum: twice its weight, half a
+    vote more for a tiebreak; a quorum is more than `half`.
+    """
 
-    roll: tally.Roll
-    acceptors: int
-    strengths: tuple[int, ...]
-    half: int
+    __slots__ = ("roll", "acceptors", "strengths", "half")
+
+    def __init__(
+        self, roll: tally.Roll, acceptors: int, strengths: tuple[int, ...], half: int
+    ) -> None:
+        self.roll = roll
+        self.acceptors = acceptors
+        self.strengths = strengths
+        self.half = half
 
 
 @remembered(FEW)

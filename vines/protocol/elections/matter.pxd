@@ -45,6 +45,8 @@ cdef class Call:
 
 
 cdef class Office:
+    cdef public bytes namespace
+    cdef public double now
     cdef public object rng
     cdef public object boot
     cdef public Pace pace
@@ -66,24 +68,24 @@ cdef class Matter(Surroundings):
     cdef public SignUp signup
     cdef public Pacer pacer
     cdef public object choice
-    cdef public bint listening
     cdef public bytes value
     cdef public double scheduled
-    cdef public bint told
-    cdef public bint told_timeout
-    cdef public bint voted
-    cdef public bint finished
-    cdef public bint published
     cdef public dict members
     cdef public frozenset _told
     cdef public dict _defined
     cdef public Office _office
     cdef public double _repeat_at
-    cdef public int _repeats
     cdef public double _paused
-    cdef public int _asks
     cdef public frozenset _alive
-    cdef public double _now
+    cdef public int _repeats
+    cdef public unsigned char listening
+    cdef public unsigned char queued
+    cdef public unsigned char told
+    cdef public unsigned char told_timeout
+    cdef public unsigned char voted
+    cdef public unsigned char finished
+    cdef public unsigned char published
+    cdef public unsigned char _asks
 
     cpdef Election begin(self, bytes election, Definition definition, Record record=*)
     cpdef object call(self, Call call, double deadline)

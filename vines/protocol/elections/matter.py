@@ -99,14 +99,17 @@ class Call:
 
 
 class Office:
-    """Who a matter belongs to. `rng`: for jitter; `boot`: which start of the node this is; `pace`:
-    how long round trips take, as far as known.
+    """Who a matter belongs to. `namespace`: of the ids of elections; `rng`: for jitter; `boot`:
+    which start of the node this is; `pace`: how long round trips take, as far as known; `now`: of
+    what happens now.
     """
 
-    def __init__(self, rng: random.Random, boot: int) -> None:
+    def __init__(self, namespace: bytes, rng: random.Random, boot: int) -> None:
+        self.namespace = namespace
         self.rng = rng
         self.boot = boot
         self.pace = Pace()
+        self.now = 0.0
 
     def say(
         self,
@@ -147,9 +150,9 @@ class Matter(Surroundings):
     """
 
     __slots__ = (
-        *("_alive", "_asks", "_defined", "_now", "_office", "_paused", "_repeat_at"),
-        *("_repeats", "_told", "asked", "choice", "deadline", "finished", "key"),
-        *("listening", "members", "pacer", "published", "scheduled", "signup", "told"),
+        *("_alive", "_asks", "_defined", "_office", "_paused", "_repeat_at", "_repeats"),
+        *("_told", "asked", "choice", "deadline", "finished", "key"),
+        *("listening", "members", "pacer", "published", "queued", "scheduled", "signup", "told"),
         *("told_timeout", "value", "voted"),
     )
 
@@ -157,7 +160,6 @@ class Matter(Surroundings):
         self,
         office: Office,
         me: bytes,
-        namespace: bytes,
         definition: Definition,
         total: int,
         deadline: float,
@@ -167,7 +169,7 @@ class Matter(Surroundings):
         self.asked: Call | None = None
         """What was called for here."""
         self.deadline = deadline
-        self.signup = SignUp(me, namespace, definition, total)
+        self.signup = SignUp(me, definition, total)
         self.signup.calling = False
         self.pacer: Pacer | None = None
         self.choice: int | None = None
@@ -178,6 +180,8 @@ class Matter(Surroundings):
         """The outcome, once known."""
         self.scheduled = inf
         """When it is looked at next."""
+        self.queued = False
+        """Its deadline is among the times at which matters are looked at."""
         self.told = False
         """The user has been told of the outcome."""
         self.told_timeout = False
@@ -200,8 +204,6 @@ class Matter(Surroundings):
         self._asks = 0
         """How often it is yet to be asked whether others take part in a roll that stands."""
         self._alive: frozenset[bytes] = frozenset()
-        self._now = 0.0
-        """Of what happens now."""
 
     @property
     def definition(self) -> Definition:
@@ -220,7 +222,9 @@ class Matter(Surroundings):
     def decides_alone(self) -> bool:
         """Whether this node needs nobody else's word for an outcome."""
         part = self.signup.election
-        return part is not None and part.electorate.is_quorum(part.electorate.strengths[part.me])
+        if part is None:
+            return False
+        return part.electorate.is_quorum(part.electorate.strength(bit(part.me)))
 
     # What the user does.
 
@@ -229,7 +233,7 @@ class Matter(Surroundings):
         stays so.
         """
         signup = self.signup
-        self.asked, self.deadline = call, deadline
+        self.asked, self.deadline, self.queued = call, deadline, False
         signup.terms, signup.total = call.terms(), call.total
         signup.calling = True
         self.told_timeout = False
@@ -240,7 +244,7 @@ class Matter(Surroundings):
 
     def take(self) -> None:
         """The voters were named, and this node is one: take part."""
-        self.signup.take(id_of(self.signup.namespace, self.definition), self.definition, self)
+        self.signup.take(self.name_of(self.definition), self.definition, self)
         self._asks = 1  # who has not called may wait for somebody else's call with its vote
 
     def vote(self, choice: int, now: float) -> bool:
@@ -295,7 +299,7 @@ class Matter(Surroundings):
         if come and self._is_among(come):
             self._asks = ASKS  # it may have missed what was said, and others what it said
         self._alive = alive
-        self._now = now
+        self._office.now = now
         signup.consider(candidates, self)
         if signup.election is not None:
             self._leave_what_is_dead(signup.election, _dead(signup.election, alive))
@@ -344,7 +348,7 @@ class Matter(Surroundings):
             if self.pacer is not None and rank >= 0 and self.signup.enrolment.bound == election:
                 self.pacer.acknowledged(rank, said.sequence, now)
             return
-        self._now = now
+        self._office.now = now
         take(self.signup, sender, election, said, self)
         self._go_on(now)
         part = self.signup.election
@@ -397,7 +401,7 @@ class Matter(Surroundings):
         if now >= self._repeat_at:
             self._repeat_at = inf
             self._asks -= bool(self._asks)
-            self._now = now
+            self._office.now = now
             self.signup.repeat(self)
             self._repeats += 1
             self.signup.consider(self.signup.candidates, self)
@@ -523,21 +527,25 @@ class Matter(Surroundings):
         """The part in an election leaves its effects here, too."""
         return self
 
+    def name_of(self, definition: Definition) -> bytes:
+        """The id of the election that this defines."""
+        return id_of(self._office.namespace, definition)
+
     def cast(self) -> Vote | None:
         """The vote that waits for an electorate goes with the signature."""
         part = self.signup.election
         if part is None or self.choice is None:
             return None
-        return self._pacer_of(part, self._now).cast_early(self.choice)
+        return self._pacer_of(part, self._office.now).cast_early(self.choice)
 
     def stands(self) -> bool:
         """Decide at once, if the votes that came with the signatures do."""
-        self._go_on(self._now)
+        self._go_on(self._office.now)
         part = self.signup.election
         if self.pacer is None or part is None:
             return False
-        self.pacer.look(self._now, self)
-        everybody = part.electorate.acceptors == len(part.electorate.voters)
+        self.pacer.look(self._office.now, self)
+        everybody = part.electorate.shared.acceptors == len(part.electorate.voters)
         return everybody and (part.phase == PROPOSING or part.closed)
 
     def drop(self, election: bytes) -> None:
@@ -553,14 +561,12 @@ class Matter(Surroundings):
         """To the voter of a rank."""
         part = self.signup.election
         assert part is not None
-        self.say(part.electorate.voters[rank], part.electorate.iid, message, after)
+        self.say(part.electorate.voters[rank], self.signup.enrolment.bound, message, after)
 
     def publish(self, vote: Vote) -> None:
         """To everybody."""
-        part = self.signup.election
-        assert part is not None
         self.published = True
-        self._office.publish(self.signup.me, part.electorate.iid, vote)
+        self._office.publish(self.signup.me, self.signup.enrolment.bound, vote)
 
     def decided(self, value: bytes, fire: bool, after: int) -> None:
         """The outcome is known."""

@@ -22,8 +22,6 @@ cdef class Pacer:
     cdef public double deadline
     cdef public Pace pace
     cdef public object _rng
-    cdef public bint standing
-    cdef public bint timed_out
     cdef public Vote _vote
     cdef public double _vote_at
     cdef public long _vote_ranks
@@ -31,9 +29,11 @@ cdef class Pacer:
     cdef public double _due
     cdef public long _attempt
     cdef public long _failures
-    cdef public int _seen_phase
     cdef public long long _seen_promised
     cdef public long long _seen_accepted
+    cdef public bint standing
+    cdef public bint timed_out
+    cdef public int _seen_phase
 
     cpdef bint cast(self, int choice, double now, Effects out) except -1
     cpdef Vote cast_early(self, int choice)

@@ -25,6 +25,7 @@ cdef class Surroundings(Effects):
     cpdef object say(self, bytes voter, bytes election, Said message, long long after)
     cpdef Election begin(self, bytes election, Definition definition)
     cpdef Effects effects(self, bytes election)
+    cpdef bytes name_of(self, Definition definition)
     cpdef Vote cast(self)
     cpdef bint stands(self) except -1
     cpdef object drop(self, bytes election)
@@ -32,12 +33,9 @@ cdef class Surroundings(Effects):
 
 cdef class SignUp:
     cdef public bytes me
-    cdef public bytes namespace
     cdef public tuple key
     cdef public Terms terms
-    cdef public long long total
     cdef public Enrolment enrolment
-    cdef public bint calling
     cdef public frozenset candidates
     cdef public Election election
     cdef public Terms roll
@@ -45,6 +43,8 @@ cdef class SignUp:
     cdef public tuple _asked
     cdef public long long _turn
     cdef public long long ticket
+    cdef public int total
+    cdef public unsigned char calling
 
     cpdef object resume(self, Definition roll, Election election)
     cpdef bint coordinates(self) except -1
@@ -87,7 +87,6 @@ cdef class SignUp:
     cpdef object _say_after_release(self, Said message, Surroundings out)
     cpdef object _say_to_all(self, Said message, Surroundings out, object after=*)
     cpdef object _keep(self, Enrolment enrolment, Surroundings out)
-    cpdef bytes _id(self, Definition definition)
 
 
 cpdef Electorate electorate_of(bytes election, Definition definition)

@@ -90,6 +90,10 @@ class Surroundings(Effects):
         """Where what its part in an election does is left."""
         raise NotImplementedError
 
+    def name_of(self, definition: Definition) -> bytes:
+        """The id of the election that this defines."""
+        raise NotImplementedError
+
     def cast(self) -> Vote | None:
         """The vote that goes with a signature, if one is cast already."""
         raise NotImplementedError
@@ -110,24 +114,22 @@ class Surroundings(Effects):
 class SignUp:
     """One member's part in gathering the electorate of one topic and round.
 
-    `namespace`, `definition` (its roll empty): what the caller here asked for.
+    `definition` (its roll empty): what the caller here asked for.
     """
 
     __slots__ = (
         *("_asked", "_turn", "calling", "candidates", "election", "enrolment", "key", "me"),
-        *("namespace", "roll", "signed", "terms", "ticket", "total"),
+        *("roll", "signed", "terms", "ticket", "total"),
     )
 
     def __init__(
         self,
         me: bytes,
-        namespace: bytes,
         definition: Definition,
         total: int,
         enrolment: Enrolment = UNBOUND,
     ) -> None:
         self.me = me
-        self.namespace = namespace
         self.key = (definition.topic, definition.round)
         self.terms = definition.terms
         self.total = total
@@ -214,7 +216,7 @@ class SignUp:
         roll = equal_roll(self.candidates)
         signup = self.me + attempt.to_bytes(8, "big")
         definition = self._with(gathered(roll, signup, self.terms))
-        self._bind(self._id(definition), definition, attempt, out)
+        self._bind(out.name_of(definition), definition, attempt, out)
         self.signed = frozenset((self.me,))
         self._say_to_all(Sign(definition), out)
         self._form(out)
@@ -272,7 +274,7 @@ class SignUp:
         definition = message.definition
         if self._is_bound(election):
             self._say_signed(sender, out)
-        elif coordinator_of(definition) != sender or self._id(definition) != election:
+        elif coordinator_of(definition) != sender or out.name_of(definition) != election:
             return
         elif not self._is_free() or self._passed(definition):
             self.decline(sender, election, definition, out)
@@ -457,9 +459,6 @@ class SignUp:
     def _keep(self, enrolment: Enrolment, out: Surroundings) -> None:
         self.enrolment = enrolment
         self.ticket = out.enrol(enrolment)
-
-    def _id(self, definition: Definition) -> bytes:
-        return id_of(self.namespace, definition)
 
 
 @lru_cache(maxsize=1024)

@@ -107,7 +107,8 @@ def decode(data: bytes) -> Value:
 
 def fault(value: bytes, electorate: Electorate) -> str:
     """Why an honest claimant cannot have proposed this value here; empty if it can."""
-    return _fault(value, electorate.roll, len(electorate.voters), electorate.total)
+    roll = electorate.shared.roll
+    return _fault(value, roll, len(electorate.voters), roll.total)
 
 
 @remembered(SHORT_BYTES, 1024)
