@@ -122,7 +122,9 @@ class Promises(Spectator):
             part = read_part(value)
             before = self._synced[node].get(key)
             if before is not None:
-                self._compare(process, (before[0], before[1]), (part.enrolment, part.record))
+                self._compare(
+                    process, (before.enrolment, before.record), (part.enrolment, part.record)
+                )
             self._synced[node][key] = part
             if part.record.outcome:
                 self._close(node, part.enrolment.bound)

@@ -101,7 +101,7 @@ def forgetting(forget: Callable[[Part], Part]) -> Plant:
 
 
 def forget_in_record(**fields: Any) -> Plant:
-    return forgetting(lambda part: part._replace(record=part.record.replace(**fields)))
+    return forgetting(lambda part: part.replace(record=part.record.replace(**fields)))
 
 
 def persisted_at_once(patch: pytest.MonkeyPatch) -> None:
@@ -191,7 +191,7 @@ PLANTED = {
     "fired not kept": Planted(forget_in_record(fired=False), "acted on"),
     "refusal not kept": Planted(forget_in_record(refused=False), "Refusal|refused", 5),
     "attempts not kept": Planted(
-        forgetting(lambda part: part._replace(enrolment=part.enrolment.replace(passed=()))),
+        forgetting(lambda part: part.replace(enrolment=part.enrolment.replace(passed=()))),
         "kept is|will not sign",
         4,
     ),

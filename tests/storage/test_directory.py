@@ -62,6 +62,21 @@ def test_a_batch_is_applied_in_its_order(kind: str, tmp_path: Path) -> None:
 
 
 @both
+@pytest.mark.parametrize("count", [1, 3, 4, 31, 33, 255, 256, 700])
+def test_a_batch_may_be_of_any_size(kind: str, count: int, tmp_path: Path) -> None:
+    storage = opened(kind, tmp_path / "data")
+    records = {b"%d" % number: b"v%d" % number for number in range(count)}
+    storage.write([*records.items(), (b"other", b"")])
+    assert storage.records() == records | {b"other": b""}
+    storage.write([*((key, None) for key in records), (b"more", b"m")])
+    assert storage.records() == {b"other": b"", b"more": b"m"}
+    storage.close()
+    again = opened(kind, tmp_path / "data")
+    assert again.records() in ({b"other": b"", b"more": b"m"}, {})  # of a memory nothing is left
+    again.close()
+
+
+@both
 def test_what_is_no_record_is_refused_and_harms_nothing(kind: str, tmp_path: Path) -> None:
     storage = opened(kind, tmp_path / "data")
     for wrong in (("a", b"1"), (b"a", "1"), (bytearray(b"a"), b"1"), (b"a", bytearray(b"1"))):

@@ -61,8 +61,11 @@ class Process:
         self.said: list[str] = []
         self._unread = b""
         self._errors = journal.with_suffix(".errors").open("wb")
+        modules = ["tests.vine.voter"]
+        if options.get("planted") or options.get("dies"):
+            modules.insert(0, "tests.vine.uncompiled")
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "tests.vine.voter", json.dumps(options)],
+            [sys.executable, "-m", *modules, json.dumps(options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -225,7 +225,7 @@ def _forgets_that_it_acted() -> None:
 
     def forgetful(self: Shelf, records: Any) -> Any:
         for key, part, roll in find(self, records):
-            yield key, part._replace(record=part.record._replace(fired=False)), roll
+            yield key, part.replace(record=part.record.replace(fired=False)), roll
 
     Shelf.find = forgetful  # type: ignore[method-assign]
 
@@ -235,7 +235,7 @@ def _forgets_what_it_began() -> None:
 
     def forgetful(self: Shelf, records: Any) -> Any:
         for key, part, roll in find(self, records):
-            yield key, part._replace(finished=True), roll
+            yield key, part.replace(finished=True), roll
 
     Shelf.find = forgetful  # type: ignore[method-assign]
 

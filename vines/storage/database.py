@@ -11,7 +11,7 @@ import ctypes
 import os
 import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vines.errors import StorageDamaged
@@ -24,6 +24,10 @@ FORMAT = 1
 LOG_BYTES_MAX = 4 << 20
 """A log of this size is copied into the file: 1,000 pages, as SQLite does it by default."""
 
+_ROWS = (256, 32, 4, 1)
+"""That one statement writes: each gives up the GIL, and may wait 5 ms to get it back. With few
+different ones all stay prepared.
+"""
 _PAGE_BYTES = 4096
 _SETTINGS: tuple[tuple[str, str | int], ...] = (
     ("locking_mode", "exclusive"),  # first: what is read after it is read under the lock
@@ -111,8 +115,8 @@ class Database:
         gone = [(key,) for key, record in changes.items() if record is None]
         kept = [(key, *record) for key, record in changes.items() if record is not None]
         self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany("DELETE FROM records WHERE key = ?", gone)
-        self._connection.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", kept)
+        self._write("DELETE FROM records WHERE key IN (VALUES {})", "(?)", gone)
+        self._write("INSERT OR REPLACE INTO records VALUES {}", "(?, ?, ?)", kept)
         self._connection.execute(
             "UPDATE meta SET identity = ?, boot = ?, name = ?, generation = ?, number = ?,"
             " total = ?, seal = ?",
@@ -123,6 +127,15 @@ class Database:
         self._logged += pages * _PAGE_BYTES + sum(len(value) for _, value, _ in kept)
         if self._logged >= LOG_BYTES_MAX:
             self._checkpoint("RESTART")
+
+    def _write(self, statement: str, row: str, rows: Sequence[tuple[bytes, ...]]) -> None:
+        begun = 0
+        for count in _ROWS:
+            while len(rows) - begun >= count:
+                some = rows[begun : begun + count]
+                values = [value for each in some for value in each]
+                self._connection.execute(statement.format(", ".join([row] * count)), values)
+                begun += count
 
     def close(self) -> None:
         """Copy the log into the file and let go of it. What was committed is safe either way."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
-from typing import NamedTuple
 
 from vines.errors import WireError
+from vines.protocol.elections.ballots import FIRST, NEVER
 from vines.protocol.elections.decree import NOTHING, Record
+from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.messages import Definition
 from vines.protocol.elections.records import Key, decision_key, read_decision_key
 from vines.protocol.elections.signup import UNBOUND, Enrolment
@@ -20,13 +21,22 @@ from vines.protocol.wire import fields
 from vines.protocol.wire.definition import fields_of_definition, read_definition
 
 
-class Part(NamedTuple):
-    """This node's part in one topic and round, as it is on disk."""
+class Part(Facts):
+    """This node's part in one topic and round, as it is on disk. `finished`: the callback has
+    returned that acted on the outcome.
+    """
 
-    enrolment: Enrolment = UNBOUND
-    record: Record = NOTHING
-    finished: bool = False
-    """The callback has returned that acted on the outcome."""
+    __slots__ = ("enrolment", "record", "finished")
+
+    def __init__(
+        self,
+        enrolment: Enrolment = UNBOUND,
+        record: Record = NOTHING,
+        finished: bool = False,
+    ) -> None:
+        self.enrolment = enrolment
+        self.record = record
+        self.finished = finished
 
 
 class Shelf:
@@ -77,14 +87,30 @@ class Shelf:
 
 def pack_part(part: Part) -> bytes:
     """A part as a record: what is as at the beginning is left out."""
-    fresh = {
-        name: value
-        for plain, now in ((UNBOUND, part.enrolment), (NOTHING, part.record))
-        for name, default, value in zip(now.__slots__, plain.values(), now.values(), strict=True)
-        if value != default and name != "passed"
-    }
-    passed = [[member, attempt] for member, attempt in part.enrolment.passed]
-    return fields.pack({**fresh, "passed": passed, "finished": part.finished})
+    enrolment, record = part.enrolment, part.record
+    passed = [[member, attempt] for member, attempt in enrolment.passed]
+    now: dict[str, object] = {"passed": passed, "finished": part.finished}
+    if enrolment.bound:
+        now["bound"] = enrolment.bound
+    if enrolment.formed:
+        now["formed"] = True
+    if enrolment.attempt:
+        now["attempt"] = enrolment.attempt
+    if record.promised != FIRST:
+        now["promised"] = record.promised
+    if record.accepted != NEVER:
+        now["accepted"] = record.accepted
+    if record.value:
+        now["value"] = record.value
+    if record.foreign:
+        now["foreign"] = True
+    if record.refused:
+        now["refused"] = True
+    if record.outcome:
+        now["outcome"] = record.outcome
+    if record.fired:
+        now["fired"] = True
+    return fields.pack(now)
 
 
 def read_part(data: bytes) -> Part:

@@ -1,0 +1,32 @@
+"""Runs a module with the protocol of vines as the Python that it is written in, so that bugs can be
+planted in what is otherwise compiled: python -m tests.vine.uncompiled MODULE [ARGUMENT ...].
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+
+class AsWritten(MetaPathFinder):
+    """Finds the sources of modules that are compiled."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not name.startswith("vines.protocol.") or path is None:
+            return None
+        source = Path(path[0], name.rpartition(".")[2]).with_suffix(".py")
+        return spec_from_file_location(name, source) if source.exists() else None
+
+
+if __name__ == "__main__":
+    sys.meta_path.insert(0, AsWritten())
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__")

@@ -1,0 +1,27 @@
+from vines.protocol.elections.decree cimport Record
+from vines.protocol.elections.facts cimport Facts
+from vines.protocol.elections.messages cimport Definition
+from vines.protocol.elections.records cimport decision_key
+from vines.protocol.elections.signup cimport Enrolment
+
+cdef long long FIRST
+cdef long long NEVER
+
+
+cdef class Part(Facts):
+    cdef readonly Enrolment enrolment
+    cdef readonly Record record
+    cdef readonly bint finished
+
+
+cdef class Shelf:
+    cdef public bytes _parts
+    cdef public bytes _rolls
+    cdef public object _outbox
+    cdef public dict _bound
+
+    cpdef long long put(self, tuple key, Part part, Definition roll) except -1
+    cpdef object remove(self, tuple key)
+
+
+cpdef bytes pack_part(Part part)
