@@ -10,6 +10,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import NamedTuple
 
@@ -121,6 +122,12 @@ def reachable(part: str) -> set[str]:
     return found
 
 
+def is_compiled(module: str) -> bool:
+    """Whether a module has its types beside it, or what was made of it with them."""
+    path = ROOT.parent.joinpath(*module.split("."))
+    return any(path.with_suffix(end).exists() for end in (".pxd", *EXTENSION_SUFFIXES))
+
+
 def complaints(module: str, imports: Iterator[Import]) -> list[str]:
     """What is wrong with the imports of one module."""
     part = part_of(module)
@@ -132,8 +139,7 @@ def complaints(module: str, imports: Iterator[Import]) -> list[str]:
         if root == "vines":
             wrong = part_of(name) not in reachable(part)
         elif root == "cython":  # says how a module is compiled that has its types beside it
-            types = ROOT.parent.joinpath(*module.split(".")).with_suffix(".pxd")
-            wrong = part != "_core" and not types.exists()
+            wrong = part != "_core" and not is_compiled(module)
         elif root == "msgpack":
             wrong = module not in MSGPACK_IMPORTERS
         elif part == "_core":

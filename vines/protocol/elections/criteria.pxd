@@ -1,7 +1,7 @@
-from vines.protocol.elections.facts cimport Facts
+from vines.protocol.elections.facts cimport Known
 
 
-cdef class Criteria(Facts):
+cdef class Criteria(Known):
     cdef readonly tuple choices
     cdef readonly long long least
     cdef readonly bint plurality

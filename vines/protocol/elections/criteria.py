@@ -13,7 +13,7 @@ from typing import Final
 import cython
 
 from vines._core.tally import CHOICES_MAX
-from vines.protocol.elections.facts import Facts
+from vines.protocol.elections.facts import Known
 
 DIGEST_BYTES: Final = 8
 LABEL_BYTES_MAX: Final = 256
@@ -22,7 +22,7 @@ LABEL_BYTES_MAX: Final = 256
 
 @cython.no_gc
 @cython.cclass
-class Criteria(Facts):
+class Criteria(Known):
     """`choices`: what can be voted for; none for a vote on yes or no. `least`: the weight of votes
     that a choice needs. `plurality`: the heaviest choice wins, once all have voted or time is up.
 
@@ -40,6 +40,7 @@ class Criteria(Facts):
             raise ValueError("two choices are the same")
         if least < 1:
             raise ValueError("at least one vote has to be needed")
+        Known.__init__(self)
         self.choices = choices
         self.least = least
         self.plurality = plurality

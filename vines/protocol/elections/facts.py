@@ -7,7 +7,10 @@ They refer to nothing that could lead back to them, so they are no work for the 
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Final, Self
+
+UNKNOWN: Final = -1
+"""What is no hash."""
 
 
 class Facts:
@@ -24,6 +27,8 @@ class Facts:
         return type(self)(**{name: getattr(self, name) for name in _names(self)} | changes)
 
     def __eq__(self, other: object) -> bool:
+        if other is self:
+            return True
         return type(other) is type(self) and self.values() == other.values()
 
     def __hash__(self) -> int:
@@ -32,6 +37,23 @@ class Facts:
     def __repr__(self) -> str:
         shown = ", ".join([f"{name}={getattr(self, name)!r}" for name in _names(self)])
         return f"{type(self).__name__}({shown})"
+
+
+class Known(Facts):
+    """The base of those that much is remembered of: their hash is found once."""
+
+    __slots__ = ("_hash",)
+
+    def __init__(self) -> None:
+        self._hash = UNKNOWN
+
+    def __eq__(self, other: object) -> bool:
+        return Facts.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        if self._hash == UNKNOWN:
+            self._hash = hash(self.values())
+        return self._hash
 
 
 def _names(facts: Facts) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
-from vines.protocol.elections.facts cimport Facts
+from vines.protocol.elections.facts cimport Facts, Known
 
 
 cdef class Said(Facts):
     pass
 
 
-cdef class Terms(Facts):
+cdef class Terms(Known):
     cdef readonly tuple roll
     cdef readonly bytes signup
     cdef readonly long long council

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import cython
 
 from vines.protocol.elections.ballots import NEVER
-from vines.protocol.elections.facts import Facts
+from vines.protocol.elections.facts import Facts, Known
 from vines.protocol.elections.remembering import FEW, remembered
 
 Testimony: TypeAlias = tuple[tuple[int, int, int], ...]
@@ -22,7 +22,7 @@ class Said(Facts):
 
 @cython.no_gc
 @cython.cclass
-class Terms(Facts):
+class Terms(Known):
     """What is asked for in an election, whatever its topic. `roll`: (voter, weight), ascending.
     `signup`: who gathered the roll, and in which attempt; empty for a roll that callers gave.
     `remaining_ms`: until its caller's deadline.
@@ -44,6 +44,7 @@ class Terms(Facts):
         plurality: bool,
         remaining_ms: int,
     ) -> None:
+        Known.__init__(self)
         self.roll = roll
         self.signup = signup
         self.council = council
