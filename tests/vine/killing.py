@@ -63,7 +63,7 @@ class Process:
         self._errors = journal.with_suffix(".errors").open("wb")
         modules = ["tests.vine.voter"]
         if options.get("planted") or options.get("dies"):
-            modules.insert(0, "tests.vine.uncompiled")
+            modules.insert(0, "tests.uncompiled")
         self._popen = subprocess.Popen(
             [sys.executable, "-m", *modules, json.dumps(options)],
             stdin=subprocess.PIPE,

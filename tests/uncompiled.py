@@ -1,5 +1,5 @@
 """Runs a module with the protocol of vines as the Python that it is written in, so that bugs can be
-planted in what is otherwise compiled: python -m tests.vine.uncompiled MODULE [ARGUMENT ...].
+planted in what is otherwise compiled: python -m tests.uncompiled MODULE [ARGUMENT ...].
 """
 
 from __future__ import annotations
