@@ -35,8 +35,8 @@ EVERY_TIME: dict[str, tuple[Gathering, int]] = {
     ),
 }
 ASKED_FOR: dict[str, tuple[Gathering, int]] = {
-    "3 of 3": (Gathering(3, 3, attempts=1), 661_982),
-    "2 of 3, 1 crash": (Gathering(attempts=1, crashes=1), 2_549_492),
+    "3 of 3": (Gathering(3, 3, attempts=1), 470_813),
+    "2 of 3, 1 crash": (Gathering(attempts=1, crashes=1), 2_537_564),
 }
 
 
