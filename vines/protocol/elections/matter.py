@@ -352,7 +352,9 @@ class Matter(Surroundings):
         take(self.signup, sender, election, said, self)
         self._go_on(now)
         part = self.signup.election
-        if part is not None and (self.pacer is not None or not self._waits(part)):
+        if part is None or self.value:
+            return
+        if self.pacer is not None or not self._waits(part):
             pacer = self._pacer_of(part, now)
             if isinstance(said, Nack) and phase != IDLE and part.phase == IDLE:
                 pacer.failed(now, self)
