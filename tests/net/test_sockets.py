@@ -60,9 +60,10 @@ def test_a_port_in_use_for_tcp_is_said_so() -> None:
 
 
 def test_a_port_in_use_for_udp_only_is_said_so_and_tcp_is_free_again() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
-        holder.bind(("127.0.0.1", 0))
-        port = holder.getsockname()[1]
+    stream, holder = listening_pair("127.0.0.1", 0)  # of a number that is free for both
+    port = holder.getsockname()[1]
+    stream.close()
+    with holder:
         with pytest.raises(AddressInUse):
             listening_pair("127.0.0.1", port)
         socket.create_server(("127.0.0.1", port)).close()
