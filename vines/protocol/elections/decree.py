@@ -38,10 +38,7 @@ from vines.protocol.elections.messages import (
     Vote,
 )
 from vines.protocol.elections.phases import HOLDING, IDLE, PREPARING, PROPOSING
-from vines.protocol.elections.remembering import remembered
-
-VALUE_BYTES: Final = 1024
-"""Values whose digest is found once, however often they come."""
+from vines.protocol.elections.remembering import SHORT_BYTES, remembered
 
 
 class Record(Facts):
@@ -102,7 +99,7 @@ class Effects:
         raise NotImplementedError
 
 
-@remembered(VALUE_BYTES, 1024)
+@remembered(SHORT_BYTES, 1024)
 def digest_of(value: bytes) -> bytes:
     """Eight bytes that stand for a value in an answer."""
     return blake2b(value, digest_size=8).digest()

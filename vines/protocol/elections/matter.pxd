@@ -23,7 +23,7 @@ from vines.protocol.elections.signup cimport (
     electorate_of,
     id_of,
 )
-from vines.protocol.elections.topic cimport receive as take
+from vines.protocol.elections.topic cimport receive as hear
 
 cdef double inf
 cdef long long NEVER

@@ -35,7 +35,7 @@ from vines.protocol.elections.phases import IDLE, PROPOSING
 from vines.protocol.elections.records import Key
 from vines.protocol.elections.shelf import Part
 from vines.protocol.elections.signup import Enrolment, SignUp, Surroundings, electorate_of, id_of
-from vines.protocol.elections.topic import receive as take
+from vines.protocol.elections.topic import receive as hear
 
 if TYPE_CHECKING:
     import random
@@ -349,7 +349,7 @@ class Matter(Surroundings):
                 self.pacer.acknowledged(rank, said.sequence, now)
             return
         self._office.now = now
-        take(self.signup, sender, election, said, self)
+        hear(self.signup, sender, election, said, self)
         self._go_on(now)
         part = self.signup.election
         if part is None or self.value:

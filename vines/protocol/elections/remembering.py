@@ -13,6 +13,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 FEW: Final = 64
 """Voters of whom what is found out is remembered for many elections."""
+SHORT_BYTES: Final = 1024
+"""Of a decision that is looked into once, however often it comes."""
 LONG_MAX: Final = 2
 """Results of long arguments that are remembered: one election takes turns with few others."""
 

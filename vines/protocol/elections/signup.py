@@ -181,8 +181,7 @@ class SignUp:
         if not self.enrolment.bound:
             self.roll = definition.terms
             self.election = out.begin(election, definition)
-            kept = self.enrolment
-            self._keep(Enrolment(election, True, kept.attempt, kept.passed), out)
+            self._keep(self.enrolment.replace(bound=election, formed=True), out)
 
     def consider(self, candidates: frozenset[bytes], out: Surroundings) -> None:
         """These are known to have called this, and to live."""
@@ -289,8 +288,7 @@ class SignUp:
         if self._is_bound(election):
             return
         if definition.terms.signup and not self._passed(definition):
-            kept, passed = self.enrolment, self._passing(definition)
-            self._keep(Enrolment(kept.bound, kept.formed, kept.attempt, passed), out)
+            self._keep(self.enrolment.replace(passed=self._passing(definition)), out)
         out.say(sender, election, Refusal(), self.ticket)
         if coordinator_of(definition) == self.me:  # it was ours, and is no more
             out.say(sender, election, Cancel(), self.ticket)
@@ -436,8 +434,7 @@ class SignUp:
     def _release(self, out: Surroundings) -> bytes:
         """Bound to nothing; the roll is remembered as one never to take part in."""
         election = self.enrolment.bound
-        kept = self.enrolment
-        self._keep(Enrolment(b"", False, kept.attempt, kept.passed), out)
+        self._keep(self.enrolment.replace(bound=b"", formed=False), out)
         out.drop(election)
         self.election = self.roll = None
         self.signed = frozenset()

@@ -17,15 +17,12 @@ from vines.errors import WireError
 from vines.protocol.elections.criteria import DIGEST_BYTES, LABEL_BYTES_MAX, Criteria
 from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.facts import Facts
-from vines.protocol.elections.remembering import FEW, remembered
+from vines.protocol.elections.remembering import FEW, SHORT_BYTES, remembered
 
 COMMIT: Final = 1
 ABORT: Final = 2
 EXPIRED: Final = 3
 KINDS: Final = {COMMIT: "commit", ABORT: "abort", EXPIRED: "expired"}
-
-SHORT_BYTES: Final = 1024
-"""Values that are decoded once, however often they come."""
 
 Versions: TypeAlias = tuple[tuple[int, int], ...]
 """(rank, sequence number) of votes, ascending."""
