@@ -21,6 +21,7 @@ class FrozenType(type):
     fields: tuple[str, ...]
     _defaults: dict[str, Any]
     _setters: tuple[Callable[[Any, Any], None], ...]
+    _checked: bool
 
     def __new__(
         cls,
@@ -60,6 +61,7 @@ class FrozenType(type):
         made = super().__new__(cls, name, bases, namespace)
         setters = [made.__dict__[field].__set__ for field in own]
         made._setters = (*getattr(made, "_setters", ()), *setters)
+        made._checked = bases != () and made.__post_init__ is not Frozen.__post_init__  # type: ignore[attr-defined]
         return made
 
     def __init__(
@@ -80,15 +82,18 @@ class Frozen(metaclass=FrozenType):
     _hashed: ClassVar[tuple[str, ...]]
     _shown: ClassVar[tuple[str, ...]]
     _setters: ClassVar[tuple[Callable[[Any, Any], None], ...]]
+    _checked: ClassVar[bool]
+    """Whether the class checks itself."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        kind = type(self)
-        if not named and len(values) == len(kind._positional) == len(kind._setters):
-            for assign, value in zip(kind._setters, values, strict=False):
-                assign(self, value)
-        else:
+        setters = self._setters
+        if named or len(values) != len(setters) or len(values) != len(self._positional):
             self._fill(values, named)
-        self.__post_init__()
+        else:
+            for assign, value in zip(setters, values):  # noqa: B905 (they are as many)
+                assign(self, value)
+        if self._checked:
+            self.__post_init__()
 
     def _fill(self, values: tuple[Any, ...], named: dict[str, Any]) -> None:
         """Give each field its value, by place, by name or by default."""

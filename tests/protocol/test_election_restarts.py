@@ -388,9 +388,9 @@ def test_a_refusal_is_not_repeated_before_it_is_on_disk() -> None:
     hosts = pump.cluster(3, durable=True)
     hosts[2].node.elections()._send = lambda member, packed: None  # so that no roll is formed
     for number, host in enumerate(hosts):
-        call(host, total=3, seconds=5.0 if number else 60.0, topic="f")
+        call(host, total=3, seconds=5.0 if number else 60.0, topic="a")
     pump.run(1.0)
-    matter = hosts[1].node.elections()._matters["f", 0]
+    matter = hosts[1].node.elections()._matters["a", 0]
     assert matter.signup.coordinator() == hosts[0].node.id
     hosts[0].node.elections()._send = lambda member, packed: None  # nor cancelled
     said: list[type] = []

@@ -16,8 +16,7 @@ from vines.protocol.elections.matter import Call
 from vines.protocol.elections.messages import Definition
 from vines.protocol.elections.outcomes import Outcomes, outcome_of
 from vines.protocol.elections.signup import electorate_of, id_of
-from vines.protocol.wire import fields
-from vines.protocol.wire.definition import fields_of_definition, read_definition
+from vines.protocol.wire.definition import pack_definition, unpack_definition
 from vines.protocol.wire.messages import DATA as DATA_TABLE
 from vines.protocol.wire.messages import Delta
 
@@ -379,8 +378,8 @@ def test_a_decision_nobody_honest_wrote_closes_no_topic(value: bytes) -> None:
         plurality=False,
         remaining_ms=60_000,
     )
-    record = fields.pack({**fields_of_definition(definition), "value": value})
-    assert read_definition(fields.unpack(record)) == definition
+    record = pack_definition(definition, value)
+    assert unpack_definition(record) == definition
     hosts[2].node.control.put(DECISION, bytes(8) + b"email", 0, record, 1)
     call(hosts[0], 2, 2)
     pump.run(5.0)

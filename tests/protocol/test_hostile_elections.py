@@ -41,12 +41,12 @@ from vines.protocol.elections.records import (
     decision_key,
     pack_decision,
 )
-from vines.protocol.elections.remembering import LONG_MAX
+from vines.protocol.elections.remembering import LONG_MAX, Remembered
 from vines.protocol.elections.signup import id_of
 from vines.protocol.elections.voters import voter_of
 from vines.protocol.wire import fields
 from vines.protocol.wire.ballot import Ballots, pack
-from vines.protocol.wire.definition import fields_of_definition, pack_roll
+from vines.protocol.wire.definition import pack_definition, pack_roll
 from vines.protocol.wire.framing import LENGTH_BYTES
 
 from .pump import Host, Pump
@@ -202,10 +202,9 @@ def test_thousands_of_callers_of_one_topic_are_taken_together_and_not_kept_twice
     for number in range(2_000):
         key = call_key(number.to_bytes(16, "big"), ("email", 0))
         changes.append((CALL, key, 0, call_value(2), 1, bytes(16)))
-    caches = callers_module._noted.caches
-    before = [cache.cache_info() for cache in caches]
+    before = callers_module._noted.sizes()
     elections.learn(changes, 0.0)
-    assert [cache.cache_info() for cache in caches] == before
+    assert callers_module._noted.sizes() == before
     callers = elections._callers
     everybody = frozenset(number.to_bytes(16, "big") for number in range(2_000))
     assert callers.candidates(("email", 0), 2, everybody) == everybody
@@ -249,11 +248,11 @@ def test_of_what_is_long_only_the_last_is_remembered() -> None:
     host, other = pump.cluster(2)
     named(pump, [host, other])
     caches = [
-        getattr(each, "caches", (each,))
+        each
         for each in (*vars(electorate_module).values(), values.decode, pack_roll)
-        if hasattr(each, "caches") or hasattr(each, "cache_info")
+        if isinstance(each, Remembered)
     ]
-    before = [few[0].cache_info().currsize for few in caches]
+    before = [each.sizes()[0] for each in caches]
     voters = [number.to_bytes(16, "big") for number in range(1, 2_000)]
     for weight in range(1, 9):
         roll = tuple((voter, weight) for voter in voters)
@@ -262,10 +261,9 @@ def test_of_what_is_long_only_the_last_is_remembered() -> None:
         value = values.commit(YES, 0, Criteria((), weight), bytes(2_000), ())
         say(other, host, (bound(host), Decided(value)))
     pump.run(1.0)
-    after = [few[0].cache_info().currsize for few in caches]
+    after = [each.sizes()[0] for each in caches]
     assert max(now - then for now, then in zip(after, before, strict=True)) < 8
-    kept = [long[0].cache_info().currsize for _, *long in caches if long]
-    assert 0 < max(kept) <= LONG_MAX
+    assert 0 < max(each.sizes()[1] for each in caches) <= LONG_MAX
 
 
 def test_there_is_no_round_after_the_last_number() -> None:
@@ -463,7 +461,7 @@ def test_records_about_what_is_no_topic_are_passed_over(topic: bytes) -> None:
         other.node.control.put(CALL, member + about, 0, call_value(2), 1 << 40)
     value = values.commit(YES, 0, Criteria((), 2), bytes(2), ())
     roll = tuple(sorted((each.node.id, 1) for each in hosts))
-    named = fields_of_definition(changed(YES_OR_NO, roll=roll))
+    named = fields.unpack(pack_definition(changed(YES_OR_NO, roll=roll)))
     for text in (topic.decode("latin1"), "email"):
         packed = fields.pack({**named, "topic": text, "value": value})
         other.node.control.put(DECISION, about, 0, bytes(16) + packed, len(text))

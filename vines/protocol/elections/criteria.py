@@ -6,7 +6,6 @@ same election, where the disagreement is seen. Their digest travels with votes a
 
 from __future__ import annotations
 
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -14,6 +13,7 @@ import cython
 
 from vines._core.tally import CHOICES_MAX
 from vines.protocol.elections.facts import Known
+from vines.protocol.elections.remembering import remembered
 
 DIGEST_BYTES: Final = 8
 LABEL_BYTES_MAX: Final = 256
@@ -58,13 +58,13 @@ class Criteria(Known):
         return _digest(self)
 
 
-@lru_cache(maxsize=256)
+@remembered()
 def criteria_of(choices: tuple[str, ...], least: int, plurality: bool) -> Criteria:
     """Equal criteria are one object, however many elections there are. Raises ValueError."""
     return Criteria(choices, least, plurality)
 
 
-@lru_cache(maxsize=256)
+@remembered()
 def _digest(criteria: Criteria) -> bytes:
     state = blake2b(digest_size=DIGEST_BYTES, person=b"vines criteria")
     state.update(

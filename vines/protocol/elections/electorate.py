@@ -9,7 +9,6 @@ voter (rendezvous hashing: Thaler and Ravishankar, "A name-based mapping scheme 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
@@ -36,6 +35,7 @@ NO_ID: Final = bytes(ID_BYTES)
 """In place of the id of an electorate that is only looked at."""
 
 _SHAPE: Final = Struct(">QI?")
+_SIZE: Final = Struct(">I")
 
 
 def instance_id(
@@ -53,20 +53,25 @@ def instance_id(
     here, council and tiebreak too: two quorums of one election have to share a member.
     """
     text = topic.encode()
-    parts = (
-        *(len(namespace).to_bytes(4, "big"), namespace),
-        *(len(text).to_bytes(4, "big"), text),
-        *(len(signup).to_bytes(4, "big"), signup),
-        _SHAPE.pack(round, council, tiebreak),
-        _named(roll if isinstance(roll, tuple) else tuple(sorted(roll.items()))),
-    )
-    return blake2b(b"".join(parts), digest_size=ID_BYTES, person=b"vines election").digest()
+    voters = roll if isinstance(roll, tuple) else tuple(sorted(roll.items()))
+    state = _begun(namespace).copy()
+    state.update(_SIZE.pack(len(text)) + text + _named(voters, signup, round, council, tiebreak))
+    return state.digest()
+
+
+@remembered()
+def _begun(namespace: bytes) -> blake2b:
+    """The hash of an id, as far as the namespace."""
+    state = blake2b(digest_size=ID_BYTES, person=b"vines election")
+    state.update(_SIZE.pack(len(namespace)) + namespace)
+    return state
 
 
 @remembered(FEW)
-def _named(roll: Roll) -> bytes:
-    """The voters of a roll and their weights, as an id has them."""
-    return b"".join(
+def _named(roll: Roll, signup: bytes, round: int, council: int, tiebreak: bool) -> bytes:
+    """What follows the topic in an id: the same in many."""
+    head = _SIZE.pack(len(signup)) + signup + _SHAPE.pack(round, council, tiebreak)
+    return head + b"".join(
         bytes((len(voter),)) + voter + weight.to_bytes(8, "big") for voter, weight in sorted(roll)
     )
 
@@ -196,7 +201,7 @@ def _voters(roll: Roll) -> Voters:
     return Voters(tuple(weights), weights, by_rank if len(set(by_rank)) == 1 else ())
 
 
-@lru_cache(maxsize=1024)
+@remembered(results=1024)
 def one_id(voter: bytes) -> bytes:
     """Equal ids are one object: a voter is named in many elections."""
     return voter

@@ -9,7 +9,7 @@ from vines.protocol.elections.electorate import ID_BYTES
 from vines.protocol.elections.messages import Definition
 from vines.protocol.wire import fields
 from vines.protocol.wire.ballot import DECISION_BYTES_MAX
-from vines.protocol.wire.definition import NUMBER_MAX, fields_of_definition, read_definition
+from vines.protocol.wire.definition import NUMBER_MAX, pack_definition, read_definition
 
 Key: TypeAlias = tuple[str, int]
 """A topic and a round."""
@@ -18,6 +18,8 @@ WITHDRAWN: Final = 1 << 62
 """The stamp of a decision that nobody needs any more."""
 
 _ROUND_BYTES: Final = 8
+_FIRST: Final = bytes(_ROUND_BYTES)
+_TOTAL_BYTES: Final = 4
 
 
 def call_key(member: bytes, key: Key) -> bytes:
@@ -28,24 +30,24 @@ def call_key(member: bytes, key: Key) -> bytes:
 def read_call(key: bytes, value: bytes) -> tuple[bytes, Key, int]:
     """Who calls, for what, among how many. WireError."""
     about = read_decision_key(key[fields.ID_BYTES :])
-    return key[: fields.ID_BYTES], about, int.from_bytes(value[:4], "big")
+    return key[: fields.ID_BYTES], about, _number(value, min(len(value), _TOTAL_BYTES))
 
 
 def call_value(total: int) -> bytes:
     """Of a call among so many."""
-    return total.to_bytes(4, "big")
+    return total.to_bytes(_TOTAL_BYTES, "big")
 
 
 def decision_key(key: Key) -> bytes:
     """Of the record that this was decided."""
     topic, number = key
-    return number.to_bytes(_ROUND_BYTES, "big") + topic.encode()
+    return (number.to_bytes(_ROUND_BYTES, "big") if number else _FIRST) + topic.encode()
 
 
 def read_decision_key(key: bytes) -> Key:
     """What a decision is about. WireError."""
-    number = int.from_bytes(key[:_ROUND_BYTES], "big")
-    if len(key) <= _ROUND_BYTES or number > NUMBER_MAX:
+    number = _number(key, _ROUND_BYTES) if len(key) > _ROUND_BYTES else NUMBER_MAX + 1
+    if number > NUMBER_MAX:
         raise WireError("a record that is about no topic and round")
     try:
         return key[_ROUND_BYTES:].decode(), number
@@ -53,9 +55,17 @@ def read_decision_key(key: bytes) -> Key:
         raise WireError("a record whose topic is no text") from None
 
 
+def _number(data: bytes, size: int) -> int:
+    """The big-endian number in the first bytes."""
+    number = 0
+    for at in range(size):
+        number = number << 8 | data[at]
+    return number
+
+
 def pack_decision(election: bytes, definition: Definition, value: bytes) -> bytes:
     """What was decided, and by whom; the election's id comes first, for those who know it."""
-    return election + fields.pack({**fields_of_definition(definition), "value": value})
+    return election + pack_definition(definition, value)
 
 
 def read_decision(record: bytes) -> tuple[bytes, Definition, bytes]:

@@ -6,8 +6,9 @@ What a member sends must not stay in memory by the MiB: of what is long only the
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
+
+import cython
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -19,19 +20,45 @@ LONG_MAX: Final = 2
 """Results of long arguments that are remembered: one election takes turns with few others."""
 
 
-def remembered(few: int, results: int = 256) -> Callable[[Function], Function]:
-    """Have a function remember so many results if the length of its first argument is up to `few`,
-    else LONG_MAX.
+@cython.cclass
+class Remembered:
+    """A function that remembers its results by its arguments; none of them may be None. `few`: the
+    length of the first argument up to which `results` are remembered, and above it LONG_MAX; 0: it
+    has none. When one more would be too many, all are forgotten: that costs less than to know which
+    was used last, and most functions have few results.
     """
 
+    __slots__ = ("_few", "_function", "_long", "_results", "_short")
+
+    def __init__(self, function: Callable[..., Any], few: int, results: int) -> None:
+        self._function = function
+        self._few = few
+        self._results = results
+        self._short: dict[tuple[Any, ...], Any] = {}
+        self._long: dict[tuple[Any, ...], Any] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The result for these arguments, given by place."""
+        held, most = self._short, self._results
+        if self._few and len(arguments[0]) > self._few:
+            held, most = self._long, LONG_MAX
+        found = held.get(arguments)
+        if found is None:
+            found = self._function(*arguments)
+            if len(held) >= most:
+                held.clear()
+            held[arguments] = found
+        return found
+
+    def sizes(self) -> tuple[int, int]:
+        """How many results are remembered, of short and of long arguments."""
+        return len(self._short), len(self._long)
+
+
+def remembered(few: int = 0, results: int = 256) -> Callable[[Function], Function]:
+    """Have a function remember so many results, as Remembered says."""
+
     def decorate(function: Function) -> Function:
-        short = lru_cache(maxsize=results)(function)
-        long = lru_cache(maxsize=LONG_MAX)(function)
-
-        def remember(first: Any, *more: Any) -> Any:
-            return short(first, *more) if len(first) <= few else long(first, *more)
-
-        remember.caches = short, long  # type: ignore[attr-defined]
-        return cast("Function", remember)
+        return cast("Function", Remembered(function, few, results))
 
     return decorate

@@ -18,7 +18,7 @@ from vines.protocol.elections.records import Key, decision_key, read_decision_ke
 from vines.protocol.elections.signup import UNBOUND, Enrolment
 from vines.protocol.machine import Outbox
 from vines.protocol.wire import fields
-from vines.protocol.wire.definition import fields_of_definition, read_definition
+from vines.protocol.wire.definition import pack_definition, read_definition
 
 
 class Part(Facts):
@@ -60,7 +60,7 @@ class Shelf:
             self._outbox.persist(self._rolls + before, None)
         if bound and before != bound:
             assert roll is not None, "who is bound is bound to something"
-            packed = fields.pack(fields_of_definition(roll))
+            packed = pack_definition(roll)
             self._outbox.persist(self._rolls + bound, packed)
         self._bound[key] = bound
         return self._outbox.persist(self._parts + decision_key(key), pack_part(part))

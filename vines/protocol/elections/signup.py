@@ -12,9 +12,8 @@ it is the reason to refuse. It must not know clocks or membership; candidates ar
 
 from __future__ import annotations
 
-from functools import lru_cache
-from hashlib import blake2b
 from typing import Final
+from zlib import crc32
 
 import cython
 
@@ -34,6 +33,7 @@ from vines.protocol.elections.messages import (
     Vote,
     gathered,
 )
+from vines.protocol.elections.remembering import remembered
 
 COORDINATORS_MAX: Final = 64
 """Coordinators of one topic and round whose attempts are told apart; of more none is signed."""
@@ -223,8 +223,7 @@ class SignUp:
     def _first(self) -> bytes:
         """The candidate whose turn to coordinate it is: another one for each topic."""
         if self._turn < 0:
-            drawn = blake2b(self.key[0].encode(), digest_size=4).digest()
-            self._turn = int.from_bytes(drawn, "big")
+            self._turn = crc32(self.key[0].encode())
         return equal_roll(self.candidates)[self._turn % self.total][0]
 
     def repeat(self, out: Surroundings) -> None:
@@ -301,13 +300,10 @@ class SignUp:
         same = asked.council == own.council and asked.tiebreak == own.tiebreak
         if len(self.candidates) != self.total or not same:
             return
-        roll = equal_roll(self.candidates)
-        if asked.roll != roll:
+        if asked.roll != equal_roll(self.candidates):
             return
         self._asked = None
-        likely = gathered(roll, asked.signup, own)
-        definition = self._with(likely if likely == asked else asked)
-        self._bind(election, definition, self.enrolment.attempt, out)
+        self._bind(election, self._with(asked), self.enrolment.attempt, out)
         out.say(sender, election, Signed(out.cast()), self.ticket)
 
     def _with(self, terms: Terms) -> Definition:
@@ -420,10 +416,10 @@ class SignUp:
 
     def _passing(self, definition: Definition) -> tuple[tuple[bytes, int], ...]:
         """What was passed, and that this will not be signed (again)."""
-        last = one_id(coordinator_of(definition)), attempt_of(definition)
+        this = _passing_this(definition.terms.signup)
         if not self.enrolment.passed:
-            return _once(last)
-        return tuple(sorted([*dict((*self.enrolment.passed, last)).items()]))
+            return this
+        return tuple(sorted([*dict((*self.enrolment.passed, *this)).items()]))
 
     def _release_if_hopeless(self, out: Surroundings) -> None:
         if self.is_named():
@@ -458,10 +454,10 @@ class SignUp:
         self.ticket = out.enrol(enrolment)
 
 
-@lru_cache(maxsize=1024)
-def _once(passed: tuple[bytes, int]) -> tuple[tuple[bytes, int], ...]:
-    """Equal ones are one object: most are the first attempt of one of few."""
-    return (passed,)
+@remembered(results=1024)
+def _passing_this(signup: bytes) -> tuple[tuple[bytes, int], ...]:
+    """Who gathered a roll, and in which attempt: most are the first of one of few."""
+    return ((one_id(signup[:-8]), int.from_bytes(signup[-8:], "big")),)
 
 
 def id_of(namespace: bytes, definition: Definition) -> bytes:

@@ -14,6 +14,8 @@ from vines.protocol.elections.messages cimport (
     VoteAck,
 )
 
+from vines.protocol.wire.definition cimport pack_definition, unpack_definition
+
 
 cpdef tuple unpack(bytes data, Py_ssize_t at=*)
 cpdef bytes pack(bytes election, long long slot, Said said)
@@ -21,7 +23,6 @@ cpdef bytes frame_of(list packed)
 cdef Said _read(int word, bytes body)
 cdef bytes _write(Said said)
 cdef bytes _write_promise(Promise promise)
-cdef bytes _write_definition(Definition definition)
 cdef object _number(bytes body)
 cdef object _ballot(object number)
 cdef object _sequence(object number)
@@ -36,4 +37,3 @@ cdef Accepted _read_accepted(bytes body)
 cdef Nack _read_nack(bytes body)
 cdef Signed _read_signed(bytes body)
 cdef Formed _read_formed(bytes body)
-cdef Definition _read_definition(bytes body)

@@ -37,8 +37,7 @@ from vines.protocol.elections.messages import (
     Vote,
     VoteAck,
 )
-from vines.protocol.wire import fields
-from vines.protocol.wire.definition import NUMBER_MAX, fields_of_definition, read_definition
+from vines.protocol.wire.definition import NUMBER_MAX, pack_definition, unpack_definition
 from vines.protocol.wire.framing import frame as framed
 from vines.protocol.wire.hello import HEAD_BYTES
 
@@ -130,10 +129,6 @@ def _write_promise(promise: Promise) -> bytes:
         parts += _ACCEPTED_BEFORE.pack(promise.accepted, len(promise.value)), promise.value
     parts += [_TESTIMONY.pack(*vote) for vote in promise.votes]
     return _PROMISE.pack(promise.ballot, marks) + b"".join(parts)
-
-
-def _write_definition(definition: Definition) -> bytes:
-    return fields.pack(fields_of_definition(definition))
 
 
 # Reading.
@@ -239,10 +234,6 @@ def _read_formed(body: bytes) -> Formed:
     return Formed(_read_ack(body).sequence if body else 0)
 
 
-def _read_definition(body: bytes) -> Definition:
-    return read_definition(fields.unpack(body))
-
-
 _WORDS: Final = (
     *(Vote, VoteAck, Prepare, Promise, Accept, Accepted, Nack, Refusal, Decided),
     *(Definition, Sign, Signed, Formed, Cancel, Unknown),
@@ -272,9 +263,9 @@ def _read(word: int, body: bytes) -> Said:
     if word == 8:
         return Decided(_decision(body))
     if word == 9:
-        return _read_definition(body)
+        return unpack_definition(body)
     if word == 10:
-        return Sign(_read_definition(body))
+        return Sign(unpack_definition(body))
     if word == 11:
         return _read_signed(body)
     if word == 12:
@@ -306,9 +297,9 @@ def _write(said: Said) -> bytes:
     if isinstance(said, Decided):
         return said.value
     if isinstance(said, Definition):
-        return _write_definition(said)
+        return pack_definition(said)
     if isinstance(said, Sign):
-        return _write_definition(said.definition)
+        return pack_definition(said.definition)
     if isinstance(said, Signed):
         return b"" if said.vote is None else _write(said.vote)
     if isinstance(said, Formed):

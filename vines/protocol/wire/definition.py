@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
 from vines._core.tally import WEIGHT_MAX
+from vines.config import is_topic
 from vines.protocol.elections.criteria import criteria_of
 from vines.protocol.elections.electorate import VOTERS_MAX, Roll
 from vines.protocol.elections.messages import Definition, Terms
-from vines.protocol.elections.remembering import FEW, remembered
+from vines.protocol.elections.remembering import FEW, SHORT_BYTES, remembered
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import FRAME_BYTES_MAX
 
@@ -27,8 +28,57 @@ LEAST_MAX: Final = 1 << 48
 REMAINING_MAX: Final = 1 << 53
 
 _WEIGHT_BYTES: Final = 8
-REMEMBERED_BYTES_MAX: Final = 1024
-"""Longer rolls are not kept: what a peer sends must not stay in memory by the MiB."""
+
+# A definition begins with its topic and round; what follows is the same in many elections.
+_FIELDS: Final = 10
+_MAP: Final = bytes((0x80 | _FIELDS,))
+_MAP_OF_MORE: Final = bytes((0x80 | _FIELDS + 1,))
+_VALUE: Final = fields.pack({"value": b""})[1:-1]
+_TOPIC: Final = _MAP + fields.pack({"topic": 0})[1:-1]
+_ROUND: Final = fields.pack({"round": 0})[1:-1]
+_ROUND_MAX: Final = 0x7F
+"""The last round that is one byte."""
+_SHORT: Final = 0xA0
+_SHORT_MAX: Final = 0x1F
+"""The longest text whose length is in its first byte; _LONGER: its length is the second."""
+_LONGER: Final = 0xD9
+
+
+def pack_definition(definition: Definition, value: bytes = b"") -> bytes:
+    """A definition as it travels, a map of its fields; with `value`, if there is one, at its end."""
+    packed = _pack_about(definition) + _pack_terms(definition.terms.roll, definition.terms)
+    if not value:
+        return packed
+    size = len(value)
+    last = _VALUE + bytes((size,)) + value if size < 256 else fields.pack({"value": value})[1:]
+    return b"".join((_MAP_OF_MORE, packed[1:], last))
+
+
+def _pack_about(definition: Definition) -> bytes:
+    topic, number = definition.topic.encode(), definition.round
+    size = len(topic)
+    if size > 255 or number > _ROUND_MAX:
+        return _MAP + fields.pack({"topic": definition.topic, "round": number})[1:]
+    head = (_SHORT | size,) if size <= _SHORT_MAX else (_LONGER, size)
+    return b"".join((_TOPIC, bytes(head), topic, _ROUND, bytes((number,))))
+
+
+@remembered(FEW)
+def _pack_terms(roll: Roll, terms: Terms) -> bytes:
+    packed = pack_roll(roll)
+    assert len(packed) <= ROLL_BYTES_MAX, "a roll of ours is too long"
+    return fields.pack(
+        {
+            "roll": packed,
+            "signup": terms.signup,
+            "council": terms.council,
+            "tiebreak": terms.tiebreak,
+            "choices": terms.choices,
+            "least": terms.least,
+            "plurality": terms.plurality,
+            "remaining": terms.remaining_ms,
+        }
+    )[1:]
 
 
 @remembered(FEW)
@@ -40,23 +90,41 @@ def pack_roll(roll: Roll) -> bytes:
     )
 
 
-def fields_of_definition(definition: Definition) -> dict[str, object]:
-    """Its fields, as they are packed."""
-    terms = definition.terms
-    roll = pack_roll(terms.roll)
-    assert len(roll) <= ROLL_BYTES_MAX, "a roll of ours is too long"
-    return {
-        "topic": definition.topic,
-        "round": definition.round,
-        "roll": roll,
-        "signup": terms.signup,
-        "council": terms.council,
-        "tiebreak": terms.tiebreak,
-        "choices": terms.choices,
-        "least": terms.least,
-        "plurality": terms.plurality,
-        "remaining": terms.remaining_ms,
-    }
+def unpack_definition(data: bytes) -> Definition:
+    """The definition in these bytes. WireError."""
+    end, topic = _topic_of(data)
+    at = end + len(_ROUND) + 1
+    usual = end and len(data) > at and data[end : at - 1] == _ROUND
+    if not usual or data[at - 1] > _ROUND_MAX:
+        return read_definition(fields.unpack(data))
+    return Definition(topic, data[at - 1], _read_terms(data[at:]))
+
+
+def _topic_of(data: bytes) -> tuple[int, str]:
+    """Where the topic ends that a definition begins with, and the topic; 0 if it does not begin as
+    ours do, or is none.
+    """
+    start = len(_TOPIC) + 1
+    if len(data) <= start or not data.startswith(_TOPIC):
+        return 0, ""
+    size = data[start - 1] ^ _SHORT
+    if size > _SHORT_MAX:
+        size = data[start] if data[start - 1] == _LONGER else 0
+        if size <= _SHORT_MAX:
+            return 0, ""
+        start += 1
+    try:
+        topic = data[start : start + size].decode()
+    except UnicodeDecodeError:
+        return 0, ""
+    return (start + size, topic) if is_topic(topic) else (0, "")
+
+
+@remembered(SHORT_BYTES)
+def _read_terms(rest: bytes) -> Terms:
+    """What follows topic and round; equal terms are one object. WireError."""
+    packed = fields.pack({"topic": "any", "round": 0})[1:]
+    return read_definition(fields.unpack(_MAP + packed + rest)).terms
 
 
 def read_definition(values: Mapping[str, Any]) -> Definition:
@@ -94,7 +162,7 @@ def _roll(values: Mapping[str, Any]) -> Roll:
     return _read_roll(data)
 
 
-@remembered(REMEMBERED_BYTES_MAX)
+@remembered(SHORT_BYTES)
 def _read_roll(data: bytes) -> Roll:
     roll: list[tuple[bytes, int]] = []
     position, last = 0, b""
