@@ -39,7 +39,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "values": ("_core",),
     "events": ("_core", "errors", "frozen"),
     "config": ("errors", "frozen"),
-    "frozen": (),
+    "frozen": ("_core",),
     "log": (),
     "_core": ("errors",),
     "errors": (),

@@ -8,8 +8,9 @@ annotations, defaults are values beside them; a class may check itself in `__pos
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar, Self, dataclass_transform
+
+from vines._core.slots import fill
 
 
 @dataclass_transform(frozen_default=True)
@@ -20,8 +21,6 @@ class FrozenType(type):
 
     fields: tuple[str, ...]
     _defaults: dict[str, Any]
-    _setters: tuple[Callable[[Any, Any], None], ...]
-    _checked: bool
 
     def __new__(
         cls,
@@ -57,12 +56,13 @@ class FrozenType(type):
             "_compared": compared,
             "_hashed": tuple(field for field in compared if field not in unhashed),
             "_shown": tuple(field for field in names if field not in hidden),
+            "_checked": bases != ()
+            and (
+                "__post_init__" in namespace
+                or any(getattr(base, "_checked", False) for base in bases)
+            ),
         }
-        made = super().__new__(cls, name, bases, namespace)
-        setters = [made.__dict__[field].__set__ for field in own]
-        made._setters = (*getattr(made, "_setters", ()), *setters)
-        made._checked = bases != () and made.__post_init__ is not Frozen.__post_init__  # type: ignore[attr-defined]
-        return made
+        return super().__new__(cls, name, bases, namespace)
 
     def __init__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **_: Any
@@ -81,17 +81,14 @@ class Frozen(metaclass=FrozenType):
     _compared: ClassVar[tuple[str, ...]]
     _hashed: ClassVar[tuple[str, ...]]
     _shown: ClassVar[tuple[str, ...]]
-    _setters: ClassVar[tuple[Callable[[Any, Any], None], ...]]
     _checked: ClassVar[bool]
     """Whether the class checks itself."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        setters = self._setters
-        if named or len(values) != len(setters) or len(values) != len(self._positional):
+        if named or len(values) != len(self.fields) or len(values) != len(self._positional):
             self._fill(values, named)
         else:
-            for assign, value in zip(setters, values):  # noqa: B905 (they are as many)
-                assign(self, value)
+            fill(self, self.fields, values)
         if self._checked:
             self.__post_init__()
 
