@@ -14,7 +14,7 @@ from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.elections import PASSED_MAX
 from vines.protocol.elections.matter import Call
 from vines.protocol.elections.messages import Definition
-from vines.protocol.elections.outcomes import Outcomes, outcome_of
+from vines.protocol.elections.outcomes import Decision, Outcomes
 from vines.protocol.elections.signup import electorate_of, id_of
 from vines.protocol.wire.definition import pack_definition, unpack_definition
 from vines.protocol.wire.messages import DATA as DATA_TABLE
@@ -463,8 +463,9 @@ def two_decisions() -> list[Host]:
         election = id_of(b"test", definition)
         value = values.commit(0, 0, Criteria((), 2), bytes(2), ())
         for host in pair:
-            host.node.elections()._outcomes.publish(election, definition, value)
-            host.node.elections()._tell(outcome_of(definition, election, value))
+            decision = Decision(election, definition, value)
+            host.node.elections()._outcomes.publish(decision)
+            host.node.elections()._tell(decision)
     pump.held = False
     pump.run(5.0)
     return hosts

@@ -100,9 +100,9 @@ class Promises(Spectator):
         """Who was in what was decided is in the decision, if that was too quick to be seen."""
         if isinstance(event, Settled):
             outcome = event.outcome
-            held = process.node.elections()._outcomes.value((outcome.topic, outcome.round))
-            if held is not None and held[0] == outcome.election:
-                self._define(outcome.election, held[1])
+            held = process.node.elections()._outcomes.find((outcome.topic, outcome.round))
+            if held is not None and held.election == outcome.election:
+                self._define(outcome.election, held.definition)
 
     def synced(self, process: Process, records: Mapping[bytes, bytes | None]) -> None:
         """Compare what is on disk with what was there."""

@@ -19,7 +19,7 @@ from vines.protocol.elections.election import Election
 from vines.protocol.elections.elections import Elections
 from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.matter import Matter
-from vines.protocol.elections.outcomes import Outcomes, outcome_of
+from vines.protocol.elections.outcomes import Decision, Outcomes, outcome_of
 from vines.protocol.elections.pacing import Pacer
 from vines.protocol.elections.records import read_decision
 from vines.protocol.elections.shelf import Part
@@ -143,8 +143,7 @@ def told_again(patch: pytest.MonkeyPatch) -> None:
 
     def often(self: Elections, about: bytes, record: bytes) -> None:
         learn(self, about, record)
-        election, definition, value = read_decision(record)
-        outcome = outcome_of(definition, election, value)
+        outcome = outcome_of(Decision(*read_decision(record)))
         if self._outcomes.of(outcome.topic) != outcome:
             self._outbox.emit(Settled(outcome))
 

@@ -13,7 +13,6 @@ cdef class Callers:
     cpdef object read(self, bytes key, bytes value, int flags, dict calls)
     cpdef object note(self, tuple key, dict calls)
     cpdef object forget(self, tuple key)
-    cpdef Py_ssize_t count(self, tuple key) except -1
-    cpdef frozenset candidates(self, tuple key, long long total, frozenset alive)
+    cpdef frozenset of(self, tuple key)
     cpdef frozenset others(self, tuple key, long long total, frozenset alive)
     cpdef bint anybody(self, tuple key) except -1

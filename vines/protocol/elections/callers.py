@@ -68,13 +68,9 @@ class Callers:
         """It is decided: nobody asks any more who called."""
         self._known.pop(key, None)
 
-    def count(self, key: Key) -> int:
-        """How many call for it, alive or not, among whatever number."""
-        return len(self._known.get(key, NOBODY))
-
-    def candidates(self, key: Key, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
-        """Those who call for it among so many, and live."""
-        return _candidates(self._known.get(key, NOBODY), total, alive)
+    def of(self, key: Key) -> Calls:
+        """Who calls for it, alive or not, among whatever number."""
+        return self._known.get(key, NOBODY)
 
     def others(self, key: Key, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
         """Those who call for it among another number, and live."""
@@ -96,7 +92,8 @@ def _all_noted(known: Calls, calls: dict[bytes, int]) -> Calls:
 
 
 @remembered(FEW, 1024)
-def _candidates(known: Calls, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
+def candidates(known: Calls, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
+    """Those of them who call among so many, and live."""
     return frozenset(member for member, wanted in known if wanted == total and member in alive)
 
 

@@ -1,7 +1,11 @@
 from vines.protocol.elections.facts cimport Known
 
 
-cdef class Criteria(Known):
+cdef class Digested(Known):
+    cdef bytes _digest
+
+
+cdef class Criteria(Digested):
     cdef readonly tuple choices
     cdef readonly long long least
     cdef readonly bint plurality

@@ -20,9 +20,15 @@ LABEL_BYTES_MAX: Final = 256
 """Bytes of one choice in UTF-8."""
 
 
+class Digested(Known):
+    """The base of those that others know by a digest."""
+
+    __slots__ = ("_digest",)
+
+
 @cython.no_gc
 @cython.cclass
-class Criteria(Known):
+class Criteria(Digested):
     """`choices`: what can be voted for; none for a vote on yes or no. `least`: the weight of votes
     that a choice needs. `plurality`: the heaviest choice wins, once all have voted or time is up.
 
@@ -41,6 +47,7 @@ class Criteria(Known):
         if least < 1:
             raise ValueError("at least one vote has to be needed")
         Known.__init__(self)
+        self._digest = b""
         self.choices = choices
         self.least = least
         self.plurality = plurality
@@ -55,7 +62,9 @@ class Criteria(Known):
 
     def digest(self) -> bytes:
         """Eight bytes, equal for equal criteria."""
-        return _digest(self)
+        if not self._digest:
+            self._digest = _digest(self)
+        return self._digest
 
 
 @remembered()
@@ -64,7 +73,6 @@ def criteria_of(choices: tuple[str, ...], least: int, plurality: bool) -> Criter
     return Criteria(choices, least, plurality)
 
 
-@remembered()
 def _digest(criteria: Criteria) -> bytes:
     state = blake2b(digest_size=DIGEST_BYTES, person=b"vines criteria")
     state.update(

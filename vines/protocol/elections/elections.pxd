@@ -3,6 +3,7 @@ cimport cython
 from vines._core.agenda cimport Agenda
 from vines.protocol.elections.callers cimport Callers
 from vines.protocol.elections.election cimport Election
+from vines.protocol.elections.electorate cimport Electorate
 from vines.protocol.elections.matter cimport Call, Matter, Office
 from vines.protocol.elections.messages cimport (
     Decided,
@@ -15,8 +16,8 @@ from vines.protocol.elections.messages cimport (
     Unknown,
     Vote,
 )
-from vines.protocol.elections.outcomes cimport Outcomes, outcome_of
-from vines.protocol.elections.records cimport decision_key, read_decision_key
+from vines.protocol.elections.outcomes cimport Decision, Outcomes, outcome_of
+from vines.protocol.elections.records cimport read_decision_key
 from vines.protocol.elections.signup cimport SignUp, electorate_of, id_of
 from vines.protocol.elections.voters cimport Who
 from vines.protocol.wire.ballot cimport pack, unpack
@@ -60,7 +61,7 @@ cdef class Elections(Office):
     cdef public bytes _packed
     cdef public Said _said
 
-    @cython.locals(matter=Matter)
+    @cython.locals(matter=Matter, known=Decision)
     cpdef object call(self, str topic, Call call, double now)
     @cython.locals(matter=Matter)
     cpdef bint _calls_for(self, tuple key, long long later_than=*) except -1
@@ -86,7 +87,7 @@ cdef class Elections(Office):
     @cython.locals(matter=Matter, when=double, before=bint)
     cpdef object advance(self, double now)
     cpdef double deadline(self) except? -1
-    @cython.locals(matter=Matter, signup=SignUp, callers=frozenset)
+    @cython.locals(matter=Matter, signup=SignUp, calls=frozenset, callers=frozenset)
     cpdef object _look(self, tuple key, double now)
     cpdef object _count(self, tuple key, Matter matter, frozenset callers)
     cpdef object _clash(self, tuple key, str text)
@@ -94,14 +95,15 @@ cdef class Elections(Office):
     cpdef object _schedule(self, Matter matter)
     @cython.locals(matter=Matter)
     cpdef object _drop_passed(self)
-    @cython.locals(matter=Matter, definition=Definition)
+    @cython.locals(matter=Matter, definition=Definition, decision=Decision)
     cpdef object _learn_decision(self, bytes about, bytes record)
-    cpdef object _tell(self, object outcome)
+    @cython.locals(before=Decision)
+    cpdef object _tell(self, Decision decision, Electorate electorate=*)
     cpdef bint _is_owed(self, Matter matter) except -1
-    @cython.locals(matter=Matter)
+    @cython.locals(matter=Matter, known=Decision)
     cpdef object _close(self, tuple key)
     cpdef object _say(self, bytes member, bytes election, Said said, long long after)
-    @cython.locals(part=Election, definition=Definition)
+    @cython.locals(part=Election, definition=Definition, decision=Decision)
     cpdef object _settle(self, Matter matter, bytes value, bint fire, bint decided_here)
 
 

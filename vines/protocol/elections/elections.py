@@ -21,10 +21,10 @@ from vines.config import Config
 from vines.errors import InvalidElection, StorageError, VoteRefused
 from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
-from vines.protocol.elections.callers import Callers
+from vines.protocol.elections.callers import Callers, candidates
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import Record
-from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX
+from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX, Electorate
 from vines.protocol.elections.matter import Call, Matter, Office
 from vines.protocol.elections.messages import (
     Decided,
@@ -38,12 +38,11 @@ from vines.protocol.elections.messages import (
     Vote,
     gathered,
 )
-from vines.protocol.elections.outcomes import Outcomes, outcome_of
+from vines.protocol.elections.outcomes import Decision, Outcomes, outcome_of
 from vines.protocol.elections.phases import PROPOSING
 from vines.protocol.elections.records import (
     WITHDRAWN,
     Key,
-    decision_key,
     read_decision,
     read_decision_key,
 )
@@ -123,9 +122,9 @@ class Elections(Office):
         self._interrupted: list[Outcome] = []
         self._crowded: set[Key] = set()
         """Those of which was told that callers do not agree about the number, or are too many."""
-        self._decided: list[tuple[bytes, Definition, bytes]] = []
+        self._decided: list[Decision] = []
         """Decisions made here, to be put into the table in the next turn."""
-        self._unseen: deque[tuple[float, bytes, Definition, bytes]] = deque()
+        self._unseen: deque[tuple[float, Decision]] = deque()
         """Those made elsewhere, and when to look whether they stand there."""
         self._strays: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {}
         """Votes in the table whose elections are not known here, by election; who wrote them."""
@@ -158,10 +157,12 @@ class Elections(Office):
         disk has failed.
         """
         self._require_disk()
-        known, number = self._outcomes.of(topic), self._rounds.get(topic, 0)
-        if known is not None and not self._calls_for((topic, number), later_than=known.round):
-            self._calls[topic] = call
-            return known
+        known, number = self._outcomes.last(topic), self._rounds.get(topic, 0)
+        if known is not None:
+            decided = known.definition.round
+            if not self._calls_for((topic, number), later_than=decided):
+                self._calls[topic] = call
+                return self._outcomes.of(topic)
         if known is None and not self._calls_for((topic, number)):
             number = max(number, self._seen.get(topic, 0))
         self._begin((topic, number), call, now)
@@ -175,8 +176,8 @@ class Elections(Office):
         `abandon` opens another one beside the one that is undecided. StorageError as for `call`.
         """
         self._require_disk()
-        known = self._outcomes.of(topic)
-        decided = -1 if known is None else known.round
+        known = self._outcomes.last(topic)
+        decided = -1 if known is None else known.definition.round
         number = max(self._rounds.get(topic, 0), self._seen.get(topic, 0), decided)
         matter = self._matters.get((topic, self._rounds.get(topic, 0)))
         call = None if matter is None else matter.asked
@@ -305,8 +306,10 @@ class Elections(Office):
 
     def awaited(self, topic: str) -> Outcome | None:
         """The outcome of the round of a topic that was called last here, if it is known."""
-        known = self._outcomes.of(topic)
-        return None if known is None or known.round < self._rounds.get(topic, 0) else known
+        known = self._outcomes.last(topic)
+        if known is None or known.definition.round < self._rounds.get(topic, 0):
+            return None
+        return self._outcomes.of(topic)
 
     def code(self, topic: str, choice: bool | str | None) -> int:
         """A vote as a number. ValueError if it is none of the choices called here."""
@@ -371,9 +374,9 @@ class Elections(Office):
         key = (definition.topic, definition.round)
         matter = self._matters.get(key)
         if matter is None and self._outcomes.covers(key):
-            held = self._outcomes.value(key)
-            known = held is not None and held[0] == election
-            answer = Decided(held[2]) if held is not None and known else Refusal()
+            held = self._outcomes.find(key)
+            known = held is not None and held.election == election
+            answer = Decided(held.value) if held is not None and known else Refusal()
             self._say(member, election, answer, 0)
             return
         if isinstance(said, Sign):
@@ -457,11 +460,10 @@ class Elections(Office):
         """Do what is due."""
         self.now = now
         decided, self._decided = self._decided, []
-        for election, definition, value in decided:
-            self._outcomes.publish(election, definition, value)
+        for decision in decided:
+            self._outcomes.publish(decision)
         while self._unseen and self._unseen[0][0] <= now:
-            _, election, definition, value = self._unseen.popleft()
-            self._outcomes.publish(election, definition, value)
+            self._outcomes.publish(self._unseen.popleft()[1])
         while entry := self._due.take(now):
             when, key = entry
             matter = self._matters.get(key)
@@ -518,8 +520,9 @@ class Elections(Office):
             matter.consider(frozenset(), self._alive | named, now)
         else:
             signup = matter.signup
-            callers = self._callers.candidates(key, signup.total, self._alive)
-            if self._callers.count(key) != len(callers) or len(callers) > signup.total:
+            calls = self._callers.of(key)
+            callers = candidates(calls, signup.total, self._alive)
+            if len(calls) != len(callers) or len(callers) > signup.total:
                 self._count(key, matter, callers)
             if len(callers) < signup.total and signup.roll is None:
                 signup.candidates = callers  # nothing can come of it yet
@@ -629,47 +632,48 @@ class Elections(Office):
             if self._outcomes.knows(key, record[:ID_BYTES]):
                 return
             election, definition, value = read_decision(record)
-            if id_of(self.namespace, definition) != election or about != decision_key(
-                (definition.topic, definition.round)
-            ):
+            decision = Decision(election, definition, value)
+            if id_of(self.namespace, definition) != election or key != decision.key():
                 return
-            outcome = outcome_of(definition, election, value)
+            outcome_of(decision)
         except ValueError:  # WireError is one, too: nobody honest wrote this
             return
         matter = self._matters.get(key)
         if matter is not None and not matter.value:
             matter.conclude(election, value)
             if matter.signup.enrolment.bound != election:
-                self._keep_foreign(key, election, definition, value)
-                self._tell(outcome)
+                self._keep_foreign(decision)
+                self._tell(decision)
                 self._close(key)
         elif not self._outcomes.covers(key):
             if matter is not None and matter.signup.enrolment.bound == election:
                 matter.told = True
-            self._tell(outcome)
-        elif self._outcomes.settle(outcome):
+            self._tell(decision)
+        elif self._outcomes.settle(decision):
             self._outbox.emit(Conflict("election", f"two decisions of {definition.topic!r}"))
 
-    def _tell(self, outcome: Outcome) -> None:
-        """A decision is known: tell of it, once."""
-        before = self._outcomes.of(outcome.topic)
-        if before is not None and before.election == outcome.election:
-            return
+    def _tell(self, decision: Decision, electorate: Electorate | None = None) -> Outcome | None:
+        """A decision is known: tell of it, once; what was told, if it was not known before."""
+        before = self._outcomes.last(decision.definition.topic)
+        if before is not None and before.election == decision.election:
+            return None
+        outcome = outcome_of(decision, electorate)
         self._outbox.emit(Settled(outcome))
         if outcome.kind == EXPIRED:
             self._outbox.emit(Expired(outcome))
-        if self._outcomes.note(outcome) and before is not None:
-            self._forget_before(outcome, before)
+        if self._outcomes.note(decision) and before is not None:
+            self._forget_before(decision, before)
+        return outcome
 
-    def _forget_before(self, outcome: Outcome, before: Outcome) -> None:
+    def _forget_before(self, decision: Decision, before: Decision) -> None:
         """A round was decided: of the decided ones before it nothing is needed but by those who
         have not acted on them.
         """
-        topic = outcome.topic
+        topic = decision.definition.topic
         self._interrupted = [each for each in self._interrupted if each.topic != topic]
-        if before.kind != COMMIT:
-            self._outcomes.withdraw((topic, before.round))
-        for number in range(outcome.round - 1, -1, -1):
+        if outcome_of(before).kind != COMMIT:
+            self._outcomes.withdraw(before.key())
+        for number in range(decision.definition.round - 1, -1, -1):
             key = (topic, number)
             matter = self._matters.get(key)
             kept = self._shelf is not None and key in self._shelf
@@ -681,11 +685,9 @@ class Elections(Office):
     def _forget(self, key: Key) -> None:
         """Know nothing of a round any more, and take no part in it: a later one was decided."""
         self._voted.discard(key)
-        held = self._outcomes.value(key)
-        if held is not None:
-            election, definition, value = held
-            if outcome_of(definition, election, value).owner in self._who.mine:
-                self._outcomes.withdraw(key)
+        held = self._outcomes.find(key)
+        if held is not None and outcome_of(held).owner in self._who.mine:
+            self._outcomes.withdraw(key)
         shelf = None if self.failure else self._shelf
         if shelf is not None and key in shelf and self._keep_last(key[0], shelf):
             shelf.remove(key)
@@ -694,13 +696,13 @@ class Elections(Office):
         """Have it on disk that a topic's last round was decided, whoever took part in it: after a
         restart that is all that keeps this node out of those it has forgotten. False if it is not.
         """
-        known = self._outcomes.of(topic)
+        known = self._outcomes.last(topic)
         if known is None:
             return False
-        key = topic, known.round
-        held = self._outcomes.value(key)
-        if held is not None and held[0] == known.election and key not in shelf:
-            self._keep_foreign(key, *held)
+        key = known.key()
+        held = self._outcomes.find(key)
+        if held is not None and held.election == known.election and key not in shelf:
+            self._keep_foreign(held)
         return key in shelf
 
     def _is_owed(self, matter: Matter) -> bool:
@@ -725,8 +727,8 @@ class Elections(Office):
             self._calls[key[0]] = matter.asked
         if matter.voted:
             self._voted.add(key)
-        known = self._outcomes.of(key[0])
-        if known is not None and known.round > key[1]:
+        known = self._outcomes.last(key[0])
+        if known is not None and known.definition.round > key[1]:
             self._forget(key)
 
     # As the office of the matters.
@@ -785,18 +787,18 @@ class Elections(Office):
     def _settle(self, matter: Matter, value: bytes, fire: bool, decided_here: bool) -> None:
         definition, part = matter.signup.bound(), matter.signup.election
         assert part is not None
-        election = matter.signup.enrolment.bound
-        outcome = outcome_of(definition, election, value, part.electorate)
+        decision = Decision(matter.signup.enrolment.bound, definition, value)
         # In the next turn, so that who acts need not wait for it; if others decided it, they do.
         if decided_here:
-            self._decided.append((election, definition, value))
+            self._decided.append(decision)
         else:
-            self._unseen.append((self.now + SEEN_SECONDS, election, definition, value))
+            self._unseen.append((self.now + SEEN_SECONDS, decision))
+        outcome = None
         if not matter.told:
             matter.told = True
-            self._tell(outcome)
+            outcome = self._tell(decision, part.electorate)
         if fire:
-            self._outbox.emit(Quorum(outcome))
+            self._outbox.emit(Quorum(outcome or outcome_of(decision, part.electorate)))
         self._close(matter.key)
 
     def suspected(self, matter: Matter, text: str) -> None:
@@ -816,13 +818,12 @@ class Elections(Office):
         roll = None if matter.signup.roll is None else matter.signup.bound()
         return self._shelf.put(matter.key, matter.part, roll)
 
-    def _keep_foreign(
-        self, key: Key, election: bytes, definition: Definition, value: bytes
-    ) -> None:
+    def _keep_foreign(self, decision: Decision) -> None:
         """It was decided among others: that it is over is kept all the same."""
         if self._shelf is not None and not self.failure:
-            enrolment = Enrolment(bound=election, formed=True)
-            self._shelf.put(key, Part(enrolment, Record(outcome=value)), definition)
+            enrolment = Enrolment(bound=decision.election, formed=True)
+            part = Part(enrolment, Record(outcome=decision.value))
+            self._shelf.put(decision.key(), part, decision.definition)
 
     def _resume(self, key: Key, part: Part, roll: Definition | None, now: float) -> None:
         """Go on with what this node took part in before it was started again."""
@@ -832,9 +833,10 @@ class Elections(Office):
             ).signup.enrolment = part.enrolment
             return
         if part.record.outcome:
-            outcome = outcome_of(roll, part.enrolment.bound, part.record.outcome)
-            self._outcomes.publish(part.enrolment.bound, roll, part.record.outcome)
-            self._tell(outcome)
+            decision = Decision(part.enrolment.bound, roll, part.record.outcome)
+            outcome = outcome_of(decision)
+            self._outcomes.publish(decision)
+            self._tell(decision)
             if part.record.fired and not part.finished:
                 self._interrupted.append(outcome)
             if part.record.fired or outcome.owner not in self._who.mine:

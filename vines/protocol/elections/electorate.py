@@ -102,10 +102,12 @@ class Electorate:
         tiebreak: bool = False,
         first: bytes = b"",
     ) -> None:
-        voters = _voters(roll if isinstance(roll, tuple) else tuple(sorted(roll.items())))
+        given = roll if isinstance(roll, tuple) else tuple(sorted(roll.items()))
+        voters = _voters(given, council, tiebreak)
         self.voters = _order(ranked(iid or NO_ID, voters.names, first))
-        weights = voters.equal or tuple([voters.weights[voter] for voter in self.voters])
-        self.shared = _strength(weights, council, tiebreak)
+        self.shared = voters.equal or _strength(
+            tuple([voters.weights[voter] for voter in self.voters]), council, tiebreak
+        )
         many = len(self.voters) > SEARCHED_MAX
         self._ranks = {voter: rank for rank, voter in enumerate(self.voters)} if many else None
 
@@ -185,12 +187,12 @@ class Voters(NamedTuple):
     names: tuple[bytes, ...]
     """Ascending."""
     weights: dict[bytes, int]
-    equal: tuple[int, ...]
-    """The weights by rank, if all are equal, so that no order changes them."""
+    equal: Strength | None
+    """What the ranks count, if all weigh the same, so that no order changes it."""
 
 
 @remembered(FEW)
-def _voters(roll: Roll) -> Voters:
+def _voters(roll: Roll, council: int, tiebreak: bool) -> Voters:
     """ValueError if there cannot be such a roll."""
     if not 0 < len(roll) <= VOTERS_MAX:
         raise ValueError(f"an election has 1 to {VOTERS_MAX:,} voters, not {len(roll):,}")
@@ -198,7 +200,8 @@ def _voters(roll: Roll) -> Voters:
         raise ValueError(f"a voter is named by 1 to {VOTER_BYTES_MAX} bytes")
     weights = dict(sorted(roll))
     by_rank = tuple(weights.values())
-    return Voters(tuple(weights), weights, by_rank if len(set(by_rank)) == 1 else ())
+    equal = _strength(by_rank, council, tiebreak) if len(set(by_rank)) == 1 else None
+    return Voters(tuple(weights), weights, equal)
 
 
 @remembered(results=1024)

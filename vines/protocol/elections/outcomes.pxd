@@ -1,7 +1,17 @@
 from vines.protocol.elections.electorate cimport Electorate
+from vines.protocol.elections.facts cimport Facts
 from vines.protocol.elections.messages cimport Definition
 from vines.protocol.elections.records cimport decision_key
 from vines.protocol.elections.signup cimport electorate_of
+from vines.protocol.elections.value cimport fault
+
+
+cdef class Decision(Facts):
+    cdef readonly bytes election
+    cdef readonly Definition definition
+    cdef readonly bytes value
+
+    cpdef tuple key(self)
 
 
 cdef class Outcomes:
@@ -9,16 +19,15 @@ cdef class Outcomes:
     cdef public dict _last
 
     cpdef object of(self, str topic)
+    cpdef Decision last(self, str topic)
     cpdef bint covers(self, tuple key) except -1
     cpdef bint knows(self, tuple key, bytes election) except -1
-    cpdef bint settle(self, object outcome) except -1
-    cpdef bint note(self, object outcome) except -1
-    cpdef object publish(self, bytes election, Definition definition, bytes value)
+    cpdef bint settle(self, Decision decision) except -1
+    cpdef bint note(self, Decision decision) except -1
+    cpdef object publish(self, Decision decision)
     cpdef object withdraw(self, tuple key)
-    cpdef tuple value(self, tuple key)
+    cpdef Decision find(self, tuple key)
     cpdef bytes _held(self, tuple key)
 
 
-cpdef object outcome_of(
-    Definition definition, bytes election, bytes value, Electorate electorate=*
-)
+cpdef object outcome_of(Decision decision, Electorate electorate=*)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import cython
+
 from vines._core.table import DECISION, TOMBSTONE, Table
 from vines._core.tally import NONE, REFUSE
 from vines.events import Outcome
 from vines.protocol.elections import value as values
 from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.messages import Definition
 from vines.protocol.elections.records import (
     WITHDRAWN,
@@ -28,18 +31,40 @@ from vines.protocol.elections.voters import spoken
 Votes: TypeAlias = dict[bytes | str, bool | str | None]
 
 
+@cython.no_gc
+@cython.cclass
+class Decision(Facts):
+    """What was decided in which election: as it is agreed on, and as little as can be kept."""
+
+    __slots__ = ("election", "definition", "value")
+
+    def __init__(self, election: bytes, definition: Definition, value: bytes) -> None:
+        self.election = election
+        self.definition = definition
+        self.value = value
+
+    def key(self) -> Key:
+        """Its topic and round."""
+        return self.definition.topic, self.definition.round
+
+
 class Outcomes:
-    """The decisions in the control table, and the last one of each topic in a user's words."""
+    """The decisions in the control table, and which was the last of each topic."""
 
     def __init__(self, control: Table) -> None:
         self._control = control
-        self._last: dict[str, Outcome] = {}
+        self._last: dict[str, Decision] = {}
 
     def all(self) -> list[Outcome]:
-        """Of each topic the last."""
-        return list(self._last.values())
+        """Of each topic the last, in a user's words."""
+        return [outcome_of(decision) for decision in self._last.values()]
 
     def of(self, topic: str) -> Outcome | None:
+        """The last of one topic, in a user's words."""
+        known = self._last.get(topic)
+        return None if known is None else outcome_of(known)
+
+    def last(self, topic: str) -> Decision | None:
         """The last of one topic."""
         return self._last.get(topic)
 
@@ -48,58 +73,63 @@ class Outcomes:
         his part in it may take part again.
         """
         known = self._last.get(key[0])
-        return known is not None and known.round >= key[1]
+        return known is not None and known.definition.round >= key[1]
 
     def knows(self, key: Key, election: bytes) -> bool:
         """Whether it is known that this election decided this round."""
         known = self._last.get(key[0])
-        return known is not None and known.round == key[1] and known.election == election
+        return known is not None and known.definition.round == key[1] and known.election == election
 
-    def settle(self, outcome: Outcome) -> bool:
+    def settle(self, decision: Decision) -> bool:
         """Whether another election decided the same round, which only happens when twice as many
         voters took part as an electorate has; of the two the one with the lower id stays.
         """
-        known = self._last.get(outcome.topic)
-        if known is None or known.round != outcome.round or known.election == outcome.election:
+        topic, number = decision.key()
+        known = self._last.get(topic)
+        if known is None or known.definition.round != number:
             return False
-        if outcome.election < known.election:
-            self._last[outcome.topic] = outcome
+        if known.election == decision.election:
+            return False
+        if decision.election < known.election:
+            self._last[topic] = decision
         return True
 
-    def note(self, outcome: Outcome) -> bool:
+    def note(self, decision: Decision) -> bool:
         """Remember it; False if as late a round was known."""
-        known = self._last.get(outcome.topic)
-        if known is not None and known.round >= outcome.round:
+        topic, number = decision.key()
+        known = self._last.get(topic)
+        if known is not None and known.definition.round >= number:
             return False
-        self._last[outcome.topic] = outcome
+        self._last[topic] = decision
         return True
 
-    def publish(self, election: bytes, definition: Definition, value: bytes) -> None:
+    def publish(self, decision: Decision) -> None:
         """Have everybody learn it."""
-        key = decision_key((definition.topic, definition.round))
-        stamp = decision_stamp(election)
+        key = decision_key(decision.key())
+        stamp = decision_stamp(decision.election)
         held = self._control.get(DECISION, key)
         if held is None or held[0] < stamp:
-            self._control.put(DECISION, key, 0, pack_decision(election, definition, value), stamp)
+            packed = pack_decision(decision.election, decision.definition, decision.value)
+            self._control.put(DECISION, key, 0, packed, stamp)
 
     def withdraw(self, key: Key) -> None:
         """Nobody needs this one any more."""
         if self._held(key) is not None:
             self._control.put(DECISION, decision_key(key), TOMBSTONE, b"", WITHDRAWN)
 
-    def value(self, key: Key) -> tuple[bytes, Definition, bytes] | None:
-        """What was decided in a round, as it is in the table: the election's id, its definition
-        and the value. None also if what stands there is no decision.
+    def find(self, key: Key) -> Decision | None:
+        """What was decided in a round, as it is in the table. None also if what stands there is no
+        decision.
         """
         held = self._held(key)
         if held is None:
             return None
         try:
-            election, definition, value = read_decision(held)
-            outcome_of(definition, election, value)
+            decision = Decision(*read_decision(held))
+            outcome_of(decision)
         except ValueError:  # WireError is one, too: nobody honest wrote this
             return None
-        return election, definition, value
+        return decision
 
     def _held(self, key: Key) -> bytes | None:
         """What stands in the table about a round, unless it was withdrawn."""
@@ -107,16 +137,16 @@ class Outcomes:
         return None if held is None or held[2] & TOMBSTONE else held[3]
 
 
-def outcome_of(
-    definition: Definition, election: bytes, value: bytes, electorate: Electorate | None = None
-) -> Outcome:
+def outcome_of(decision: Decision, electorate: Electorate | None = None) -> Outcome:
     """A decision in a user's words. ValueError if nobody honest wrote it."""
-    electorate = electorate or electorate_of(election, definition)
-    wrong = values.fault(value, electorate)
+    definition = decision.definition
+    electorate = electorate or electorate_of(decision.election, definition)
+    wrong = values.fault(decision.value, electorate)
     if wrong:
         raise ValueError(wrong)
-    kind, choice, owner, votes = _words(electorate.voters, value, definition.terms.choices)
-    about = definition.topic, definition.round, election
+    said = _words(electorate.voters, decision.value, definition.terms.choices)
+    kind, choice, owner, votes = said
+    about = definition.topic, definition.round, decision.election
     return Outcome(*about, kind, choice, owner, dict(votes))
 
 

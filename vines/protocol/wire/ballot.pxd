@@ -1,3 +1,5 @@
+cimport cython
+
 from vines.protocol.elections.messages cimport (
     Accept,
     Accepted,
@@ -17,7 +19,15 @@ from vines.protocol.elections.messages cimport (
 from vines.protocol.wire.definition cimport pack_definition, unpack_definition
 
 
+cdef int ID_BYTES
+
+
+@cython.locals(
+    start=Py_ssize_t, end=Py_ssize_t, about=Py_ssize_t, size=Py_ssize_t, slot="long long", word=int
+)
 cpdef tuple unpack(bytes data, Py_ssize_t at=*)
+@cython.locals(number="long long")
+cdef long long _number_at(bytes data, Py_ssize_t at) except -1
 cpdef bytes pack(bytes election, long long slot, Said said)
 cpdef bytes frame_of(list packed)
 cdef Said _read(int word, bytes body)

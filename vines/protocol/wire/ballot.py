@@ -17,7 +17,7 @@ from vines.errors import WireError
 from vines.frozen import Frozen
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.criteria import DIGEST_BYTES
-from vines.protocol.elections.electorate import VOTERS_MAX
+from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX
 from vines.protocol.elections.messages import (
     Accept,
     Accepted,
@@ -47,7 +47,7 @@ DECISION_BYTES_MAX: Final = 256 * 1024
 ENTRIES_MAX: Final = 1024
 """Of one frame: a turn must stay short. The shortest 64 KiB of what is said often are fewer."""
 
-_ENTRY: Final = struct.Struct("<IB16sI")
+_ENTRY: Final = struct.Struct(f"<IB{ID_BYTES}sI")
 _VOTE: Final = struct.Struct("<QBB")
 _NUMBER: Final = struct.Struct("<Q")
 _PROMISE: Final = struct.Struct("<QB")
@@ -93,15 +93,26 @@ def unpack(data: bytes, at: int = 0) -> tuple[Ballot, ...]:
     end = len(data)
     try:
         while at < end:
-            size, word, election, slot = _ENTRY.unpack_from(data, at)
             start = at + _ENTRY.size
-            at = start + size
-            if at > end or len(found) == ENTRIES_MAX:
+            if start > end or len(found) == ENTRIES_MAX:
                 raise WireError("a ballot that is cut short, or one too many")
+            size, word, about = _number_at(data, at), data[at + 4], at + 5
+            election, slot = data[about : about + ID_BYTES], _number_at(data, about + ID_BYTES)
+            at = start + size
+            if at > end:
+                raise WireError("a ballot that is cut short")
             found.append((election, slot, _read(word, data[start:at])))
     except struct.error:
         raise WireError("a ballot that is not as long as it must be") from None
     return tuple(found)
+
+
+def _number_at(data: bytes, at: int) -> int:
+    """The four bytes there as a number; the caller has seen that they are there."""
+    number = data[at + 3]
+    number = number << 8 | data[at + 2]
+    number = number << 8 | data[at + 1]
+    return number << 8 | data[at]
 
 
 def pack(election: bytes, slot: int, said: Said) -> bytes:

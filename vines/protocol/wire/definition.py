@@ -45,7 +45,7 @@ _LONGER: Final = 0xD9
 
 
 def pack_definition(definition: Definition, value: bytes = b"") -> bytes:
-    """A definition as it travels, a map of its fields; with `value`, if there is one, at its end."""
+    """A definition as it travels, a map of its fields; `value`, if there is one, at its end."""
     packed = _pack_about(definition) + _pack_terms(definition.terms.roll, definition.terms)
     if not value:
         return packed
