@@ -23,8 +23,9 @@ ERRORS = [thing for _, thing in inspect.getmembers(errors, inspect.isclass)]
 
 # Each would cost a program that imports vines time or memory, and what uses it can import it then.
 NOT_AT_IMPORT = (
-    *("argparse", "asyncio", "concurrent.futures", "ctypes", "dataclasses", "decimal", "email"),
-    *("http", "inspect", "multiprocessing", "sqlite3", "ssl", "tomllib", "unittest"),
+    *("argparse", "asyncio", "concurrent.futures", "contextlib", "ctypes", "dataclasses"),
+    *("decimal", "email", "http", "inspect", "logging", "multiprocessing", "re", "sqlite3", "ssl"),
+    *("tomllib", "typing", "unittest"),
     *("vines.cli", "vines.simulation"),
 )
 

@@ -36,18 +36,19 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "storage": ("errors", "log"),
     "simulation": ("protocol",),
     "protocol": ("_core", "config", "events", "values"),
-    "values": ("_core",),
+    "values": ("_core", "hints"),
     "events": ("_core", "errors", "frozen"),
     "config": ("errors", "frozen"),
-    "frozen": ("_core",),
-    "log": (),
+    "frozen": ("_core", "hints"),
+    "hints": (),
+    "log": ("hints",),
     "_core": ("errors",),
     "errors": (),
 }
 
 MSGPACK_IMPORTERS = ("vines.protocol.wire.fields", "vines.values.codec")
 LOGGING_PARTS = ("log",)
-PURE_PARTS = ("protocol", "errors", "events", "frozen", "addresses")
+PURE_PARTS = ("protocol", "errors", "events", "frozen", "hints", "addresses")
 NOWHERE = {"pickle", "marshal", "shelve", "importlib", "runpy"}
 OUTSIDE_WORLD = {
     *("asyncio", "concurrent", "multiprocessing", "queue", "threading"),

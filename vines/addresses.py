@@ -8,9 +8,9 @@ every other name may be anywhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from vines.errors import Insecure, InvalidAddress
+from vines.hints import TYPE_CHECKING
 from vines.protocol.machine import Address
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
 
 from vines._core.tally import WEIGHT_MAX
 from vines.config import NODE_ID_BYTES, is_name
 from vines.errors import InvalidElection
+from vines.hints import Any, Final
 from vines.protocol.elections.criteria import criteria_of
 from vines.protocol.elections.electorate import VOTERS_MAX, Electorate
 from vines.protocol.elections.matter import Call

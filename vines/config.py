@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, TypeGuard
 
 from vines.errors import InvalidConfig
 from vines.frozen import Frozen
+from vines.hints import Any, TypeGuard
 
 LABEL_BYTES_MAX = 255
 NAME_BYTES_MAX = 64

@@ -7,10 +7,10 @@ true when they were made; none of them refers to a table, a link or any other li
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
 
 from vines._core.changes import Changes
 from vines.frozen import Frozen
+from vines.hints import Any, Final, NamedTuple, TypeAlias
 
 Address: TypeAlias = tuple[str, int]
 

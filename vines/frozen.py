@@ -8,9 +8,8 @@ annotations, defaults are values beside them; a class may check itself in `__pos
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self, dataclass_transform
-
 from vines._core.slots import fill
+from vines.hints import Any, ClassVar, Self, dataclass_transform
 
 
 @dataclass_transform(frozen_default=True)

@@ -8,12 +8,12 @@ changes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
 
 from vines._core.changes import Change
 from vines._core.table import DATA, TOMBSTONE
 from vines.engine.engine import Engine
 from vines.errors import IllFormedValue, MissingKey, WireError
+from vines.hints import Any, Self
 from vines.values.codec import pack, unpack
 from vines.values.keys import decode_key, encode_key, encode_prefix
 

@@ -7,7 +7,7 @@ program sets logging up.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from vines.hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import logging

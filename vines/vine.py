@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
 
 from vines import addresses
 from vines._core.table import DATA
@@ -19,6 +18,7 @@ from vines.config import Config, seeds_of_environment
 from vines.engine.engine import Engine
 from vines.errors import InvalidAddress
 from vines.events import ALIVE, Member
+from vines.hints import Any, Self, TypeVar, overload
 from vines.keyspace import Keyspace
 from vines.protocol.machine import Address
 from vines.voting import Voting

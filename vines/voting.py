@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from vines.config import TOPIC_BYTES_MAX, is_topic
 from vines.engine.engine import Engine
 from vines.errors import InvalidElection, VoteRefused
 from vines.events import Outcome
+from vines.hints import TYPE_CHECKING, Any, Self, TypeAlias
 
 if TYPE_CHECKING:
     from vines.protocol.elections.matter import Call

@@ -19,10 +19,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from itertools import islice
-from typing import NamedTuple
 
 from vines._core.changes import Changes
 from vines._core.table import DATA
+from vines.hints import NamedTuple
 
 KEYS_MAX = 131_072
 """Distinct keys that may wait: about 40 MB of entries with keys of 64 bytes."""

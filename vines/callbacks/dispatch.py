@@ -18,7 +18,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from vines._core.changes import Changes
 from vines._core.table import DATA, Table
@@ -26,6 +25,7 @@ from vines.callbacks.backlog import KEYS_MAX, Backlog
 from vines.callbacks.listeners import Audience, Callback, Listener, event_name
 from vines.callbacks.telling import DECISIONS, Teller
 from vines.events import KeysChanged, Lagged, Outcome, Quorum, Settled
+from vines.hints import NamedTuple
 from vines.log import logger
 
 SLICE = 64

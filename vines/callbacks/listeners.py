@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
 
 from vines import events
 from vines._core.changes import Changes
 from vines._core.table import DATA
 from vines.errors import InvalidCallback, UnknownEvent
+from vines.hints import Any
 from vines.values.keys import encode_key
 
 Callback = Callable[..., object]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar, cast
 
 from vines.errors import Closed, TimedOut
 from vines.events import ALIVE, Fail, Flushed, Join, Leave, Outcome, Settled
+from vines.hints import Generic, TypeVar, cast
 from vines.protocol.node import Node
 
 _COUNTED = (Join, Fail, Leave)

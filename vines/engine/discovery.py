@@ -7,10 +7,9 @@ start together at least one finds the other. Without a name nothing is found by 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vines.addresses import is_loopback
 from vines.events import ALIVE
+from vines.hints import TYPE_CHECKING
 from vines.log import logger
 from vines.net.sockets import is_wildcard
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
 
 from vines._core.tally import ABSTAIN, REFUSE
 from vines.engine.asking import Asker
 from vines.errors import InvalidElection, LocalError
 from vines.events import Conflict
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.node import Node
 
 if TYPE_CHECKING:
@@ -84,8 +83,10 @@ class Electing:
         return self._ask(topic, choice)
 
     def _vote(self, topic: str, code: int, now: float) -> None:
-        with suppress(LocalError):  # then the call before it has failed, and that was told
+        try:
             self._node.elections().vote(topic, code, now)
+        except LocalError:
+            pass  # then the call before it has failed, and that was told
 
     def _ask(self, topic: str, choice: bool | str | None) -> bool:
         def act(now: float) -> bool:

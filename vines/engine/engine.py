@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from time import time_ns
-from typing import TYPE_CHECKING, TypeVar
 
 from vines._core.table import DATA
 from vines.callbacks.dispatch import Dispatcher
@@ -34,6 +33,7 @@ from vines.errors import (
     WireError,
 )
 from vines.events import ALIVE, Conflict, Fail, Outcome
+from vines.hints import TYPE_CHECKING, TypeVar
 from vines.log import logger
 from vines.net.loop import Loop
 from vines.protocol.machine import Address, Memory

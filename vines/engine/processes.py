@@ -12,7 +12,8 @@ import atexit
 import os
 import time
 import weakref
-from typing import Protocol
+
+from vines.hints import Protocol
 
 EXIT_SECONDS = 1.0
 """How long an exit waits for all vines together."""

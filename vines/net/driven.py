@@ -6,9 +6,8 @@ lets its tests drive a node of twenty lines instead of the whole protocol.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from vines.config import Config
+from vines.hints import Protocol
 from vines.protocol.machine import Address, Link, Outbox
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from vines.events import Quorum
+from vines.hints import TYPE_CHECKING
 from vines.log import logger
 from vines.net.dial import Dialler
 from vines.net.interfaces import outward

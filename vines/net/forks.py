@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import Protocol
+
+from vines.hints import Protocol
 
 
 class Forked(Protocol):

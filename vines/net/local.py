@@ -13,9 +13,9 @@ import errno
 import os
 import re
 import stat
-from typing import Any
 
 from vines.config import is_address
+from vines.hints import Any
 from vines.log import logger
 from vines.net import forks
 from vines.net.place import Place, runtime_root

@@ -12,15 +12,14 @@ is logged, and is told to whoever holds it: a vine that has died says so, it doe
 
 from __future__ import annotations
 
-import contextlib
 import selectors
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from vines.errors import Closed
+from vines.hints import TYPE_CHECKING
 from vines.log import logger
 from vines.net import forks
 from vines.net.driver import Driver
@@ -213,8 +212,10 @@ class Loop:
         if error is not None:
             logger.critical("the loop of %s met a bug and has ended", self._name, exc_info=error)
             if self._crashed is not None:
-                with contextlib.suppress(Exception):
+                try:
                     self._crashed(error)
+                except Exception:
+                    pass  # what happened to the loop has been said above
 
     def _turn(self) -> None:
         before = self._clock()

@@ -11,9 +11,9 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from typing import Any
 
 from vines.errors import Insecure
+from vines.hints import Any
 
 _POSIX = hasattr(os, "getuid")
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)

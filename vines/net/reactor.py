@@ -11,8 +11,8 @@ import selectors
 import socket
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
 
+from vines.hints import Protocol
 from vines.log import logger
 from vines.net.timers import Timers
 

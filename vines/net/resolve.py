@@ -12,8 +12,8 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
+from vines.hints import Any, TypeAlias
 from vines.protocol.machine import Address
 
 Target: TypeAlias = tuple[socket.AddressFamily, tuple[Any, ...]]

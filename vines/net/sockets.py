@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
 
 from vines.addresses import numeric_address
 from vines.errors import AddressInUse, InvalidAddress
+from vines.hints import Any
 from vines.protocol.machine import Address
 
 _BACKLOG = 128

@@ -11,9 +11,9 @@ exactly once.
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
 
 from vines.errors import WireError
+from vines.hints import TYPE_CHECKING
 from vines.log import logger
 from vines.net.limits import Limits
 from vines.net.reactor import Reactor

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 import socket
-from typing import Protocol
 
+from vines.hints import Protocol
 from vines.net.reactor import READ, WRITE, Reactor
 from vines.net.timers import Timer
 from vines.protocol.wire.framing import Framer

@@ -8,10 +8,10 @@ frame: answers and questions of a few bytes first, then the control table, then 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
 
 from vines._core.table import CALL, DECISION, VOTE, Table
 from vines.errors import WireError
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link

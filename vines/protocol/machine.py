@@ -13,7 +13,8 @@ What a driver owes a machine: it carries the effects out in the order they were 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol, TypeAlias
+
+from vines.hints import NamedTuple, Protocol, TypeAlias
 
 Address: TypeAlias = tuple[str, int]
 """A host (name or numeric address) and a port."""

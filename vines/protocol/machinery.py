@@ -8,11 +8,11 @@ ones. None of them knows a part that it does not use; here is the only place tha
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
 
 from vines._core.table import Table
 from vines.config import Config
 from vines.events import Conflict
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.dialogue import Dialogue
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.linking import Linking

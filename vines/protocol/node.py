@@ -7,11 +7,11 @@ machinery.py, and each has a module that says what it decides.
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
 
 from vines.config import Config, is_address, is_tags
 from vines.errors import InvalidAddress, InvalidConfig, WireError
 from vines.events import Member
+from vines.hints import TYPE_CHECKING
 from vines.protocol.machine import Address, Clock, Memory, Outbox
 from vines.protocol.machinery import Machinery
 from vines.protocol.replicas.flushing import Target

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from vines._core.table import Table
 from vines.config import Config
+from vines.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import random

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 from vines.errors import StorageError
+from vines.hints import Protocol
 from vines.log import logger
 from vines.storage.contract import Storage
 

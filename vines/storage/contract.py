@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
 
 from vines.errors import Closed, StorageError
+from vines.hints import Protocol, TypeAlias
 
 Batch: TypeAlias = Sequence[tuple[bytes, bytes | None]]
 """Keys and their new values, None to delete; of two with one key the later counts."""

@@ -12,9 +12,9 @@ import os
 import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from vines.errors import StorageDamaged
+from vines.hints import Any
 from vines.storage import troubles
 from vines.storage.place import DATABASE
 from vines.storage.seals import IDENTITY_BYTES, SEAL_BYTES, Meta, Sealed, record_seal

@@ -7,9 +7,9 @@ Whatever is not exactly as it was left is refused, before anything changes.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from vines.errors import StorageError, StorageUnusable
+from vines.hints import TYPE_CHECKING
 from vines.storage import place
 from vines.storage.contract import Batch, Storage, require_pairs, require_usable
 from vines.storage.mark import Mark

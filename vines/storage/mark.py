@@ -13,8 +13,8 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from typing import NamedTuple
 
+from vines.hints import NamedTuple
 from vines.storage.seals import SEAL_BYTES, Meta, mark_seal
 
 _MAGIC = b"vinesmrk"

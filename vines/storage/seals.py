@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import NamedTuple
+
+from vines.hints import NamedTuple
 
 IDENTITY_BYTES = 16
 SEAL_BYTES = 16

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from vines._core.wire import KEY_BYTES_MAX
 from vines.errors import InvalidKey
+from vines.hints import Any
 
 
 def encode_key(key: Any) -> bytes:

@@ -10,9 +10,9 @@ dialling.
 from __future__ import annotations
 
 from math import ceil, log2
-from typing import TYPE_CHECKING, Final
 
 from vines.config import Config
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.links import Link, Links
 from vines.protocol.links.seeds import Seeds

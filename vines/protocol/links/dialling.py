@@ -10,9 +10,9 @@ does it and reports how each dial went.
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
 
 from vines.config import Config
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.dials import (
     DIALS_MAX,
     ERRAND,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from math import inf
-from typing import Final, Protocol
 
 from vines.frozen import Frozen
+from vines.hints import Final, Protocol
 from vines.protocol.machine import Address
 
 SEED: Final = "seed"

@@ -9,7 +9,8 @@ closed by the side that dialled when nothing was said on it for a while.
 from __future__ import annotations
 
 from math import inf
-from typing import Final
+
+from vines.hints import Final
 
 MEMBERS_MAX: Final = 1024
 FRAMES_MAX: Final = 16

@@ -9,10 +9,9 @@ or dialling.
 
 from __future__ import annotations
 
-from typing import Final
-
 from vines.config import Config
 from vines.events import ClockSuspect, Conflict, Refused
+from vines.hints import Final
 from vines.protocol.machine import Address, Clock, Outbox
 from vines.protocol.members.identity import Identity
 from vines.protocol.wire.hello import (

@@ -9,12 +9,12 @@ ends.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
 
 from vines._core.changes import Changes
 from vines._core.table import Table
 from vines.config import Config
 from vines.events import ALIVE
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.admission import Admission
 from vines.protocol.links.dialling import Dialler
 from vines.protocol.links.dials import ERRAND, PROBE, Attempt

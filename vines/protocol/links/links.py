@@ -11,8 +11,8 @@ node id wins. It must not know what is said over a link.
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
 
+from vines.hints import TYPE_CHECKING
 from vines.protocol.wire.hello import Hello
 
 if TYPE_CHECKING:

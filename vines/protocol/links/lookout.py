@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import TYPE_CHECKING, Final, TypeAlias
 
 from vines.config import Config
+from vines.hints import TYPE_CHECKING, Final, TypeAlias
 from vines.protocol.links.dials import HEAL, OTHER, PROBE, View
 from vines.protocol.links.others import UNREACHED_SECONDS, Others
 from vines.protocol.machine import Address

@@ -9,9 +9,9 @@ vain, and the peer is reported gone. It must not know frames, tables or sockets.
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
 
 from vines.config import Config
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.machine import Address
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ not know frames, tables or sockets.
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
 
 from vines.config import Config
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.losses import pause
 from vines.protocol.links.seeds import SLOW_SECONDS
 from vines.protocol.machine import Address

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, Final
 
 from vines.config import Config, is_address
 from vines.errors import InvalidAddress
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.losses import pause
 from vines.protocol.machine import Address
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Final
 
 from vines._core.table import MEMBER, Table
 from vines.config import Config
 from vines.events import ALIVE, DEAD, LEFT, Conflict, Member
+from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.profile import RANKS, Profile, Sighting, stamp_of
 from vines.protocol.wire.hello import INCARNATION_MAX, VERSION_HIGH, VERSION_LOW

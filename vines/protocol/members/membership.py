@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Final
 
 from vines._core.changes import Changes
 from vines._core.table import MEMBER, Table
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, Conflict, Fail, Join, Leave, Member, Update
+from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.profile import Sighting, read, stamp_of

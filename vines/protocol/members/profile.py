@@ -9,13 +9,12 @@ has.
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 from vines._core.changes import Change
 from vines.config import is_tags
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, LEFT, Member
 from vines.frozen import Frozen
+from vines.hints import Any, Final
 from vines.protocol.machine import Address
 from vines.protocol.wire import fields
 

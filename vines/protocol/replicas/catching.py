@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Final
 
+from vines.hints import Final
 from vines.protocol.links.links import Link
 
 IDLE_SECONDS: Final = 2.0

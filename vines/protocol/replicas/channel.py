@@ -9,10 +9,10 @@ rules in joining.py. It must not know links or time.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
 
 from vines._core.digest import pull_page, vector_pages
 from vines._core.table import Progress, Table
+from vines.hints import Final
 from vines.protocol.wire.messages import (
     BEGIN,
     COMPLETE,

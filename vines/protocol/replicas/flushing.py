@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Final
 
 from vines.errors import WireError
 from vines.events import Flushed as FlushedEvent
 from vines.frozen import Frozen
+from vines.hints import Final
 from vines.protocol.links.links import Link
 from vines.protocol.machine import Outbox
 from vines.protocol.wire.messages import CONTROL, DATA

@@ -11,10 +11,9 @@ wrong, only sent twice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from vines._core.table import check_floors
 from vines.errors import WireError
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.wire.messages import BEGIN, END, TABLES, Floor, Join, Snapshot
 
 if TYPE_CHECKING:

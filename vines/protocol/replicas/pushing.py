@@ -9,10 +9,10 @@ at nobody. It must not know what the frames mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
 from vines._core.table import Table
 from vines.config import Config
+from vines.hints import Final
 from vines.protocol.links.links import Link
 
 FRAMES_PER_TURN: Final = 32

@@ -10,13 +10,12 @@ It must not know who is linked or why.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from vines._core.changes import Changes
 from vines._core.digest import same_state, same_vector
 from vines._core.table import Table
 from vines.config import Config
 from vines.events import Conflict, KeysChanged, Synced
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.links import Link
 from vines.protocol.machine import Outbox
 from vines.protocol.replicas.catching import Catching

@@ -11,10 +11,10 @@ cover, and what tells a replayed packet from a fresh one, has its place. Integer
 from __future__ import annotations
 
 import struct
-from typing import Final
 
 from vines.errors import WireError
 from vines.frozen import Frozen
+from vines.hints import Final
 from vines.protocol.wire.hello import MAGIC, VERSION_HIGH, VERSION_LOW
 
 DATAGRAM_BYTES_MAX: Final = 1200

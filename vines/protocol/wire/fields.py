@@ -9,7 +9,6 @@ add some.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
 
 import msgpack
 
@@ -17,6 +16,7 @@ from vines._core.scanner import scan_message
 from vines._core.wire import COUNTER_MAX
 from vines.config import TOPIC_BYTES_MAX, is_address, is_name, is_topic
 from vines.errors import WireError
+from vines.hints import Any, Final
 from vines.protocol.machine import Address
 
 ID_BYTES: Final = 16

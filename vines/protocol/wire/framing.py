@@ -9,9 +9,8 @@ bytes that came. It must not know what a frame means.
 
 from __future__ import annotations
 
-from typing import Final
-
 from vines.errors import WireError
+from vines.hints import Final
 
 FRAME_BYTES_MIN: Final = 2
 HANDSHAKE_BYTES_MAX: Final = 4 * 1024

@@ -7,11 +7,10 @@ docs/wire.md has every byte. It must not know links or time.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
-
 from vines.config import is_address
 from vines.errors import WireError
 from vines.frozen import Frozen
+from vines.hints import ClassVar, Final
 from vines.protocol.machine import Address
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame as framed

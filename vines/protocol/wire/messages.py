@@ -9,10 +9,9 @@ what.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
-
 from vines.errors import WireError
 from vines.frozen import Frozen
+from vines.hints import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame as framed
 from vines.protocol.wire.hello import HEAD_BYTES, Hello, Refuse

@@ -6,10 +6,9 @@ every byte. It must not know links, time, or what answers what.
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
-
 from vines.errors import WireError
 from vines.frozen import Frozen
+from vines.hints import ClassVar, TypeVar
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame as framed
 from vines.protocol.wire.hello import HEAD_BYTES
