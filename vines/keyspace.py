@@ -34,7 +34,8 @@ class Keyspace:
         InvalidKey, UnsupportedValue (a TypeError), InvalidValue (a ValueError), Closed.
         """
         engine = self._engine
-        engine.write(encode_key(key), 0, pack(value))
+        if not engine.write_plain(key, value):
+            engine.write(encode_key(key), 0, pack(value))
         engine.wake()
         return self
 

@@ -83,6 +83,10 @@ cdef bytes write_string(const void* data, size_t size, uint8_t kind, bint text):
 
 
 def pack_plain(value):
+    return write_value(value)
+
+
+cdef object write_value(value):
     cdef int overflow = 0
     cdef long long number
     cdef double real

@@ -112,9 +112,12 @@ cdef class Table:
     cdef void show(self, vines_record* record, Changed* row) noexcept
 
     cdef int write_local(
-        self, uint64_t hashed, vines_record* record, uint8_t family, bytes key, uint8_t flags,
-        bytes value, uint64_t stamp,
+        self, uint64_t hashed, vines_record* record, uint8_t family, const uint8_t* key,
+        size_t key_length, uint8_t flags, bytes value, uint64_t stamp,
     ) except -1
+    cdef uint64_t write_now(
+        self, const uint8_t* key, size_t length, uint8_t flags, bytes value, uint64_t wall,
+    ) except 0
     cdef Py_ssize_t named_slot(
         self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept
     cdef vines_record* merge(

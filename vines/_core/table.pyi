@@ -60,6 +60,9 @@ class Table:
     def write(self, key: bytes, flags: int, value: bytes, wall: int) -> int:
         """A local write of family DATA, stamped above the clock and what it replaces, and at or
         above `wall` (the wall clock as a stamp: ms << 16); returns the stamp."""
+    def write_plain(self, key: str, value: object, now: int) -> int:
+        """The same, in one step, for a key of ASCII and a value that `pack_plain` packs, `now` in
+        nanoseconds since 1970; 0, and nothing happened, for what is not both."""
     def put(self, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> bool:
         """A local write with exactly this stamp; False, and nothing happened, unless it wins over
         what is held."""

@@ -35,6 +35,7 @@ from vines._core.log cimport (
     Cursor, cursor_counter, cursor_holds, log_add, log_begin, log_close, log_drop_first,
     log_memory, log_reserve, log_seek,
 )
+from vines._core.plain cimport write_value
 from vines._core.record cimport (
     SOURCES_MAX, fit_value, free_apart, key_of, pointed, record_free, record_new, refer,
     size_apart, unrefer, value_of,
@@ -50,6 +51,10 @@ from vines.errors import LocalError, WireError
 
 
 cdef extern from "Python.h":
+    bint PyUnicode_CheckExact(object value)
+    bint PyUnicode_IS_ASCII(object text)
+    void* PyUnicode_DATA(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
     PyObject* PyBytes_FromStringAndSizeRaw "PyBytes_FromStringAndSize" (
         const char*, Py_ssize_t) except NULL
     char* PyBytes_AsStringRaw "PyBytes_AsString" (PyObject*) except NULL
@@ -105,6 +110,8 @@ cdef enum:
     BLOCK = 16                  # records whose memory is asked for before any is merged
     COMPACT_MAX = 1024          # log entries dropped in one step
     BUDGET_MAX = 4194304
+    NANOSECONDS = 1000000       # in a millisecond, of which a stamp counts
+    LOGICAL_BITS = 16           # of a stamp, below its milliseconds
     UNPLACED_MAX = 65536        # sources a peer may name that are not known here, kept per link
     NAMES_SLACK = 8             # sources one range and one record alone can name
 
@@ -508,8 +515,8 @@ cdef class Table:
     # ------------------------------------------------------------------ local writes
 
     cdef int write_local(
-        self, uint64_t hashed, vines_record* record, uint8_t family, bytes key, uint8_t flags,
-        bytes value, uint64_t stamp,
+        self, uint64_t hashed, vines_record* record, uint8_t family, const uint8_t* key,
+        size_t key_length, uint8_t flags, bytes value, uint64_t stamp,
     ) except -1:
         cdef size_t slot = self.own
         cdef uint64_t counter = self.known.counters[slot] + 1
@@ -521,9 +528,7 @@ cdef class Table:
         self.reserve(slot, counter)
         self.reserve_run()
         if not counted:
-            record = self.create(
-                hashed, family, <const uint8_t*>PyBytes_AS_STRING(key),
-                <size_t>PyBytes_GET_SIZE(key), length)
+            record = self.create(hashed, family, key, key_length, length)
         self.assign(record, counted, stamp, <uint32_t>slot, <uint32_t>slot, counter, flags,
                     content, length, False)
         self.log(slot, counter, record)
@@ -546,23 +551,40 @@ cdef class Table:
         if record.references == 0:
             record_free(&self.arena, record)
 
-    @cython.critical_section
-    def write(self, bytes key not None, uint8_t flags, bytes value not None, uint64_t wall):
-        cdef size_t length = <size_t>PyBytes_GET_SIZE(key)
+    cdef uint64_t write_now(
+        self, const uint8_t* key, size_t length, uint8_t flags, bytes value, uint64_t wall,
+    ) except 0:
+        """A local write of family DATA at `wall`, or just above the clock; returns its stamp."""
         check_sizes(length, <size_t>PyBytes_GET_SIZE(value))
-        cdef uint64_t hashed = hash_key(
-            &self.index, 0, <const uint8_t*>PyBytes_AS_STRING(key), length)
-        cdef vines_record* record = index_find(
-            &self.index, hashed, 0, <const uint8_t*>PyBytes_AS_STRING(key), length)
+        cdef uint64_t hashed = hash_key(&self.index, 0, key, length)
+        cdef vines_record* record = index_find(&self.index, hashed, 0, key, length)
         cdef uint64_t stamp = max(self.clock_stamp + 1, wall)
         cdef uint64_t clock = stamp
         if record != NULL and record.stamp >= stamp:
             stamp = record.stamp + 1
         if stamp > STAMP_LIMIT:
             raise LocalError("the stamp of this key is at its limit: it can no longer be written")
-        self.write_local(hashed, record, 0, key, flags, value, stamp)
+        self.write_local(hashed, record, 0, key, length, flags, value, stamp)
         self.clock_stamp = clock
         return stamp
+
+    @cython.critical_section
+    def write(self, bytes key not None, uint8_t flags, bytes value not None, uint64_t wall):
+        return self.write_now(
+            <const uint8_t*>PyBytes_AS_STRING(key), <size_t>PyBytes_GET_SIZE(key), flags, value,
+            wall)
+
+    @cython.critical_section
+    def write_plain(self, key, value, uint64_t now):
+        if not (PyUnicode_CheckExact(key) and PyUnicode_IS_ASCII(key)):
+            return 0
+        cdef size_t length = <size_t>PyUnicode_GET_LENGTH(key)
+        packed = write_value(value) if 0 < length <= KEY_MAX else None
+        if packed is None:
+            return 0
+        return self.write_now(
+            <const uint8_t*>PyUnicode_DATA(key), length, 0, packed,
+            now / NANOSECONDS << LOGICAL_BITS)
 
     @cython.critical_section
     def put(self, uint8_t family, bytes key not None, uint8_t flags, bytes value not None,
@@ -579,7 +601,9 @@ cdef class Table:
             stamp, self.known.ids + <size_t>self.own * ID_BYTES, record, self.known.ids
         ):
             return False
-        self.write_local(hashed, record, family, key, flags, value, stamp)
+        self.write_local(
+            hashed, record, family, <const uint8_t*>PyBytes_AS_STRING(key), length, flags, value,
+            stamp)
         return True
 
     @cython.critical_section

@@ -158,6 +158,17 @@ class Engine:
         if self.dispatcher.wants_keys:
             self.dispatcher.written(key, stamp)
 
+    def write_plain(self, key: str, value: object) -> bool:
+        """`write` with encoding and packing in one step, which most writes allow: not refused, a
+        key of ASCII, a value that holds no others. False, and nothing happened, for the rest.
+        """
+        if self.refusal:
+            return False
+        stamp = self.table.write_plain(key, value, time_ns())
+        if stamp and self.dispatcher.wants_keys:
+            self.dispatcher.written(key.encode(), stamp)
+        return stamp > 0
+
     # Being a member.
 
     def listen(self, host: str, port: int, told: Address | None) -> None:
