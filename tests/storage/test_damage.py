@@ -128,7 +128,7 @@ def test_no_flipped_bit_of_the_header_changes_what_is_read(closed: Victim) -> No
 
 def test_no_flipped_bit_of_the_schema_changes_what_is_read(closed: Victim) -> None:
     start = closed.files[DATABASE].index(b"tablerecords")
-    assert not closed.flips(DATABASE, range((start - 7) * 8, PAGE * 8, 5))
+    assert not closed.flips(DATABASE, range((start - 7) * 8, PAGE * 8, 7))
 
 
 @pytest.mark.soak
@@ -382,7 +382,7 @@ def test_a_lost_record_and_one_too_many_do_not_make_up_for_each_other(tmp_path: 
     second.write([(b"a", b"2")])
     second.close()
     connection = sqlite3.connect(path / DATABASE, isolation_level=None)
-    connection.execute("REPLACE INTO records VALUES (?, ?, ?)", old)
+    connection.execute("REPLACE INTO records VALUES (?, ?, ?, ?)", old)
     connection.close()
     refuses(path, StorageDamaged, "2 of 2 records are there, or wrong ones")
 

@@ -139,15 +139,12 @@ class Faulty(sqlite3.Connection):
         return super().executemany(sql, *rest)
 
 
-@pytest.mark.parametrize("at", ["BEGIN", "DELETE", "INSERT", "UPDATE", "COMMIT"])
-def test_a_write_that_fails_is_the_last(
-    at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_fails_is_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **k, factory=Faulty))
     storage = open_directory(tmp_path / "data")
     storage.write([(b"a", b"0")])
-    monkeypatch.setattr(Faulty, "at", at)
+    monkeypatch.setattr(Faulty, "at", "INSERT INTO commits")
     with pytest.raises(StorageError, match="disk I/O error") as caught:
         storage.write([(b"a", b"1"), (b"b", None)])
     assert caught.value is storage.failed

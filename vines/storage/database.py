@@ -3,6 +3,11 @@
 A write-ahead log with synchronous=FULL: a commit returns when the log is synced. Whatever is set is
 read back, for SQLite passes over what it does not know or cannot do. It copies its log into the
 file only when it is told to here: by itself it would keep quiet about a sync that failed.
+
+Records are numbered as they come, so that those of one time share pages, whatever their keys: a
+commit writes whole pages. It is one statement, handed all of its records in one value that a
+trigger takes apart, because each statement gives up the GIL, and beside threads that compute it may
+take 5 ms to get that back.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ import ctypes
 import os
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from vines.errors import StorageDamaged
 from vines.hints import Any
@@ -24,10 +29,6 @@ FORMAT = 1
 LOG_BYTES_MAX = 4 << 20
 """A log of this size is copied into the file: 1,000 pages, as SQLite does it by default."""
 
-_ROWS = (256, 32, 4, 1)
-"""That one statement writes: each gives up the GIL, and may wait 5 ms to get it back. With few
-different ones all stay prepared.
-"""
 _PAGE_BYTES = 4096
 _SETTINGS: tuple[tuple[str, str | int], ...] = (
     ("locking_mode", "exclusive"),  # first: what is read after it is read under the lock
@@ -39,12 +40,52 @@ _SETTINGS: tuple[tuple[str, str | int], ...] = (
     ("mmap_size", 0),
     ("cell_size_check", 1),
     ("cache_size", -256),  # KiB
+    ("temp_store", 2),  # memory: there is nothing temporary but the program below
 )
 _TABLES = {
     "meta": "CREATE TABLE meta (identity BLOB, boot INTEGER, name BLOB, generation INTEGER,"
     " number INTEGER, total BLOB, seal BLOB)",
-    "records": "CREATE TABLE records (key BLOB PRIMARY KEY, value BLOB, seal BLOB) WITHOUT ROWID",
+    "records": "CREATE TABLE records (place INTEGER PRIMARY KEY, key BLOB, value BLOB, seal BLOB)",
 }
+
+_PLACE_DIGITS, _SIZE_DIGITS = 18, 10
+_HEAD = f"%0{_PLACE_DIGITS}d%0{_SIZE_DIGITS}d%0{_SIZE_DIGITS}d".encode()
+"""Before each record that is handed over: its place, the sizes of its key and its value; then come
+its seal, its key, its value. A place that is to be emptied is handed over by its number alone.
+"""
+_KEY, _VALUE = _PLACE_DIGITS + 1, _PLACE_DIGITS + _SIZE_DIGITS + 1
+_SEAL = _PLACE_DIGITS + 2 * _SIZE_DIGITS
+_BODY = _SEAL + SEAL_BYTES
+_VIEW = "CREATE TEMP VIEW commits AS SELECT *, x'' AS gone, x'' AS kept FROM meta"
+_PROGRAM = f"""CREATE TEMP TRIGGER committing INSTEAD OF INSERT ON commits BEGIN
+DELETE FROM records WHERE place IN (SELECT CAST(substr(NEW.gone, at, {_PLACE_DIGITS}) AS INTEGER)
+    FROM (WITH RECURSIVE steps (at) AS (
+        SELECT 1 WHERE length(NEW.gone) > 0
+        UNION ALL SELECT at + {_PLACE_DIGITS} FROM steps
+            WHERE at + {_PLACE_DIGITS} <= length(NEW.gone)
+    ) SELECT at FROM steps));
+INSERT OR REPLACE INTO records SELECT
+    CAST(substr(NEW.kept, at, {_PLACE_DIGITS}) AS INTEGER),
+    substr(NEW.kept, at + {_BODY}, key),
+    substr(NEW.kept, at + {_BODY} + key, value),
+    substr(NEW.kept, at + {_SEAL}, {SEAL_BYTES})
+    FROM (WITH RECURSIVE steps (at, key, value) AS (
+        SELECT 1, CAST(substr(NEW.kept, {_KEY}, {_SIZE_DIGITS}) AS INTEGER),
+            CAST(substr(NEW.kept, {_VALUE}, {_SIZE_DIGITS}) AS INTEGER)
+            WHERE length(NEW.kept) > 0
+        UNION ALL SELECT at + {_BODY} + key + value,
+            CAST(substr(NEW.kept, at + {_BODY} + key + value + {_KEY} - 1, {_SIZE_DIGITS})
+                AS INTEGER),
+            CAST(substr(NEW.kept, at + {_BODY} + key + value + {_VALUE} - 1, {_SIZE_DIGITS})
+                AS INTEGER)
+            FROM steps WHERE at + {_BODY} + key + value <= length(NEW.kept)
+    ) SELECT at, key, value FROM steps);
+UPDATE meta SET identity = NEW.identity, boot = NEW.boot, name = NEW.name,
+    generation = NEW.generation, number = NEW.number, total = NEW.total, seal = NEW.seal;
+END"""
+_COMMIT = "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_NEIGHBOURS = 16
+"""Places that share a page, about, if their records are as small as most."""
 
 
 class Database:
@@ -58,6 +99,10 @@ class Database:
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._logged = 0
+        self._places: dict[bytes, int] = {}
+        """Where each record is."""
+        self._last = 0
+        """The last place that was ever taken; none is used again while it is open."""
         self._connection = sqlite3.connect(
             os.path.join(directory, DATABASE),
             timeout=0,
@@ -101,6 +146,7 @@ class Database:
             self._connection.execute(statement)
         self._connection.execute("INSERT INTO meta VALUES (?, ?, ?, ?, ?, ?, ?)", _row(meta))
         self._connection.execute("COMMIT")
+        self._program()
 
     def prepare(self) -> None:
         """Make it ready for commits, once what was read is believed.
@@ -109,33 +155,36 @@ class Database:
         kill -9, or a sync that failed, the system may show what the disk does not have.
         """
         self._checkpoint("TRUNCATE")
+        self._program()
 
     def commit(self, meta: Meta, changes: Mapping[bytes, Sealed | None]) -> None:
         """Put changes and their meta on disk, all or none."""
-        gone = [(key,) for key, record in changes.items() if record is None]
-        kept = [(key, *record) for key, record in changes.items() if record is not None]
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._write("DELETE FROM records WHERE key IN (VALUES {})", "(?)", gone)
-        self._write("INSERT OR REPLACE INTO records VALUES {}", "(?, ?, ?)", kept)
-        self._connection.execute(
-            "UPDATE meta SET identity = ?, boot = ?, name = ?, generation = ?, number = ?,"
-            " total = ?, seal = ?",
-            _row(meta),
-        )
-        self._connection.execute("COMMIT")
-        pages = 2 + len(changes)  # about: one for meta, one above, one for each record
-        self._logged += pages * _PAGE_BYTES + sum(len(value) for _, value, _ in kept)
+        gone: list[bytes] = []
+        kept: list[bytes] = []
+        near: set[int] = set()
+        places = self._places
+        for key, record in changes.items():
+            if record is None:
+                place = places.pop(key, 0)
+                if place:
+                    gone.append(b"%0*d" % (_PLACE_DIGITS, place))
+            else:
+                place = places.get(key, 0)
+                if not place:
+                    self._last = place = places[key] = self._last + 1
+                value, seal = record
+                kept += (_HEAD % (place, len(key), len(value)), seal, key, value)
+            near.add(place // _NEIGHBOURS)
+        rows = b"".join(kept)
+        self._connection.execute(_COMMIT, (*_row(meta), b"".join(gone), rows))
+        pages = 2 + len(near)  # about: one for meta, one above, one for each that records share
+        self._logged += pages * _PAGE_BYTES + len(rows)
         if self._logged >= LOG_BYTES_MAX:
             self._checkpoint("RESTART")
 
-    def _write(self, statement: str, row: str, rows: Sequence[tuple[bytes, ...]]) -> None:
-        begun = 0
-        for count in _ROWS:
-            while len(rows) - begun >= count:
-                some = rows[begun : begun + count]
-                values = [value for each in some for value in each]
-                self._connection.execute(statement.format(", ".join([row] * count)), values)
-                begun += count
+    def _program(self) -> None:
+        self._connection.execute(_VIEW)
+        self._connection.execute(_PROGRAM)
 
     def close(self) -> None:
         """Copy the log into the file and let go of it. What was committed is safe either way."""
@@ -182,12 +231,15 @@ class Database:
     def _read_records(self, meta: Meta) -> dict[bytes, bytes]:
         records: dict[bytes, bytes] = {}
         total = 0
-        for key, value, seal in self._connection.execute("SELECT key, value, seal FROM records"):
+        for place, key, value, seal in self._connection.execute(
+            "SELECT * FROM records ORDER BY place"
+        ):
             if not type(key) is type(value) is type(seal) is bytes or key in records:
                 raise self._damaged("a record is not one")
             if seal != record_seal(meta.identity, key, value):
                 raise self._damaged("the checksum of a record is wrong")
             records[key] = value
+            self._places[key] = self._last = place
             total ^= int.from_bytes(seal, "big")
         if len(records) != meta.number or total.to_bytes(SEAL_BYTES, "big") != meta.total:
             raise self._damaged(f"{len(records)} of {meta.number} records are there, or wrong ones")

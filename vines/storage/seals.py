@@ -1,6 +1,6 @@
 """What a data directory knows about itself, and the checksums by which it is believed.
 
-All are BLAKE2b keyed with the identity, so a part of one directory is never taken for one of
+All are BLAKE2b salted with the identity, so a part of one directory is never taken for one of
 another. A checksum per record finds a record that changed; their exclusive or and their number
 find one that is gone; the checksum over both finds a change of these.
 """
@@ -86,4 +86,4 @@ def mark_seal(identity: bytes, content: bytes) -> bytes:
 
 
 def _seal(identity: bytes, person: bytes, content: bytes) -> bytes:
-    return blake2b(content, digest_size=SEAL_BYTES, key=identity, person=person).digest()
+    return blake2b(content, digest_size=SEAL_BYTES, salt=identity, person=person).digest()
