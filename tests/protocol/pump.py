@@ -172,10 +172,11 @@ class Pump:
 
     def _persist(self, host: Host, effect: Persist) -> None:
         assert host.disk is not None, "a node without a disk asks for none"
-        if effect.value is None:
-            host.disk.pop(effect.key, None)
-        else:
-            host.disk[effect.key] = effect.value
+        for key, value in effect.records.items():
+            if value is None:
+                host.disk.pop(key, None)
+            else:
+                host.disk[key] = value
         host.node.persisted(effect.ticket, self.now)
 
     def cluster(self, count: int, **options: object) -> list[Host]:

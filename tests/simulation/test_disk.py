@@ -39,7 +39,7 @@ def make(seed: int = 1) -> tuple[Timeline, Disk, Writer]:
 
 def keep(disk: Disk, *tickets: int) -> None:
     for ticket in tickets:
-        disk.keep(Persist(ticket, b"%d" % ticket, b"value"))
+        disk.keep(Persist(ticket, {b"%d" % ticket: b"value"}))
     disk.commit()
 
 

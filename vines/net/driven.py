@@ -6,6 +6,8 @@ lets its tests drive a node of twenty lines instead of the whole protocol.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from vines.config import Config
 from vines.hints import Protocol
 from vines.protocol.machine import Address, Link, Outbox
@@ -14,8 +16,8 @@ from vines.protocol.machine import Address, Link, Outbox
 class Disk(Protocol):
     """Where the records go that a node must not forget; it tells the node how that went."""
 
-    def keep(self, ticket: int, key: bytes, value: bytes | None) -> None:
-        """Put this on disk with the next commit."""
+    def keep(self, ticket: int, records: Mapping[bytes, bytes | None]) -> None:
+        """Put these on disk with the next commit."""
 
     def commit(self) -> None:
         """The turn is over: have what was kept in it put on disk, without waiting for it."""

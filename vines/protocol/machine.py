@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from vines.hints import NamedTuple, Protocol, TypeAlias
+from vines.hints import Any, NamedTuple, Protocol, TypeAlias
 
 Address: TypeAlias = tuple[str, int]
 """A host (name or numeric address) and a port."""
@@ -70,13 +70,12 @@ class Close(NamedTuple):
 
 
 class Persist(NamedTuple):
-    """A record (None: that there is none) that must be on disk before any effect that waits for it
-    may leave.
+    """Records (None: that there is none) that must be on disk before any effect that waits for them
+    may leave: all that were asked for since the outbox was last taken, of each the last.
     """
 
     ticket: int
-    key: bytes
-    value: bytes | None
+    records: Mapping[bytes, bytes | None]
 
 
 class Emit(NamedTuple):
@@ -88,22 +87,34 @@ class Emit(NamedTuple):
 Effect: TypeAlias = Write | Dial | Close | Persist | Emit
 
 
+class Packable(Protocol):
+    """What is packed no more often than it is put on disk: not at each of its changes."""
+
+    def pack(self) -> bytes:
+        """It, as a record."""
+
+
 class Outbox:
     """The ordered list of effects a machine wants, and what it will want once records are on disk.
 
-    Tickets of persists rise by one. What waits for one is never held up by another.
+    Records that are asked for between two takings share a ticket; tickets rise by one. What waits
+    for one is never held up by another.
     """
 
-    __slots__ = ("_effects", "_persisted", "_ticket", "_waiting")
+    __slots__ = ("_effects", "_persisted", "_records", "_ticket", "_waiting")
 
     def __init__(self) -> None:
         self._effects: list[Effect] = []
-        self._waiting: list[tuple[int, Callable[[], None]]] = []
+        self._records: dict[bytes, bytes | Packable | None] = {}
+        """What is to be put on disk, as asked for since the outbox was taken."""
+        self._waiting: dict[int, list[tuple[Callable[..., None], tuple[Any, ...]]]] = {}
+        """What is to happen once a ticket's records are on disk."""
         self._ticket = 0
+        """The last one that was taken."""
         self._persisted = 0
 
     def __bool__(self) -> bool:
-        return bool(self._effects)
+        return bool(self._effects or self._records)
 
     def write(self, link: Link, frame: bytes) -> None:
         """Write a frame to a stream."""
@@ -121,28 +132,31 @@ class Outbox:
         """Tell the user something."""
         self._effects.append(Emit(event))
 
-    def persist(self, key: bytes, value: bytes | None) -> int:
+    def persist(self, key: bytes, value: bytes | Packable | None) -> int:
         """Ask for a record to be put on disk, or taken from it; returns the ticket that effects can
         wait for.
         """
-        self._ticket += 1
-        self._effects.append(Persist(self._ticket, key, value))
-        return self._ticket
+        self._records[key] = value
+        return self._ticket + 1
 
-    def after(self, ticket: int, action: Callable[[], None]) -> None:
-        """Do something once this persist is on disk: now, if it is (0: it waits for none)."""
-        if ticket > self._persisted:
-            self._waiting.append((ticket, action))
+    def after(self, ticket: int, action: Callable[..., None], *arguments: object) -> None:
+        """Do something once this ticket's records are on disk: now, if they are (0: it waits for
+        none).
+        """
+        if ticket <= self._persisted:
+            action(*arguments)
+        elif ticket in self._waiting:
+            self._waiting[ticket].append((action, arguments))
         else:
-            action()
+            self._waiting[ticket] = [(action, arguments)]
 
     def persisted(self, ticket: int) -> None:
-        """Every persist up to `ticket` is on disk: what waited for one of them happens."""
+        """All records up to `ticket` are on disk: what waited for them happens."""
         assert ticket <= self._ticket, "a driver persisted what nobody asked for"
-        self._persisted = max(self._persisted, ticket)
-        waiting, self._waiting = self._waiting, []
-        for each, action in waiting:
-            self.after(each, action)
+        for each in range(self._persisted + 1, ticket + 1):
+            self._persisted = each
+            for action, arguments in self._waiting.pop(each, ()):
+                action(*arguments)
 
     def give_up(self) -> None:
         """Nothing will be on disk any more: what waits for it never happens."""
@@ -151,6 +165,14 @@ class Outbox:
     def take(self) -> list[Effect]:
         """Everything that is to be carried out, in order; the outbox is left empty."""
         effects, self._effects = self._effects, []
+        if self._records:
+            self._ticket += 1
+            records, self._records = self._records, {}
+            packed = {
+                key: value if value is None or type(value) is bytes else value.pack()
+                for key, value in records.items()
+            }
+            effects.append(Persist(self._ticket, packed))
         return effects
 
 

@@ -83,8 +83,8 @@ class Disk:
         self._process = process
 
     def keep(self, effect: Persist) -> None:
-        """Put this there with the next commit."""
-        self._waiting[effect.key] = effect.value
+        """Put these there with the next commit."""
+        self._waiting.update(effect.records)
         self._ticket = effect.ticket
 
     def commit(self) -> None:

@@ -7,7 +7,7 @@ the more records a sync is shared by.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from vines.errors import StorageError
 from vines.hints import Protocol
@@ -39,13 +39,13 @@ class Committer:
         self._changed = threading.Condition()
         self._waiting: dict[bytes, bytes | None] = {}
         self._ticket = 0
-        self._kept: list[tuple[int, bytes, bytes | None]] = []
+        self._kept: list[tuple[int, Mapping[bytes, bytes | None]]] = []
         self._stopped = False
         self._thread: threading.Thread | None = None
 
-    def keep(self, ticket: int, key: bytes, value: bytes | None) -> None:
-        """Put this on disk with the next commit."""
-        self._kept.append((ticket, key, value))
+    def keep(self, ticket: int, records: Mapping[bytes, bytes | None]) -> None:
+        """Put these on disk with the next commit."""
+        self._kept.append((ticket, records))
 
     def commit(self) -> None:
         """The turn is over: have what was kept in it put on disk."""
@@ -55,8 +55,8 @@ class Committer:
             self._thread = threading.Thread(target=self._run, name="vines-storage", daemon=True)
             self._thread.start()
         with self._changed:
-            for ticket, key, value in self._kept:
-                self._waiting[key] = value
+            for ticket, records in self._kept:
+                self._waiting.update(records)
                 self._ticket = ticket
             self._changed.notify()
         self._kept.clear()

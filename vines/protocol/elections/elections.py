@@ -763,26 +763,20 @@ class Elections(Office):
         if self._held + size > HELD_BYTES_MAX:
             return
         self._held += size
+        self._outbox.after(after, self._let_go, member, packed)
 
-        def leave() -> None:
-            self._held -= size
-            self._send(member, packed)
-
-        self._outbox.after(after, leave)
+    def _let_go(self, member: bytes, packed: bytes) -> None:
+        self._held -= len(packed) + HELD_BYTES
+        self._send(member, packed)
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
         """The outcome of a matter is known; nobody hears of it before it is on disk."""
         part = matter.signup.election
         here = part is not None and part.phase == PROPOSING
         if after:
-            self._settle_later(matter, value, fire, here, after)
+            self._outbox.after(after, self._settle, matter, value, fire, here)
         else:
             self._settle(matter, value, fire, here)
-
-    def _settle_later(
-        self, matter: Matter, value: bytes, fire: bool, decided_here: bool, after: int
-    ) -> None:
-        self._outbox.after(after, lambda: self._settle(matter, value, fire, decided_here))
 
     def _settle(self, matter: Matter, value: bytes, fire: bool, decided_here: bool) -> None:
         definition, part = matter.signup.bound(), matter.signup.election

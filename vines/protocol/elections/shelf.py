@@ -38,6 +38,10 @@ class Part(Facts):
         self.record = record
         self.finished = finished
 
+    def pack(self) -> bytes:
+        """It, as a record."""
+        return pack_part(self)
+
 
 class Shelf:
     """The records of one cluster, whatever else is on the disk."""
@@ -63,7 +67,7 @@ class Shelf:
             packed = pack_definition(roll)
             self._outbox.persist(self._rolls + bound, packed)
         self._bound[key] = bound
-        return self._outbox.persist(self._parts + decision_key(key), pack_part(part))
+        return self._outbox.persist(self._parts + decision_key(key), part)
 
     def remove(self, key: Key) -> None:
         """Take a part away, which nothing may rest on any more."""
