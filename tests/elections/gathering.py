@@ -248,7 +248,7 @@ class Search(Explorer):
             return []
         if part.phase == HOLDING:
             return [("proposes", lambda one, out: part_of(one).proceed(bound_effects(one, out)))]
-        first = part.me == 0 and part.record.promised == 0
+        first = part.may_open
         number = number_of(part.record.promised) + 1
         if first or (number <= self.world.ballots and number % 2 == part.me % 2):
             return [("claims", lambda one, out: part_of(one).claim(bound_effects(one, out)))]

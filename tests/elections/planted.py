@@ -40,12 +40,11 @@ class FiredBeforehand(Free):
         self.ticket = out.persist(self.record)
 
 
-class FirstAnnounced(Free):
-    """The first ballot is announced before one's own accept is on disk."""
+class FirstUsedAgain(Free):
+    """After a restart the first ballot is used as if nothing had been proposed there."""
 
-    def _announce(self, accept: Accept, out: Effects) -> None:
-        self.ticket = 0
-        super()._announce(accept, out)
+    def resume(self) -> None:
+        pass
 
 
 class AcceptsVolatile(Free):

@@ -105,10 +105,10 @@ PLANTED: dict[str, tuple[Callable[[], World], str, int]] = {
     "the callback begins before that is on disk": (
         lambda: free(kind=planted.FiredBeforehand),
         "two callbacks",
-        6,
+        8,
     ),
-    "ballot 0 announced before one's own accept is on disk": (
-        lambda: free(kind=planted.FirstAnnounced, records=False),
+    "ballot 0 used again after a restart": (
+        lambda: free(kind=planted.FirstUsedAgain, records=False),
         "two outcomes",
         12,
     ),

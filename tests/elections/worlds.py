@@ -67,13 +67,12 @@ def free(
     voters = voters or electorate(weights, tiebreak)
 
     def member(rank: int, record: Record, boot: int) -> Election:
-        return kind(voters, rank, CRITERIA, record=record)
+        return started(kind(voters, rank, CRITERIA, record=record), boot)
 
     def actions(one: Election) -> list[tuple[str, int, Action]]:
         found: list[tuple[str, int, Action]] = []
         if one.me in claimants:
-            first = one.me == 0 and one.record.promised == 0
-            if first:
+            if one.may_open:
                 found += [
                     (f"claims the first ballot to {name}", 0, wishing(wish, "claim"))
                     for name, wish in wishes(one.me)[:outcomes]
@@ -134,6 +133,13 @@ def wishing(wish: bytes, method: str) -> Action:
     return act
 
 
+def started(one: Election, boot: int) -> Election:
+    """As it is after so many crashes."""
+    if boot:
+        one.resume()
+    return one
+
+
 def void(_: object) -> None:
     pass
 
@@ -155,7 +161,7 @@ def voting(
 
     def member(rank: int, record: Record, boot: int) -> Election:
         wanted = criteria[rank % len(criteria)]
-        return kind(voters, rank, wanted, boot=boot, record=record)
+        return started(kind(voters, rank, wanted, boot=boot, record=record), boot)
 
     def actions(one: Election) -> list[tuple[str, int, Action]]:
         found: list[tuple[str, int, Action]] = []
@@ -167,7 +173,7 @@ def voting(
         if expiry and not one.late and not one.closed:
             found.append(("its time is up", 0, lambda member, out: member.pass_deadline(out)))
         if one.me in claimants:
-            if one.me == 0 and one.record.promised == 0 and one.fresh_value():
+            if one.may_open and one.fresh_value():
                 found.append(("claims the first ballot", 0, lambda member, out: member.claim(out)))
             else:
                 found += claims(one, claimants, ballots)

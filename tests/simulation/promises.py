@@ -128,6 +128,8 @@ class Promises(Spectator):
             self._synced[node][key] = part
             if part.record.outcome:
                 self._close(node, part.enrolment.bound)
+            if part.enrolment.bound in self._definitions:
+                self._accept_kept(process, part.enrolment.bound, part.record)
 
     def sent(self, process: Process, frame: bytes) -> None:
         """Check what is said against what is kept, and against what was said before."""
@@ -259,7 +261,10 @@ class Promises(Spectator):
             case Prepare(ballot=one) | Promise(ballot=one):
                 promised = enrolment.formed and record.promised >= one
                 kept = not bound or promised or bool(record.outcome)
-            case Accept(ballot=one) | Accepted(ballot=one):
+            case Accept(ballot=one):
+                promised = enrolment.formed and record.promised >= one
+                kept = not bound or promised or bool(record.outcome)
+            case Accepted(ballot=one):
                 accepted = enrolment.formed and record.accepted >= one
                 kept = not bound or accepted or bool(record.outcome)
             case Decided(value=value):
@@ -299,7 +304,8 @@ class Promises(Spectator):
         match said:
             case Accept(ballot=one, value=value, fresh=fresh):
                 self._propose(process, election, one, value, fresh)
-                self._accept(election, one, voter)
+                if process.disk is None:
+                    self._accept(election, one, voter)
             case Accepted(ballot=one, digest=digest):
                 value = self._proposed[election, one]
                 if digest != digest_of(value):
@@ -342,10 +348,29 @@ class Promises(Spectator):
             acceptors.add(voter)
             ranks = sum(1 << electorate.rank(each) for each in acceptors)
             if election not in self._chosen and electorate.is_quorum(electorate.strength(ranks)):
-                self._chosen[election] = one, self._proposed[election, one]
-                for (other, ballot), value in self._proposed.items():
-                    if other == election and ballot > one and value != self._chosen[election][1]:
-                        raise Violation(f"{value!r} was proposed above what is chosen now")
+                self._choose(election, one)
+
+    def _choose(self, election: bytes, one: int) -> None:
+        self._chosen[election] = one, self._proposed[election, one]
+        for (other, ballot), value in self._proposed.items():
+            if other == election and ballot > one and value != self._chosen[election][1]:
+                raise Violation(f"{value!r} was proposed above what is chosen now")
+
+    def _accept_kept(self, process: Process, election: bytes, record: Record) -> None:
+        """A claimant accepts when that is on its disk, which may be after it has proposed; the
+        outcome may come in its place.
+        """
+        if record.outcome:
+            ballots = [
+                ballot
+                for (each, ballot), value in self._proposed.items()
+                if each == election and value == record.outcome
+            ]
+            if ballots and election not in self._chosen:
+                self._choose(election, min(ballots))
+        elif (election, record.accepted) in self._proposed:
+            voter = self._voter(process, self._electorates[election])
+            self._accept(election, record.accepted, voter)
 
     # -- who it is about
 

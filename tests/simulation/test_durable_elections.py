@@ -23,6 +23,7 @@ from vines.protocol.elections.outcomes import Decision, Outcomes, outcome_of
 from vines.protocol.elections.pacing import Pacer
 from vines.protocol.elections.records import read_decision
 from vines.protocol.elections.shelf import Part
+from vines.protocol.elections.signup import Enrolment, SignUp, Surroundings
 from vines.protocol.machine import Memory
 from vines.simulation import Disk, Violation
 
@@ -171,6 +172,11 @@ def standing_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Matter, "_pacer_of", early)
 
 
+def enrolled_unnoted(self: SignUp, enrolment: Enrolment, out: Surroundings) -> None:
+    self.enrolment = enrolment
+    self.ticket = out.enrol(enrolment)
+
+
 def only_the_first_claims(self: Pacer) -> float:
     return 0.0 if self.election.me == 0 else 1e9
 
@@ -209,6 +215,9 @@ PLANTED = {
     ),
     "votes turned round": Planted(votes_turned_round, "never voted"),
     "decided before it stands": Planted(standing_at_once, "kept is"),
+    "proposed before it stands": Planted(
+        replace(SignUp, "_keep", enrolled_unnoted), "says Accept.*(kept is|nothing on disk)"
+    ),
     "told again": Planted(told_again, "told twice"),
     "time up too early": Planted(early_end, "nobody's time", 3),
     "only the first claims": Planted(

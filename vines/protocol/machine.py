@@ -169,7 +169,7 @@ class Outbox:
             self._ticket += 1
             records, self._records = self._records, {}
             packed = {
-                key: value if value is None or type(value) is bytes else value.pack()
+                key: value if value is None or isinstance(value, bytes) else value.pack()
                 for key, value in records.items()
             }
             effects.append(Persist(self._ticket, packed))

@@ -10,6 +10,8 @@ from typing import Final
 
 FIRST: Final = 0
 """The ballot of rank 0 that needs no promises."""
+BEYOND_FIRST: Final = 1
+"""Nobody's ballot, and above the first."""
 NEVER: Final = -1
 """Stands for a ballot where there has been none."""
 

@@ -15,6 +15,7 @@ from vines.protocol.elections.messages cimport (
     Vote,
 )
 
+cdef long long BEYOND_FIRST
 cdef long long FIRST
 cdef long long NEVER
 cdef long long NUMBER_MAX
@@ -47,6 +48,7 @@ cdef class Decree:
     cdef public Electorate electorate
     cdef public Record record
     cdef public long long ticket
+    cdef public long long enrolled
     cdef public object refusals
     cdef public long long ballot
     cdef public long long outbid
@@ -55,6 +57,7 @@ cdef class Decree:
     cdef public long long best
     cdef public bytes best_value
     cdef public int me
+    cdef public unsigned char counted
     cdef public unsigned char listening
     cdef public unsigned char frozen
     cdef public unsigned char phase
@@ -72,7 +75,6 @@ cdef class Decree:
     cpdef object give_up(self)
     cpdef object _begin(self, int phase, long long one)
     cpdef object _propose(self, bytes value, bint fresh, Effects out)
-    cpdef object _announce(self, Accept accept, Effects out)
     cpdef object _count(self, long rank)
     cpdef object on_prepare(self, long rank, Prepare message, Effects out)
     cpdef object _bind(self, long long one, Effects out)
@@ -85,6 +87,7 @@ cdef class Decree:
     cpdef object on_refusal(self, long rank, Refusal message, Effects out)
     cpdef object on_decided(self, Decided message, Effects out)
     cpdef bint refuse(self, Effects out) except -1
+    cpdef object resume(self)
     cpdef object stop(self)
     cpdef object listen(self, Effects out)
     cpdef object _learn(self, bytes value, Effects out, bint tell)
@@ -93,4 +96,4 @@ cdef class Decree:
     cpdef bint _is_answer(self, long long one, int phase) except -1
     cpdef object _keep(self, Record record, Effects out)
     cpdef object _freeze(self, str text, Effects out)
-    cpdef object _say_to_acceptors(self, Said message, Effects out)
+    cpdef object _say_to_acceptors(self, Said message, long long after, Effects out)

@@ -5,7 +5,9 @@ first ballot that is promised from the start. Every member is acceptor and claim
 decided here. No clock, no retries: what may be done is here, when to do it is pacing.py's.
 
 What must survive a restart is one small record. Everything said that rests on it waits for it to
-be on disk: effects name the ticket of the record they follow from.
+be on disk: effects name the ticket of the record they follow from. A proposal rests on what its
+claimant promised, not on its own accept: two commits, one after the other, lead to an outcome, that
+of an acceptor and that of the outcome.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Final
 import cython
 
 from vines.protocol.elections.ballots import (
+    BEYOND_FIRST,
     FIRST,
     NEVER,
     NUMBER_MAX,
@@ -114,8 +117,17 @@ class Decree:
     """
 
     __slots__ = (
-        *("ballot", "best", "best_value", "electorate", "frozen", "listening", "me", "outbid"),
-        *("phase", "record", "refusals", "replied", "strength", "ticket"),
+        *(
+            "ballot",
+            "best",
+            "best_value",
+            "counted",
+            "electorate",
+            "enrolled",
+            "frozen",
+            "listening",
+        ),
+        *("me", "outbid", "phase", "record", "refusals", "replied", "strength", "ticket"),
     )
 
     def __init__(self, electorate: Electorate, me: int, record: Record = NOTHING) -> None:
@@ -124,10 +136,14 @@ class Decree:
         self.record = record
         self.ticket = 0
         """Of the last record that was asked to be put on disk."""
+        self.enrolled = 0
+        """Of that which says that the electorate stands, and this member is in it."""
         self.listening = False
         """Somebody here would act on a commit."""
         self.frozen = False
         """Something happened that cannot: nothing more is said."""
+        self.counted = False
+        """The outcome was learned by counting those who accepted, this member among them."""
         self.refusals = bit(me) if record.refused else 0
         """Ranks known to take no part."""
         # As a claimant: the attempt under way.
@@ -180,13 +196,18 @@ class Decree:
         """Whether an attempt of one's own makes sense at all."""
         return not (self.closed or self.record.refused or self.frozen)
 
+    @property
+    def may_open(self) -> bool:
+        """Whether the first ballot is this member's to use."""
+        return self.me == 0 and self.record.promised == self.outbid == FIRST
+
     def claim(self, out: Effects) -> None:
         """Begin an attempt: at the first ballot if that is free and there is a value, else above
         everything heard of.
         """
         if not self.may_claim:
             return
-        if self.me == 0 and self.record.promised == self.outbid == FIRST:
+        if self.may_open:
             value = self.record.value if self.record.accepted == FIRST else self.fresh_value()
             if value:
                 self._begin(PROPOSING, FIRST)
@@ -198,7 +219,7 @@ class Decree:
         self._keep(self.record.replace(promised=ballot(above, self.me)), out)
         self._begin(PREPARING, self.record.promised)
         self.best, self.best_value = self.record.accepted, self.record.value
-        self._say_to_acceptors(Prepare(self.ballot), out)
+        self._say_to_acceptors(Prepare(self.ballot), self.ticket, out)
         self._count(self.me)
         self.proceed(out)
 
@@ -222,10 +243,11 @@ class Decree:
     def again(self, out: Effects) -> None:
         """Repeat the question of this phase to those who have not answered."""
         if self.phase == PREPARING or self.phase == HOLDING:
-            self._say_to_acceptors(Prepare(self.ballot), out)
+            self._say_to_acceptors(Prepare(self.ballot), self.ticket, out)
         elif self.phase == PROPOSING:
             fresh = self.best == NEVER
-            self._say_to_acceptors(Accept(self.ballot, self.record.value, fresh), out)
+            repeated = Accept(self.ballot, self.record.value, fresh)
+            self._say_to_acceptors(repeated, self.ticket, out)
 
     def give_up(self) -> None:
         """End the attempt under way; another may follow."""
@@ -241,17 +263,15 @@ class Decree:
         self.replied = self.strength = 0
 
     def _propose(self, value: bytes, fresh: bool, out: Effects) -> None:
-        # One's own accept first, on disk: the claimant's next life must not propose otherwise.
-        record = self.record
+        # Others may accept it while one's own accept is on its way to the disk: in no later life
+        # anything else is proposed at this ballot. What came before must be there.
+        before, record = max(self.ticket, self.enrolled), self.record
         kept = Record(record.promised, self.ballot, value, record.foreign, record.refused)
         self._keep(kept, out)
-        self._announce(Accept(self.ballot, value, fresh), out)
+        self._say_to_acceptors(Accept(self.ballot, value, fresh), before, out)
         self._count(self.me)
         if self.electorate.is_quorum(self.strength):
             self._learn(value, out, tell=True)
-
-    def _announce(self, accept: Accept, out: Effects) -> None:
-        self._say_to_acceptors(accept, out)
 
     def _count(self, rank: int) -> None:
         """Count an answer of a rank once."""
@@ -373,6 +393,12 @@ class Decree:
                 out.send(rank, Refusal(), self.ticket)
         return True
 
+    def resume(self) -> None:
+        """It was started again. What it had proposed at the first ballot need not be on its disk:
+        it proposes nothing there any more, as at any other that it has promised.
+        """
+        self.outbid = max(self.outbid, BEYOND_FIRST)
+
     def stop(self) -> None:
         """Its disk has failed: say nothing more, and act on nothing."""
         self.frozen, self.listening = True, False
@@ -396,6 +422,7 @@ class Decree:
                 self._freeze("two outcomes were decided", out)
             return
         fire = self.listening and self.is_mine(value)
+        self.counted = tell
         self._close(value, fire, out)
         self.give_up()
         if tell:
@@ -434,7 +461,7 @@ class Decree:
         self.give_up()
         out.violated(text)
 
-    def _say_to_acceptors(self, message: Said, out: Effects) -> None:
+    def _say_to_acceptors(self, message: Said, after: int, out: Effects) -> None:
         for rank in range(self.electorate.shared.acceptors):
             if rank != self.me and not self.replied >> rank & 1:
-                out.send(rank, message, self.ticket)
+                out.send(rank, message, after)

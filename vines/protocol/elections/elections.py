@@ -492,8 +492,9 @@ class Elections(Office):
             matter.stop()
             if not matter.value or self._outcomes.covers(key):
                 continue
-            if matter.decides_alone:
-                # Nobody else accepted it, and that this node did may not be on disk.
+            part = matter.signup.election
+            if part is not None and part.counted:
+                # That this node accepted it, which was counted, may not be on disk.
                 self._outbox.emit(Overdue(*key))
             else:
                 self._settle(matter, matter.value, False, False)

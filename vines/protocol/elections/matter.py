@@ -218,14 +218,6 @@ class Matter(Surroundings):
             return Part(enrolment, finished=self.finished)
         return Part(enrolment, election.record, self.finished)
 
-    @property
-    def decides_alone(self) -> bool:
-        """Whether this node needs nobody else's word for an outcome."""
-        part = self.signup.election
-        if part is None:
-            return False
-        return part.electorate.is_quorum(part.electorate.strength(bit(part.me)))
-
     # What the user does.
 
     def call(self, call: Call, deadline: float) -> None:

@@ -159,6 +159,7 @@ class SignUp:
     def resume(self, roll: Definition, election: Election) -> None:
         """After a restart: this is the roll it is bound to, and its part there."""
         self.roll, self.election = roll.terms, election
+        election.resume()
         self.signed = frozenset((self.me,))
 
     def coordinates(self) -> bool:
@@ -452,6 +453,8 @@ class SignUp:
     def _keep(self, enrolment: Enrolment, out: Surroundings) -> None:
         self.enrolment = enrolment
         self.ticket = out.enrol(enrolment)
+        if self.election is not None:
+            self.election.enrolled = self.ticket
 
 
 @remembered(results=1024)
