@@ -13,7 +13,7 @@ from vines.hints import TYPE_CHECKING
 from vines.storage import place
 from vines.storage.contract import Batch, Storage, require_pairs, require_usable
 from vines.storage.mark import Mark
-from vines.storage.seals import IDENTITY_BYTES, Meta, Sealed, born, record_seal
+from vines.storage.seals import IDENTITY_BYTES, Meta, born
 
 if TYPE_CHECKING:
     from vines.storage.database import Database
@@ -98,8 +98,7 @@ class DirectoryStorage:
         changes = require_pairs(batch)
         if not changes:
             return
-        sealed = {key: self._sealed(key, value) for key, value in changes.items()}
-        meta = self._meta.changed(self._records, sealed)
+        meta, sealed = self._meta.changed(self._records, changes)
         try:
             self._database.commit(meta, sealed)
             self._mark.write(meta)
@@ -127,11 +126,6 @@ class DirectoryStorage:
             self._database.close()
         else:
             self._database.abandon()
-
-    def _sealed(self, key: bytes, value: bytes | None) -> Sealed | None:
-        if value is None:
-            return None
-        return Sealed(value, record_seal(self.identity, key, value))
 
 
 def _look(directory: str, name: str, new: bool) -> None:

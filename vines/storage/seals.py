@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 
-from vines.hints import NamedTuple
+from vines.hints import NamedTuple, TypeAlias
 
 IDENTITY_BYTES = 16
 SEAL_BYTES = 16
 
 
-class Sealed(NamedTuple):
-    """What a record holds, with its checksum."""
-
-    value: bytes
-    seal: bytes
+Sealed: TypeAlias = tuple[bytes, bytes]
+"""What a record holds, and its checksum."""
 
 
 class Meta(NamedTuple):
@@ -51,23 +48,29 @@ class Meta(NamedTuple):
         )
 
     def changed(
-        self, records: Mapping[bytes, bytes], changes: Mapping[bytes, Sealed | None]
-    ) -> Meta:
-        """After one more commit, of these changes to these records."""
-        number, total = self.number, int.from_bytes(self.total, "big")
-        for key, record in changes.items():
+        self, records: Mapping[bytes, bytes], changes: Mapping[bytes, bytes | None]
+    ) -> tuple[Meta, dict[bytes, Sealed | None]]:
+        """After one more commit, of these changes to these records; and the changes, sealed."""
+        identity, number, total = self.identity, self.number, int.from_bytes(self.total, "big")
+        sealed: dict[bytes, Sealed | None] = {}
+        for key, value in changes.items():
             before = records.get(key)
             if before is not None:
                 number -= 1
-                total ^= int.from_bytes(record_seal(self.identity, key, before), "big")
-            if record is not None:
+                total ^= int.from_bytes(record_seal(identity, key, before), "big")
+            if value is None:
+                sealed[key] = None
+            else:
+                seal = record_seal(identity, key, value)
                 number += 1
-                total ^= int.from_bytes(record.seal, "big")
-        return self._replace(
+                total ^= int.from_bytes(seal, "big")
+                sealed[key] = value, seal
+        meta = self._replace(
             generation=self.generation + 1,
             number=number,
             total=total.to_bytes(SEAL_BYTES, "big"),
         )
+        return meta, sealed
 
 
 def born(identity: bytes, name: str) -> Meta:
@@ -77,7 +80,10 @@ def born(identity: bytes, name: str) -> Meta:
 
 def record_seal(identity: bytes, key: bytes, value: bytes) -> bytes:
     """The checksum of one record."""
-    return _seal(identity, b"vines record", len(key).to_bytes(8, "big") + key + value)
+    content = len(key).to_bytes(8, "big") + key + value
+    return blake2b(
+        content, digest_size=SEAL_BYTES, salt=identity, person=b"vines record"
+    ).digest()  # not by way of `_seal`: it is called for every record of every commit
 
 
 def mark_seal(identity: bytes, content: bytes) -> bytes:
