@@ -36,7 +36,8 @@ class Keyspace:
         engine = self._engine
         if not engine.write_plain(key, value):
             engine.write(encode_key(key), 0, pack(value))
-        engine.wake()
+        if not engine.waker.awake:
+            engine.waker.wake()
         return self
 
     def update(self, values: Mapping[str, Any]) -> Self:
@@ -45,14 +46,14 @@ class Keyspace:
         engine = self._engine
         for key, value in packed:
             engine.write(key, 0, value)
-        engine.wake()
+        engine.waker.wake()
         return self
 
     def delete(self, key: str) -> Self:
         """Delete a key everywhere, whether or not it is known here. Raises InvalidKey, Closed."""
         engine = self._engine
         engine.write(encode_key(key), TOMBSTONE, b"")
-        engine.wake()
+        engine.waker.wake()
         return self
 
     def get(self, key: str, default: Any = None) -> Any:

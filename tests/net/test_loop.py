@@ -69,7 +69,7 @@ def test_wake_ups_of_many_threads_are_never_lost() -> None:
 
 def test_a_busy_loop_needs_no_byte_to_be_woken() -> None:
     with running() as it:
-        writer = it.loop._waker._writer
+        writer = it.loop.waker._writer
         assert writer is not None
         inside, leave = threading.Event(), threading.Event()
 
@@ -82,12 +82,32 @@ def test_a_busy_loop_needs_no_byte_to_be_woken() -> None:
         it.loop.wake()
         assert it.loop.awake
         sent: list[bytes] = []
-        it.loop._waker._send = lambda data: sent.append(data) or 1  # type: ignore[assignment]
+        it.loop.waker._send = lambda data: sent.append(data) or 1  # type: ignore[assignment]
         for _ in range(1000):
             it.loop.wake()
         assert sent == []
-        it.loop._waker._send = writer.send
+        it.loop.waker._send = writer.send
         leave.set()
+
+
+def test_a_write_after_the_look_is_seen_without_a_byte_if_the_loop_does_not_sleep_yet() -> None:
+    with running() as it:
+        sent: list[bytes] = []
+        send = it.loop.waker._send
+        it.loop.waker._send = lambda data: sent.append(data) or send(data)  # type: ignore[assignment]
+        looks: list[float] = []
+
+        def look(now: float) -> None:
+            looks.append(now)
+            if len(looks) < 10:
+                it.loop.wake()
+            with it.node.changed:
+                it.node.changed.notify_all()
+
+        it.node.on_advance = look
+        it.loop.wake()
+        it.node.wait(lambda: len(looks) >= 10, "slept over a write")
+        assert len(sent) <= 1
 
 
 def test_an_idle_loop_sleeps() -> None:

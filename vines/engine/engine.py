@@ -105,7 +105,7 @@ class Engine:
         )
         if self.committer is not None:
             self.committer.post = self.loop.call
-        self.wake = self.loop.wake
+        self.waker = self.loop.waker
         self.dispatcher = Dispatcher(self.table, name=f"{name}-callbacks")
         self.dispatcher.acted = self._acted
         self.discovery = Discovery(self.config, self.node)
@@ -151,7 +151,7 @@ class Engine:
             raise Closed(self.refusal)
 
     def write(self, key: bytes, flags: int, packed: bytes) -> None:
-        """Write to the table and tell listeners here; `wake` has the loop send it."""
+        """Write to the table and tell listeners here; `waker` has the loop send it."""
         if self.refusal:
             raise Closed(self.refusal)
         stamp = self.table.write(key, flags, packed, time_ns() // 1_000_000 << 16)

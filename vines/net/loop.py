@@ -66,8 +66,9 @@ class Loop:
         self._crashed = crashed
         self._name = name
         self._limits = limits or Limits()
-        self._waker = Waker()
-        self.wake = self._waker.wake
+        self.waker = Waker()
+        """For who wakes so often that a call counts: not while `waker.awake`."""
+        self.wake = self.waker.wake
         """Make the loop look at the node soon, from any thread; one check if it is about to."""
         self._sent = -1.0
         self._calls: deque[Callable[[float], object]] = deque()
@@ -92,7 +93,7 @@ class Loop:
     @property
     def awake(self) -> bool:
         """The loop will look at the node once more before it sleeps: no need to wake it."""
-        return self._waker.awake
+        return self.waker.awake
 
     def listen(self, host: str, port: int, advertise: Address | None = None) -> Address:
         """Bind TCP and UDP of one number (0: any that is free for both); returns what was bound.
@@ -121,7 +122,7 @@ class Loop:
             thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             try:
                 self._reactor.open()
-                self._reactor.watch(self._waker.open(), READ, self._waker)
+                self._reactor.watch(self.waker.open(), READ, self.waker)
                 thread.start()
             except (OSError, RuntimeError):
                 self._end()
@@ -146,7 +147,7 @@ class Loop:
                 return False
             if thread is None and not self.dead:
                 self._end()
-        self._waker.wake()
+        self.waker.wake()
         if thread is None or thread is threading.current_thread():
             return thread is None
         thread.join(timeout)
@@ -166,7 +167,7 @@ class Loop:
             except ValueError:
                 return True
             return False
-        self._waker.wake()
+        self.waker.wake()
         return True
 
     def every(self, interval: float, function: Callable[[float], None]) -> None:
@@ -189,7 +190,7 @@ class Loop:
         self._thread = None
         self._reactor.abandon()
         self._driver.abandon()
-        self._waker.close()
+        self.waker.close()
 
     # The loop's thread.
 
@@ -199,7 +200,7 @@ class Loop:
             while not self._stopping:
                 self._turn()
             # What was written before the end was asked for; the byte that said so may be gone.
-            self._waker.awake = True
+            self.waker.awake = True
             self._turn()
             while self._driver.streams.unsent and self._clock() < self._drain_until:
                 self._turn()
@@ -221,9 +222,10 @@ class Loop:
         before = self._clock()
         timeout = self._timeout(before)
         ready = self._reactor.wait(timeout)
+        self.waker.asleep = False
         now = self._pace(ready)
         # Until it is cleared below nobody needs to send a byte: the node is looked at after that.
-        self._waker.awake = True
+        self.waker.awake = True
         self._turns += 1
         lost = self._lateness.lost(before, timeout, now)
         if lost:
@@ -233,21 +235,22 @@ class Loop:
         # is seen, and given back, before the next one judges anybody's deadline.
         self._serve(ready, now)
         self._reactor.timers.run(now)
-        self._waker.awake = False
+        self.waker.awake = False
         for _ in range(len(self._calls)):
             self._guard(self._calls.popleft(), now)
         self._node.advance(now)
-        if self._driver.carry_out(now):
+        # Where a socket takes no more, each further write would ask for a look that sends nothing.
+        if self._driver.carry_out(now) or self._driver.streams.unsent:
             self._sent = now
-        if self._waker.served == self._turns:
-            self._waker.drain()
+        if self.waker.served == self._turns:
+            self.waker.drain()
 
     def _pace(self, ready: list[tuple[selectors.SelectorKey, int]]) -> float:
         """Wait a little where there is nothing but more to send, just after a send; returns now."""
         now = self._clock()
         pause = self._sent + self._limits.pace_seconds - now
-        asked = ready or self._waker.awake
-        alone = all(key.data is self._waker for key, _ in ready)
+        asked = ready or self.waker.awake
+        alone = all(key.data is self.waker for key, _ in ready)
         if pause > 0 and asked and alone and not self._stopping:
             time.sleep(pause)
             now = self._clock()
@@ -255,7 +258,8 @@ class Loop:
 
     def _timeout(self, now: float) -> float | None:
         """How long to sleep: not at all if a thread has written since the node last looked."""
-        if self._waker.awake or self._calls or self._node.outbox:
+        self.waker.asleep = True
+        if self.waker.awake or self._calls or self._node.outbox:
             return 0.0
         deadline = self._node.deadline()
         timer = self._reactor.timers.next()
@@ -296,7 +300,7 @@ class Loop:
         while self._calls:
             self._guard(self._calls.popleft(), self._clock())
         self._reactor.close()
-        self._waker.close()
+        self.waker.close()
         forks.forget(self)
 
     def _check_alive(self) -> None:

@@ -1,14 +1,18 @@
-"""How other threads get the loop out of its sleep: one flag, one byte.
+"""How other threads get the loop out of its sleep: two flags, one byte.
 
 `awake` says that the loop will look at the node once more before it sleeps. A thread that finds it
-true has nothing to do; one that finds it false sets it and sends a byte. The loop clears it
-*before* it looks at the node and checks it *before* it sleeps, so a write that was made before the
-flag was read is never slept over:
+true has nothing to do; one that finds it false sets it, and sends a byte if the loop is `asleep`.
+The loop clears `awake` *before* it looks at the node, and sets `asleep` *before* it checks `awake`
+for the last time, so a write that was made before the flag was read is never slept over:
 
-* found true: the loop clears the flag after that, hence looks at the node after the write;
-* found false: the flag is true now. Either the loop sees that before it sleeps, or it sleeps
-  already, or will, with the byte in the socket. The loop reads bytes only between its look and its
-  check, so a byte it takes away early is one whose flag the check still sees.
+* `awake` found true: the loop clears it after that, hence looks at the node after the write;
+* found false, and the loop not asleep: `awake` is true now, and the check that is to come sees it;
+* found false, and the loop asleep: either its check sees `awake`, or it sleeps, or will, with the
+  byte in the socket. It reads bytes only between its look and its check, so a byte it takes away
+  early is one whose flag the check still sees.
+
+A thread that writes without pause thus costs the loop no byte, to be sent and taken away: each of
+the two would give up the GIL.
 
 No lock: stores and loads of one attribute are ordered by the interpreter, and a signal handler
 cannot run between the store and the send, since nothing between them is a call.
@@ -27,6 +31,8 @@ class Waker:
 
     def __init__(self) -> None:
         self.awake = True
+        self.asleep = False
+        """The loop waits for sockets, or is about to."""
         self.closed = False
         self.served = 0
         self.reader: socket.socket | None = None
@@ -51,11 +57,12 @@ class Waker:
         if not self.awake:
             send = self._send
             self.awake = True
-            try:
-                send(b"\0")
-            except OSError:
-                # Full: a byte is there already. Closed: the loop has ended and sleeps no more.
-                pass
+            if self.asleep:
+                try:
+                    send(b"\0")
+                except OSError:
+                    # Full: a byte is there already. Closed: the loop has ended and sleeps no more.
+                    pass
 
     def drain(self) -> None:
         """Take all bytes away: after the look at the node, before the check of `awake`."""
