@@ -50,6 +50,9 @@ class Config(Frozen, kw_only=True):
 
     sync_interval: float = 1.0
     """Between comparisons with a random linked member: 80 B each, so idle stays under 200 B/s."""
+    announce_interval: float = 0.2
+    """What a link is not sent is announced to it so much later, batched, and missed as late again:
+    longer than a write takes through a thousand members, short enough to repair a broken tree."""
     keepalive_interval: float = 5.0
     """Silence after which a link is pinged: five comparisons; a small idle cluster never is."""
     keepalive_timeout: float = 15.0
@@ -135,6 +138,7 @@ _MIB = 1024 * 1024
 _BOOLEAN_FIELDS = ("observer", "insecure", "discovery", "new")
 _RANGES: dict[str, tuple[float, float]] = {
     "sync_interval": (0.01, 3600.0),
+    "announce_interval": (0.001, 60.0),
     "keepalive_interval": (0.01, 3600.0),
     "keepalive_timeout": (0.02, 36_000.0),
     "handshake_timeout": (0.01, 600.0),

@@ -29,11 +29,14 @@ from vines.protocol.wire.messages import (
     DATA,
     END,
     WANT,
+    Announce,
     Delta,
     Digest,
     Floor,
+    Graft,
     Join,
     Message,
+    Prune,
     Pull,
     Snapshot,
     Vector,
@@ -120,6 +123,18 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     "pull": (
         Pull(CONTROL, VECTOR),
         "160000000600000303101112131415161718191a1b1c1d1e1f07",
+    ),
+    "announce": (
+        Announce(DATA, VECTOR),
+        "160000001000010303101112131415161718191a1b1c1d1e1f07",
+    ),
+    "graft": (
+        Graft(DATA, VECTOR),
+        "160000001100010303101112131415161718191a1b1c1d1e1f07",
+    ),
+    "prune": (
+        Prune(DATA),
+        "03000000120001",
     ),
     "floor": (
         Floor(DATA),

@@ -26,6 +26,11 @@ cdef struct Run:                # positions of one source that became covered to
     uint64_t start              # exclusive
     uint64_t stop               # inclusive
 
+cdef struct Part:               # what a delta says of one source
+    uint32_t slot
+    uint64_t start
+    uint64_t reached
+
 cdef struct Draft:              # a body being written; its writer makes sure of room first
     uint8_t* at
     size_t limit                # bytes up to which entries that repeat a record may go on
@@ -83,8 +88,20 @@ cdef class Table:
     cdef vines_record** written         # scratch: records written in full in that body
     cdef size_t written_capacity
     cdef Hashed* gathered               # scratch: records of one segment in order of their hash
+    cdef object shared                  # the last delta written, if it may serve another link
+    cdef Part* parts                    # what of each source it holds
+    cdef size_t part_count
+    cdef size_t part_capacity
+    cdef uint64_t shared_from           # the position in the arrival log it began and ended at
+    cdef uint64_t shared_to
+    cdef uint64_t shared_arrivals       # arrivals when it was written: with one more it is stale
+    cdef size_t shared_budget
+    cdef bint shared_mine
+    cdef uint64_t shares                # deltas that served another link as they were
     cdef readonly uint64_t ahead
     cdef readonly bint overtaken
+    cdef readonly uint64_t fresh
+    cdef readonly uint64_t repeated
 
     cdef Py_ssize_t slot_of(self, const uint8_t* id) except -1
     cdef bytes id_at(self, size_t slot)
@@ -130,7 +147,9 @@ cdef class Table:
     cdef void notice(self, Source* source, uint64_t counter, uint64_t covered) noexcept
     cdef int cover(self, size_t slot, uint64_t held, uint64_t stop) except -1
 
-    cdef object emit(self, Progress progress, size_t budget)
+    cdef object emit(self, Progress progress, size_t budget, bint mine)
+    cdef object share(self, Progress progress, size_t budget, bint mine)
+    cdef int note_part(self, size_t slot, uint64_t start, uint64_t reached) except -1
     cdef int begin(
         self, Draft* draft, PyObject* out, uint8_t form, size_t budget, size_t records
     ) except -1
@@ -151,12 +170,16 @@ cdef class Progress:
     cdef VersionVector unplaced         # of sources the table does not know yet
     cdef uint64_t position              # the next run of the arrival log to serve
     cdef size_t cursor                  # the next slot to look at while scanning
+    cdef uint64_t told                  # the next run of the arrival log to announce
+    cdef Py_ssize_t author              # the slot under which the peer writes; -1: not known here
+    cdef bytes authored
     cdef bint scanning                  # every source is compared, before the arrival log goes on
     cdef readonly bint ready
     cdef readonly bint below_floor
 
     cdef int widen(self) except -1
     cdef void scan(self) noexcept
+    cdef Py_ssize_t theirs(self) noexcept
     cdef int raise_to(self, size_t slot, uint64_t counter) except -1
     cdef int set_aside(self, const uint8_t* id, uint64_t counter, bint back) except -1
     cdef uint8_t learn(self, bytes page, size_t offset, bint back) except? 0

@@ -49,6 +49,10 @@ class Table:
     ahead: int
     """Records merged so far whose stamp lay above the limit given to `apply`: they were ordered,
     not believed."""
+    fresh: int
+    """Positions that the last delta taken covered here for the first time."""
+    repeated: int
+    """Positions that the last delta taken named although they were covered here."""
     overtaken: bool
     """A peer knows more of this table's own source than this table does: take a new source."""
     strays: int
@@ -97,10 +101,20 @@ class Table:
         (source, counter held) of each range refused for starting above what is held: pull those.
         `progress` is the sender's. `limit` is the highest stamp that may advance the clock (0:
         none). WireError before any change."""
-    def delta(self, progress: Progress, budget: int) -> bytes | None:
+    def delta(self, progress: Progress, budget: int, mine: bool = False) -> bytes | None:
         """What the peer lacks, at most `budget` bytes unless one record alone is larger, and count
         it as sent; None if nothing can be sent now: all sent, not ready, or only ranges below a
-        floor (see `progress.below_floor`)."""
+        floor (see `progress.below_floor`). `mine`: only what this table's own source numbered; the
+        rest is passed over, to be announced or, after `progress.resume()`, sent. One body serves
+        every link that lacks the same."""
+    def announce(self, progress: Progress, budget: int, mine: bool = False) -> bytes | None:
+        """A vector page of the sources of which the peer is not known to hold all, at most `budget`
+        bytes; it counts as holding them from now on, because it pulls what it lacks. `mine`: what
+        this table's own source numbered is left out, for it is sent. None if there are none, or the
+        progress is not ready."""
+    def hear(self, page: bytes, offset: int, progress: Progress) -> list[tuple[bytes, int]]:
+        """The peer announces that it holds these; returns the (source, counter) of those that are
+        not covered here. WireError before any change."""
     def delta_for(self, vector: VersionVector, budget: int) -> bytes | None:
         """One delta for a peer whose vector is known; no state is kept."""
     def page(self, cursor: int, budget: int) -> tuple[bytes, int | None]:
@@ -161,6 +175,11 @@ class Progress:
     """A source the peer lacks positions of was cut above what the peer holds: it has to join."""
     idle: bool
     """Whether there is nothing to send: cheap, no scan."""
+    def belongs(self, source: bytes) -> None:
+        """The peer writes under this source: nobody announces to it what it wrote itself."""
+    def resume(self) -> None:
+        """Compare every source before going on in order of arrival: what was passed over is sent
+        too."""
     def assume_equal(self) -> None:
         """The peer's fingerprint equals ours: it holds what we hold."""
     def read_page(self, page: bytes, offset: int = 0) -> bool:

@@ -112,6 +112,8 @@ cdef enum:
     BUDGET_MAX = 4194304
     NANOSECONDS = 1000000       # in a millisecond, of which a stamp counts
     LOGICAL_BITS = 16           # of a stamp, below its milliseconds
+    VECTOR_FORMAT = 3
+    ANNOUNCED = 23              # the most a source takes in an announcement
     UNPLACED_MAX = 65536        # sources a peer may name that are not known here, kept per link
     NAMES_SLACK = 8             # sources one range and one record alone can name
 
@@ -289,6 +291,7 @@ cdef class Table:
             more = next_segment(segment, &hashed)
         index_close(&self.index)
         arena_close(&self.arena)
+        free(self.parts)
         free(self.sources)
         free(self.runs)
         free(self.named)
@@ -800,6 +803,8 @@ cdef class Table:
             raise malformed("delta", delta, &checked)
         if changes is not None:
             changes.own(delta)
+        self.fresh = 0
+        self.repeated = 0
         cdef list refused = []
         cdef void* scratch = malloc(
             <size_t>checked.named * (sizeof(uint8_t*) + sizeof(int32_t))
@@ -892,6 +897,8 @@ cdef class Table:
         if progress is not None and slots[source] >= 0:
             progress.raise_to(<size_t>slots[source], stop)
         if taken:
+            self.repeated += min(max(held, start), stop) - start
+            self.fresh += stop - max(held, start) if stop > held else 0
             self.cover(slot, held, stop)
         elif slots[source] != <int32_t>self.own:
             self.refused += 1
@@ -916,12 +923,14 @@ cdef class Table:
     # ------------------------------------------------------------------ sending
 
     @cython.critical_section
-    def delta(self, Progress progress not None, size_t budget):
+    def delta(self, Progress progress not None, size_t budget, bint mine=False):
         if progress.table is not self:
             raise ValueError("this progress belongs to another table")
         if not progress.ready:
             return None
-        return self.emit(progress, budget)
+        if progress.position == self.run_next and not progress.scanning:
+            return None
+        return self.share(progress, budget, mine) or self.emit(progress, budget, mine)
 
     @cython.critical_section
     def delta_for(self, VersionVector vector not None, size_t budget):
@@ -939,28 +948,77 @@ cdef class Table:
                 progress.known[slot] = vector.counters[theirs]
         progress.scan()
         progress.ready = True
-        return self.emit(progress, budget)
+        return self.emit(progress, budget, False)
 
-    cdef object emit(self, Progress progress, size_t budget):
-        """Write what the peer lacks: first, if need be, source by source; then in order of
-        arrival."""
+    cdef object share(self, Progress progress, size_t budget, bint mine):
+        """The delta written last, if this peer lacks exactly what it holds; else None."""
+        cdef size_t at
+        cdef uint64_t number
+        if (
+            self.shared is None
+            or progress.scanning
+            or progress.position != self.shared_from
+            or self.arrivals != self.shared_arrivals
+            or budget != self.shared_budget
+            or mine != self.shared_mine
+            or vines_planted(4)
+        ):
+            return None
+        progress.widen()
+        for at in range(self.part_count):
+            if progress.known[self.parts[at].slot] != self.parts[at].start:
+                return None
+        for at in range(self.part_count):
+            progress.known[self.parts[at].slot] = self.parts[at].reached
+        progress.position = self.shared_to
+        self.shares += 1
+        return self.shared
+
+    cdef int note_part(self, size_t slot, uint64_t start, uint64_t reached) except -1:
+        """Remember what the delta being written says of a source."""
+        cdef size_t capacity
+        cdef void* grown
+        if self.part_count == self.part_capacity:
+            capacity = 2 * self.part_capacity + 16
+            grown = realloc(self.parts, capacity * sizeof(Part))
+            if grown == NULL:
+                raise MemoryError
+            self.parts = <Part*>grown
+            self.part_capacity = capacity
+        self.parts[self.part_count].slot = <uint32_t>slot
+        self.parts[self.part_count].start = start
+        self.parts[self.part_count].reached = reached
+        self.part_count += 1
+        return 0
+
+    cdef object emit(self, Progress progress, size_t budget, bint mine):
+        """Write what the peer lacks, or what of it is `mine`: first, if need be, source by source;
+        then in order of arrival. Kept for the next peer if it is all that came since a position."""
         cdef Draft draft
         cdef Run* run
         budget = min(budget, <size_t>BUDGET_MAX)
         cdef size_t room = max(budget, <size_t>256)
         cdef size_t slot
-        cdef bint all_of_it = True
+        cdef uint64_t known
+        cdef bint all_of_it = True, shared
         cdef PyObject* out = PyBytes_FromStringAndSizeRaw(NULL, <Py_ssize_t>room)
         progress.widen()
+        self.shared = None
+        self.part_count = 0
         try:
             self.begin(&draft, out, DELTA_FORMAT, budget, self.logged)
             if progress.position < self.run_first and not progress.scanning:
                 progress.scan()
+            shared = not progress.scanning
+            self.shared_from = progress.position
             while all_of_it:
                 if progress.scanning:
                     slot = first_above(
                         self.known.counters, progress.known, progress.cursor, self.known.count)
-                    if slot >= self.known.count:
+                    if mine and slot < self.own:
+                        progress.cursor = self.own
+                        continue
+                    if slot >= self.known.count or mine and slot > self.own:
                         progress.scanning = False
                         continue
                     all_of_it = self.emit_range(
@@ -970,9 +1028,17 @@ cdef class Table:
                     break
                 else:
                     run = &self.runs[progress.position & (self.run_capacity - 1)]
-                    if progress.known[run.slot] < run.stop:
-                        all_of_it = self.emit_range(
-                            &draft, &out, budget, run.slot, run.stop, progress)
+                    if not mine or run.slot == self.own:
+                        known = progress.known[run.slot]
+                        if known >= run.stop:
+                            shared = False      # another peer may lack it
+                        else:
+                            all_of_it = self.emit_range(
+                                &draft, &out, budget, run.slot, run.stop, progress)
+                            if progress.known[run.slot] == known:
+                                shared = shared and not all_of_it       # not sent: below a floor
+                            elif shared:
+                                self.note_part(run.slot, known, progress.known[run.slot])
                     if all_of_it:
                         progress.position += 1
                         self.run_sealed = max(self.run_sealed, progress.position)
@@ -982,10 +1048,96 @@ cdef class Table:
             if room == 1:
                 return None
             PyBytes_ResizeRaw(&out, <Py_ssize_t>room)
+            if shared:
+                self.shared = <object>out
+                self.shared_to = progress.position
+                self.shared_arrivals = self.arrivals
+                self.shared_budget = budget
+                self.shared_mine = mine
             return <object>out
         finally:
             if out != NULL:
                 Py_DECREF_Raw(out)
+
+    @cython.critical_section
+    def announce(self, Progress progress not None, size_t budget, bint mine=False):
+        cdef size_t slot = 0, first = 0
+        cdef bint scanning
+        cdef uint64_t counter
+        cdef Run* run
+        cdef size_t room = max(budget, <size_t>64)
+        cdef bytes page = None
+        cdef uint8_t* start = NULL
+        cdef uint8_t* at = NULL
+        if progress.table is not self:
+            raise ValueError("this progress belongs to another table")
+        if not progress.ready:
+            return None
+        progress.widen()
+        while True:
+            scanning = progress.told < self.run_first
+            if scanning:
+                slot = first_above(self.known.counters, progress.known, first, self.known.count)
+                if slot >= self.known.count:
+                    progress.told = self.run_next
+                    break
+                first = slot + 1
+            elif progress.told == self.run_next:
+                break
+            else:
+                run = &self.runs[progress.told & (self.run_capacity - 1)]
+                slot = run.slot
+                if progress.known[slot] >= run.stop:
+                    progress.told += 1
+                    continue
+            counter = self.known.counters[slot]
+            if mine and slot == self.own:
+                progress.told += not scanning
+                continue
+            if <Py_ssize_t>slot == progress.theirs():
+                progress.known[slot] = counter
+                continue
+            if page is None:
+                page = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>room)
+                start = <uint8_t*>PyBytes_AS_STRING(page)
+                start[0] = VECTOR_FORMAT
+                start[1] = 3
+                at = start + 2
+            if <size_t>(at - start) + ANNOUNCED > room:
+                break
+            memcpy(at, self.known.ids + slot * ID_BYTES, ID_BYTES)
+            at = write_varint(at + ID_BYTES, counter)
+            progress.known[slot] = counter
+        self.run_sealed = max(self.run_sealed, progress.told)
+        return None if page is None else page[:at - start]
+
+    @cython.critical_section
+    def hear(self, bytes page not None, size_t offset, Progress progress not None):
+        cdef size_t count = 0, at
+        cdef uint8_t mark = 0
+        cdef Py_ssize_t slot
+        cdef list missing = []
+        if progress.table is not self:
+            raise ValueError("this progress belongs to another table")
+        cdef Located* rows = self.known.locate(page, offset, &count, &mark)
+        try:
+            progress.widen()
+            for at in range(count):
+                slot = rows[at].place
+                if slot < 0:
+                    progress.set_aside(rows[at].id, rows[at].counter, False)
+                else:
+                    progress.raise_to(<size_t>slot, rows[at].counter)
+                    if slot == <Py_ssize_t>self.own or (
+                        rows[at].counter <= self.known.counters[slot]
+                    ):
+                        continue
+                missing.append((
+                    PyBytes_FromStringAndSize(<const char*>rows[at].id, ID_BYTES),
+                    rows[at].counter))
+        finally:
+            free(rows)
+        return missing
 
     cdef int begin(
         self, Draft* draft, PyObject* out, uint8_t form, size_t budget, size_t records
@@ -1368,6 +1520,7 @@ cdef class Table:
             "ahead": self.ahead,
             "gaps_crossed": self.gaps,
             "budget_cuts": self.cuts,
+            "shares": self.shares,
         }
 
 
@@ -1405,6 +1558,7 @@ cdef class Progress:
     def __cinit__(self, Table table not None):
         self.table = table
         self.unplaced = VersionVector()
+        self.author = -1
 
     def __dealloc__(self):
         free(self.known)
@@ -1454,6 +1608,21 @@ cdef class Progress:
     def behind(self):
         """Whether the arrival log no longer reaches back to where this peer was served."""
         return self.ready and not self.scanning and self.position < self.table.run_first
+
+    cdef Py_ssize_t theirs(self) noexcept:
+        """The slot under which the peer itself writes; -1: none is known here."""
+        if self.author < 0 and self.authored is not None:
+            self.author = self.table.known.find(
+                <const uint8_t*>PyBytes_AS_STRING(self.authored))
+        return self.author
+
+    def belongs(self, bytes source not None):
+        id_of(source)
+        self.authored = source
+        self.author = -1
+
+    def resume(self):
+        self.scan()
 
     def assume_equal(self):
         self.widen()

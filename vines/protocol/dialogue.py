@@ -105,7 +105,7 @@ class Dialogue:
         question = self._flushes.question(link, now)
         if question is not None:
             return question.encode()
-        return link.channels[DATA].frame() if room else None
+        return link.channels[DATA].frame() if room else link.channels[DATA].word()
 
     def _check_tables(self, link: Link, now: float) -> None:
         """What a frame did to the tables beyond its records."""

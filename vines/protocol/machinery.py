@@ -66,7 +66,10 @@ class Machinery:
         self.handshake = Handshake(config, self.identity, clock, outbox)
         self.linking = Linking(config, rng, self.identity, self.handshake, tables, outbox)
         self.pusher = Pusher(config, tables, self._frame, self._write, self._is_urgent)
-        self.replication = Replication(config, rng, tables, outbox, self.pusher.wake, now)
+        self.replication = Replication(
+            *(config, rng, tables, outbox, self.pusher.wake, self.linking.links.established, now)
+        )
+        self.spreading = self.replication.spreading
         self.flushes = Flushes(outbox)
         self.dialogue = Dialogue(
             *(tables, self.handshake, self.linking, self.replication, self.flushes),
@@ -99,6 +102,11 @@ class Machinery:
             if self.elections.deadline() <= now:
                 self.elections.advance(now)
             self._mail.leave()
+
+    def spread(self, now: float) -> None:
+        """Push what changed to every link that has room, and announce what is not sent."""
+        if self.pusher.push(self.linking.links.established):
+            self.spreading.changed(self.linking.links.established(), now)
 
     def election_due(self) -> float:
         """When the next timer of an election is due; infinity if never."""
@@ -150,6 +158,9 @@ class Machinery:
             "pulls": self.replication.pulls,
             "exchanges": self.replication.exchanges,
             "joins": self.replication.joins.count,
+            "eager": sum(link.channels[DATA].eager for link in links.established()),
+            "grafts": self.spreading.grafts,
+            "prunes": self.spreading.prunes,
             "flushes": len(self.flushes),
         }
 
@@ -183,6 +194,8 @@ class Machinery:
 
     def _moved(self, now: float) -> None:
         """Members came, left or died."""
+        mesh = self.linking.wanted() is None
+        self.spreading.reshape(self.linking.links.established(), mesh=mesh)
         if self.elections is not None:
             self.elections.members_changed(now)
 

@@ -145,7 +145,9 @@ class Node:
             self._parts.run_timers(now)
             self._find_due()
         self._parts.elect_on(now)
-        self._parts.pusher.push(self._links.established)
+        if now >= self._parts.spreading.due:
+            self._parts.spreading.advance(now, self._links.established())
+        self._parts.spread(now)
 
     def deadline(self) -> float | None:
         """When `advance` is due next; at or before now: there is more to push at once."""
@@ -153,7 +155,7 @@ class Node:
             return self._parts.now
         if self._stale:
             self._find_due()
-        due = min(self._due, self._parts.election_due())
+        due = min(self._due, self._parts.election_due(), self._parts.spreading.due)
         return None if due == inf else due
 
     def _find_due(self) -> None:
@@ -200,6 +202,7 @@ class Node:
         if self._parts.elections is not None:
             self._parts.elections.leave()
         self._parts.identity.leave()
+        self._parts.spreading.open_all(self._links.established())
         self._parts.linking.dialler.stopped = True
 
     def flush(self, members: int, now: float) -> int:

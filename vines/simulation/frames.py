@@ -14,6 +14,7 @@ REPEAT, ELSEWHERE, ORIGIN, FAMILY, FLAGS = 1, 2, 4, 8, 16
 
 HELLO, REFUSE, DIGEST, VECTOR, DELTA, PULL, FLOOR, JOIN, SNAPSHOT = range(1, 10)
 FLUSH, FLUSHED, PING, PONG, BALLOT = range(10, 15)
+ANNOUNCE, GRAFT, PRUNE = range(16, 19)
 NAMES = {
     HELLO: "hello",
     REFUSE: "refuse",
@@ -29,6 +30,9 @@ NAMES = {
     PING: "ping",
     PONG: "pong",
     BALLOT: "ballot",
+    ANNOUNCE: "announce",
+    GRAFT: "graft",
+    PRUNE: "prune",
 }
 
 
@@ -160,7 +164,7 @@ def describe(frame: bytes) -> str:
     if kind == DELTA:
         table = ("control", "data")[frame[6]]
         return f"{words} {table} " + "; ".join(map(_describe_range, read_delta(frame, 7)))
-    if kind in (DIGEST, VECTOR, PULL, FLOOR, JOIN, SNAPSHOT):
+    if kind in (DIGEST, VECTOR, PULL, FLOOR, JOIN, SNAPSHOT, ANNOUNCE, GRAFT, PRUNE):
         words += " " + ("control", "data")[frame[6]]
     return f"{words} ({len(frame)} bytes)"
 

@@ -96,7 +96,7 @@ def draw(seed: int, nodes: int | None = None) -> Plan:
     rng = Random(f"plan {seed}")
     drawn = rng.choice((2, 3, 3, 3, 3, 4, 4, 5, 6, 7))
     seconds = rng.uniform(5.0, 15.0)
-    return Plan(
+    plan = Plan(
         seed=seed,
         nodes=drawn if nodes is None else nodes,
         seconds=seconds,
@@ -112,6 +112,8 @@ def draw(seed: int, nodes: int | None = None) -> Plan:
         seeds_given=rng.choice(("first", "chain", "all", "random")),
         spread=rng.choice((0.0, 0.0, 1.0, 4.0)),
     )
+    plan.config["announce_interval"] = rng.choice((0.02, 0.2, 0.2, 1.0))
+    return plan
 
 
 def _some(rng: Random, names: tuple[str, ...], *, fewest: int) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 Nothing that arrives is answered on the spot: it is noted here that an answer is owed, and `frame`
 makes it when the link has room. So a peer that asks without ever reading costs a few fields, and
-an answer says what is true when it leaves. Live-record joins have their fields here and their
-rules in joining.py. It must not know links or time.
+an answer says what is true when it leaves. Live-record joins and the tree have their fields here
+and their rules in joining.py and spreading.py. It must not know links or time.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from vines.protocol.wire.messages import (
     COMPLETE,
     END,
     WANT,
+    Announce,
     Delta,
     Digest,
     Floor,
+    Graft,
     Join,
+    Prune,
     Pull,
     Snapshot,
     Vector,
@@ -35,28 +38,36 @@ class Channel:
     """What this node knows and owes about one table on one link."""
 
     __slots__ = (
+        "announce_owed",
         "awaiting",
         "budget",
         "caught_up",
         "complete_owed",
         "differed",
         "digest_owed",
+        "direct",
+        "eager",
         "floor_owed",
         "floor_told",
         "floors",
         "floors_owed",
+        "graft_owed",
+        "grafts",
         "healed",
         "heard",
         "join_asked",
         "join_owed",
         "joinable",
         "number",
+        "owing",
         "page_next",
         "page_owed",
         "pages",
         "pages_marks",
         "patience",
         "progress",
+        "prune_owed",
+        "pruned",
         "pulling",
         "pulls",
         "sequence",
@@ -71,6 +82,20 @@ class Channel:
         self.progress = Progress(table)
         self.served = -1
         """The table's sequence when nothing was left to send; -1: look again."""
+        # Of the tree on which records travel; spreading.py decides.
+        self.eager = True
+        """What comes is sent here; else it is announced."""
+        self.direct = False
+        """What this node writes itself is sent here all the same."""
+        self.owing = False
+        """They have shown what they lack, and get it, eager or not."""
+        self.announce_owed = False
+        self.graft_owed = False
+        self.grafts: dict[bytes, int] = {}
+        """Sources to be asked for with the graft, and what is held of them."""
+        self.prune_owed = False
+        self.pruned = False
+        """They were told to send no more."""
         self.pages: deque[bytes] = deque()
         """Pages of our vector still to be written."""
         self.pages_marks = 0
@@ -140,7 +165,29 @@ class Channel:
     def wake(self) -> None:
         """What the peer holds was learned anew: look again for what it lacks."""
         self.served = -1
-        self.complete_owed = True
+        self.complete_owed = self.owing = True
+
+    def ask(self, wanted: dict[bytes, int]) -> None:
+        """Be eager, both ways: they are asked for these sources above these counters."""
+        self.thicken()
+        self.graft_owed = True
+        self.grafts.update(wanted)
+        self.prune_owed = self.pruned = False
+
+    def thicken(self) -> None:
+        """Send what comes from now on, and what was passed over until now."""
+        if not self.eager:
+            self.eager = True
+            self.announce_owed = False
+            self.served = -1
+            self.progress.resume()
+
+    def thin(self, *, told: bool) -> None:
+        """Announce what comes; they are told to do the same, unless they said it."""
+        self.eager = self.graft_owed = False
+        self.grafts.clear()
+        self.prune_owed = told
+        self.pruned = self.pruned or told
 
     @property
     def settled(self) -> bool:
@@ -165,12 +212,27 @@ class Channel:
             page = pull_page(list(self.pulls.items()))
             self.pulls.clear()
             return Pull(self.number, page).encode()
+        word = self.word()
+        if word is not None:
+            return word
         if self.digest_owed is not None:
             marks, self.digest_owed = self.digest_owed, None
             return Digest(self.number, self.table.fingerprint(), marks).encode()
         if self.pages:
             return Vector(self.number, self.pages_marks, self.pages.popleft()).encode()
-        return self._snapshot() or self._delta()
+        return self._snapshot() or self._delta() or self._announcement()
+
+    def word(self) -> bytes | None:
+        """What is owed about the tree, a few bytes that wait for no room."""
+        if self.graft_owed:
+            page = pull_page(list(self.grafts.items()))
+            self.graft_owed = False
+            self.grafts.clear()
+            return Graft(self.number, page).encode()
+        if self.prune_owed:
+            self.prune_owed = False
+            return Prune(self.number).encode()
+        return None
 
     def _snapshot(self) -> bytes | None:
         """The next part of a join that the peer asked for."""
@@ -185,20 +247,33 @@ class Channel:
         return Snapshot(self.number, 0 if cursor else END, cursor or 0, body).encode()
 
     def _delta(self) -> bytes | None:
-        """What the peer lacks; when that is nothing, what follows from it."""
+        """What the peer is to get; when that is nothing, what follows from it."""
         sequence = self.table.sequence
         if not self.progress.ready or sequence == self.served:
             return None
-        body = self.table.delta(self.progress, self.budget)
-        if body is not None:
-            return Delta(self.number, body).encode()
+        everything = self.eager or self.owing
+        if everything or self.direct:
+            body = self.table.delta(self.progress, self.budget, not everything)
+            if body is not None:
+                return Delta(self.number, body).encode()
         self.served = sequence
+        self.owing = False
         if self.progress.below_floor:
             if not self.floor_told:
                 return self._floor()
         elif self.complete_owed:
             self.complete_owed = False
             return Digest(self.number, self.table.fingerprint(), COMPLETE).encode()
+        return None
+
+    def _announcement(self) -> bytes | None:
+        """What the peer may lack and is not sent."""
+        if not self.announce_owed:
+            return None
+        page = self.table.announce(self.progress, self.budget, self.direct)
+        if page is not None:
+            return Announce(self.number, page).encode()
+        self.announce_owed = False
         return None
 
     def _floor(self) -> bytes:

@@ -17,6 +17,7 @@ from vines.frozen import Frozen
 from vines.hints import Final
 from vines.protocol.links.links import Link
 from vines.protocol.machine import Outbox
+from vines.protocol.replicas.channel import Channel
 from vines.protocol.wire.messages import CONTROL, DATA
 from vines.protocol.wire.talk import Flush, Flushed
 
@@ -118,12 +119,16 @@ class Flushes:
 
 
 def _given(link: Link, target: Target) -> bool:
-    """Whether everything up to the target has been handed to this link."""
-    control, data = link.channels[CONTROL].progress, link.channels[DATA].progress
-    return (
-        control.known_of(target.source) >= target.control
-        and data.known_of(target.source) >= target.data
+    """Whether everything up to the target has been handed to this link, or goes another way."""
+    control, data = link.channels[CONTROL], link.channels[DATA]
+    return _handed(control, target.source, target.control) and _handed(
+        data, target.source, target.data
     )
+
+
+def _handed(channel: Channel, source: bytes, counter: int) -> bool:
+    sent = channel.eager or channel.direct
+    return not sent or channel.progress.known_of(source) >= counter
 
 
 def _met(target: Target, links: list[Link]) -> bool:

@@ -71,16 +71,17 @@ class Pusher:
         """Whether another turn would write something, or look for it."""
         return bool(self._ready) or self._sequences != self._current()
 
-    def push(self, links: Callable[[], Iterable[Link]]) -> None:
-        """Write what is owed, up to a turn's bound."""
+    def push(self, links: Callable[[], Iterable[Link]]) -> bool:
+        """Write what is owed, up to a turn's bound; whether a table has changed."""
         current = self._current()
-        if current != self._sequences:
+        changed = current != self._sequences
+        if changed:
             self._sequences = current
             for link in links():
                 self.wake(link)
         for _ in range(FRAMES_PER_TURN):
             if not self._ready:
-                return
+                break
             link = self._ready.pop(next(iter(self._ready)))
             # The reserve is for questions, answers and the control table: data stays behind.
             room = link.unsent < self._room(link)
@@ -89,6 +90,7 @@ class Pusher:
             if frame is not None:
                 self._write(link, frame)
                 self.wake(link)
+        return changed
 
     def _current(self) -> tuple[int, int]:
         control, data = self._tables

@@ -1,11 +1,11 @@
 """Replication: keeping both tables of every linked peer equal to ours, and ours to theirs.
 
-Three ways, cheapest first. *Push*: what became covered here leaves for every link that has room, on
-the next turn, the control table before data; a link without room is skipped, because the tables are
-the queue. *Pull*: a range that begins above what is held is asked for from where it should begin.
-*Comparison*: every so often a random peer is shown both fingerprints; when they keep differing
-though nothing is on its way, both sides send their vectors, or join each other if those are equal.
-It must not know who is linked or why.
+Three ways, cheapest first. *Push*: what became covered here leaves on the next turn for every link
+of the tree (spreading.py) that has room, the control table before data; a link without room is
+skipped, because the tables are the queue. *Pull*: a range that begins above what is held is asked
+for from where it should begin. *Comparison*: every so often a random peer is shown both
+fingerprints; when they keep differing though nothing is on its way, both sides send their vectors,
+or join each other if those are equal. It must not know who is linked or why.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from vines.protocol.machine import Outbox
 from vines.protocol.replicas.catching import Catching
 from vines.protocol.replicas.channel import Channel
 from vines.protocol.replicas.joining import Joins, serve
+from vines.protocol.replicas.spreading import Spreading
 from vines.protocol.wire.messages import (
     COMPLETE,
     CONTROL,
     DATA,
     TABLES,
     WANT,
+    Announce,
     Delta,
     Digest,
     Floor,
+    Graft,
     Join,
+    Prune,
     Pull,
     Snapshot,
     TableMessage,
@@ -59,10 +63,12 @@ class Replication:
         tables: tuple[Table, Table],
         outbox: Outbox,
         wake: Callable[[Link], None],
+        links: Callable[[], list[Link]],
         now: float,
     ) -> None:
         self.watching = False
         self.joins = Joins(wake)
+        self.spreading = Spreading(config, rng, tables, wake)
         self.catching = Catching(DATA, wake)
         self.exchanges = 0
         """Vectors sent because comparisons kept differing."""
@@ -73,6 +79,7 @@ class Replication:
         self._tables = tables
         self._outbox = outbox
         self._wake = wake
+        self._links = links
         self._comparing = now + rng.uniform(0.0, config.sync_interval)
         self._synced = False
         self._state_conflict = False
@@ -84,6 +91,7 @@ class Replication:
         link.channels = tuple(
             Channel(number, self._tables[number], self._config.frame_bytes) for number in TABLES
         )
+        self.spreading.start(link)
         for number, fingerprint in ((CONTROL, hello.control), (DATA, hello.data)):
             if not link.channels[number].greet(fingerprint):
                 self._show(link, number, WANT, now)
@@ -93,6 +101,8 @@ class Replication:
         """A link is gone, and all that was owed on it."""
         self.joins.gone(link, now)
         self.catching.gone(link, now)
+        if link.channels:
+            self.spreading.stop(link, self._links())
 
     def receive(self, link: Link, message: TableMessage, now: float, limit: int) -> Changes | None:
         """Take a message about a table; returns what it changed if it is the control table.
@@ -115,6 +125,12 @@ class Replication:
             case Pull():
                 channel.progress.rewind(message.body, message.offset)
                 channel.wake()
+            case Announce():
+                self.spreading.announced(link, message, now)
+            case Graft():
+                self.spreading.grafted(link, message)
+            case Prune():
+                self.spreading.pruned(link, message.table, self._links())
             case Floor():
                 self.joins.told(link, message, now)
             case Join():
@@ -152,6 +168,7 @@ class Replication:
     def _apply(self, channel: Channel, message: Delta, limit: int, changes: Changes | None) -> None:
         table = channel.table
         refused = table.apply(message.body, message.offset, channel.progress, limit, changes)
+        self.spreading.took(channel)
         if refused:
             self.pulls += 1
             channel.pull(refused)

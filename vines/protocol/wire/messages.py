@@ -171,12 +171,55 @@ class Snapshot(Frozen, hidden=("body",)):
         return cls(table, marks, cursor, frame, 12)
 
 
-TableMessage: TypeAlias = Digest | Vector | Delta | Pull | Floor | Join | Snapshot
-TABLE_MESSAGES: Final = (Delta, Digest, Vector, Pull, Floor, Join, Snapshot)
+class Announce(Bulk):
+    """I hold these sources up to these counters, and do not send you what that is."""
+
+    __slots__ = ()
+    kind: ClassVar[int] = 16
+
+
+class Graft(Bulk):
+    """Send me at once what comes; of these sources I lack what is above these counters."""
+
+    __slots__ = ()
+    kind: ClassVar[int] = 17
+
+
+class Prune(Frozen):
+    """I get it from elsewhere sooner: announce to me what comes, and do not send it."""
+
+    kind: ClassVar[int] = 18
+    table: int
+
+    def encode(self) -> bytes:
+        """The frame."""
+        return framed(self.kind, bytes((self.table,)))
+
+    @classmethod
+    def decode(cls, frame: bytes) -> Prune:
+        """The message; WireError if the frame is not one."""
+        return cls(_table(frame, 1))
+
+
+TableMessage: TypeAlias = (
+    Digest | Vector | Delta | Pull | Floor | Join | Snapshot | Announce | Graft | Prune
+)
+TABLE_MESSAGES: Final = (
+    Delta,
+    Announce,
+    Digest,
+    Vector,
+    Pull,
+    Floor,
+    Join,
+    Snapshot,
+    Graft,
+    Prune,
+)
 Message: TypeAlias = "Hello | Refuse | TableMessage | Flush | Flushed | Ping | Pong | Ballots"
 
-_CLASSES: Final = (Hello, Refuse, Digest, Vector, Delta, Pull, Floor, Join, Snapshot)
-_BY_KIND: Final = {each.kind: each for each in (*_CLASSES, Flush, Flushed, Ping, Pong)}
+_CLASSES: Final = (Hello, Refuse, *TABLE_MESSAGES, Flush, Flushed, Ping, Pong)
+_BY_KIND: Final = {each.kind: each for each in _CLASSES}
 BALLOT: Final = 14
 """The type of frames of elections, whose code is loaded with the first of them."""
 NAMES: Final = {kind: each.__name__.lower() for kind, each in _BY_KIND.items()} | {BALLOT: "ballot"}
