@@ -190,6 +190,11 @@ class Channel:
         self.pruned = self.pruned or told
 
     @property
+    def open(self) -> bool:
+        """Whether what comes anew is sent here, or some of it; else there is no need to look."""
+        return self.eager or self.direct or self.owing
+
+    @property
     def settled(self) -> bool:
         """Whether a comparison of fingerprints would mean anything now."""
         busy = self.awaiting or self.pages or self.floors is not None

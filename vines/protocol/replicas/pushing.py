@@ -78,7 +78,8 @@ class Pusher:
         if changed:
             self._sequences = current
             for link in links():
-                self.wake(link)
+                if any(channel.open for channel in link.channels):
+                    self.wake(link)
         for _ in range(FRAMES_PER_TURN):
             if not self._ready:
                 break
