@@ -8,7 +8,7 @@ import pytest
 
 from vines._core.digest import pull_page
 from vines.protocol.links.links import Link
-from vines.protocol.replicas.spreading import GAPS_MAX
+from vines.protocol.replicas.spreading import GAPS_MAX, Spreading
 from vines.protocol.wire.messages import CONTROL, DATA, Announce, Delta, Floor, Graft, Prune
 
 from .golden import SOURCE, VECTOR
@@ -74,10 +74,7 @@ def test_in_a_larger_cluster_each_gets_a_write_about_once_without_time_passing(s
 
 def test_what_was_pruned_everywhere_is_announced_and_asked_for() -> None:
     pump, hosts = larger(12)
-    for host in hosts:
-        for link in links_of(host):
-            for channel in link.channels:
-                channel.thin(told=False)
+    prune_all(hosts)
     hosts[3].write("key")
     pump.settle()
     assert holders(hosts, "key") == 1
@@ -86,6 +83,44 @@ def test_what_was_pruned_everywhere_is_announced_and_asked_for() -> None:
     hosts[3].write("next")
     pump.settle()
     assert holders(hosts, "next") == 12
+
+
+def prune_all(hosts: list[Host]) -> None:
+    for host in hosts:
+        for link in links_of(host):
+            for channel in link.channels:
+                channel.thin(told=False)
+
+
+def test_comparisons_bring_what_announcements_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    pump, hosts = larger(12)
+    monkeypatch.setattr(Spreading, "announced", lambda *_: None)
+    prune_all(hosts)
+    hosts[3].write("key")
+    pump.settle()
+    assert holders(hosts, "key") == 1
+    pump.until(lambda: holders(hosts, "key") == 12)
+
+
+def test_a_tree_that_is_not_pruned_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Spreading, "took", lambda *_: None)
+    pump, hosts = larger(12)
+    before = deltas(hosts)
+    hosts[3].write("key")
+    pump.run(ROUND)
+    assert deltas(hosts) - before > 1.2 * 11
+
+
+def test_a_break_that_is_not_mended_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        Spreading, "_close", lambda self, table, source, *_: self._gaps[table].pop(source)
+    )
+    monkeypatch.setattr(Spreading, "_replace", lambda *_, **__: None)
+    pump, hosts = larger(12, sync_interval=1000.0)
+    prune_all(hosts)
+    hosts[3].write("key")
+    pump.run(10 * ROUND)
+    assert holders(hosts, "key") == 1
 
 
 @pytest.mark.parametrize("seed", range(4))
