@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, Final
 
 from vines._core.table import Table
 from vines.config import Config
+from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.links import Link
 from vines.protocol.replicas.channel import Channel
 from vines.protocol.wire.messages import TABLES, Announce, Graft
