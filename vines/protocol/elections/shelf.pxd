@@ -4,9 +4,6 @@ from vines.protocol.elections.messages cimport Definition
 from vines.protocol.elections.records cimport decision_key
 from vines.protocol.elections.signup cimport Enrolment
 
-cdef long long FIRST
-cdef long long NEVER
-
 
 cdef class Part(Facts):
     cdef readonly Enrolment enrolment

@@ -6,11 +6,12 @@ written once. What is read here this program has written: the storage sees to th
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
+from typing import Final
 
 from vines.errors import WireError
-from vines.protocol.elections.ballots import FIRST, NEVER
 from vines.protocol.elections.decree import NOTHING, Record
 from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.messages import Definition
@@ -19,6 +20,12 @@ from vines.protocol.elections.signup import UNBOUND, Enrolment
 from vines.protocol.machine import Outbox
 from vines.protocol.wire import fields
 from vines.protocol.wire.definition import pack_definition, read_definition
+
+_HEAD: Final = struct.Struct(">BQqQBIII")
+"""Truths, one bit each; promised, accepted, attempt; sizes of bound, value and outcome; how many
+were passed.
+"""
+_PASSED: Final = struct.Struct(">QB")
 
 
 class Part(Facts):
@@ -90,40 +97,44 @@ class Shelf:
 
 
 def pack_part(part: Part) -> bytes:
-    """A part as a record: what is as at the beginning is left out."""
-    enrolment, record = part.enrolment, part.record
-    passed = [[member, attempt] for member, attempt in enrolment.passed]
-    now: dict[str, object] = {"passed": passed, "finished": part.finished}
-    if enrolment.bound:
-        now["bound"] = enrolment.bound
-    if enrolment.formed:
-        now["formed"] = True
-    if enrolment.attempt:
-        now["attempt"] = enrolment.attempt
-    if record.promised != FIRST:
-        now["promised"] = record.promised
-    if record.accepted != NEVER:
-        now["accepted"] = record.accepted
-    if record.value:
-        now["value"] = record.value
-    if record.foreign:
-        now["foreign"] = True
-    if record.refused:
-        now["refused"] = True
-    if record.outcome:
-        now["outcome"] = record.outcome
-    if record.fired:
-        now["fired"] = True
-    return fields.pack(now)
+    """A part as a record: numbers and sizes of a fixed form, then what is of any size."""
+    enrolment, record, passed = part.enrolment, part.record, part.enrolment.passed
+    truths = (
+        part.finished
+        | enrolment.formed << 1
+        | record.foreign << 2
+        | record.refused << 3
+        | record.fired << 4
+    )
+    head = _HEAD.pack(
+        *(truths, record.promised, record.accepted, enrolment.attempt),
+        *(len(enrolment.bound), len(record.value), len(record.outcome), len(passed)),
+    )
+    rest = [_PASSED.pack(attempt, len(member)) + member for member, attempt in passed]
+    return b"".join([head, enrolment.bound, record.value, record.outcome, *rest])
 
 
 def read_part(data: bytes) -> Part:
     """The part that a record stands for. WireError if it stands for none."""
-    read = fields.unpack(data)
     try:
-        passed = tuple((member, attempt) for member, attempt in read.pop("passed"))
-        finished = read.pop("finished")
-        enrolment = {name: read.pop(name) for name in UNBOUND.__slots__ if name in read}
-        return Part(Enrolment(**enrolment, passed=passed), Record(**read), finished)
-    except (KeyError, TypeError, ValueError) as error:
+        truths, promised, accepted, attempt, *sizes, count = _HEAD.unpack_from(data)
+        if truths >> 5:
+            raise WireError("a record of an election says what is not known here")
+        at, blobs = _HEAD.size, []
+        for size in sizes:
+            blobs.append(data[at : at + size])
+            at += size
+        passed = []
+        for _ in range(count):
+            number, size = _PASSED.unpack_from(data, at)
+            at += _PASSED.size + size
+            passed.append((data[at - size : at], number))
+    except struct.error as error:
         raise WireError(f"a record of an election that cannot be read: {error}") from error
+    if at != len(data):
+        raise WireError("a record of an election that is too short or too long")
+    bound, value, outcome = blobs
+    enrolment = Enrolment(bound, bool(truths & 2), attempt, tuple(passed))
+    foreign, refused, fired = bool(truths & 4), bool(truths & 8), bool(truths & 16)
+    record = Record(promised, accepted, value, foreign, refused, outcome, fired)
+    return Part(enrolment, record, bool(truths & 1))
