@@ -228,13 +228,18 @@ class Promises(Spectator):
         definition, electorate = self._definitions[election], self._electorates[election]
         if coordinator_of(definition) == process.node.id or election in self._cancelled:
             return
-        refusing = self._refusing[election] | {self._voter(process, electorate)}
-        ranks = sum(1 << electorate.rank(each) for each in refusing if each in electorate.voters)
         known = process.node.elections().outcome(definition.topic)
         if known is not None and known.round >= definition.round:
             return
-        if not electorate.is_lost_without(ranks):
+        if not self._is_hopeless(election, self._voter(process, electorate)):
             raise Violation(f"a roll that could decide was left at {where}")
+
+    def _is_hopeless(self, election: bytes, *more: bytes) -> bool:
+        """Whether nothing can be decided without those who have refused, and these."""
+        electorate = self._electorates[election]
+        refusing = self._refusing[election].union(more)
+        ranks = sum(1 << electorate.rank(each) for each in refusing if each in electorate.voters)
+        return electorate.is_lost_without(ranks)
 
     def _close(self, node: bytes, election: bytes) -> None:
         self._closed.setdefault((node, election), self._turns[node] + 1)
@@ -314,7 +319,9 @@ class Promises(Spectator):
             case Refusal():
                 self._refusing[election].add(voter)
             case Cancel():
-                if coordinator_of(self._definitions[election]) == node:
+                # Who has left what can never decide says so of a roll that stands, too.
+                mine = coordinator_of(self._definitions[election]) == node
+                if mine and not self._is_hopeless(election):
                     self._cancelled.add(election)
             case Formed():
                 if election in self._cancelled:

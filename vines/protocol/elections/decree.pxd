@@ -48,7 +48,6 @@ cdef class Decree:
     cdef public Electorate electorate
     cdef public Record record
     cdef public long long ticket
-    cdef public long long enrolled
     cdef public object refusals
     cdef public long long ballot
     cdef public long long outbid

@@ -117,17 +117,8 @@ class Decree:
     """
 
     __slots__ = (
-        *(
-            "ballot",
-            "best",
-            "best_value",
-            "counted",
-            "electorate",
-            "enrolled",
-            "frozen",
-            "listening",
-        ),
-        *("me", "outbid", "phase", "record", "refusals", "replied", "strength", "ticket"),
+        *("ballot", "best", "best_value", "counted", "electorate", "frozen", "listening", "me"),
+        *("outbid", "phase", "record", "refusals", "replied", "strength", "ticket"),
     )
 
     def __init__(self, electorate: Electorate, me: int, record: Record = NOTHING) -> None:
@@ -135,9 +126,9 @@ class Decree:
         self.me = me
         self.record = record
         self.ticket = 0
-        """Of the last record that was asked to be put on disk."""
-        self.enrolled = 0
-        """Of that which says that the electorate stands, and this member is in it."""
+        """Of the last record that was asked to be put on disk, or of what goes with it: that the
+        electorate stands, and this member is in it.
+        """
         self.listening = False
         """Somebody here would act on a commit."""
         self.frozen = False
@@ -265,7 +256,7 @@ class Decree:
     def _propose(self, value: bytes, fresh: bool, out: Effects) -> None:
         # Others may accept it while one's own accept is on its way to the disk: in no later life
         # anything else is proposed at this ballot. What came before must be there.
-        before, record = max(self.ticket, self.enrolled), self.record
+        before, record = self.ticket, self.record
         kept = Record(record.promised, self.ballot, value, record.foreign, record.refused)
         self._keep(kept, out)
         self._say_to_acceptors(Accept(self.ballot, value, fresh), before, out)

@@ -454,7 +454,7 @@ class SignUp:
         self.enrolment = enrolment
         self.ticket = out.enrol(enrolment)
         if self.election is not None:
-            self.election.enrolled = self.ticket
+            self.election.ticket = self.ticket
 
 
 @remembered(results=1024)
