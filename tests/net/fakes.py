@@ -34,6 +34,7 @@ class FakeNode:
         self.greeted: set[int] = set()
         self.gone: list[int] = []
         self.frames: list[bytes] = []
+        self.datagrams: list[tuple[bytes, Address]] = []
         self.failed: list[tuple[int, bool]] = []
         self.failures: list[str] = []
         self.sent_bytes: dict[int, int] = {}
@@ -72,6 +73,12 @@ class FakeNode:
             self.changed.notify_all()
         if self.on_frame is not None:
             self.on_frame(frame, link)
+
+    def datagram(self, data: bytes, source: Address, now: float) -> str:
+        with self.changed:
+            self.datagrams.append((data, source))
+            self.changed.notify_all()
+        return ""
 
     def established(self, link: int) -> bool:
         return link in self.greeted

@@ -41,6 +41,7 @@ from vines.protocol.wire.messages import (
     Snapshot,
     Vector,
 )
+from vines.protocol.wire.probe import Ack, Probe, StreamAck, StreamProbe
 from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
 ID = bytes(range(16))
@@ -178,6 +179,11 @@ GOLDEN: dict[str, tuple[Message, str]] = {
         Pong(1 << 63),
         "0a0000000d000000000000000080",
     ),
+    "streamprobe": (
+        StreamProbe(7, Probe(bytes(range(1, 9)))),
+        "0e0000001400070000000102030405060708",
+    ),
+    "streamack": (StreamAck(Ack(7, 2, differs=True)), "090000001500070000000200" + "01"),
 }
 
 DEFINITION = defined(

@@ -17,7 +17,7 @@ from vines.config import Config
 from vines.errors import WireError
 from vines.events import KeysChanged
 from vines.protocol.elections.messages import Said
-from vines.protocol.machine import Address, Close, Dial, Emit, Memory, Persist, Write
+from vines.protocol.machine import Address, Close, Dial, Emit, Memory, Persist, Send, Write
 from vines.protocol.node import Node
 from vines.protocol.wire.ballot import Ballots
 from vines.protocol.wire.framing import LENGTH_BYTES, Framer
@@ -111,11 +111,14 @@ class Pump:
         self.hosts: list[Host] = []
         self.listeners: dict[Address, Host] = {}
         self.vanished: set[Address] = set()
+        self.mute: set[Address] = set()
+        """Hosts behind a firewall that lets no datagrams through."""
         self.held = False
         self.lost: Callable[[Host, Said], bool] | None = None
         """What is said of elections and gets lost on its way to a host."""
         self.tell: Callable[[str], None] = lambda line: None
         self._numbers = 0
+        self._datagrams: deque[tuple[Address, Address, bytes]] = deque()
         self._failures: deque[tuple[Host, int, bool]] = deque()
 
     def wall(self, skew: float = 0.0) -> int:
@@ -258,6 +261,13 @@ class Pump:
             host, ticket, refused = self._failures.popleft()
             host.node.dial_failed(ticket, refused, self.now)
             busy = True
+        while self._datagrams and not self.held:
+            source, target, data = self._datagrams.popleft()
+            receiver = self.listeners.get(target)
+            if receiver is not None and not {source, target} & (self.vanished | self.mute):
+                refusal = receiver.node.datagram(data, source, self.now)
+                assert not refusal, refusal
+                busy = True
         for host in self.hosts:
             if host.alive:
                 deadline = host.node.deadline()
@@ -307,6 +317,9 @@ class Pump:
                     end = host.ends.get(link)
                     if end is not None and not end.closing:
                         end.peer.waiting.append(frame)
+                case Send(address, data):
+                    if host.address is not None:
+                        self._datagrams.append((host.address, address, data))
                 case Dial(ticket, address):
                     host.dials.append(address)
                     self._dial(host, ticket, address)

@@ -160,8 +160,10 @@ def flushed() -> Turn:
 
 def pong() -> Turn:
     host, peer = linked()
-    host.pump.now += Config().keepalive_interval + 0.1
-    host.node.advance(host.pump.now)
+    silent = host.pump.now + Config().keepalive_interval + 0.1
+    while host.pump.now < silent:  # not all at once: that would be a node that stood still
+        host.pump.now += 0.1
+        host.node.advance(host.pump.now)
     return Turn(host, Pong(written(peer.node.outbox.take(), Ping).token).encode())
 
 

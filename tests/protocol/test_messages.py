@@ -104,7 +104,7 @@ def test_every_length_forced_anywhere_costs_nothing(name: str) -> None:
     assert (time.thread_time() - started) / count < 0.001
 
 
-@pytest.mark.parametrize("kind", [0, 15, *range(19, 256)])
+@pytest.mark.parametrize("kind", [0, 15, 19, *range(22, 256)])
 def test_an_unknown_type_is_refused(kind: int) -> None:
     with pytest.raises(WireError, match="type"):
         decode(bytes((kind, 0)) + bytes(40))

@@ -248,3 +248,70 @@ def test_equal_calls_make_equal_traces_and_others_do_not() -> None:
 
     assert trace(b"a", b"b") == trace(b"a", b"b")
     assert len({trace(b"a", b"b"), trace(b"b", b"a"), trace(b"ab"), trace()}) == 4
+
+
+class Letterbox(Machine):
+    """A machine that also gets datagrams."""
+
+    def __init__(self, network: Network, number: int) -> None:
+        super().__init__(network, number)
+        self.address = (f"10.0.0.{number}", 7000)
+        self.datagrams_blocked = False
+        self.letters: list[tuple[float, bytes]] = []
+
+    def arrived(self, data: bytes, source: tuple[str, int]) -> None:
+        assert source == ("10.0.0.1", 7000)
+        self.letters.append((self.network.timeline.now, data))
+
+
+def post(count: int, **conditions: Any) -> tuple[Network, Letterbox]:
+    """Send so many datagrams, one every 10 ms, from one machine to another; wait for them."""
+    network = Network(Timeline(), Random(1), Counter(), Conditions(**conditions))
+    one, other = Letterbox(network, 1), Letterbox(network, 2)
+    for number in range(count):
+        network.timeline.at(
+            0.01 * number, network.post, one, other.address, number.to_bytes(2, "big")
+        )
+    network.timeline.run(100.0)
+    return network, other
+
+
+def test_datagrams_arrive_in_order_where_nothing_is_wrong() -> None:
+    _, other = post(100, latency=0.001, jitter=0.0)
+    assert [data for _, data in other.letters] == [n.to_bytes(2, "big") for n in range(100)]
+    assert other.letters[3][0] == pytest.approx(0.031)
+
+
+def test_a_share_of_datagrams_is_lost_for_good() -> None:
+    network, other = post(1000, loss=0.2)
+    assert network.counts["datagram_lost"] == 1000 - len(other.letters)
+    assert 750 < len(other.letters) < 850
+
+
+def test_a_share_of_datagrams_comes_twice() -> None:
+    network, other = post(1000, duplication=0.2)
+    assert network.counts["datagram_duplicated"] == len(other.letters) - 1000
+    assert 1150 < len(other.letters) < 1250
+
+
+def test_a_share_of_datagrams_comes_late_and_behind_others() -> None:
+    network, other = post(1000, straggling=0.2)
+    assert 150 < network.counts["datagram_late"] < 250
+    order = [data for _, data in other.letters]
+    assert order != sorted(order)
+    assert sorted(order) == [n.to_bytes(2, "big") for n in range(1000)]
+
+
+@pytest.mark.parametrize("how", ["direction", "firewall here", "firewall there"])
+def test_blocked_datagrams_are_lost_at_once(how: str) -> None:
+    network = Network(Timeline(), Random(1), Counter(), Conditions())
+    one, other = Letterbox(network, 1), Letterbox(network, 2)
+    if how == "direction":
+        network.block([one], [other])  # type: ignore[list-item]
+    else:
+        (one if how == "firewall here" else other).datagrams_blocked = True
+    network.post(one, other.address, b"lost")  # type: ignore[arg-type]
+    network.open([one], [other])  # type: ignore[list-item]
+    one.datagrams_blocked = other.datagrams_blocked = False
+    network.timeline.run(10.0)
+    assert not other.letters

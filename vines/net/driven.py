@@ -43,6 +43,9 @@ class Driven(Protocol):
     def receive(self, frame: bytes, link: Link, now: float) -> None:
         """One whole frame; WireError if it is not one, and the stream is closed."""
 
+    def datagram(self, data: bytes, source: Address, now: float) -> str:
+        """One datagram, from this address; why it was dropped, or nothing."""
+
     def established(self, link: Link) -> bool:
         """Whether the handshake of this link is done."""
 

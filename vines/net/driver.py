@@ -22,7 +22,7 @@ from vines.net.resolve import Resolver
 from vines.net.sockets import is_wildcard, listening_pair
 from vines.net.streams import Streams
 from vines.net.udp import Datagrams
-from vines.protocol.machine import Address, Close, Dial, Effect, Emit, Persist, Write
+from vines.protocol.machine import Address, Close, Dial, Effect, Emit, Persist, Send, Write
 
 if TYPE_CHECKING:
     from vines.net.driven import Disk, Driven
@@ -55,9 +55,10 @@ class Driver:
         self._limits = limits
         self._tell = tell
         self.streams = Streams(reactor, node, limits)
+        self._resolver = Resolver(post, limits.resolving_max)
         self._dialler = Dialler(
             reactor,
-            Resolver(post, limits.resolving_max),
+            self._resolver,
             limits,
             timeout=node.config.dial_timeout,
             opened=self._dialled,
@@ -80,7 +81,13 @@ class Driver:
                 room=self.streams.strangers.room,
                 accepted=self._accepted,
             ),
-            Datagrams(self._reactor, self._limits, datagram),
+            Datagrams(
+                self._reactor,
+                self._limits,
+                datagram,
+                take=self._node.datagram,
+                resolve=self._resolver.resolve,
+            ),
             advertise,
         )
         self._listening.append(listening)
@@ -142,6 +149,9 @@ class Driver:
     def _perform(self, effect: Effect, events: list[object], now: float) -> None:
         if isinstance(effect, Write):
             self.streams.write(effect.link, effect.frame)
+        elif isinstance(effect, Send):
+            if self._listening:
+                self._listening[0].datagrams.send(effect.address, effect.data, now)
         elif isinstance(effect, Emit):
             events.append(effect.event)
         elif isinstance(effect, Dial):

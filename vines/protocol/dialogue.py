@@ -19,6 +19,7 @@ from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.wire.hello import Hello, Refuse
 from vines.protocol.wire.messages import CONTROL, DATA, TABLE_MESSAGES, Message
+from vines.protocol.wire.probe import Ack, Probe, StreamAck, StreamProbe
 from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Dialogue:
         flushes: Flushes,
         renew: Callable[[], None],
         elections: Callable[[], Elections],
+        probed: Callable[[bytes, int, Probe, float], Ack],
+        acked: Callable[[bytes, Ack, float], None],
     ) -> None:
         self._control, self._data = tables
         self._handshake = handshake
@@ -48,6 +51,8 @@ class Dialogue:
         self._flushes = flushes
         self._renew = renew
         self._elections = elections
+        self._probed = probed
+        self._acked = acked
         self._ahead = 0
         self._pings = 0
 
@@ -82,6 +87,12 @@ class Dialogue:
             case Flushed():
                 self._flushes.answered(link, message, self._linking.links.established(), now)
                 self._linking.admission.demand = self._flushes.members
+            case StreamProbe():
+                link.said = now
+                link.ack = self._probed(link.member, message.token, message.probe, now)
+            case StreamAck():
+                link.said = now
+                self._acked(link.member, message.ack, now)
             case _:
                 link.said = link.urgent = now
                 self._elections().receive(link.member, message.ballots, now)
@@ -91,6 +102,9 @@ class Dialogue:
         if link.pong is not None:
             token, link.pong = link.pong, None
             return Pong(token).encode()
+        if link.ack is not None:
+            ack, link.ack = link.ack, None
+            return StreamAck(ack).encode()
         if link.answer is not None:
             (token, source), link.answer = link.answer, None
             held = self._control.covered(source), self._data.covered(source)

@@ -53,6 +53,13 @@ class Write(NamedTuple):
     frame: bytes
 
 
+class Send(NamedTuple):
+    """A datagram for an address: it may be lost, come twice, or late, and nobody is told."""
+
+    address: Address
+    data: bytes
+
+
 class Dial(NamedTuple):
     """Open a stream to an address; the driver answers with `connected` or `dial_failed` and the
     same ticket.
@@ -84,7 +91,7 @@ class Emit(NamedTuple):
     event: object
 
 
-Effect: TypeAlias = Write | Dial | Close | Persist | Emit
+Effect: TypeAlias = Write | Send | Dial | Close | Persist | Emit
 
 
 class Packable(Protocol):
@@ -119,6 +126,10 @@ class Outbox:
     def write(self, link: Link, frame: bytes) -> None:
         """Write a frame to a stream."""
         self._effects.append(Write(link, frame))
+
+    def send(self, address: Address, data: bytes) -> None:
+        """Send a datagram to an address."""
+        self._effects.append(Send(address, data))
 
     def dial(self, ticket: int, address: Address) -> None:
         """Ask for a stream to an address."""

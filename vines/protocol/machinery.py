@@ -19,13 +19,17 @@ from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link
 from vines.protocol.links.patrol import Patrol
 from vines.protocol.machine import Clock, Memory, Outbox
+from vines.protocol.members.answering import Answering
 from vines.protocol.members.identity import Identity
+from vines.protocol.members.lag import Lag
+from vines.protocol.members.post import Letter, Post
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.pushing import Pusher
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.start import fresh_source
 from vines.protocol.traffic import Traffic
 from vines.protocol.wire.messages import DATA
+from vines.protocol.wire.probe import Ack, Ask, Probe
 
 if TYPE_CHECKING:
     import random
@@ -71,10 +75,18 @@ class Machinery:
         )
         self.spreading = self.replication.spreading
         self.flushes = Flushes(outbox)
+        self.lag = Lag(now)
+        self.post = Post(config, self.identity, outbox)
+        self.answering = Answering(
+            *(config, tables, self.linking.members, self.post, self.lag),
+            differs=self._differs,
+        )
         self.dialogue = Dialogue(
             *(tables, self.handshake, self.linking, self.replication, self.flushes),
             renew=self._renew,
             elections=self.elect,
+            probed=self.answering.probed,
+            acked=self._acked,
         )
         self.elections: Elections | None = None
         """Made with the first call, vote or word about an election."""
@@ -87,9 +99,26 @@ class Machinery:
         if memory is not None and memory.records:
             self.elect()
 
+    def mind(self, letter: Letter, now: float) -> None:
+        """A datagram of this cluster has come."""
+        match letter.word:
+            case Probe():
+                ack = self.answering.probed(letter.sender, letter.token, letter.word, now)
+                self.post.send(letter.source, ack)
+            case Ack():
+                self.answering.answered(letter.sender, letter.word.token)
+            case Ask():
+                self.answering.asked(letter, letter.word, now)
+
+    def forgive(self, gap: float) -> None:
+        """This process stood still for so long: what was said meanwhile is not read yet."""
+        self.patrol.forgive(gap)
+        self.answering.forgive(gap)
+
     def run_timers(self, now: float) -> None:
         """Let every part do what is due."""
         links = self.linking.links
+        self.answering.advance(now)
         self.identity.advance(now)
         self.patrol.advance(now)
         self.linking.advance(now)
@@ -117,6 +146,7 @@ class Machinery:
         links = self.linking.links.established()
         return min(
             self.identity.deadline(),
+            self.answering.deadline(),
             self.patrol.deadline(),
             self.linking.deadline(),
             self.replication.deadline() if links else inf,
@@ -149,6 +179,7 @@ class Machinery:
         links = self.linking.links
         return {
             **self.traffic.statistics(),
+            **self.post.statistics(),
             "links": len(links),
             "strangers": len(links.everything()) - len(links),
             "unsent": sum(link.unsent for link in links.everything()),
@@ -191,6 +222,13 @@ class Machinery:
         else:
             link.said = link.urgent = self.now
             self._write(link, frame)
+
+    def _acked(self, member: bytes, ack: Ack, now: float) -> None:
+        """A probe on a stream was answered."""
+
+    def _differs(self, _member: bytes, now: float) -> None:
+        """A member holds something else than this node."""
+        self.replication.differ(now)
 
     def _moved(self, now: float) -> None:
         """Members came, left or died."""

@@ -120,6 +120,18 @@ class Node:
         if stream.channels and self._links.get(link) is stream:
             self._parts.pusher.wake(stream)
 
+    def datagram(self, data: bytes, source: Address, now: float) -> str:
+        """Take one datagram from this address; why it was dropped and counted, or nothing.
+
+        Anybody can send one, so a wrong one is no event: nothing is raised.
+        """
+        opened = self._parts.post.open(data, source)
+        if isinstance(opened, str):
+            return opened
+        self._stale = True
+        self._parts.mind(opened, now)
+        return ""
+
     def disconnected(self, link: int, now: float) -> None:
         """A stream is gone, by whoever."""
         stream = self._links.get(link)
@@ -137,9 +149,10 @@ class Node:
 
     def advance(self, now: float) -> None:
         """Do what is due, and push what changed to every link that has room."""
-        late = now - (self._parts.now if self._stale else max(self._parts.now, self._due))
-        if late > self.config.keepalive_interval:
-            self._parts.patrol.forgive(late)
+        late = now - max(self._parts.now, self._due)
+        self._parts.lag.note(max(0.0, late), now)
+        if late > self.config.probe_timeout / 2:
+            self._parts.forgive(late)
         self._parts.now = now
         if self._stale or now >= self._due:
             self._parts.run_timers(now)

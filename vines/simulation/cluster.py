@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vines.config import Config
 from vines.simulation.disk import Disk
-from vines.simulation.frames import describe
+from vines.simulation.frames import describe, describe_datagram
 from vines.simulation.host import Host
 from vines.simulation.network import Conditions, Network
 from vines.simulation.oracle import ControlOracle, Oracle, Violation
@@ -138,6 +138,7 @@ class Simulation:
         self.heal()
         for host in self.nodes:
             host.skew = 0.0
+            host.datagrams_blocked = False
             host.resume()
         with self._explaining():
             wait_for_rest(self, limit)
@@ -184,6 +185,8 @@ def _describe(line: Line) -> str:
         words = describe(line.data)
     elif line.what in ("receive", "lose"):
         words = describe(bytes(4) + line.data)
+    elif line.what in ("datagram in", "datagram out"):
+        words = describe_datagram(line.data)
     else:
         words = line.data.decode(errors="replace")
     return f"{line.when:12.6f} {line.who:>10} {line.what} {words}"

@@ -141,6 +141,24 @@ class Faults:
         conditions.dial_failure = self.rng.choice((0.3, 0.9))
         self._later(self._duration(), setattr, conditions, "dial_failure", before)
 
+    def _datagram_chaos(self) -> None:
+        """Datagrams come twice, late and out of order."""
+        conditions = self.network.conditions
+        before = conditions.duplication, conditions.straggling
+        conditions.duplication = self.rng.choice((0.1, 0.5))
+        conditions.straggling = self.rng.choice((0.1, 0.5))
+        self._later(self._duration(), self._set_chaos, *before)
+
+    def _set_chaos(self, duplication: float, straggling: float) -> None:
+        self.network.conditions.duplication = duplication
+        self.network.conditions.straggling = straggling
+
+    def _datagrams_blocked(self) -> None:
+        """A firewall around one host lets streams through, and no datagrams."""
+        host = self.rng.choice(self.simulation.nodes)
+        host.datagrams_blocked = True
+        self._later(self._duration(), setattr, host, "datagrams_blocked", False)
+
     # -- machines
 
     def _pause(self) -> bool:

@@ -15,6 +15,7 @@ REPEAT, ELSEWHERE, ORIGIN, FAMILY, FLAGS = 1, 2, 4, 8, 16
 HELLO, REFUSE, DIGEST, VECTOR, DELTA, PULL, FLOOR, JOIN, SNAPSHOT = range(1, 10)
 FLUSH, FLUSHED, PING, PONG, BALLOT = range(10, 15)
 ANNOUNCE, GRAFT, PRUNE = range(16, 19)
+PROBE, ACK = 20, 21
 NAMES = {
     HELLO: "hello",
     REFUSE: "refuse",
@@ -33,7 +34,11 @@ NAMES = {
     ANNOUNCE: "announce",
     GRAFT: "graft",
     PRUNE: "prune",
+    PROBE: "probe",
+    ACK: "ack",
 }
+WORDS = {1: "probe", 2: "ack", 3: "ask", 4: "alive", 5: "nack"}
+"""Types of datagrams."""
 
 
 class Record(NamedTuple):
@@ -167,6 +172,13 @@ def describe(frame: bytes) -> str:
     if kind in (DIGEST, VECTOR, PULL, FLOOR, JOIN, SNAPSHOT, ANNOUNCE, GRAFT, PRUNE):
         words += " " + ("control", "data")[frame[6]]
     return f"{words} ({len(frame)} bytes)"
+
+
+def describe_datagram(data: bytes) -> str:
+    """A datagram in a few words: what it is, and by whom."""
+    return (
+        f"{WORDS.get(data[5], f'type {data[5]}')} from {data[16:32].hex()[:8]} ({len(data)} bytes)"
+    )
 
 
 def _read_entry(reader: _Reader, source: bytes, counter: int, written: list[Record]) -> Entry:

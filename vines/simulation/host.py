@@ -48,6 +48,8 @@ class Host:
         """The processes that ran here before; their tables stay as they were when they ended."""
         self.powered = True
         self.paused = False
+        self.datagrams_blocked = False
+        """Whether a firewall lets no UDP in or out."""
         self.skew = 0.0
         self.rate = 1.0
         self.disk = disk

@@ -36,6 +36,10 @@ class Conditions:
     """Share of pieces that TCP has to send again, which makes them late by `retransmission`."""
     retransmission: float = 0.2
     """Seconds after which a lost piece is sent again."""
+    duplication: float = 0.0
+    """Share of datagrams that arrive twice; of `loss` they do not arrive at all."""
+    straggling: float = 0.0
+    """Share of datagrams that come up to a second late, behind later ones."""
     bandwidth: float = 0.0
     """Bytes a second in one direction of one stream, 0 for no limit."""
     buffer: int = 65536
@@ -94,6 +98,36 @@ class Network:
         """Seconds the wire is busy with so many bytes."""
         bandwidth = self.conditions.bandwidth
         return length / bandwidth if bandwidth else 0.0
+
+    # -- datagrams
+
+    def post(self, source: Host, address: Address, data: bytes) -> None:
+        """Carry a datagram to whoever holds the address when it arrives, if it is not lost."""
+        target = self.hosts.get(address)
+        conditions = self.conditions
+        firewall = source.datagrams_blocked or (target is not None and target.datagrams_blocked)
+        if target is None or firewall or self.blocked(source, target):
+            self.count("datagram_blocked")
+            return
+        if conditions.loss and self.rng.random() < conditions.loss:
+            self.count("datagram_lost")
+            return
+        copies = 1
+        if conditions.duplication and self.rng.random() < conditions.duplication:
+            self.count("datagram_duplicated")
+            copies = 2
+        for _ in range(copies):
+            delay = self._hop() + self.slow.get((source.number, target.number), 0.0)
+            if conditions.straggling and self.rng.random() < conditions.straggling:
+                self.count("datagram_late")
+                delay += self.rng.random()
+            self.timeline.after(delay, self._arrive, source, target, data)
+
+    def _arrive(self, source: Host, target: Host, data: bytes) -> None:
+        if target.process is not None:
+            target.process.arrived(data, source.address)
+        else:
+            self.count("datagram_unreachable")
 
     # -- opening streams
 

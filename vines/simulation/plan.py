@@ -33,6 +33,8 @@ FAULTS = (
     "clock_drift",
     "packet_loss",
     "dial_loss",
+    "datagram_chaos",
+    "datagrams_blocked",
 )
 """Names of the faults, as in vines.simulation.faults."""
 

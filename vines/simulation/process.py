@@ -12,17 +12,17 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from vines.errors import WireError
-from vines.protocol.machine import Close, Dial, Emit, Persist, Write
+from vines.protocol.machine import Close, Dial, Emit, Persist, Send, Write
 from vines.protocol.node import Node
 from vines.simulation.checks import Watch
 from vines.simulation.follow import Follower
-from vines.simulation.frames import NAMES, frame_type
+from vines.simulation.frames import NAMES, WORDS, frame_type
 from vines.simulation.oracle import Violation
 from vines.simulation.sockets import Sockets
 
 if TYPE_CHECKING:
     from vines.config import Config
-    from vines.protocol.machine import Memory
+    from vines.protocol.machine import Address, Memory
     from vines.simulation.disk import Disk
     from vines.simulation.host import Host
     from vines.simulation.stream import End
@@ -32,6 +32,8 @@ TURN_SECONDS = 0.00005
 IDLE_TURNS_MAX = 200
 """Turns in a row that may be asked for at once without anything happening in them: beyond that
 the node spins."""
+DATAGRAMS_MAX = 4096
+"""Datagrams the kernel keeps for a process: some 4 MiB, at what one costs there."""
 CONTROL_SLACK = 16 * 1024
 """Bytes a link may hold beyond its window and one frame: small control frames are never held
 back."""
@@ -69,6 +71,12 @@ class Process:
         )
         self.sockets = Sockets(self.network)
         self._inbox: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._datagrams = 0
+        """Those that wait to be read."""
+        self.datagram_bytes = 0
+        """Bytes of all datagrams this process sent."""
+        self.stream_bytes = 0
+        """Bytes of all frames it wrote."""
         self.dials = 0
         self._turn_due = float("inf")
         self._turns = 0
@@ -100,6 +108,14 @@ class Process:
     def deliver(self, end: End, data: bytes) -> None:
         """Bytes have arrived in the kernel."""
         self.call(self._receive, end, data)
+
+    def arrived(self, data: bytes, source: Address) -> None:
+        """A datagram has arrived in the kernel, which keeps so many for a process."""
+        if self._datagrams >= DATAGRAMS_MAX:
+            self.network.count("datagram_overflow")
+        elif self.running:
+            self._datagrams += 1
+            self.call(self._datagram, data, source)
 
     def lost(self, end: End) -> None:
         """A stream is gone."""
@@ -199,6 +215,8 @@ class Process:
             match effect:
                 case Write(link, frame):
                     self._write(link, frame)
+                case Send(address, data):
+                    self._send(address, data)
                 case Dial(ticket, address):
                     self._record("dial", f"{address[0]}:{address[1]}".encode())
                     self.dials += 1
@@ -235,6 +253,14 @@ class Process:
         except WireError as error:
             raise Violation(f"{self.name} refused a frame of a faultless peer: {error}") from error
 
+    def _datagram(self, data: bytes, source: Address) -> None:
+        self._datagrams -= 1
+        self._record("datagram in", data)
+        refusal = self.node.datagram(data, source, self.now)
+        if refusal:
+            raise Violation(f"{self.name} dropped a datagram of a faultless peer: {refusal}")
+        self.check()
+
     def _disconnected(self, end: End) -> None:
         if self.sockets.forget(end):
             self._record("disconnected", str(end.link).encode())
@@ -259,9 +285,16 @@ class Process:
             self.network.count("sent_to_nobody")
             return
         self._record("send", frame)
+        self.stream_bytes += len(frame)
         self.network.count("frame_" + NAMES.get(frame_type(frame), "other"))
         for spectator in self.host.simulation.spectators:
             spectator.sent(self, frame)
+
+    def _send(self, address: Address, data: bytes) -> None:
+        self._record("datagram out", data)
+        self.network.count("datagram_" + WORDS.get(data[5], "other"))
+        self.datagram_bytes += len(data)
+        self.network.post(self.host, address, data)
 
     def _close(self, link: int, reason: str) -> None:
         end = self.sockets.close(link)

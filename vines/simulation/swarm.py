@@ -148,6 +148,7 @@ class Swarm:
     def _calm(self) -> None:
         """End the bad weather, and introduce islands to each other that never knew one another."""
         conditions = self.simulation.network.conditions
+        conditions.duplication = conditions.straggling = 0.0
         conditions.loss = conditions.dial_failure = conditions.bandwidth = 0.0
         conditions.latency = min(conditions.latency, CALM_LATENCY)
         conditions.jitter = min(conditions.jitter, CALM_LATENCY)

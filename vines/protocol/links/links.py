@@ -18,12 +18,14 @@ from vines.protocol.wire.hello import Hello
 if TYPE_CHECKING:
     from vines.protocol.links.dials import Attempt
     from vines.protocol.replicas.channel import Channel
+    from vines.protocol.wire.probe import Ack
 
 
 class Link:
     """One stream; a stranger until `hello` is set."""
 
     __slots__ = (
+        "ack",
         "answer",
         "asked",
         "asking_after",
@@ -73,6 +75,8 @@ class Link:
         """Token of the ping they owe an answer to."""
         self.pong: int | None = None
         """Token of the ping we owe an answer to."""
+        self.ack: Ack | None = None
+        """The answer we owe to their last probe; an earlier one is not worth an answer any more."""
         self.asked: tuple[int, bytes] | None = None
         """(token, source) of the flush question they owe an answer to."""
         self.asking_after = now

@@ -10,6 +10,8 @@ or join each other if those are equal. It must not know who is linked or why.
 
 from __future__ import annotations
 
+from math import inf
+
 from vines._core.changes import Changes
 from vines._core.digest import same_state, same_vector
 from vines._core.table import Table
@@ -49,6 +51,9 @@ PATIENCE_MIN: Final = 2
 """Comparisons that differ before vectors are exchanged: one may have met writes on their way."""
 PATIENCE_MAX: Final = 64
 """Where the doubling of that ends, when exchanges do not help."""
+COMPARISONS: Final = 8
+"""Comparisons after a difference was seen: as many peers at random, most of them of a larger
+cluster; where the difference lasts it is seen again before they are used up."""
 BUSY_FACTOR: Final = 8
 """How much longer to wait while writes flow: then a difference is no news."""
 
@@ -80,7 +85,11 @@ class Replication:
         self._outbox = outbox
         self._wake = wake
         self._links = links
+        self._polling = True
         self._comparing = now + rng.uniform(0.0, config.sync_interval)
+        self._compared_at = -inf
+        self._comparisons = 0
+        """So many more are worth making, because somebody was seen to hold something else."""
         self._synced = False
         self._state_conflict = False
 
@@ -149,12 +158,21 @@ class Replication:
         """Compare, if it is time to."""
         self.catching.advance(now)
         if now >= self._comparing:
-            self._comparing = now + self._config.sync_interval
+            self._compared_at = now
+            self._comparisons = max(0, self._comparisons - 1)
+            again = self._polling or self._comparisons > 0
+            self._comparing = now + self._config.sync_interval if again else inf
             self._compare(links)
 
     def deadline(self) -> float:
         """When `advance` has something, as long as there are links."""
         return min(self._comparing, self.catching.deadline())
+
+    def differ(self, now: float) -> None:
+        """Somebody was seen to hold something else: compare with peers, at once and some more."""
+        self._comparisons = COMPARISONS
+        due = max(now, self._compared_at + self._config.sync_interval)
+        self._comparing = min(self._comparing, due)
 
     def _compare(self, links: list[Link]) -> None:
         """Show both fingerprints to a random peer with which nothing else is under way."""

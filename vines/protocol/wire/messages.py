@@ -15,6 +15,7 @@ from vines.hints import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame as framed
 from vines.protocol.wire.hello import HEAD_BYTES, Hello, Refuse
+from vines.protocol.wire.probe import StreamAck, StreamProbe
 from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
 if TYPE_CHECKING:
@@ -216,9 +217,11 @@ TABLE_MESSAGES: Final = (
     Graft,
     Prune,
 )
-Message: TypeAlias = "Hello | Refuse | TableMessage | Flush | Flushed | Ping | Pong | Ballots"
+Talk: TypeAlias = Flush | Flushed | Ping | Pong | StreamProbe | StreamAck
+Message: TypeAlias = "Hello | Refuse | TableMessage | Talk | Ballots"
 
-_CLASSES: Final = (Hello, Refuse, *TABLE_MESSAGES, Flush, Flushed, Ping, Pong)
+_TALK: Final = (Flush, Flushed, Ping, Pong, StreamProbe, StreamAck)
+_CLASSES: Final = (Hello, Refuse, *TABLE_MESSAGES, *_TALK)
 _BY_KIND: Final = {each.kind: each for each in _CLASSES}
 BALLOT: Final = 14
 """The type of frames of elections, whose code is loaded with the first of them."""

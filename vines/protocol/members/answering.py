@@ -1,0 +1,126 @@
+"""Answering: what a node does when others probe, or ask it to probe somebody for them.
+
+A probe is answered with less than it took, and to the address it came from, whoever sent it: a
+newcomer is not known everywhere at once. Only a member that is believed alive can have others
+probed, and only members at the addresses this node knows of them: no datagram names an address. An
+answer says how late the loop was, so that others see a process that is there and gets nothing done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from math import inf
+from typing import Final
+
+from vines._core.table import Table
+from vines.config import Config
+from vines.events import ALIVE
+from vines.protocol.machine import Address
+from vines.protocol.members.lag import Lag
+from vines.protocol.members.membership import Membership
+from vines.protocol.members.post import Letter, Post
+from vines.protocol.wire.probe import DIGEST_BYTES, Ack, Alive, Ask, Nack, Probe
+
+RELAYS_MAX: Final = 64
+"""Probes for others under way at once: a thousand members ask one for far fewer in a second."""
+NACK_SHARE: Final = 0.8
+"""Part of the probe timeout after which one who asked is told that there is no answer yet: what is
+left of the time is for that to get there (Lifeguard, section IV-A)."""
+
+
+class Relay:
+    """A probe for somebody else."""
+
+    __slots__ = ("asker", "due", "member", "nacked", "token")
+
+    def __init__(self, asker: Address, token: int, member: bytes, due: float) -> None:
+        self.asker = asker
+        self.token = token
+        self.member = member
+        self.due = due
+        self.nacked = False
+
+
+class Answering:
+    """The helpful half of failure detection."""
+
+    def __init__(
+        self,
+        config: Config,
+        tables: tuple[Table, Table],
+        members: Membership,
+        post: Post,
+        lag: Lag,
+        differs: Callable[[bytes, float], None],
+    ) -> None:
+        self._timeout = config.probe_timeout
+        self._tables = tables
+        self._members = members
+        self._post = post
+        self._lag = lag
+        self._differs = differs
+        self._relays: dict[int, Relay] = {}
+        self._prints = b""
+        self._digest = b""
+
+    def digest(self) -> bytes:
+        """Eight bytes that are equal where both tables are."""
+        control, data = self._tables
+        prints = control.fingerprint() + data.fingerprint()
+        if prints != self._prints:
+            self._prints = prints
+            self._digest = blake2b(prints, digest_size=DIGEST_BYTES).digest()
+        return self._digest
+
+    def probed(self, sender: bytes, token: int, probe: Probe, now: float) -> Ack:
+        """The answer to a probe; a member that holds something else is compared with."""
+        differs = probe.digest != self.digest()
+        if differs and self._is_alive(sender):
+            self._differs(sender, now)
+        return Ack(token, self._lag.milliseconds(now), differs)
+
+    def asked(self, letter: Letter, ask: Ask, now: float) -> None:
+        """A member wants another one probed."""
+        if len(self._relays) >= RELAYS_MAX or not self._is_alive(letter.sender):
+            return
+        target = self._members.get(ask.member)
+        if target is None or target.state != ALIVE or target.profile.address is None:
+            return
+        token = self._post.send(target.profile.address, Probe(self.digest()))
+        due = now + self._timeout * NACK_SHARE
+        self._relays[token] = Relay(letter.source, letter.token, ask.member, due)
+
+    def answered(self, sender: bytes, token: int) -> bool:
+        """Whether an ack was for a probe in somebody's name: they are told."""
+        relay = self._relays.get(token)
+        if relay is None or relay.member != sender:
+            return False
+        del self._relays[token]
+        self._post.send(relay.asker, Alive(relay.token))
+        return True
+
+    def forgive(self, gap: float) -> None:
+        """This process stood still for so long."""
+        for relay in self._relays.values():
+            relay.due += gap
+
+    def advance(self, now: float) -> None:
+        """Tell who asked that there is no answer yet; later, forget it."""
+        for token, relay in list(self._relays.items()):
+            if relay.due > now:
+                continue
+            if relay.nacked:
+                del self._relays[token]
+            else:
+                relay.nacked = True
+                relay.due = now + self._timeout
+                self._post.send(relay.asker, Nack(relay.token))
+
+    def deadline(self) -> float:
+        """When `advance` has something; infinity if never."""
+        return min((relay.due for relay in self._relays.values()), default=inf)
+
+    def _is_alive(self, member: bytes) -> bool:
+        known = self._members.get(member)
+        return known is not None and known.state == ALIVE

@@ -1,0 +1,124 @@
+"""Post: the heads of all datagrams, written and judged, and how many there were of each kind.
+
+A datagram comes from anybody, from any address it likes to name. It is believed to be of this
+cluster only once its magic, version, cluster and length are right; what it says is judged by who it
+is for. Nothing is ever answered to an address that no host has, or that is this node's own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from vines.config import Config, is_address
+from vines.errors import WireError
+from vines.protocol.machine import Address, Outbox
+from vines.protocol.members.identity import Identity
+from vines.protocol.wire.datagram import HEAD_BYTES, Datagram
+from vines.protocol.wire.hello import MAGIC, VERSION_HIGH, VERSION_LOW, cluster_id
+from vines.protocol.wire.probe import TOKEN_MASK, WORDS, Word, decode_word
+
+SHORT: Final = "short"
+FOREIGN: Final = "magic"
+VERSION: Final = "version"
+CLUSTER: Final = "cluster"
+TAG: Final = "tag"
+MALFORMED: Final = "malformed"
+SELF: Final = "self"
+SOURCE: Final = "source"
+
+_VERSION_AT: Final = len(MAGIC)
+
+
+class Letter:
+    """A datagram of this cluster: who says it is from them, and what it says."""
+
+    __slots__ = ("sender", "source", "token", "word")
+
+    def __init__(self, sender: bytes, source: Address, token: int, word: Word) -> None:
+        self.sender = sender
+        self.source = source
+        """The address it came from: the only one to answer to."""
+        self.token = token
+        """What an answer to it names."""
+        self.word = word
+
+
+class Post:
+    """Datagrams out and in."""
+
+    def __init__(self, config: Config, identity: Identity, outbox: Outbox) -> None:
+        self._cluster = cluster_id(config.cluster)
+        self._identity = identity
+        self._outbox = outbox
+        self._epoch = int.from_bytes(identity.profile.source[:8], "big")
+        self._counter = 0
+        self._in: Counter[str] = Counter()
+        self._out: Counter[str] = Counter()
+        self._rejected: Counter[str] = Counter()
+        self._bytes_in = 0
+        self._bytes_out = 0
+
+    def send(self, address: Address, word: Word) -> int:
+        """Send a datagram; returns the token that an answer will name."""
+        self._counter += 1
+        data = Datagram(
+            kind=word.kind,
+            cluster=self._cluster,
+            sender=self._identity.id,
+            epoch=self._epoch,
+            counter=self._counter,
+            payload=word.encode(),
+        ).encode()
+        self._out[WORDS[word.kind]] += 1
+        self._bytes_out += len(data)
+        self._outbox.send(address, data)
+        return self._counter & TOKEN_MASK
+
+    def token(self) -> int:
+        """A token for a question that goes another way."""
+        self._counter += 1
+        return self._counter & TOKEN_MASK
+
+    def open(self, data: bytes, source: Address) -> Letter | str:
+        """What has arrived; or why it is dropped, which is counted."""
+        opened = self._open(data, source)
+        if isinstance(opened, str):
+            self._rejected[opened] += 1
+        else:
+            self._in[WORDS[opened.word.kind]] += 1
+            self._bytes_in += len(data)
+        return opened
+
+    def statistics(self) -> dict[str, object]:
+        """Counts since the start."""
+        return {
+            "datagrams_in": dict(sorted(self._in.items())),
+            "datagrams_out": dict(sorted(self._out.items())),
+            "datagram_bytes_in": self._bytes_in,
+            "datagram_bytes_out": self._bytes_out,
+            "datagrams_rejected": dict(sorted(self._rejected.items())),
+        }
+
+    def _open(self, data: bytes, source: Address) -> Letter | str:
+        if len(data) < HEAD_BYTES:
+            return SHORT
+        if not data.startswith(MAGIC):
+            return FOREIGN
+        if not VERSION_LOW <= data[_VERSION_AT] <= VERSION_HIGH:
+            return VERSION
+        if data[8:16] != self._cluster:
+            return CLUSTER
+        try:
+            datagram = Datagram.decode(data)
+            if datagram.tag or datagram.key_id:
+                # No key can have made it: this node has none, and so cannot tell a right tag.
+                return TAG
+            word = decode_word(datagram.kind, datagram.payload)
+        except WireError:
+            return MALFORMED
+        if datagram.sender == self._identity.id:
+            return SELF
+        if not is_address(source) or source == self._identity.profile.address:
+            return SOURCE
+        return Letter(datagram.sender, source, datagram.counter & TOKEN_MASK, word)
