@@ -44,6 +44,7 @@ from vines.events import Member as Member
 from vines.events import Outcome as Outcome
 from vines.events import Overdue as Overdue
 from vines.events import Refused as Refused
+from vines.events import Suspect as Suspect
 from vines.events import Synced as Synced
 from vines.events import Update as Update
 from vines.vine import Vine as Vine
@@ -85,6 +86,7 @@ __all__ = (
     "StorageNewer",
     "StorageRolledBack",
     "StorageUnusable",
+    "Suspect",
     "Synced",
     "TimedOut",
     "UnknownEvent",

@@ -19,8 +19,10 @@ DEAD: Final = "dead"
 LEFT: Final = "left"
 
 
-class Member(Frozen, kw_only=True, uncompared=("linked", "local"), unhashed=("tags",)):
-    """One node as it is known here; `linked` and `local` are our view, the rest is its own word."""
+class Member(
+    Frozen, kw_only=True, uncompared=("linked", "local", "suspected", "lag"), unhashed=("tags",)
+):
+    """One node as it is known here; from `linked` on it is our view, the rest is its own word."""
 
     id: bytes
     name: str
@@ -35,6 +37,10 @@ class Member(Frozen, kw_only=True, uncompared=("linked", "local"), unhashed=("ta
     """Whether a stream to it is up."""
     local: bool = False
     """Whether it is this node itself."""
+    suspected: bool = False
+    """Whether it is alive as far as is known, but does not answer, and has not objected yet."""
+    lag: float | None = None
+    """How late its loop was lately, in seconds, by its last answer; None: it was not asked yet."""
 
 
 class Join(Frozen):
@@ -43,8 +49,16 @@ class Join(Frozen):
     member: Member
 
 
+class Suspect(Frozen):
+    """A member that is alive does not answer somebody. It objects (Update), or it fails (Fail)."""
+
+    member: Member
+
+
 class Fail(Frozen):
-    """A member's links broke and dialling it came to nothing; it may come back, with a Join."""
+    """A member does not answer and has not objected in time, or dialling it came to nothing, for
+    two others if there are so many; it may come back, with a Join.
+    """
 
     member: Member
 
@@ -56,7 +70,9 @@ class Leave(Frozen):
 
 
 class Update(Frozen):
-    """A member that is alive changed its name, address, tags or observer bit."""
+    """A member that is alive changed its name, address, tags or observer bit, or is suspected no
+    more.
+    """
 
     member: Member
 
@@ -162,6 +178,7 @@ class KeysChanged(Frozen):
 
 Event: TypeAlias = (
     Join
+    | Suspect
     | Fail
     | Leave
     | Update

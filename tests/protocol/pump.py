@@ -111,6 +111,8 @@ class Pump:
         self.hosts: list[Host] = []
         self.listeners: dict[Address, Host] = {}
         self.vanished: set[Address] = set()
+        self.walls: set[frozenset[Address | None]] = set()
+        """Pairs of addresses between which dials are refused, and datagrams lost."""
         self.mute: set[Address] = set()
         """Hosts behind a firewall that lets no datagrams through."""
         self.held = False
@@ -264,7 +266,9 @@ class Pump:
         while self._datagrams and not self.held:
             source, target, data = self._datagrams.popleft()
             receiver = self.listeners.get(target)
-            if receiver is not None and not {source, target} & (self.vanished | self.mute):
+            ends = {source, target}
+            lost = ends & (self.vanished | self.mute) or frozenset(ends) in self.walls
+            if receiver is not None and not lost:
                 refusal = receiver.node.datagram(data, source, self.now)
                 assert not refusal, refusal
                 busy = True
@@ -340,7 +344,8 @@ class Pump:
 
     def _dial(self, host: Host, ticket: int, address: Address) -> None:
         target = self.listeners.get(address)
-        if address in self.vanished or target is None:
+        wall = frozenset((host.address, address)) in self.walls
+        if address in self.vanished or target is None or wall:
             refused = address not in self.vanished
             self.tell(f"{host.name} dials {address[1]}: {'refused' if refused else 'no answer'}")
             self._failures.append((host, ticket, refused))

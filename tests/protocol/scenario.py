@@ -32,11 +32,13 @@ from vines.events import (
     KeysChanged,
     Leave,
     Refused,
+    Suspect,
     Synced,
     Update,
 )
 from vines.protocol.wire import messages, talk
 from vines.protocol.wire.hello import Hello, Refuse
+from vines.protocol.wire.probe import StreamAck, StreamProbe
 
 from .pump import Host, Pump
 
@@ -168,7 +170,9 @@ def describe(frame: bytes) -> str:
         case Refuse():
             words.append(message.reason)
             words += [f"try {port}" for _, port in message.hints]
-        case talk.Flush() | talk.Flushed() | talk.Ping() | talk.Pong():
+        case (
+            talk.Flush() | talk.Flushed() | talk.Ping() | talk.Pong() | StreamProbe() | StreamAck()
+        ):
             pass
         case messages.Digest():
             words.append(TABLES[message.table])
@@ -189,7 +193,7 @@ def describe_event(event: object) -> str:
     """An event in a few words."""
     name = type(event).__name__.lower()
     match event:
-        case Join() | Fail() | Leave() | Update():
+        case Join() | Suspect() | Fail() | Leave() | Update():
             return f"{name} {event.member.name}"
         case Refused():
             return f"refused {event.reason} ({'we' if event.by_us else 'they'} refused)"

@@ -473,7 +473,7 @@ def test_records_about_what_is_no_topic_are_passed_over(topic: bytes) -> None:
 def test_callers_who_disagree_about_what_is_needed_are_in_one_election() -> None:
     """If more than half ask for the same that counts, else time runs out."""
     for wanted, kind in (((2, 2, 3), "commit"), ((1, 2, 3), "expired")):
-        pump = Pump()
+        pump = Pump(3)
         hosts = pump.cluster(3)
         for host, least in zip(hosts, wanted, strict=True):
             call(host, 3, least, seconds=5.0)

@@ -8,6 +8,7 @@ import pytest
 
 from vines._core.digest import pull_page
 from vines.protocol.links.links import Link
+from vines.protocol.replicas.replication import Replication
 from vines.protocol.replicas.spreading import GAPS_MAX, Spreading
 from vines.protocol.wire.messages import CONTROL, DATA, Announce, Delta, Floor, Graft, Prune
 
@@ -116,6 +117,7 @@ def test_a_break_that_is_not_mended_would_be_noticed(monkeypatch: pytest.MonkeyP
         Spreading, "_close", lambda self, table, source, *_: self._gaps[table].pop(source)
     )
     monkeypatch.setattr(Spreading, "_replace", lambda *_, **__: None)
+    monkeypatch.setattr(Replication, "differ", lambda *_, **__: None)
     pump, hosts = larger(12, sync_interval=1000.0)
     prune_all(hosts)
     hosts[3].write("key")

@@ -28,6 +28,7 @@ KEYED_EVENTS = ("gossip", "delete")
 
 _EVENT_NAMES: dict[type, str] = {
     events.Join: "join",
+    events.Suspect: "suspect",
     events.Fail: "fail",
     events.Leave: "leave",
     events.Update: "update",

@@ -12,8 +12,8 @@ import errno
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
 
+from vines.hints import Any, Final
 from vines.log import logger
 from vines.net.limits import Limits
 from vines.net.reactor import READ, Reactor

@@ -15,11 +15,12 @@ from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link
+from vines.protocol.members.detector import Detector
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.wire.hello import Hello, Refuse
 from vines.protocol.wire.messages import CONTROL, DATA, TABLE_MESSAGES, Message
-from vines.protocol.wire.probe import Ack, Probe, StreamAck, StreamProbe
+from vines.protocol.wire.probe import StreamAck, StreamProbe
 from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
 if TYPE_CHECKING:
@@ -39,10 +40,9 @@ class Dialogue:
         linking: Linking,
         replication: Replication,
         flushes: Flushes,
+        detector: Detector,
         renew: Callable[[], None],
         elections: Callable[[], Elections],
-        probed: Callable[[bytes, int, Probe, float], Ack],
-        acked: Callable[[bytes, Ack, float], None],
     ) -> None:
         self._control, self._data = tables
         self._handshake = handshake
@@ -51,8 +51,7 @@ class Dialogue:
         self._flushes = flushes
         self._renew = renew
         self._elections = elections
-        self._probed = probed
-        self._acked = acked
+        self._detector = detector
         self._ahead = 0
         self._pings = 0
 
@@ -63,6 +62,7 @@ class Dialogue:
             changes = self._replication.receive(link, message, now, limit)
             if changes:
                 self._linking.learn(changes, now)
+                self._detector.learn(changes, now)
                 if any(changes.select(family, (), (b"",)) for family in ELECTION_FAMILIES):
                     self._elections().learn(changes, now)
             self._check_tables(link, now)
@@ -89,10 +89,10 @@ class Dialogue:
                 self._linking.admission.demand = self._flushes.members
             case StreamProbe():
                 link.said = now
-                link.ack = self._probed(link.member, message.token, message.probe, now)
+                link.ack = self._detector.probed(link.member, message.token, message.probe, now)
             case StreamAck():
                 link.said = now
-                self._acked(link.member, message.ack, now)
+                self._detector.acked(link.member, message.ack, now, stream=True)
             case _:
                 link.said = link.urgent = now
                 self._elections().receive(link.member, message.ballots, now)

@@ -20,16 +20,18 @@ from vines.protocol.links.links import Link
 from vines.protocol.links.patrol import Patrol
 from vines.protocol.machine import Clock, Memory, Outbox
 from vines.protocol.members.answering import Answering
+from vines.protocol.members.detector import Detector, World
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.lag import Lag
-from vines.protocol.members.post import Letter, Post
+from vines.protocol.members.post import Post
+from vines.protocol.members.profile import Sighting
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.pushing import Pusher
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.start import fresh_source
 from vines.protocol.traffic import Traffic
 from vines.protocol.wire.messages import DATA
-from vines.protocol.wire.probe import Ack, Ask, Probe
+from vines.protocol.wire.probe import Probe, StreamProbe
 
 if TYPE_CHECKING:
     import random
@@ -78,15 +80,25 @@ class Machinery:
         self.lag = Lag(now)
         self.post = Post(config, self.identity, outbox)
         self.answering = Answering(
-            *(config, tables, self.linking.members, self.post, self.lag),
+            *(config, self.identity, tables, self.linking.members, self.post, self.lag),
             differs=self._differs,
+        )
+        world = World(
+            candidates=lambda: self.linking.members.candidates(observers=True),
+            heard=self._heard,
+            stream=self._probe,
+            bury=self.linking.bury,
+            differs=self._differs,
+        )
+        self.detector = Detector(
+            *(config, rng, self.identity, self.linking.members, tables[0], outbox),
+            *(self.post, self.answering, world, now),
         )
         self.dialogue = Dialogue(
             *(tables, self.handshake, self.linking, self.replication, self.flushes),
+            detector=self.detector,
             renew=self._renew,
             elections=self.elect,
-            probed=self.answering.probed,
-            acked=self._acked,
         )
         self.elections: Elections | None = None
         """Made with the first call, vote or word about an election."""
@@ -96,24 +108,16 @@ class Machinery:
         self.linking.begun = self._begun
         self.linking.ended = self._ended
         self.linking.moved = self._moved
+        self.linking.refused = self.detector.refused
+        self.linking.proves = self.detector.proves
         if memory is not None and memory.records:
             self.elect()
-
-    def mind(self, letter: Letter, now: float) -> None:
-        """A datagram of this cluster has come."""
-        match letter.word:
-            case Probe():
-                ack = self.answering.probed(letter.sender, letter.token, letter.word, now)
-                self.post.send(letter.source, ack)
-            case Ack():
-                self.answering.answered(letter.sender, letter.word.token)
-            case Ask():
-                self.answering.asked(letter, letter.word, now)
 
     def forgive(self, gap: float) -> None:
         """This process stood still for so long: what was said meanwhile is not read yet."""
         self.patrol.forgive(gap)
         self.answering.forgive(gap)
+        self.detector.forgive(gap)
 
     def run_timers(self, now: float) -> None:
         """Let every part do what is due."""
@@ -124,6 +128,7 @@ class Machinery:
         self.linking.advance(now)
         self.replication.advance(now, links.established())
         self.flushes.advance(now, links.established(), self.pusher.wake)
+        self.detector.advance(now)
 
     def elect_on(self, now: float) -> None:
         """Let elections do what is due, and write what they said in this turn."""
@@ -147,6 +152,7 @@ class Machinery:
         return min(
             self.identity.deadline(),
             self.answering.deadline(),
+            self.detector.deadline(),
             self.patrol.deadline(),
             self.linking.deadline(),
             self.replication.deadline() if links else inf,
@@ -180,6 +186,7 @@ class Machinery:
         return {
             **self.traffic.statistics(),
             **self.post.statistics(),
+            **self.detector.statistics(),
             "links": len(links),
             "strangers": len(links.everything()) - len(links),
             "unsent": sum(link.unsent for link in links.everything()),
@@ -223,15 +230,28 @@ class Machinery:
             link.said = link.urgent = self.now
             self._write(link, frame)
 
-    def _acked(self, member: bytes, ack: Ack, now: float) -> None:
-        """A probe on a stream was answered."""
-
     def _differs(self, _member: bytes, now: float) -> None:
         """A member holds something else than this node."""
         self.replication.differ(now)
 
-    def _moved(self, now: float) -> None:
-        """Members came, left or died."""
+    def _heard(self, member: bytes) -> float:
+        """When a member last said anything on its link."""
+        link = self.linking.links.to(member)
+        return -inf if link is None else link.heard
+
+    def _probe(self, member: bytes, token: int, probe: Probe) -> None:
+        """Probe a member over its link, or over a stream that is dialled for it."""
+        frame = StreamProbe(token, probe).encode()
+        link = self.linking.links.to(member)
+        if link is None:
+            self.linking.dialler.errands.hold(member, frame, self.now)
+        elif self.pusher.takes(link):
+            link.said = self.now
+            self._write(link, frame)
+
+    def _moved(self, news: list[Sighting], now: float) -> None:
+        """Members came, left, died, or said something else of themselves."""
+        self.detector.changed(news, now)
         mesh = self.linking.wanted() is None
         self.spreading.reshape(self.linking.links.established(), mesh=mesh)
         if self.elections is not None:
@@ -248,6 +268,8 @@ class Machinery:
 
     def _ended(self, link: Link) -> None:
         """A stream is gone."""
+        if link.hello is not None and not self.linking.linked(link.member):
+            self.detector.lost(link.member, self.now)
         self.pusher.remove(link)
         self.replication.stop(link, self.now)
 

@@ -85,6 +85,7 @@ class Node:
             seeds.disown(old)
         if address is not None:
             seeds.own(address)
+        self._parts.detector.probing.active = address is not None
         if address != old:
             self._parts.identity.listen(address)
 
@@ -129,7 +130,7 @@ class Node:
         if isinstance(opened, str):
             return opened
         self._stale = True
-        self._parts.mind(opened, now)
+        self._parts.detector.receive(opened, now)
         return ""
 
     def disconnected(self, link: int, now: float) -> None:
@@ -214,6 +215,7 @@ class Node:
         self._stale = True
         if self._parts.elections is not None:
             self._parts.elections.leave()
+        self._parts.detector.probing.active = False
         self._parts.identity.leave()
         self._parts.spreading.open_all(self._links.established())
         self._parts.linking.dialler.stopped = True

@@ -36,6 +36,9 @@ class Follower:
             case events.Update(member):
                 self._expect(member, known=True, state=events.ALIVE)
                 self.alive[member.id] = member
+            case events.Suspect(member):
+                self._expect(member, known=True, state=events.ALIVE)
+                self.alive[member.id] = member
             case events.Fail(member):
                 self._expect(member, known=True, state=events.DEAD)
                 del self.alive[member.id]

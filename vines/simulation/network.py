@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
 
+from vines.hints import TYPE_CHECKING
 from vines.simulation.stream import End, Pipe, Stream
 
 if TYPE_CHECKING:

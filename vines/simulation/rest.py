@@ -40,6 +40,8 @@ def unrest(processes: list[Process]) -> str | None:
         view = {member.id for member in process.node.members() if member.state == ALIVE}
         if view != alive:
             return f"{process.name} sees {len(view)} alive, {len(alive)} are"
+        if suspects := process.node.stats()["suspects"]:
+            return f"{process.name} suspects {suspects}"
     return None
 
 

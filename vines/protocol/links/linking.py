@@ -61,7 +61,9 @@ class Linking:
         self.write: Callable[[Link, bytes], None]
         self.begun: Callable[[Link], None]
         self.ended: Callable[[Link], None]
-        self.moved: Callable[[float], None]
+        self.moved: Callable[[list[Sighting], float], None]
+        self.refused: Callable[[bytes, float], None]
+        self.proves: Callable[[bytes, float], bool]
         self._config = config
         self._identity = identity
         self._handshake = handshake
@@ -124,8 +126,12 @@ class Linking:
     def dial_failed(self, ticket: int, refused: bool, now: float) -> None:
         """A dial came to nothing."""
         attempt = self.dialler.take(ticket)
-        if attempt is not None and self.dialler.failed(attempt, now, refused=refused):
+        if attempt is None:
+            return
+        if self.dialler.failed(attempt, now, refused=refused):
             self.fail(attempt.member, now)
+        elif refused and attempt.member is not None:
+            self.refused(attempt.member, now)
 
     def greet(self, link: Link, frame: bytes, now: float) -> None:
         """Take the first frame of a stranger. WireError if it cannot be one."""
@@ -150,7 +156,7 @@ class Linking:
         link.established = now
         self.dialler.linked(hello.id, now)
         if link.attempt is not None and self.dialler.reached(link.attempt, hello.id, now):
-            self.fail(link.attempt.member, now)
+            self.replaced(link.attempt.member, now)
         self._handshake.check_clock(hello, now)
         self.begun(link)
 
@@ -205,13 +211,24 @@ class Linking:
             else:
                 self.dialler.forget(sighting.id, now)
         if news:
-            self.moved(now)
+            self.moved(news, now)
 
     def fail(self, member: bytes | None, now: float) -> None:
-        """A lost peer is proved gone."""
-        if member is not None and self.members.fail(member, now) is not None:
+        """Dials to a member came to nothing, or its links: it is held dead if that proves it."""
+        if member is not None and self.proves(member, now):
+            self.bury(member, now)
+
+    def replaced(self, member: bytes | None, now: float) -> None:
+        """Another answered where a member listened: nobody else has to look for that."""
+        if member is not None:
+            self.bury(member, now)
+
+    def bury(self, member: bytes, now: float) -> None:
+        """A member is held dead from now on."""
+        dead = self.members.fail(member, now)
+        if dead is not None:
             self.dialler.forget(member, now)
-            self.moved(now)
+            self.moved([dead], now)
 
     def advance(self, now: float) -> None:
         """Dial whom it is time to dial."""

@@ -9,14 +9,14 @@ answer says how late the loop was, so that others see a process that is there an
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
 from math import inf
-from typing import Final
 
 from vines._core.table import Table
 from vines.config import Config
 from vines.events import ALIVE
+from vines.hints import Final
 from vines.protocol.machine import Address
+from vines.protocol.members.identity import Identity
 from vines.protocol.members.lag import Lag
 from vines.protocol.members.membership import Membership
 from vines.protocol.members.post import Letter, Post
@@ -48,13 +48,18 @@ class Answering:
     def __init__(
         self,
         config: Config,
+        identity: Identity,
         tables: tuple[Table, Table],
         members: Membership,
         post: Post,
         lag: Lag,
         differs: Callable[[bytes, float], None],
     ) -> None:
+        from hashlib import blake2b  # here, not above: it is dear to import
+
+        self._hash = blake2b
         self._timeout = config.probe_timeout
+        self._identity = identity
         self._tables = tables
         self._members = members
         self._post = post
@@ -70,7 +75,7 @@ class Answering:
         prints = control.fingerprint() + data.fingerprint()
         if prints != self._prints:
             self._prints = prints
-            self._digest = blake2b(prints, digest_size=DIGEST_BYTES).digest()
+            self._digest = self._hash(prints, digest_size=DIGEST_BYTES).digest()
         return self._digest
 
     def probed(self, sender: bytes, token: int, probe: Probe, now: float) -> Ack:
@@ -85,9 +90,12 @@ class Answering:
         if len(self._relays) >= RELAYS_MAX or not self._is_alive(letter.sender):
             return
         target = self._members.get(ask.member)
-        if target is None or target.state != ALIVE or target.profile.address is None:
+        if target is None or target.state != ALIVE:
             return
-        token = self._post.send(target.profile.address, Probe(self.digest()))
+        address = target.profile.address
+        if address is None or address == self._identity.profile.address:
+            return
+        token = self._post.send(address, Probe(self.digest()))
         due = now + self._timeout * NACK_SHARE
         self._relays[token] = Relay(letter.source, letter.token, ask.member, due)
 

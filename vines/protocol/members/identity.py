@@ -22,7 +22,8 @@ from vines.protocol.wire.hello import INCARNATION_MAX, VERSION_HIGH, VERSION_LOW
 BOOT_BITS: Final = 24
 """Incarnation = start time in seconds << 24 | n: a restart outdoes 16 million refutations."""
 REFUTE_SECONDS: Final = 1.0
-"""Between two refutations: who keeps accusing must not keep the cluster busy."""
+"""Between two refutations, or the probe interval if that is less: a suspect has three times that,
+and who keeps accusing must not keep the cluster busy."""
 RIVALS_MAX: Final = 64
 
 
@@ -46,6 +47,7 @@ class Identity:
         self._control = control
         self._outbox = outbox
         self._announced = False
+        self._pause = min(REFUTE_SECONDS, config.probe_interval)
         self._rivals: dict[bytes, bool] = {}
         self._refute = inf
         self._refuted = -inf
@@ -87,7 +89,14 @@ class Identity:
         if RANKS[min(stamp & 3, 2)] != DEAD and not self._contests(origin):
             return
         self.incarnation = max(self.incarnation, stamp >> 2)
-        self._refute = min(self._refute, max(now, self._refuted + REFUTE_SECONDS))
+        self._refute = min(self._refute, max(now, self._refuted + self._pause))
+
+    def refute(self, incarnation: int, now: float) -> bool:
+        """Somebody suspects this node at an incarnation; True if it is contradicted for that."""
+        if self.leaving or incarnation != self.incarnation or self._refute < inf:
+            return False
+        self._refute = max(now, self._refuted + self._pause)
+        return True
 
     def clash(self, source: bytes) -> bool:
         """Another start shook hands under this node's id; True if this one, the later, stays."""

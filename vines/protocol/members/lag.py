@@ -6,8 +6,7 @@ and what it is for is not done. The worst of the last ten to twenty seconds is w
 
 from __future__ import annotations
 
-from typing import Final
-
+from vines.hints import Final
 from vines.protocol.wire.probe import LAG_MAX
 
 WINDOW_SECONDS: Final = 10.0

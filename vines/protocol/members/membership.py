@@ -43,6 +43,10 @@ class Membership:
     ) -> None:
         self.alive = 0
         """Other members that are alive and no observers."""
+        self.suspected: Callable[[bytes], bool] = lambda _: False
+        """Whether somebody is accused to have failed: set by who knows."""
+        self.lag: Callable[[bytes], float | None] = lambda _: None
+        """How late a member's loop is, in seconds: set by who knows."""
         self.ignored = 0
         """Records not believed, or of more members than there may be."""
         self._config = config
@@ -80,6 +84,10 @@ class Membership:
             for each in self._members.values()
             if each.state == ALIVE and not each.profile.observer
         )
+
+    def member(self, member: bytes) -> Member:
+        """A known member as its user sees it."""
+        return self._member(self._members[member])
 
     def listed(self) -> list[Member]:
         """Everybody else, by name, those that failed or left too."""
@@ -179,8 +187,10 @@ class Membership:
         return min(oldest, doubts, min(self._namesakes.values(), default=inf))
 
     def _doubtful(self, new: Sighting) -> bool:
-        """Whether it says that a member is dead to which this node is linked."""
-        if new.state != DEAD or not self._linked(new.id):
+        """Whether it says that a member is dead to which this node is linked. Of a suspect that is
+        believed: it had its time to object.
+        """
+        if new.state != DEAD or not self._linked(new.id) or self.suspected(new.id):
             return False
         old = self._members.get(new.id)
         return old is not None and old.state == ALIVE
@@ -217,7 +227,12 @@ class Membership:
             self._outbox.emit(Fail(member) if new.state == DEAD else Leave(member))
 
     def _member(self, sighting: Sighting) -> Member:
-        return sighting.member(linked=self._linked(sighting.id))
+        alive = sighting.state == ALIVE
+        return sighting.member(
+            linked=self._linked(sighting.id),
+            suspected=alive and self.suspected(sighting.id),
+            lag=self.lag(sighting.id) if alive else None,
+        )
 
     def _forget(self, id: bytes) -> None:
         del self._gone[id]

@@ -8,10 +8,10 @@ is for. Nothing is ever answered to an address that no host has, or that is this
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
 
 from vines.config import Config, is_address
 from vines.errors import WireError
+from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.identity import Identity
 from vines.protocol.wire.datagram import HEAD_BYTES, Datagram

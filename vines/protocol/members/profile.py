@@ -62,7 +62,14 @@ class Sighting(Frozen):
     state: str
     profile: Profile
 
-    def member(self, *, linked: bool = False, local: bool = False) -> Member:
+    def member(
+        self,
+        *,
+        linked: bool = False,
+        local: bool = False,
+        suspected: bool = False,
+        lag: float | None = None,
+    ) -> Member:
         """What the user is told of it."""
         return Member(
             id=self.id,
@@ -74,6 +81,8 @@ class Sighting(Frozen):
             incarnation=self.incarnation,
             linked=linked,
             local=local,
+            suspected=suspected,
+            lag=lag,
         )
 
 

@@ -14,10 +14,10 @@ a probe and an ack are frames of types 20 and 21; the probe's token stands befor
 from __future__ import annotations
 
 import struct
-from typing import ClassVar, Final, TypeAlias
 
 from vines.errors import WireError
 from vines.frozen import Frozen
+from vines.hints import ClassVar, Final, TypeAlias
 from vines.protocol.wire.framing import frame as framed
 from vines.protocol.wire.hello import HEAD_BYTES, INCARNATION_MAX
 

@@ -1,0 +1,438 @@
+"""Failure detection: who is probed, accused, heard and held dead, and who cannot be made so."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from math import log10
+
+import pytest
+
+from vines._core.changes import Changes
+from vines._core.table import MEMBER
+from vines.config import Config
+from vines.errors import InvalidConfig
+from vines.events import Conflict, Fail, Suspect, Update
+from vines.protocol.members.accusations import ACCUSATION
+from vines.protocol.members.health import HEALTH_MAX, Health
+from vines.protocol.members.lag import WINDOW_SECONDS, Lag
+from vines.protocol.members.profile import Profile, stamp_of
+from vines.protocol.members.rounds import Rounds
+from vines.protocol.members.suspicion import time_to_object
+from vines.protocol.wire.probe import Ack, Probe
+
+from .pump import Host, Pump, label
+from .test_probe import datagram
+
+
+def accuse(
+    host: Host,
+    subject: Host,
+    accuser: int,
+    *,
+    proved: bool = False,
+    incarnation: int = 0,
+    source: bytes | None = None,
+    value: bytes = b"",
+) -> None:
+    """Let a node learn an accusation as if a frame had brought it; incarnation 0: the current."""
+    number = incarnation or subject.node.members()[0].incarnation
+    written = Pump().host(99, port=0).node.control
+    known = host.node._parts.linking.members.get(label(accuser))
+    written.adopt(source or (known.profile.source if known else bytes(16)))
+    # Its source has numbered other writes before: a far higher position of its own.
+    key = subject.node.id + label(accuser)
+    change = (ACCUSATION, key, 0, value, number << 1 | proved, written.source)
+    host.node._stale = True
+    host.node._parts.detector.learn([change], host.pump.now)  # type: ignore[arg-type]
+    host.node.advance(host.pump.now)
+    host.pump.settle()
+
+
+def isolate(pump: Pump, host: Host) -> None:
+    """Its machine is gone: nothing is heard of it, and its streams stay as they are."""
+    assert host.address is not None
+    pump.vanished.add(host.address)
+    host.alive = False
+
+
+def suspected(host: Host) -> list[str]:
+    return [member.name for member in host.node.members() if member.suspected]
+
+
+# -- probes
+
+
+def test_everybody_is_probed_once_a_round_and_each_round_differs() -> None:
+    members = [label(number) for number in range(1, 21)]
+    rounds = Rounds(random.Random(1), lambda: members)
+    first = [rounds.next(lambda _: True) for _ in members]
+    second = [rounds.next(lambda _: True) for _ in members]
+    assert sorted(first) == sorted(second) == members  # type: ignore[type-var]
+    assert first != second
+    assert rounds.next(lambda _: False) is None
+
+
+def test_a_newcomer_has_its_turn_in_the_round_under_way() -> None:
+    members = [label(number) for number in range(1, 21)]
+    rounds = Rounds(random.Random(1), lambda: members)
+    rounds.next(lambda _: True)
+    rounds.add(label(99))
+    rounds.add(label(99))
+    left = [rounds.next(lambda _: True) for _ in range(20)]
+    assert left.count(label(99)) == 1
+
+
+def test_an_idle_node_sends_a_probe_and_an_ack_an_interval() -> None:
+    pump = Pump()
+    hosts = pump.cluster(5)
+    before = [dict(host.node.stats()["datagrams_out"]) for host in hosts]  # type: ignore[call-overload]
+    pump.run(40.0)
+    for host, was in zip(hosts, before, strict=True):
+        said = Counter(host.node.stats()["datagrams_out"])  # type: ignore[call-overload]
+        said.subtract(was)
+        assert 39 <= said["probe"] <= 41
+        assert +said == Counter(probe=said["probe"], ack=said["ack"])
+        assert host.node.stats()["health"] == 0
+
+
+def test_who_does_not_listen_probes_nobody_and_is_probed_by_nobody() -> None:
+    pump = Pump()
+    a, b = pump.host(1), pump.host(2, port=0)
+    pump.join(b, a)
+    pump.run(20.0)
+    assert a.states() == {"n2": "alive"}
+    assert a.node.stats()["datagrams_out"] == b.node.stats()["datagrams_out"] == {}
+
+
+def test_where_datagrams_are_blocked_a_stream_answers() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    pump.mute |= {host.address for host in hosts if host.address}
+    pump.run(60.0)
+    for host in hosts:
+        assert not host.of(Suspect)
+        assert int(str(host.node.stats()["probes_streamed"])) > 10
+
+
+def test_in_a_larger_cluster_without_datagrams_streams_are_dialled_for_probes() -> None:
+    pump = Pump()
+    options = {"mesh_members": 2, "fanout_min": 2}
+    hosts = pump.cluster(8, **options)
+    pump.run(10.0)
+    pump.mute |= {host.address for host in hosts if host.address}
+    pump.run(60.0)
+    assert not [event for host in hosts for event in host.of(Fail)]
+
+
+def test_others_answer_for_whom_a_wall_hides() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    pump.walls.add(frozenset((a.address, b.address)))
+    pump.cut(a.to(b))
+    pump.run(60.0)
+    assert a.node.stats()["probes_failed"] == b.node.stats()["probes_failed"] == 0
+    assert not a.of(Fail) + b.of(Fail) + c.of(Fail)
+
+
+def test_an_ack_by_another_than_who_was_probed_is_no_answer() -> None:
+    pump = Pump()
+    a, b, _ = pump.cluster(3)
+    probing = a.node._parts.detector.probing
+    probing.probe(b.node.id, pump.now)
+    ((token, attempt),) = [each for each in probing._tokens.items() if each[1].member == b.node.id]
+    a.node.datagram(datagram(Ack(token, 0, differs=False), sender=label(3)), b.address, pump.now)
+    assert attempt.member in probing._attempts
+    a.node.datagram(datagram(Ack(token, 0, differs=False), sender=label(2)), b.address, pump.now)
+    assert attempt.member not in probing._attempts
+
+
+# -- death
+
+
+def test_a_vanished_host_is_suspected_and_then_held_dead_by_all() -> None:
+    pump = Pump()
+    *hosts, gone = pump.cluster(5)
+    isolate(pump, gone)
+    assert pump.until(lambda: all(host.of(Suspect) for host in hosts)) <= 6.0
+    assert pump.until(lambda: all(host.of(Fail) for host in hosts)) <= 5.0
+    for host in hosts:
+        assert [event.member.name for event in host.of(Fail)] == ["n5"]
+
+
+def test_a_killed_process_is_held_dead_long_before_its_time_to_object_is_over() -> None:
+    pump = Pump()
+    *hosts, gone = pump.cluster(5)
+    pump.kill(gone)
+    assert pump.until(lambda: all(host.of(Fail) for host in hosts)) <= 0.6
+
+
+def test_all_but_one_killed_at_once_are_held_dead_at_once() -> None:
+    pump = Pump()
+    last, *hosts = pump.cluster(6)
+    for host in hosts:
+        pump.kill(host)
+    assert pump.until(lambda: len(last.of(Fail)) == 5) <= 1.0
+
+
+def test_refused_dials_of_one_member_alone_leave_time_to_object() -> None:
+    pump = Pump()
+    a, b, _ = pump.cluster(3)
+    pump.held = True
+    accuse(a, b, 3, proved=True)
+    assert suspected(a) == ["n2"]
+    assert not a.of(Fail)
+
+
+def test_refused_dials_of_two_members_prove_it() -> None:
+    pump = Pump()
+    a, b, *_ = pump.cluster(4)
+    pump.held = True
+    accuse(a, b, 3, proved=True)
+    accuse(a, b, 3, proved=True)
+    assert not a.of(Fail)
+    accuse(a, b, 4, proved=True)
+    assert [event.member.name for event in a.of(Fail)] == ["n2"]
+
+
+# -- suspicion
+
+
+@pytest.mark.parametrize("members", [4, 10, 30, 100, 1000])
+def test_the_time_to_object_shrinks_with_each_independent_accuser(members: int) -> None:
+    config = Config()
+    least = 3.0 * max(1.0, log10(members)) * 1.0
+    times = [time_to_object(config, members, c, proved=False) for c in range(6)]
+    assert times[0] == pytest.approx(6 * least)
+    assert times == sorted(times, reverse=True)
+    enough = min(3, members - 2)
+    assert times[enough] == times[-1] == pytest.approx(least)
+    assert time_to_object(config, members, 0, proved=True) == pytest.approx(least)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_where_nobody_else_could_accuse_the_time_is_the_least(members: int) -> None:
+    assert time_to_object(Config(), members, 0, proved=False) == 3.0
+
+
+def test_one_who_accuses_everybody_kills_nobody_that_objects() -> None:
+    pump = Pump()
+    hosts = pump.cluster(5)
+    for number in range(100):
+        for subject in hosts[:4]:
+            accuse(hosts[number % 4], subject, 5)
+        pump.run(1.0)
+    for host in hosts:
+        assert not host.of(Fail)
+
+
+def test_a_suspect_that_objects_is_a_suspect_no_more_and_that_is_told() -> None:
+    pump = Pump()
+    a, b, _ = pump.cluster(3)
+    pump.held = True
+    accuse(a, b, 3)
+    assert suspected(a) == ["n2"]
+    assert [event.member.suspected for event in a.of(Suspect)] == [True]
+    before = b.node.members()[0].incarnation
+    pump.held = False
+    pump.run(4.0)
+    assert suspected(a) == []
+    assert [event.member.suspected for event in a.of(Update)] == [False]
+    assert b.node.members()[0].incarnation == before + 1
+    assert not a.of(Fail)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["earlier", "later", "unknown accuser", "another's word", "a value", "a short key"],
+)
+def test_what_is_no_accusation_of_now_suspects_nobody(wrong: str) -> None:
+    pump = Pump()
+    a, b, _ = pump.cluster(3)
+    now = b.node.members()[0].incarnation
+    pump.held = True
+    match wrong:
+        case "earlier":
+            accuse(a, b, 3, incarnation=now - 1)
+        case "later":
+            accuse(a, b, 3, incarnation=now + 1)
+        case "unknown accuser":
+            accuse(a, b, 9)
+        case "another's word":
+            accuse(a, b, 3, source=b"s" * 16)
+        case "a value":
+            accuse(a, b, 3, value=b"x")
+        case _:
+            change = (ACCUSATION, b.node.id, 0, b"", now << 1, a.node.control.source)
+            a.node._parts.detector.learn([change], pump.now)  # type: ignore[arg-type]
+    assert suspected(a) == []
+    assert not a.of(Suspect)
+
+
+def test_a_claim_of_a_later_incarnation_does_not_hide_a_suspect() -> None:
+    pump = Pump()
+    a, b, *_ = pump.cluster(4)
+    pump.held = True
+    accuse(a, b, 3, incarnation=(1 << 61) - 1)
+    assert suspected(a) == []
+    accuse(a, b, 4)
+    assert suspected(a) == ["n2"]
+    accuse(a, b, 3, incarnation=(1 << 61) - 1)
+    assert suspected(a) == ["n2"]
+
+
+@pytest.mark.parametrize("by", ["a record", "a probe"])
+@pytest.mark.parametrize(
+    ("step", "objects"), [(-1, False), (0, True), (1, False), (1 << 40, False)]
+)
+def test_a_node_objects_to_what_is_said_of_its_incarnation_now(
+    by: str, step: int, *, objects: bool
+) -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    before = a.node.members()[0].incarnation
+    if by == "a record":
+        accuse(a, a, 2, incarnation=before + step)
+    else:
+        probe = datagram(Probe(bytes(8), before + step), sender=label(2))
+        a.node.datagram(probe, b.address, pump.now)
+    pump.run(0.1)
+    assert a.node.members()[0].incarnation == before + objects
+    assert a.node.stats()["health"] == objects
+
+
+def test_accused_again_and_again_a_node_objects_once_an_interval() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    before = a.node.members()[0].incarnation
+    for _ in range(500):
+        pump.run(0.01)
+        now = a.node.members()[0].incarnation
+        a.node.datagram(datagram(Probe(bytes(8), now), sender=label(2)), b.address, pump.now)
+    assert a.node.members()[0].incarnation - before <= 6
+    assert not a.of(Conflict)
+
+
+def test_a_stranger_makes_nobody_object() -> None:
+    pump = Pump()
+    a, _ = pump.cluster(2)
+    before = a.node.members()[0].incarnation
+    a.node.datagram(datagram(Probe(bytes(8), before)), ("192.0.2.7", 4711), pump.now)
+    pump.run(0.1)
+    assert a.node.members()[0].incarnation == before
+
+
+def test_accusers_remembered_of_one_suspect_are_bounded() -> None:
+    pump = Pump()
+    a, b, _ = pump.cluster(3)
+    pump.held = True
+    accuse(a, b, 3)
+    for number in range(100, 200):
+        accuse(a, b, number, source=b"s" * 16)
+    suspect = a.node._parts.detector.suspicion._suspects[b.node.id]
+    assert len(suspect.accusers) <= 16
+
+
+# -- health, pauses, lag
+
+
+def test_health_is_bounded_and_slows_a_node_down() -> None:
+    health = Health()
+    for _ in range(20):
+        health.worse(3)
+    assert (health.score, health.factor) == (HEALTH_MAX, HEALTH_MAX + 1)
+    for _ in range(20):
+        health.better()
+    assert (health.score, health.factor) == (0, 1)
+
+
+def test_who_hears_nobody_probes_less_and_blames_itself_first() -> None:
+    pump = Pump()
+    a, *_ = pump.cluster(4)
+    assert a.address is not None
+    pump.vanished.add(a.address)
+    pump.held = True
+    pump.run(20.0)
+    assert a.node.stats()["health"] == HEALTH_MAX
+
+
+def test_a_node_that_stood_still_reads_before_it_judges() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    pump.run(5.0)
+    accuse(a, b, 3)
+    pump.now += 60.0
+    for host in (b, c):
+        host.node.advance(pump.now)
+    a.node.advance(pump.now)
+    assert not a.of(Fail)
+    assert int(str(a.node.stats()["probes_failed"])) == 0
+    pump.run(10.0)
+    assert not a.of(Fail)
+
+
+def test_lag_is_the_worst_of_lately() -> None:
+    lag = Lag(0.0)
+    lag.note(0.5, 1.0)
+    lag.note(0.1, 2.0)
+    assert lag.milliseconds(3.0) == 500
+    lag.note(0.2, WINDOW_SECONDS + 1.0)
+    assert lag.milliseconds(WINDOW_SECONDS + 2.0) == 500
+    lag.note(0.0, 2 * WINDOW_SECONDS + 2.0)
+    assert lag.milliseconds(2 * WINDOW_SECONDS + 3.0) == 200
+    assert lag.milliseconds(5 * WINDOW_SECONDS) == 0
+    lag.note(1e6, 5 * WINDOW_SECONDS)
+    assert lag.milliseconds(5 * WINDOW_SECONDS) == 65_535
+
+
+def test_the_lag_of_a_member_is_known_from_its_acks() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    probing = a.node._parts.detector.probing
+    probing.probe(b.node.id, pump.now)
+    (token,) = probing._tokens
+    a.node.datagram(datagram(Ack(token, 1234, differs=False), sender=label(2)), b.address, pump.now)
+    assert a.node.members()[1].lag == 1.234
+
+
+# -- settings
+
+
+@pytest.mark.parametrize(
+    ("network", "interval", "timeout", "factor"),
+    [("local", 0.5, 0.2, 3.0), ("lan", 1.0, 0.5, 3.0), ("wan", 3.0, 1.5, 4.0)],
+)
+def test_presets(network: str, interval: float, timeout: float, factor: float) -> None:
+    config = Config(network=network)
+    got = config.probe_interval, config.probe_timeout, config.suspicion_factor
+    assert got == (interval, timeout, factor)
+    assert Config(network=network, probe_timeout=0.1).probe_timeout == 0.1
+    assert config.replace(name="x").probe_interval == interval
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"network": "moon"}, {"network": None}, {"probe_timeout": 1.0}, {"probe_interval": -1.0}],
+)
+def test_settings_that_contradict_are_refused(wrong: dict) -> None:
+    with pytest.raises(InvalidConfig):
+        Config(**wrong)
+
+
+def test_the_record_of_a_death_is_at_the_incarnation_of_its_subject() -> None:
+    pump = Pump()
+    a, b, gone = pump.cluster(3)
+    incarnation = gone.node.members()[0].incarnation
+    isolate(pump, gone)
+    pump.until(lambda: bool(a.of(Fail) and b.of(Fail)))
+    held = a.node.control.get(MEMBER, gone.node.id)
+    assert held is not None
+    assert held[0] == stamp_of(incarnation, "dead")
+    assert Profile.decode(held[3]).name == "n3"
+
+
+def test_changes_of_other_families_are_none_of_its_business() -> None:
+    pump = Pump()
+    a, _ = pump.cluster(2)
+    a.node._parts.detector.learn(Changes(), pump.now)
+    assert a.node.stats()["accusations_ignored"] == 0

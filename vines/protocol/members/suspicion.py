@@ -1,0 +1,202 @@
+"""Suspicion: who is accused by whom, and how long a suspect has to object.
+
+The time begins at its longest and shrinks with each further, independent accuser (Lifeguard,
+section IV-B):
+
+    least = suspicion_factor * max(1, log10 N) * probe_interval
+    most  = 6 * least
+    time  = most - (most - least) * log(c + 1) / log(k + 1)      after c further accusers, k = 3
+
+Where there are not so many who could accuse, or a dial has proved it, the time is the least. Only
+accusations of the incarnation that a member has now count, and only those by members that are
+alive, each of its own start. It must not know probes, links or time but what it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf, log, log10
+
+from vines.config import Config
+from vines.events import ALIVE
+from vines.hints import Final
+from vines.protocol.machine import Address
+from vines.protocol.members.accusations import Accusation
+from vines.protocol.members.identity import Identity
+from vines.protocol.members.membership import Membership
+
+FURTHER_ACCUSERS: Final = 3
+"""k: after so many beside the first one nobody has to say it again."""
+MOST_FACTOR: Final = 6
+ACCUSERS_MAX: Final = 16
+"""Accusers remembered of one suspect: more than can change anything, with some not believed."""
+PROVERS_MIN: Final = 2
+"""Members whose dials came to nothing: one firewall between two nodes is only one."""
+
+
+def time_to_object(config: Config, members: int, further: int, *, proved: bool) -> float:
+    """Seconds that a suspect of a cluster of so many has, after so many further accusers."""
+    least = config.suspicion_factor * max(1.0, log10(max(members, 1))) * config.probe_interval
+    wanted = min(FURTHER_ACCUSERS, members - 2)
+    if proved or wanted <= 0:
+        return least
+    share = log(min(further, wanted) + 1) / log(wanted + 1)
+    return least * (MOST_FACTOR - (MOST_FACTOR - 1) * share)
+
+
+class Suspect:
+    """A member that somebody accuses, at one of its incarnations."""
+
+    __slots__ = ("accusers", "incarnation", "since")
+
+    def __init__(self, incarnation: int) -> None:
+        self.incarnation = incarnation
+        self.since = inf
+        """When it became a suspect here; infinity: its record of that incarnation has not come."""
+        self.accusers: dict[bytes, Accusation] = {}
+
+
+class Suspicion:
+    """Everybody who is accused."""
+
+    def __init__(self, config: Config, identity: Identity, members: Membership) -> None:
+        self._config = config
+        self._identity = identity
+        self._members = members
+        self._suspects: dict[bytes, Suspect] = {}
+
+    def __len__(self) -> int:
+        return sum(suspect.since < inf for suspect in self._suspects.values())
+
+    def __contains__(self, member: bytes) -> bool:
+        suspect = self._suspects.get(member)
+        return suspect is not None and suspect.since < inf
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (member for member, each in self._suspects.items() if each.since < inf)
+
+    def incarnation(self, member: bytes) -> int | None:
+        """The incarnation at which a member is suspected; None: it is not."""
+        return self._suspects[member].incarnation if member in self else None
+
+    def note(self, accusation: Accusation, now: float) -> bool:
+        """Somebody is accused; True if it becomes a suspect by that."""
+        known = self._members.get(accusation.subject)
+        if known is None or known.state != ALIVE or accusation.incarnation < known.incarnation:
+            return False
+        suspect = self._suspects.get(accusation.subject)
+        if suspect is None or suspect.incarnation < accusation.incarnation:
+            # Of an incarnation that is not known the record may still be on its way; but a liar
+            # must not end a suspicion with it.
+            if suspect is not None and accusation.incarnation > known.incarnation:
+                return False
+            suspect = self._suspects[accusation.subject] = Suspect(accusation.incarnation)
+        elif suspect.incarnation > accusation.incarnation:
+            suspect = self._suspects[accusation.subject] = Suspect(accusation.incarnation)
+        if accusation.accuser in suspect.accusers or len(suspect.accusers) < ACCUSERS_MAX:
+            suspect.accusers[accusation.accuser] = accusation
+        return self._begin(accusation.subject, suspect, now)
+
+    def changed(self, member: bytes, now: float) -> tuple[bool, bool]:
+        """Its record changed; whether it was, and whether it is now a suspect."""
+        suspect = self._suspects.get(member)
+        if suspect is None:
+            return False, False
+        was = suspect.since < inf
+        known = self._members.get(member)
+        if known is None or known.state != ALIVE or known.incarnation > suspect.incarnation:
+            del self._suspects[member]
+            return was, False
+        return was, was or self._begin(member, suspect, now)
+
+    def due(self, now: float) -> list[bytes]:
+        """Suspects whose time to object is over."""
+        return [each for each in self if self._end(each) <= now]
+
+    def deadline(self) -> float:
+        """When the first of these is due; infinity if there is none."""
+        return min((self._end(each) for each in self), default=inf)
+
+    def heard(self, member: bytes, when: float) -> bool:
+        """When a suspect was last heard; True if its time begins anew, for that was later."""
+        suspect = self._suspects[member]
+        if when <= suspect.since:
+            return False
+        suspect.since = when
+        return True
+
+    def forgive(self, gap: float) -> None:
+        """This process stood still for so long."""
+        for suspect in self._suspects.values():
+            suspect.since += gap
+
+    def needs(self, member: bytes, *, proved: bool) -> bool:
+        """Whether an accusation of this node's would change anything."""
+        suspect = self._suspects.get(member)
+        if suspect is None or suspect.since == inf:
+            return True
+        own = suspect.accusers.get(self._identity.id)
+        if own is not None:
+            return proved and not own.proved
+        return proved or len(self._believed(suspect)) <= FURTHER_ACCUSERS
+
+    def proved_by(self, member: bytes) -> frozenset[bytes]:
+        """The accusers of a suspect whose dials came to nothing."""
+        if member not in self:
+            return frozenset()
+        believed = self._believed(self._suspects[member])
+        return frozenset(each.accuser for each in believed if each.proved)
+
+    def is_proved(self, member: bytes) -> bool:
+        """Whether a suspect is known to be gone: two have dialled in vain, or this node has, and
+        nobody is left to say otherwise: who listens there now would only say that it is there.
+        """
+        provers = self.proved_by(member)
+        if len(provers) >= PROVERS_MIN:
+            return True
+        own = self._identity.id
+        if own not in provers:
+            return False
+        address = self._address(member)
+        others = self._members.living() - {member}
+        return all(
+            own in self.proved_by(other) or self._address(other) == address for other in others
+        )
+
+    def _address(self, member: bytes) -> Address | None:
+        known = self._members.get(member)
+        return None if known is None else known.profile.address
+
+    def _begin(self, member: bytes, suspect: Suspect, now: float) -> bool:
+        """Let the time of a suspect begin, if it is one; True if it began now."""
+        known = self._members.get(member)
+        if suspect.since < inf or known is None or known.incarnation != suspect.incarnation:
+            return False
+        if not self._believed(suspect):
+            return False
+        suspect.since = now
+        return True
+
+    def _end(self, member: bytes) -> float:
+        """When the time of a suspect is over."""
+        suspect = self._suspects[member]
+        believed = self._believed(suspect)
+        proved = any(each.proved for each in believed)
+        members = self._members.alive + 1
+        further = max(0, len(believed) - 1)
+        return suspect.since + time_to_object(self._config, members, further, proved=proved)
+
+    def _believed(self, suspect: Suspect) -> list[Accusation]:
+        """The accusations by members that are alive, in their own words, and by this node."""
+        return [each for each in suspect.accusers.values() if self._is_believed(each)]
+
+    def _is_believed(self, accusation: Accusation) -> bool:
+        if accusation.accuser == self._identity.id:
+            return accusation.origin == self._identity.profile.source
+        accuser = self._members.get(accusation.accuser)
+        return (
+            accuser is not None
+            and accuser.state == ALIVE
+            and not accuser.profile.observer
+            and accuser.profile.source == accusation.origin
+        )
