@@ -330,7 +330,7 @@ class Promises(Spectator):
             closed = self._closed.get((node, election))
             if closed is not None and self._turns[node] > closed and not self._late:
                 raise Violation(f"{process.name} says {said} of what is closed on its disk")
-        helps = isinstance(said, Promise | Accepted | Prepare | Accept)
+        helps = isinstance(said, Promise | Accepted | Prepare | Accept) and not self._late
         if helps and voter in self._refusing[election] and not self._left(process, election):
             raise Violation(f"{process.name} refused {election.hex()[:8]} and says {said}")
 
