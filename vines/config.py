@@ -65,13 +65,15 @@ class Config(Frozen, kw_only=True):
     it, and six times that for one accuser; 0: what `network` says."""
 
     sync_interval: float = 1.0
-    """Between comparisons with a random linked member: 80 B each, so idle stays under 200 B/s."""
+    """Between comparisons of tables with a linked member, 80 B each: while probes tell that some
+    member holds something else, and all the time for one that does not listen: it gets none."""
     announce_interval: float = 0.2
     """What a link is not sent is announced to it so much later, batched, and missed as late again:
     longer than a write takes through a thousand members, short enough to repair a broken tree."""
-    keepalive_interval: float = 5.0
-    """Silence after which a link is pinged: five comparisons; a small idle cluster never is."""
-    keepalive_timeout: float = 15.0
+    keepalive_interval: float = 20.0
+    """Silence after which a link is pinged: 28 B each; probes and the kernel see sooner who is
+    gone, so this only finds a stream that broke unseen between two who are there."""
+    keepalive_timeout: float = 60.0
     """Silence after which a link counts as broken: three pings; two may be lost to a stall."""
     handshake_timeout: float = 5.0
     """From a stream's start to its hello: many round trips; longer only holds memory."""

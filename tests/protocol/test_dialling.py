@@ -194,7 +194,7 @@ def test_a_stranger_who_says_nothing_is_let_go() -> None:
 
 def test_a_silent_link_is_pinged_and_then_dropped() -> None:
     pump = Pump()
-    a, b = pump.cluster(2)
+    a, b = pump.cluster(2, keepalive_interval=5.0, keepalive_timeout=15.0)
     end = a.to(b)
     end.reading = end.peer.reading = False
     assert a.address is not None

@@ -92,7 +92,7 @@ def test_a_peer_that_left_is_not_counted_any_more() -> None:
 def test_an_answer_that_was_not_enough_is_asked_for_again() -> None:
     """The peer held less than this node thought that it had given: it asks until it does not."""
     pump = Pump()
-    a, b = pump.cluster(2)
+    a, b = pump.cluster(2, probe_interval=100.0)  # a probe would tell of it, too
     channel = a.node._links.established()[0].channels[1]
     a.node.data.write(b"lost", 0, b"\x01", pump.wall())
     channel.progress.assume_equal()

@@ -74,7 +74,7 @@ def test_in_a_larger_cluster_each_gets_a_write_about_once_without_time_passing(s
 
 
 def test_what_was_pruned_everywhere_is_announced_and_asked_for() -> None:
-    pump, hosts = larger(12)
+    pump, hosts = larger(12, sync_interval=1000.0)
     prune_all(hosts)
     hosts[3].write("key")
     pump.settle()

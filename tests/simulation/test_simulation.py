@@ -178,7 +178,7 @@ def test_two_clocks_days_apart_do_not_talk_until_they_are_set_right() -> None:
 
 def test_the_network_can_be_slow_lossy_and_narrow() -> None:
     conditions = Conditions(latency=0.2, jitter=0.2, loss=0.3, bandwidth=20_000.0, buffer=500)
-    simulation = Simulation(5, nodes=3, conditions=conditions)
+    simulation = Simulation(5, nodes=3, conditions=conditions, config={"network": "wan"})
     simulation.nodes[0].gossip("k", "x" * 10_000)
     simulation.settle()
     assert simulation.counts["packet_lost"] > 0

@@ -230,9 +230,9 @@ class Machinery:
             link.said = link.urgent = self.now
             self._write(link, frame)
 
-    def _differs(self, _member: bytes, now: float) -> None:
+    def _differs(self, member: bytes, now: float) -> None:
         """A member holds something else than this node."""
-        self.replication.differ(now)
+        self.replication.differ(now, self.linking.links.to(member))
 
     def _heard(self, member: bytes) -> float:
         """When a member last said anything on its link."""

@@ -74,7 +74,7 @@ class Node:
 
     # For the driver.
 
-    def listening(self, address: Address | None, now: float) -> None:  # noqa: ARG002
+    def listening(self, address: Address | None, now: float) -> None:
         """Others can dial this address from now on (None: none); the members are told."""
         if address is not None and not is_address(address):
             raise InvalidAddress(f"{address!r} cannot be dialled by others")
@@ -86,6 +86,7 @@ class Node:
         if address is not None:
             seeds.own(address)
         self._parts.detector.probing.active = address is not None
+        self._parts.replication.poll(address is None, now)
         if address != old:
             self._parts.identity.listen(address)
 
@@ -210,12 +211,13 @@ class Node:
         self._stale = True
         self._parts.linking.dialler.seeds.add(addresses, now)
 
-    def leave(self, now: float) -> None:  # noqa: ARG002
+    def leave(self, now: float) -> None:
         """Say that this node leaves; it dials nobody afterwards. End it once `drained`."""
         self._stale = True
         if self._parts.elections is not None:
             self._parts.elections.leave()
         self._parts.detector.probing.active = False
+        self._parts.replication.poll(True, now)
         self._parts.identity.leave()
         self._parts.spreading.open_all(self._links.established())
         self._parts.linking.dialler.stopped = True

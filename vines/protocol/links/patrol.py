@@ -37,7 +37,7 @@ class Patrol:
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return self._due
+        return min(self._due, self._joins.deadline())
 
     def forgive(self, gap: float) -> None:
         """This process stood still for so long."""
@@ -49,7 +49,7 @@ class Patrol:
 
     def advance(self, now: float) -> None:
         """Look at every stream, if it is time to."""
-        if now < self._due:
+        if now < self.deadline():
             return
         for link in self._joins.stalled(now):
             self._linking.drop(link, "a join does not come forward", now)

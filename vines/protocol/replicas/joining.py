@@ -11,6 +11,8 @@ wrong, only sent twice.
 
 from __future__ import annotations
 
+from math import inf
+
 from vines._core.table import check_floors
 from vines.errors import WireError
 from vines.hints import TYPE_CHECKING, Final
@@ -102,7 +104,12 @@ class Joins:
     def stalled(self, now: float) -> list[Link]:
         """The links whose joins do not come forward."""
         late = now - STALL_SECONDS
-        return [link for table, link in self._current.items() if link.channels[table].heard < late]
+        return [link for table, link in self._current.items() if link.channels[table].heard <= late]
+
+    def deadline(self) -> float:
+        """When the first of these is late; infinity if there is none under way."""
+        heard = (link.channels[table].heard for table, link in self._current.items())
+        return min(heard, default=inf) + STALL_SECONDS
 
     def _next(self, table: int, now: float) -> None:
         """Begin the next join of a table, if none is under way."""

@@ -51,6 +51,9 @@ PATIENCE_MIN: Final = 2
 """Comparisons that differ before vectors are exchanged: one may have met writes on their way."""
 PATIENCE_MAX: Final = 64
 """Where the doubling of that ends, when exchanges do not help."""
+GRAFTS: Final = 5
+"""Announce intervals before the first comparison: what is on its way, or announced and asked for,
+is better had from the tree, which mends itself by that."""
 COMPARISONS: Final = 8
 """Comparisons after a difference was seen: as many peers at random, most of them of a larger
 cluster; where the difference lasts it is seen again before they are used up."""
@@ -88,6 +91,7 @@ class Replication:
         self._polling = True
         self._comparing = now + rng.uniform(0.0, config.sync_interval)
         self._compared_at = -inf
+        self._differing: Link | None = None
         self._comparisons = 0
         """So many more are worth making, because somebody was seen to hold something else."""
         self._synced = False
@@ -168,17 +172,29 @@ class Replication:
         """When `advance` has something, as long as there are links."""
         return min(self._comparing, self.catching.deadline())
 
-    def differ(self, now: float) -> None:
-        """Somebody was seen to hold something else: compare with peers, at once and some more."""
+    def poll(self, wanted: bool, now: float) -> None:
+        """Compare all the time, as one must to whom no probes tell of differences."""
+        self._polling = wanted
+        if wanted:
+            self._comparing = min(self._comparing, now + self._config.sync_interval)
+
+    def differ(self, now: float, link: Link | None = None) -> None:
+        """Somebody was seen to hold something else: compare with that peer, if it is one, else with
+        others, soon and some more.
+        """
         self._comparisons = COMPARISONS
-        due = max(now, self._compared_at + self._config.sync_interval)
+        self._differing = link or self._differing
+        grace = GRAFTS * self._config.announce_interval
+        due = max(now + grace, self._compared_at + self._config.sync_interval)
         self._comparing = min(self._comparing, due)
 
     def _compare(self, links: list[Link]) -> None:
         """Show both fingerprints to a random peer with which nothing else is under way."""
         settled = [link for link in links if all(each.settled for each in link.channels)]
         if settled:
-            link = self._rng.choice(settled)
+            known = self._differing in settled
+            link = self._differing if known and self._differing else self._rng.choice(settled)
+            self._differing = None
             for channel in link.channels:
                 channel.digest_owed = (channel.digest_owed or 0) | WANT
             self._wake(link)
@@ -235,6 +251,7 @@ class Replication:
         still = channel.sequence == channel.table.sequence and link.unsent == 0
         channel.sequence = channel.table.sequence
         channel.differed += 1
+        self.differ(now, link)
         if channel.differed < channel.patience * (1 if still else BUSY_FACTOR):
             return
         channel.differed = 0
