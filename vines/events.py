@@ -96,8 +96,9 @@ class Conflict(Frozen):
 
     kind: str
     """identity (two live processes, one node id), name, source (somebody numbered writes as us),
-    state (equal histories, different tables), election (what cannot be decided as it was called),
-    or storage (the data directory failed)."""
+    state (equal histories, different tables), address (others do not seem to reach this node where
+    it says that it listens), election (what cannot be decided as it was called), or storage (the
+    data directory failed)."""
     text: str
     member: Member | None = None
 

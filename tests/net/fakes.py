@@ -45,7 +45,9 @@ class FakeNode:
         self.on_frame: Callable[[bytes, int], None] | None = None
         self.on_advance: Callable[[float], None] | None = None
 
-    def listening(self, address: Address | None, now: float) -> None:
+    def listening(
+        self, address: Address | None, now: float, *, bound: Address | None = None
+    ) -> None:
         with self.changed:
             self.address = address
             self.changed.notify_all()

@@ -386,3 +386,38 @@ def test_who_does_not_listen_and_is_not_seen_is_given_up_after_long() -> None:
     assert a.states()["m77"] == "alive"
     pump.run(200.0)
     assert a.states()["m77"] == "dead"
+
+
+def test_an_advertised_address_that_leads_nowhere_is_told_of_with_the_bound_one() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    c = pump.host(3, port=0)
+    c.node.listening(("127.0.0.1", 9999), pump.now, bound=("0.0.0.0", 9003))
+    pump.join(c, a)
+    pump.run(2.0)
+    assert c.of(Conflict) == []
+    # Its own dials get nowhere for a while, and those of the others are refused.
+    assert a.address and b.address
+    pump.vanished |= {a.address, b.address}
+    for end in list(c.ends.values()):
+        pump.cut(end)
+    pump.run(5.0)
+    assert a.states()["n3"] == "dead"
+    pump.vanished.clear()
+    pump.run(30.0)
+    assert a.states()["n3"] == "alive"
+    told = [each for each in c.of(Conflict) if each.kind == "address"]
+    assert len(told) == 1
+    assert "127.0.0.1:9999" in told[0].text
+    assert "0.0.0.0:9003" in told[0].text
+    assert not [each for each in [*a.of(Conflict), *b.of(Conflict)] if each.kind == "address"]
+
+
+def test_an_address_that_was_bound_is_not_suspected() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    assert a.address is not None
+    b.node.listening(b.address, pump.now, bound=b.address)
+    b.node._parts.identity.meet(b.node._parts.identity.incarnation << 2 | 1, bytes(16), pump.now)
+    pump.run(5.0)
+    assert b.of(Conflict) == []

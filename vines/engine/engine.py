@@ -181,7 +181,8 @@ class Engine:
             if told is not None:
                 self.advertised = advertised = (told[0], told[1] or self.bound[1])
                 if not told[1]:
-                    self.loop.call(lambda now: self.node.listening(advertised, now))
+                    bound = self.bound
+                    self.loop.call(lambda now: self.node.listening(advertised, now, bound=bound))
             self._start()
             self.discovery.start(self.loop, self.bound)
 

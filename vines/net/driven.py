@@ -29,7 +29,9 @@ class Driven(Protocol):
     config: Config
     outbox: Outbox
 
-    def listening(self, address: Address | None, now: float) -> None:
+    def listening(
+        self, address: Address | None, now: float, *, bound: Address | None = None
+    ) -> None:
         """Others can dial us here."""
 
     def connected(self, link: Link, ticket: int | None, now: float) -> None:

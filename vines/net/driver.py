@@ -200,7 +200,7 @@ class Listening:
         if not self.listener.closed:
             self.listener.watch()
             self.datagrams.watch()
-            self._node.listening(self._advertise, now)
+            self._node.listening(self._advertise, now, bound=self.address)
 
     def close(self) -> None:
         """Free the number."""

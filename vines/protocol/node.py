@@ -74,8 +74,16 @@ class Node:
 
     # For the driver.
 
-    def listening(self, address: Address | None, now: float) -> None:
-        """Others can dial this address from now on (None: none); the members are told."""
+    def listening(
+        self,
+        address: Address | None,
+        now: float,
+        *,
+        bound: Address | None = None,
+    ) -> None:
+        """Others can dial this address from now on (None: none); the members are told. `bound`:
+        the one that was bound, if that is another.
+        """
         if address is not None and not is_address(address):
             raise InvalidAddress(f"{address!r} cannot be dialled by others")
         self._stale = True
@@ -87,6 +95,7 @@ class Node:
             seeds.own(address)
         self._parts.detector.probing.active = address is not None
         self._parts.replication.poll(address is None, now)
+        self._parts.identity.bound = bound
         if address != old:
             self._parts.identity.listen(address)
 

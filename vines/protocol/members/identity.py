@@ -44,6 +44,8 @@ class Identity:
             source=control.source,
         )
         self.incarnation = min(max(wall_ms, 0) // 1000 << BOOT_BITS, INCARNATION_MAX - 1)
+        self.bound: Address | None = None
+        """The address that was bound, if it is told apart from the one that others dial."""
         self._control = control
         self._outbox = outbox
         self._announced = False
@@ -51,6 +53,8 @@ class Identity:
         self._rivals: dict[bytes, bool] = {}
         self._refute = inf
         self._refuted = -inf
+        self._unreached: Address | None = None
+        """The address of which it was said that others may not reach it."""
 
     def member(self) -> Member:
         """This node as its user sees it."""
@@ -86,7 +90,9 @@ class Identity:
         """A record about this node arrived that beats the one it wrote."""
         if self.leaving:
             return
-        if RANKS[min(stamp & 3, 2)] != DEAD and not self._contests(origin):
+        if RANKS[min(stamp & 3, 2)] == DEAD:
+            self._doubt_address()
+        elif not self._contests(origin):
             return
         self.incarnation = max(self.incarnation, stamp >> 2)
         self._refute = min(self._refute, max(now, self._refuted + self._pause))
@@ -127,6 +133,21 @@ class Identity:
             self._rivals[source] = True
             text = f"another process uses the id {self.id.hex()}: the one started later keeps it"
             self._outbox.emit(Conflict("identity", text, self.member()))
+
+    def _doubt_address(self) -> None:
+        """Others hold this node dead; it is not. Perhaps they dial what leads nowhere: say so once
+        of each address that is not the one bound.
+        """
+        told = self.profile.address
+        if told is None or self.bound in (None, told) or self._unreached == told:
+            return
+        assert self.bound is not None, "checked above"
+        self._unreached = told
+        text = (
+            "others held this node dead, which it is not: unless it stood still, they cannot reach"
+            " {}:{}, which it advertises; it is bound to {}:{}".format(*told, *self.bound)
+        )
+        self._outbox.emit(Conflict("address", text, self.member()))
 
     def _change(self, profile: Profile) -> None:
         self.profile = profile
