@@ -1,0 +1,130 @@
+"""Failure detection over minutes of virtual time: who is held dead, when, and who never is."""
+
+from __future__ import annotations
+
+import pytest
+
+from vines.events import ALIVE, Fail, Suspect
+from vines.protocol.members.identity import Identity
+from vines.protocol.members.probing import Probing
+from vines.protocol.members.suspicion import Suspicion
+from vines.simulation import Conditions, Simulation, Violation
+
+
+def cluster(nodes: int, **conditions: float) -> Simulation:
+    simulation = Simulation(3, nodes=nodes, watching=False)
+    simulation.run(20.0)
+    for name, value in conditions.items():
+        setattr(simulation.network.conditions, name, value)
+    return simulation
+
+
+def failed(simulation: Simulation) -> set[str]:
+    """The names of all who were ever held dead, by anybody."""
+    events = (event for host in simulation.nodes for event in host.events)
+    return {event.member.name for event in events if isinstance(event, Fail)}
+
+
+def views(simulation: Simulation) -> set[int]:
+    """How many members the running nodes hold for alive."""
+    nodes = [process.node for process in simulation.processes]
+    return {sum(member.state == ALIVE for member in node.members()) for node in nodes}
+
+
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "vanished"])
+def test_one_that_is_gone_is_held_dead_by_all_in_time(*, power: bool) -> None:
+    simulation = cluster(10)
+    simulation.nodes[-1].crash(power=power)
+    simulation.run(8.0 if power else 1.0)
+    assert views(simulation) == {9}
+    assert failed(simulation) == {"node-10"}
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [Conditions(loss=0.1), Conditions(duplication=0.5, straggling=0.3)],
+    ids=["loss", "copies and stragglers"],
+)
+def test_bad_weather_kills_nobody(conditions: Conditions) -> None:
+    simulation = cluster(
+        10,
+        loss=conditions.loss,
+        duplication=conditions.duplication,
+        straggling=conditions.straggling,
+    )
+    simulation.run(120.0)
+    assert not failed(simulation)
+
+
+def test_a_short_stall_makes_a_suspect_at_most_and_a_long_one_is_outlived() -> None:
+    simulation = cluster(10)
+    host = simulation.nodes[4]
+    for _ in range(5):
+        host.pause()
+        simulation.run(2.0)
+        host.resume()
+        simulation.run(10.0)
+    assert not failed(simulation)
+    host.pause()
+    simulation.run(60.0)
+    assert failed(simulation) == {"node-5"}
+    assert any(isinstance(event, Suspect) for event in simulation.nodes[0].events)
+    host.resume()
+    simulation.settle()
+    assert failed(simulation) == {"node-5"}
+    assert views(simulation) == {10}
+
+
+def test_a_firewall_for_datagrams_around_one_host_kills_nobody() -> None:
+    simulation = cluster(12)
+    simulation.nodes[0].datagrams_blocked = True
+    simulation.run(60.0)
+    assert not failed(simulation)
+
+
+def test_halves_that_were_apart_for_long_are_one_again_soon() -> None:
+    simulation = cluster(12)
+    one, other = simulation.nodes[:6], simulation.nodes[6:]
+    simulation.partition(one, other)
+    simulation.run(600.0)
+    assert views(simulation) == {6}
+    simulation.heal()
+    simulation.run(60.0)
+    assert views(simulation) == {12}
+    simulation.settle()
+
+
+def stall(simulation: Simulation) -> None:
+    for _ in range(5):
+        simulation.nodes[4].pause()
+        simulation.run(2.0)
+        simulation.nodes[4].resume()
+        simulation.run(20.0)
+
+
+def test_without_objections_who_only_stalled_would_be_held_dead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    simulation = cluster(10)
+    monkeypatch.setattr(Identity, "refute", lambda *_: False)
+    stall(simulation)
+    assert failed(simulation) == {"node-5"}
+
+
+def test_an_objection_that_ends_no_suspicion_would_be_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    simulation = cluster(10)
+    monkeypatch.setattr(Suspicion, "changed", lambda *_: (False, False))
+    with pytest.raises(Violation, match="spins"):
+        stall(simulation)
+
+
+def test_without_a_search_for_the_vanished_nobody_would_find_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    simulation = cluster(10)
+    monkeypatch.setattr(Probing, "_judge", lambda self, attempt, _: self._end(attempt))
+    simulation.nodes[-1].crash(power=True)
+    simulation.run(8.0)
+    assert views(simulation) != {9}
