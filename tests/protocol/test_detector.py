@@ -436,3 +436,23 @@ def test_changes_of_other_families_are_none_of_its_business() -> None:
     a, _ = pump.cluster(2)
     a.node._parts.detector.learn(Changes(), pump.now)
     assert a.node.stats()["accusations_ignored"] == 0
+
+
+def test_a_death_that_was_doubted_is_believed_once_it_is_proved() -> None:
+    """What others had written about it stands in the table already, so there is no more to write;
+    a suspect that stays one for that would be buried again and again, for ever.
+    """
+    pump = Pump()
+    one, other, gone, _ = pump.cluster(4)
+    isolate(pump, gone)
+    held = other.node.control.get(MEMBER, gone.node.id)
+    assert held is not None
+    dead = stamp_of(gone.node.members()[0].incarnation, "dead")
+    other.node.control.put(MEMBER, gone.node.id, held[2], held[3], dead)
+    other.node.advance(pump.now)
+    pump.settle()
+    assert one.states()["n3"] == "alive"  # its link says otherwise
+    for accuser in (2, 4):
+        accuse(one, gone, accuser, proved=True)
+    assert one.states()["n3"] == "dead"
+    assert suspected(one) == []

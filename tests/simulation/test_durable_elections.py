@@ -202,13 +202,17 @@ PLANTED = {
     ),
     "promise not kept": Planted(forget_in_record(promised=FIRST), "kept is|taken back"),
     "decided rounds not covered": Planted(replace(Outcomes, "covers", never), "closed|changed"),
-    "forgotten without a trace": Planted(replace(Elections, "_keep_last", always), "acts, as", 3),
+    "forgotten without a trace": Planted(
+        replace(Elections, "_keep_last", always), "acts, as|not know that", 3
+    ),
     "everybody acts": Planted(replace(Election, "is_mine", always), "acts on|not the owner"),
     "any quorum": Planted(
         replace(Electorate, "is_quorum", lambda self, strength: strength > 0), "chosen|another", 5
     ),
     "own refusal releases": Planted(
-        replace(Election, "hopeless", property(lambda self: self.record.refused)), "was left", 7
+        replace(Election, "hopeless", property(lambda self: self.record.refused)),
+        "was left|stands",
+        7,
     ),
     "recovered value ignored": Planted(
         replace(Decree, "recovered", lambda self: b""), "another value", 33

@@ -196,10 +196,10 @@ class Detector:
         for member in self.suspicion.due(now):
             # Who goes on talking on its link has not read yet that it is suspected.
             if not self.suspicion.heard(member, self._world.heard(member)):
-                self._world.bury(member, now)
+                self._bury(member, now)
         while proved := next(filter(self.suspicion.is_proved, self.suspicion), None):
             # With each one that is dead there is one less who could say otherwise of the others.
-            self._world.bury(proved, now)
+            self._bury(proved, now)
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
@@ -214,6 +214,13 @@ class Detector:
             "probes_streamed": self.probing.streamed,
             "accusations_ignored": self.ignored,
         }
+
+    def _bury(self, member: bytes, now: float) -> None:
+        """A suspect is held dead from now on; if that cannot be said, it is no suspect any more."""
+        self._world.bury(member, now)
+        if member in self.suspicion:
+            self.suspicion.drop(member)
+            self._outbox.emit(Update(self._members.member(member)))
 
     def _unanswered(self, member: bytes, now: float) -> None:
         """A probe of this node failed."""

@@ -152,7 +152,11 @@ class Membership:
         dead = Sighting(member, believed.incarnation, DEAD, believed.profile)
         stamp = stamp_of(believed.incarnation, DEAD)
         if not self._control.put(MEMBER, member, flags, value, stamp):
-            return None
+            # Somebody has said as much before, which was doubted here until now.
+            doubted = self._doubts.get(member)
+            if doubted is None:
+                return None
+            dead = doubted[0]
         self._believe(dead, now)
         return dead
 

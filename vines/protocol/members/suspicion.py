@@ -109,6 +109,10 @@ class Suspicion:
             return was, False
         return was, was or self._begin(member, suspect, now)
 
+    def drop(self, member: bytes) -> None:
+        """It is no suspect any more, whoever has accused it."""
+        del self._suspects[member]
+
     def due(self, now: float) -> list[bytes]:
         """Suspects whose time to object is over."""
         return [each for each in self if self._end(each) <= now]
