@@ -116,7 +116,7 @@ def test_an_objection_that_ends_no_suspicion_would_be_noticed(
 ) -> None:
     simulation = cluster(10)
     monkeypatch.setattr(Suspicion, "changed", lambda *_: (False, False))
-    with pytest.raises(Violation, match="spins"):
+    with pytest.raises(Violation, match="is dead now"):
         stall(simulation)
 
 

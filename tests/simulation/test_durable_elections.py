@@ -29,7 +29,7 @@ from vines.simulation import Disk, Violation
 
 from .electing import World
 
-SAFE_SEEDS = range(40)
+SAFE_SEEDS = range(56)
 LIVELY_SEEDS = range(1_000, 1_020)
 SOAK_SEEDS = range(100_000, 105_000)
 YES, NO = 0, 253
