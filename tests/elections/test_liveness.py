@@ -69,7 +69,8 @@ def test_a_caller_that_is_dead_for_all_is_no_candidate(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_far_members_decide_too(seed: int) -> None:
     """A round trip of two seconds is longer than a first attempt waits."""
-    simulation = Simulation(seed, nodes=5, conditions=Conditions(latency=1.0, jitter=0.1))
+    far = Conditions(latency=1.0, jitter=0.1)
+    simulation = Simulation(seed, nodes=5, conditions=far, config={"network": "wan"})
     simulation.settle()
     for host in simulation.nodes:
         call(host, 5, 3, seconds=3000.0)
