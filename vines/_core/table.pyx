@@ -953,7 +953,6 @@ cdef class Table:
     cdef object share(self, Progress progress, size_t budget, bint mine):
         """The delta written last, if this peer lacks exactly what it holds; else None."""
         cdef size_t at
-        cdef uint64_t number
         if (
             self.shared is None
             or progress.scanning
