@@ -81,13 +81,13 @@ class Answering:
     def probed(self, sender: bytes, token: int, probe: Probe, now: float) -> Ack:
         """The answer to a probe; a member that holds something else is compared with."""
         differs = probe.digest != self.digest()
-        if differs and self._is_alive(sender):
+        if differs and self._members.is_alive(sender):
             self._differs(sender, now)
         return Ack(token, self._lag.milliseconds(now), differs)
 
     def asked(self, letter: Letter, ask: Ask, now: float) -> None:
         """A member wants another one probed."""
-        if len(self._relays) >= RELAYS_MAX or not self._is_alive(letter.sender):
+        if len(self._relays) >= RELAYS_MAX or not self._members.is_alive(letter.sender):
             return
         target = self._members.get(ask.member)
         if target is None or target.state != ALIVE:
@@ -128,7 +128,3 @@ class Answering:
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
         return min((relay.due for relay in self._relays.values()), default=inf)
-
-    def _is_alive(self, member: bytes) -> bool:
-        known = self._members.get(member)
-        return known is not None and known.state == ALIVE

@@ -118,7 +118,7 @@ class Detector:
 
     def probed(self, sender: bytes, token: int, probe: Probe, now: float) -> Ack:
         """A probe, whichever way it came; returns the answer."""
-        if probe.accused is not None and self._is_alive(sender):
+        if probe.accused is not None and self._members.is_alive(sender):
             self._object(probe.accused, now)
         return self._answering.probed(sender, token, probe, now)
 
@@ -126,7 +126,7 @@ class Detector:
         """An answer to a probe."""
         if not self.probing.acked(sender, ack.token, stream=stream):
             return
-        if self._is_alive(sender):
+        if self._members.is_alive(sender):
             self._lags[sender] = ack.lag
             if ack.differs:
                 self._world.differs(sender, now)
@@ -163,7 +163,7 @@ class Detector:
 
     def lost(self, member: bytes, now: float) -> None:
         """The link to a member broke: look at it out of turn."""
-        if self._is_alive(member):
+        if self._members.is_alive(member):
             self.probing.probe(member, now)
 
     def refused(self, member: bytes, now: float) -> None:
@@ -273,10 +273,6 @@ class Detector:
         if accuser is None or accuser.state != ALIVE:
             return False
         return accuser.profile.source == accusation.origin
-
-    def _is_alive(self, member: bytes) -> bool:
-        known = self._members.get(member)
-        return known is not None and known.state == ALIVE
 
     def _address(self, member: bytes) -> Address | None:
         """Where a member that is alive can be asked; None where only this node would hear it."""

@@ -142,6 +142,11 @@ class Membership:
                 news.append(sighting)
         return news
 
+    def is_alive(self, member: bytes) -> bool:
+        """Whether a member is known, and believed alive."""
+        known = self._members.get(member)
+        return known is not None and known.state == ALIVE
+
     def fail(self, member: bytes, now: float) -> Sighting | None:
         """A lost member is proved gone: say so, unless it is known to be gone already."""
         believed = self._members.get(member)
