@@ -115,6 +115,8 @@ class Answering:
 
     def advance(self, now: float) -> None:
         """Tell who asked that there is no answer yet; later, forget it."""
+        if not self._relays:
+            return
         for token, relay in list(self._relays.items()):
             if relay.due > now:
                 continue
@@ -127,4 +129,6 @@ class Answering:
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return min((relay.due for relay in self._relays.values()), default=inf)
+        return (
+            min((each.due for each in self._relays.values()), default=inf) if self._relays else inf
+        )
