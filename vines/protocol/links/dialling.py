@@ -213,7 +213,8 @@ class Dialler:
         if enough is None or self._view.link_count() < enough:
             return False
         candidates = self._view.candidates()
-        return seed.member in candidates or address in candidates.values()
+        there = self._view.directory().at(address)
+        return seed.member in candidates or any(each in candidates for each in there)
 
     def _dial_others(self, plan: Plan, now: float) -> None:
         self._others.review = inf
@@ -261,7 +262,7 @@ class Dialler:
         return True
 
     def _look_out(self, plan: Plan, now: float) -> None:
-        chosen, gone = self._lookout.look(self._may_help, self._taken, now)
+        chosen, gone = self._lookout.look(self._may_help, self._all_taken(), now)
         plan.gone += gone
         for member, address, purpose in chosen:
             if self.attempts.room() > 0:
@@ -275,6 +276,12 @@ class Dialler:
     def _taken(self, address: Address) -> bool:
         """Whether a dial would reach this node itself, or somebody who is linked."""
         return self.seeds.is_own(address) or self._holder(address) is not None
+
+    def _all_taken(self) -> list[Address]:
+        """The addresses for which that is so."""
+        answers = self._answers.items()
+        answered = [address for address, member in answers if self._view.linked(member)]
+        return list(dict.fromkeys([*self.seeds.owned(), *self._view.addresses(), *answered]))
 
     def _dial(
         self, plan: Plan, address: Address, member: bytes | None, purpose: str, now: float
