@@ -13,7 +13,7 @@ from vines.protocol.members.profile import Profile, Sighting
 ADDRESSES = [None, ("127.0.0.1", 9001), ("127.0.0.1", 9002), ("127.0.0.1", 9003)]
 
 
-def sighting(chance: random.Random, id: bytes) -> Sighting:
+def sighting(chance: random.Random, member: bytes) -> Sighting:
     profile = Profile(
         name="a",
         address=chance.choice(ADDRESSES),
@@ -22,7 +22,7 @@ def sighting(chance: random.Random, id: bytes) -> Sighting:
         observer=chance.random() < 0.3,
         source=bytes(16),
     )
-    return Sighting(id, 1, chance.choice((ALIVE, DEAD, LEFT)), profile)
+    return Sighting(member, 1, chance.choice((ALIVE, DEAD, LEFT)), profile)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -30,11 +30,11 @@ def test_it_is_what_a_look_at_every_member_would_find(seed: int) -> None:
     chance = random.Random(seed)
     directory, members = Directory(), dict[bytes, Sighting]()
     for _ in range(200):
-        id = bytes([chance.randrange(8)]) * 16
-        old = members.pop(id, None)
-        new = sighting(chance, id) if chance.random() < 0.8 else None
+        member = bytes([chance.randrange(8)]) * 16
+        old = members.pop(member, None)
+        new = sighting(chance, member) if chance.random() < 0.8 else None
         if new is not None:
-            members[id] = new
+            members[member] = new
         directory.change(old, new)
         alive = {each.id: each.profile for each in members.values() if each.state == ALIVE}
         dialable = {each: profile.address for each, profile in alive.items() if profile.address}

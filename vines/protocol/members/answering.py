@@ -95,7 +95,7 @@ class Answering:
         address = target.profile.address
         if address is None or address == self._identity.profile.address:
             return
-        token = self._post.send(address, Probe(self.digest()))
+        token = self._post.send(address, Probe(self.digest(), None))
         due = now + self._timeout * NACK_SHARE
         self._relays[token] = Relay(letter.source, letter.token, ask.member, due)
 
