@@ -131,7 +131,8 @@ class Machinery:
 
     def run_probes(self, now: float) -> None:
         """Let every part of failure detection do what is due: all that goes on without end."""
-        self.answering.advance(now)
+        if self.answering.busy:
+            self.answering.advance(now)
         self.identity.advance(now)
         self.detector.advance(now)
 
@@ -147,13 +148,10 @@ class Machinery:
         if self.pusher.push(self.linking.links.established):
             self.spreading.changed(self.linking.links.established(), now)
 
-    def election_due(self) -> float:
-        """When the next timer of an election is due; infinity if never."""
-        return inf if self.elections is None else self.elections.deadline()
-
     def probes_due(self) -> float:
         """When `run_probes` has something; infinity if never."""
-        return min(self.identity.deadline(), self.answering.deadline(), self.detector.deadline())
+        due = min(self.identity.deadline(), self.detector.deadline())
+        return min(due, self.answering.deadline()) if self.answering.busy else due
 
     def due(self) -> float:
         """When `run_timers` has something; infinity if never."""

@@ -173,9 +173,10 @@ class Node:
         """Do what is due, and push what changed to every link that has room."""
         parts = self._parts
         late = now - max(parts.now, min(self._due, self._probes_due))
-        parts.lag.note(max(0.0, late), now)
-        if late > self.config.probe_timeout / 2:
-            parts.forgive(late)
+        if late > 0.0:
+            parts.lag.note(late, now)
+            if late > self.config.probe_timeout / 2:
+                parts.forgive(late)
         parts.now = now
         if self._stale or parts.stirred or now >= self._due:
             parts.run_timers(now)
@@ -185,10 +186,12 @@ class Node:
             parts.run_probes(now)
             self._probed = False
             self._probes_due = parts.probes_due()
-        parts.elect_on(now)
+        if parts.elections is not None:
+            parts.elect_on(now)
         if now >= parts.spreading.due:
             parts.spreading.advance(now, self._links.established())
-        parts.spread(now)
+        if parts.pusher.more:
+            parts.spread(now)
 
     def deadline(self) -> float | None:
         """When `advance` is due next; at or before now: there is more to push at once."""
@@ -197,7 +200,9 @@ class Node:
         parts = self._parts
         if self._stale or self._probed or parts.stirred:
             self._find_due()
-        due = min(self._due, self._probes_due, parts.election_due(), parts.spreading.due)
+        due = min(self._due, self._probes_due, parts.spreading.due)
+        if parts.elections is not None:
+            due = min(due, parts.elections.deadline())
         return None if due == inf else due
 
     def _find_due(self) -> None:

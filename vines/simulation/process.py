@@ -188,8 +188,8 @@ class Process:
                 function(*arguments)
         self._count_behind()
         self.node.advance(self.now)
-        effects = self._drain()
-        moved = self.sockets.pump(self._sent)
+        effects = self._drain() if self.node.outbox or self.disk is not None else 0
+        moved = self.sockets.pump(self._sent) if self.sockets.busy else 0
         self.check()
         self._check_queues()
         for spectator in self.host.simulation.spectators:
@@ -232,9 +232,9 @@ class Process:
 
     def _check_queues(self) -> None:
         """Check that no more waits for the kernel than a window, a bulk frame and some control."""
-        waiting = self.sockets.waiting()
-        if not waiting:
+        if not self.sockets.busy:
             return
+        waiting = self.sockets.waiting()
         config = self.node.config
         frame = max(config.frame_bytes, self.host.simulation.largest_record)
         if waiting > config.link_window + frame + CONTROL_SLACK:

@@ -31,6 +31,11 @@ class Sockets:
         self._framers: dict[int, Framer] = {}
         self._links = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether any stream has something to do."""
+        return bool(self._busy)
+
     def new_link(self) -> int:
         """A link number never used before in this process."""
         self._links += 1
@@ -83,7 +88,7 @@ class Sockets:
         all.
         """
         moved = 0
-        for end in list(self._busy.values()) if self._busy else ():
+        for end in list(self._busy.values()):
             if end.waiting and (count := end.outgoing.pump()):
                 moved += count
                 if not end.closing:
@@ -96,7 +101,7 @@ class Sockets:
 
     def waiting(self) -> int:
         """The most bytes that any stream has waiting for the kernel."""
-        return max((end.waiting for end in self._busy.values()), default=0) if self._busy else 0
+        return max((end.waiting for end in self._busy.values()), default=0)
 
     def abandon(self, *, reset: bool) -> None:
         """The process is gone, and all its streams with it."""

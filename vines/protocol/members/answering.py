@@ -113,10 +113,13 @@ class Answering:
         for relay in self._relays.values():
             relay.due += gap
 
+    @property
+    def busy(self) -> bool:
+        """Whether it probes for anybody now."""
+        return bool(self._relays)
+
     def advance(self, now: float) -> None:
         """Tell who asked that there is no answer yet; later, forget it."""
-        if not self._relays:
-            return
         for token, relay in list(self._relays.items()):
             if relay.due > now:
                 continue
@@ -129,6 +132,4 @@ class Answering:
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return (
-            min((each.due for each in self._relays.values()), default=inf) if self._relays else inf
-        )
+        return min((relay.due for relay in self._relays.values()), default=inf)

@@ -193,6 +193,8 @@ class Detector:
     def advance(self, now: float) -> None:
         """Probe, judge, and bury whose time to object is over."""
         self.probing.advance(now)
+        if not self.suspicion.busy:
+            return
         for member in self.suspicion.due(now):
             # Who goes on talking on its link has not read yet that it is suspected.
             if not self.suspicion.heard(member, self._world.heard(member)):
@@ -203,7 +205,8 @@ class Detector:
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return min(self.probing.deadline(), self.suspicion.deadline())
+        due = self.probing.deadline()
+        return min(due, self.suspicion.deadline()) if self.suspicion.busy else due
 
     def statistics(self) -> dict[str, object]:
         """Counts since the start, and what is so now."""

@@ -134,7 +134,7 @@ class Probing:
         """Begin, ask and judge what is due."""
         if not self.active:
             return
-        for attempt in list(self._attempts.values()):
+        for attempt in list(self._attempts.values()) if self._attempts else ():
             if attempt.end <= now:
                 self._judge(attempt, now)
             elif attempt.asking_at <= now:

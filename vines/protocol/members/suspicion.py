@@ -75,6 +75,11 @@ class Suspicion:
     def __iter__(self) -> Iterator[bytes]:
         return (member for member, each in self._suspects.items() if each.since < inf)
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody is accused: without, there is nothing to look at."""
+        return bool(self._suspects)
+
     def incarnation(self, member: bytes) -> int | None:
         """The incarnation at which a member is suspected; None: it is not."""
         return self._suspects[member].incarnation if member in self else None
