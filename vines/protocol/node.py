@@ -103,6 +103,7 @@ class Node:
         if address is not None:
             seeds.own(address)
         self._parts.detector.probing.active = address is not None
+        self._parts.linking.dialler.lookout.probing = address is None
         self._parts.replication.poll(address is None, now)
         self._parts.identity.bound = bound
         if address != old:

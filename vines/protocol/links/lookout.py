@@ -2,9 +2,9 @@
 
 Now and then somebody held dead is dialled, so that a healed partition heals without an operator:
 one on either side is enough, for the rest is gossip. In a larger cluster, where most are not
-linked, some member that is not is dialled just to see whether anybody answers. And some cannot be
-dialled at all, or their address has passed to another: those are held dead after having been out of
-sight for long.
+linked, a node that cannot probe by datagrams, because it does not listen, dials some member just to
+see whether anybody answers. And some cannot be dialled at all, or their address has passed to
+another: those are held dead after having been out of sight for long.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Lookout:
     def __init__(self, config: Config, rng: random.Random, view: View, others: Others) -> None:
         self.due = inf
         """When to look around next."""
+        self.probing = True
+        """Whether members are dialled to see whether they are there: not where datagrams ask."""
         self._config = config
         self._rng = rng
         self._view = view
@@ -96,7 +98,9 @@ class Lookout:
 
         suspects = [each for each in self._others.suspects(now) if each in everybody]
         chosen = self._one(suspects, everybody, fits)
-        chosen = chosen or self._one(list(everybody), everybody, fits)
+        if not chosen and (self.probing or len(everybody) > len(others)):
+            left = [each for each in everybody if self.probing or each not in others]
+            chosen = self._one(left, everybody, fits)
         return [(each, everybody[each], PROBE if each in others else OTHER) for each in chosen]
 
     def _one(
