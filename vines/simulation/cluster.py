@@ -51,7 +51,7 @@ class Simulation:
     checks the invariants of replication and membership; a broken one raises `Violation`, whose
     message says how to see it again. `spectators` may check more. With `checking=False`, for
     hundreds of nodes, none is until the cluster rests (`settle`): then all tables and views must be
-    equal, and every write of data held.
+    equal, and every write of data held. `lifeguard=False` detects failures by SWIM alone.
     """
 
     def __init__(
@@ -66,11 +66,13 @@ class Simulation:
         start: bool = True,
         watching: bool = True,
         checking: bool = True,
+        lifeguard: bool = True,
     ) -> None:
         self.seed = seed
         self.rng = Random(seed)
         self.watching = watching
         self.checking = checking
+        self.lifeguard = lifeguard
         self.timeline = Timeline()
         self.counts: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()

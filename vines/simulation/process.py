@@ -20,6 +20,7 @@ from vines.simulation.follow import Follower
 from vines.simulation.frames import NAMES, WORDS, frame_type
 from vines.simulation.oracle import Violation
 from vines.simulation.sockets import Sockets
+from vines.simulation.swim import without_lifeguard
 
 if TYPE_CHECKING:
     from vines.config import Config
@@ -64,6 +65,8 @@ class Process:
         self._origin = rng.random() * 1e6
         self.disk = disk
         self.node = Node(config, rng, host.wall_clock, now=self.now, memory=memory)
+        if not simulation.lifeguard:
+            without_lifeguard(self.node)
         self.follower = Follower(self.node, watching=simulation.watching)
         self.watches = (
             Watch(
