@@ -199,7 +199,7 @@ class Detector:
             # Who goes on talking on its link has not read yet that it is suspected.
             if not self.suspicion.heard(member, self._world.heard(member)):
                 self._bury(member, now)
-        while proved := next(filter(self.suspicion.is_proved, self.suspicion), None):
+        while proved := next(filter(self.suspicion.is_proved, self.suspicion.tried()), None):
             # With each one that is dead there is one less who could say otherwise of the others.
             self._bury(proved, now)
 
