@@ -95,8 +95,7 @@ class Frozen(metaclass=FrozenType):
         """Give each field its value, by place, by name or by default."""
         kind = type(self)
         if not values and named.keys() == kind._named:
-            for field, value in named.items():
-                object.__setattr__(self, field, value)
+            fill(self, tuple(named), tuple(named.values()))
             return
         if len(values) > len(kind._positional):
             raise TypeError(f"{kind.__name__} takes {len(kind._positional)} values by place")

@@ -355,14 +355,26 @@ def test_in_a_larger_cluster_too_nobody_lives_for_ever_whom_nobody_is_linked_to(
     assert all(host.states()["m78"] == "dead" for host in hosts)
 
 
-def test_a_probe_leaves_nothing_but_a_closed_stream() -> None:
+def test_who_can_be_answered_by_datagrams_dials_nobody_to_see_whether_it_is_there() -> None:
     pump = Pump()
     hosts = pump.cluster(6, mesh_members=1, fanout_min=1)
+    dials = [len(host.dials) for host in hosts]
+    pump.run(60.0)
+    assert [len(host.dials) for host in hosts] == dials
+
+
+def test_a_probe_by_a_dial_leaves_nothing_but_a_closed_stream() -> None:
+    pump = Pump()
+    hosts = pump.cluster(6, mesh_members=1, fanout_min=1)
+    silent = pump.host(7, port=0, mesh_members=1, fanout_min=1)
+    pump.join(silent, hosts[0])
+    pump.run(5.0)
+    hosts.append(silent)
     links = [host.linked() for host in hosts]
-    dials = sum(len(host.dials) for host in hosts)
+    dials = len(silent.dials)
     bytes_out = [host.count("bytes_out", "hello") for host in hosts]
     pump.run(60.0)
-    assert sum(len(host.dials) for host in hosts) > dials
+    assert len(silent.dials) > dials
     assert [host.linked() for host in hosts] == links
     assert [host.count("bytes_out", "hello") for host in hosts] == bytes_out
     assert not [event for host in hosts for event in host.of(Fail)]

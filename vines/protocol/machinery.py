@@ -61,6 +61,8 @@ class Machinery:
     ) -> None:
         self.now = now
         """When the node was last advanced."""
+        self.stirred = False
+        """What probes led to may have set another timer than theirs."""
         self._config = config
         self._rng = rng
         self._clock = clock
@@ -87,7 +89,7 @@ class Machinery:
             candidates=lambda: self.linking.members.candidates(observers=True),
             heard=self._heard,
             stream=self._probe,
-            bury=self.linking.bury,
+            bury=self._bury,
             differs=self._differs,
         )
         self.detector = Detector(
@@ -120,14 +122,18 @@ class Machinery:
         self.detector.forgive(gap)
 
     def run_timers(self, now: float) -> None:
-        """Let every part do what is due."""
+        """Let every part of links and tables do what is due."""
         links = self.linking.links
-        self.answering.advance(now)
-        self.identity.advance(now)
         self.patrol.advance(now)
         self.linking.advance(now)
         self.replication.advance(now, links.established())
         self.flushes.advance(now, links.established(), self.pusher.wake)
+
+    def run_probes(self, now: float) -> None:
+        """Let every part of failure detection do what is due: all that goes on without end."""
+        if self.answering.busy:
+            self.answering.advance(now)
+        self.identity.advance(now)
         self.detector.advance(now)
 
     def elect_on(self, now: float) -> None:
@@ -142,17 +148,15 @@ class Machinery:
         if self.pusher.push(self.linking.links.established):
             self.spreading.changed(self.linking.links.established(), now)
 
-    def election_due(self) -> float:
-        """When the next timer of an election is due; infinity if never."""
-        return inf if self.elections is None else self.elections.deadline()
+    def probes_due(self) -> float:
+        """When `run_probes` has something; infinity if never."""
+        due = min(self.identity.deadline(), self.detector.deadline())
+        return min(due, self.answering.deadline()) if self.answering.busy else due
 
     def due(self) -> float:
-        """When the next other timer is due; infinity if never."""
+        """When `run_timers` has something; infinity if never."""
         links = self.linking.links.established()
         return min(
-            self.identity.deadline(),
-            self.answering.deadline(),
-            self.detector.deadline(),
             self.patrol.deadline(),
             self.linking.deadline(),
             self.replication.deadline() if links else inf,
@@ -225,6 +229,7 @@ class Machinery:
         """To a member; without a link it is dialled. What is lost is said again if it matters."""
         link = self.linking.links.to(member)
         if link is None:
+            self.stirred = True
             self.linking.dialler.errands.hold(member, frame, self.now)
         else:
             link.said = link.urgent = self.now
@@ -232,7 +237,13 @@ class Machinery:
 
     def _differs(self, member: bytes, now: float) -> None:
         """A member holds something else than this node."""
+        self.stirred = True
         self.replication.differ(now, self.linking.links.to(member))
+
+    def _bury(self, member: bytes, now: float) -> None:
+        """A member is held dead from now on."""
+        self.stirred = True
+        self.linking.bury(member, now)
 
     def _heard(self, member: bytes) -> float:
         """When a member last said anything on its link."""
@@ -244,6 +255,7 @@ class Machinery:
         frame = StreamProbe(token, probe).encode()
         link = self.linking.links.to(member)
         if link is None:
+            self.stirred = True
             self.linking.dialler.errands.hold(member, frame, self.now)
         elif self.pusher.takes(link):
             link.said = self.now

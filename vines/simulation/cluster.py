@@ -49,7 +49,9 @@ class Simulation:
     fields of vines.Config for every node; the first `durable` of them have a disk, the last
     `observers` only watch. With `start=False` no node runs until its host is started. Every step
     checks the invariants of replication and membership; a broken one raises `Violation`, whose
-    message says how to see it again. `spectators` may check more.
+    message says how to see it again. `spectators` may check more. With `checking=False`, for
+    hundreds of nodes, none is until the cluster rests (`settle`): then all tables and views must be
+    equal, and every write of data held. `lifeguard=False` detects failures by SWIM alone.
     """
 
     def __init__(
@@ -63,10 +65,14 @@ class Simulation:
         durable: int = 0,
         start: bool = True,
         watching: bool = True,
+        checking: bool = True,
+        lifeguard: bool = True,
     ) -> None:
         self.seed = seed
         self.rng = Random(seed)
         self.watching = watching
+        self.checking = checking
+        self.lifeguard = lifeguard
         self.timeline = Timeline()
         self.counts: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
@@ -150,7 +156,7 @@ class Simulation:
 
     def trace(self, lines: int = 40) -> str:
         """The last things that happened, in words."""
-        return "\n".join(_describe(line) for line in list(self.timeline.tail)[-lines:])
+        return "\n".join(_describe(line) for line in self.timeline.tail[-lines:])
 
     def holders(self, process: Process, counter: int) -> int:
         """How many others hold the data writes of a process up to a counter: all that ever ran,

@@ -236,7 +236,7 @@ class Host:
         )
         self.simulation.data.wrote(written)
         process.follower.wrote((family, key), written.rank)
-        process.watches[1].check()
+        process.check()
         process.wake()
 
     def _up(self) -> Process:

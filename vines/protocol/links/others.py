@@ -105,10 +105,10 @@ class Others:
         """Somebody answered where it listens: what failed before was no sign."""
         self._rests.pop(member, None)
 
-    def suspects(self, members: list[bytes], now: float) -> list[bytes]:
-        """Of these, who could not be reached before and may be dialled again."""
-        rests = ((member, self._rests.get(member)) for member in members)
-        return [member for member, rest in rests if rest and rest.since < inf and rest.due <= now]
+    def suspects(self, now: float) -> list[bytes]:
+        """Who could not be reached before and may be dialled again."""
+        rests = self._rests.items()
+        return [member for member, rest in rests if rest.since < inf and rest.due <= now]
 
     def outlasts(self, member: bytes, since: float, now: float) -> bool:
         """Whether it was out of reach for as long as it takes; next time it takes twice that."""
@@ -125,12 +125,16 @@ class Others:
         self, unlinked: Mapping[bytes, Address], count: int, now: float, *, mesh: bool
     ) -> list[bytes]:
         """Up to `count` members to dial, at random; in a mesh the lower id of two dials first."""
-        for member in unlinked:
-            first = now + YIELD_SECONDS if mesh and self._own > member else now
-            self._rests.setdefault(member, Rest(first))
-        rests = [(member, self._rests[member]) for member in unlinked]
-        ready = [member for member, rest in rests if rest.due <= now]
-        chosen = self._rng.sample(ready, max(0, min(count, len(ready))))
-        waiting = (rest.due for _, rest in rests if rest.due > now)
+        if mesh:
+            for member in unlinked:
+                first = now + YIELD_SECONDS if self._own > member else now
+                self._rests.setdefault(member, Rest(first))
+        rests = self._rests
+        waiting = [
+            rest.due for member, rest in rests.items() if rest.due > now and member in unlinked
+        ]
         self.review = min(waiting, default=inf)
-        return chosen
+        ready = list(unlinked)
+        if waiting:
+            ready = [each for each in ready if each not in rests or rests[each].due <= now]
+        return self._rng.sample(ready, max(0, min(count, len(ready))))

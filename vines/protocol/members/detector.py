@@ -193,17 +193,20 @@ class Detector:
     def advance(self, now: float) -> None:
         """Probe, judge, and bury whose time to object is over."""
         self.probing.advance(now)
+        if not self.suspicion.busy:
+            return
         for member in self.suspicion.due(now):
             # Who goes on talking on its link has not read yet that it is suspected.
             if not self.suspicion.heard(member, self._world.heard(member)):
                 self._bury(member, now)
-        while proved := next(filter(self.suspicion.is_proved, self.suspicion), None):
+        while proved := next(filter(self.suspicion.is_proved, self.suspicion.tried()), None):
             # With each one that is dead there is one less who could say otherwise of the others.
             self._bury(proved, now)
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return min(self.probing.deadline(), self.suspicion.deadline())
+        due = self.probing.deadline()
+        return min(due, self.suspicion.deadline()) if self.suspicion.busy else due
 
     def statistics(self) -> dict[str, object]:
         """Counts since the start, and what is so now."""

@@ -18,6 +18,7 @@ from vines.errors import WireError
 from vines.events import ALIVE, DEAD, Conflict, Fail, Join, Leave, Member, Update
 from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
+from vines.protocol.members.directory import Directory
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.profile import Sighting, read, stamp_of
 
@@ -54,6 +55,7 @@ class Membership:
         self._control = control
         self._outbox = outbox
         self._linked = linked
+        self.directory = Directory()
         self._members: dict[bytes, Sighting] = {}
         self._gone: dict[bytes, float] = {}
         self._doubts: dict[bytes, tuple[Sighting, float]] = {}
@@ -95,31 +97,8 @@ class Membership:
         return sorted(members, key=lambda member: (member.name, member.id))
 
     def candidates(self, *, observers: bool) -> dict[bytes, Address]:
-        """Who is alive and can be dialled, observers too or not."""
-        return {
-            each.id: each.profile.address
-            for each in self._members.values()
-            if each.state == ALIVE
-            and each.profile.address
-            and (observers or not each.profile.observer)
-        }
-
-    def unlinked(self) -> dict[bytes, Address | None]:
-        """Who is alive and not linked, observers too, and where they listen."""
-        return {
-            each.id: each.profile.address
-            for each in self._members.values()
-            if each.state == ALIVE and not self._linked(each.id)
-        }
-
-    def buried(self) -> dict[bytes, Address]:
-        """Who is held dead and could be dialled."""
-        gone = (self._members[each] for each in self._gone)
-        return {
-            each.id: each.profile.address
-            for each in gone
-            if each.state == DEAD and each.profile.address
-        }
+        """Who is alive and can be dialled, observers too or not; it changes with the members."""
+        return self.directory.dialable if observers else self.directory.fellows
 
     def learn(self, changes: Changes, now: float) -> list[Sighting]:
         """Records that became current; returns what is newly believed, for the dialler."""
@@ -213,6 +192,7 @@ class Membership:
         self._doubts.pop(new.id, None)
         self.alive += _counts(new) - _counts(old)
         self._members[new.id] = new
+        self.directory.change(old, new)
         if new.state == ALIVE:
             self._gone.pop(new.id, None)
             self._check_name(new, now)
@@ -246,6 +226,7 @@ class Membership:
     def _forget(self, id: bytes) -> None:
         del self._gone[id]
         gone = self._members.pop(id)
+        self.directory.change(gone, None)
         if self._names.get(gone.profile.name) == id:
             del self._names[gone.profile.name]
 

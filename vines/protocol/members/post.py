@@ -27,6 +27,8 @@ MALFORMED: Final = "malformed"
 SELF: Final = "self"
 SOURCE: Final = "source"
 
+HOSTS_MAX: Final = 4096
+"""Addresses remembered as those of hosts: a large cluster's, and no more than 1 MiB of a liar's."""
 _VERSION_AT: Final = len(MAGIC)
 
 
@@ -53,6 +55,7 @@ class Post:
         self._outbox = outbox
         self._epoch = int.from_bytes(identity.profile.source[:8], "big")
         self._counter = 0
+        self._hosts: set[Address] = set()
         self._in: Counter[str] = Counter()
         self._out: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
@@ -62,14 +65,8 @@ class Post:
     def send(self, address: Address, word: Word) -> int:
         """Send a datagram; returns the token that an answer will name."""
         self._counter += 1
-        data = Datagram(
-            kind=word.kind,
-            cluster=self._cluster,
-            sender=self._identity.id,
-            epoch=self._epoch,
-            counter=self._counter,
-            payload=word.encode(),
-        ).encode()
+        head = (word.kind, self._cluster, self._identity.id, self._epoch, self._counter)
+        data = Datagram(*head, word.encode(), 0, b"").encode()
         self._out[WORDS[word.kind]] += 1
         self._bytes_out += len(data)
         self._outbox.send(address, data)
@@ -119,6 +116,17 @@ class Post:
             return MALFORMED
         if datagram.sender == self._identity.id:
             return SELF
-        if not is_address(source) or source == self._identity.profile.address:
+        if source == self._identity.profile.address or not self._is_host(source):
             return SOURCE
         return Letter(datagram.sender, source, datagram.counter & TOKEN_MASK, word)
+
+    def _is_host(self, source: Address) -> bool:
+        """Whether a host can be meant, looked up where it was found before."""
+        if source in self._hosts:
+            return True
+        if not is_address(source):
+            return False
+        if len(self._hosts) >= HOSTS_MAX:
+            self._hosts.clear()
+        self._hosts.add(source)
+        return True
