@@ -89,7 +89,7 @@ def compiled(sources: list[Path], flags: list[str], **directives: bool) -> list[
 
 
 setup(
-    options={"build_ext": {"parallel": os.cpu_count() or 1}},
+    options={"build_ext": {"parallel": str(os.cpu_count() or 1)}},
     ext_modules=[
         *compiled(CORE, options["compile"], **UNCHECKED),
         *(compiled(TYPED, options["typed"]) if "typed" in options else ()),
