@@ -29,6 +29,14 @@ def test_a_hundred_nodes_spend_what_they_may_on_a_write() -> None:
     assert found.batched <= 15_000
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_a_write_of_a_thousand_is_everywhere_in_few_hops() -> None:
+    found = measure(1000, checking=False)
+    assert max(found.hops) <= ceil(log2(1000)) + 2
+    assert found.copies <= 1.2
+
+
 def part_of(simulation: Simulation) -> tuple[set[str], set[str]]:
     """Everybody who runs, and those whom the first of them reaches over links, by name."""
     running = {each.node.id: each for each in simulation.processes}
