@@ -38,8 +38,8 @@ the seconds hardly grow; the bytes do, with the members that each has to hear of
 IDLE = """
 Bytes of payload that a node gives to its sockets, a second, over two minutes in which nothing
 happens, digests of both tables included. Datagrams are a probe and an ack a second, whatever the
-size of the cluster; on streams are a ping and a pong where a link was silent for 20 s, so they grow
-with the links a node has. memberlist sends 115 bytes, without digests.
+size of the cluster; on streams are a ping and a pong where a link was silent for a minute, so they
+grow with the links a node has. memberlist sends 115 bytes, without digests.
 """
 
 DETECTION = """

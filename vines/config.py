@@ -70,11 +70,12 @@ class Config(Frozen, kw_only=True):
     announce_interval: float = 0.2
     """What a link is not sent is announced to it so much later, batched, and missed as late again:
     longer than a write takes through a thousand members, short enough to repair a broken tree."""
-    keepalive_interval: float = 20.0
-    """Silence after which a link is pinged: 28 B each; probes and the kernel see sooner who is
-    gone, so this only finds a stream that broke unseen between two who are there."""
-    keepalive_timeout: float = 60.0
-    """Silence after which a link counts as broken: three pings; two may be lost to a stall."""
+    keepalive_interval: float = 60.0
+    """Silence after which a link is pinged, 28 B with the answer; probes and the kernel see sooner
+    who is gone, and digests what is missing, so this only finds a stream that broke unseen between
+    two who are there. Routers forget a silent stream after minutes."""
+    keepalive_timeout: float = 120.0
+    """Silence after which a link counts as broken: the answer to the ping has as long again."""
     handshake_timeout: float = 5.0
     """From a stream's start to its hello: many round trips; longer only holds memory."""
     dial_timeout: float = 3.0
