@@ -40,6 +40,7 @@ IDLE_SECONDS = 120.0
 BAD_SECONDS = 600.0
 """Of loss, or of nodes that stand still."""
 STALL_SECONDS, STALL_EVERY = 5.0, 20.0
+SLOW_SECONDS = 2.0
 APART_SECONDS = 300.0
 
 
@@ -152,22 +153,30 @@ def loss(nodes: int) -> Row:
 
 
 def stalls(nodes: int) -> Row:
-    """Deaths told of nodes that are well, and of those that stand still, while one in ten does, for
-    5 s in every 20, each in its own time.
-    """
+    """One node in ten stands still for 5 s in every 20, each in its own time."""
+    return _ill(nodes, stalling)
+
+
+def slow(nodes: int) -> Row:
+    """One node in ten comes late to everything that arrives, by 0 to 2 s each time."""
+    return _ill(nodes, slowing)
+
+
+def _ill(nodes: int, fall_ill: Callable[[Simulation], list[Host]]) -> Row:
+    """Deaths told of nodes that are well, and of those that are not."""
     row: Row = {}
     for lifeguard in (True, False):
         simulation, deaths = grown(nodes, lifeguard=lifeguard), Deaths()
         simulation.spectators.append(deaths)
-        slow = stalling(simulation)
+        ill = fall_ill(simulation)
         simulation.run(BAD_SECONDS)
-        well = {each.node.id for each in simulation.processes if each.host not in slow}
+        well = {each.node.id for each in simulation.processes if each.host not in ill}
         told = [(who, of) for _, who, of in deaths.told_at]
         row[f"{_on(lifeguard)}_false"] = len({of for _, of in told if of in well})
         row[f"{_on(lifeguard)}_false_at_well"] = len(
             {of for who, of in told if of in well and who in well}
         )
-        row[f"{_on(lifeguard)}_stalled"] = len({of for _, of in told if of not in well})
+        row[f"{_on(lifeguard)}_ill"] = len({of for _, of in told if of not in well})
     return row
 
 
@@ -183,6 +192,14 @@ def stalling(simulation: Simulation) -> list[Host]:
 
     for host in slow:
         simulation.timeline.after(chance.uniform(0.0, STALL_EVERY), stall, host)
+    return slow
+
+
+def slowing(simulation: Simulation) -> list[Host]:
+    """Make one node in ten slow."""
+    slow = Random(simulation.seed).sample(simulation.nodes, len(simulation.nodes) // 10)
+    for host in slow:
+        host.slowness = SLOW_SECONDS
     return slow
 
 
@@ -270,6 +287,7 @@ EXPERIMENTS: dict[str, tuple[Callable[[int], Row], tuple[int, ...]]] = {
     "detection": (detection, (10, 30, 100, 300)),
     "loss": (loss, (10, 30, 100)),
     "stalls": (stalls, (10, 30, 100)),
+    "slow": (slow, (10, 30, 100)),
     "write": (write, (10, 30, 100, 300, 1000)),
     "heal": (heal, (10, 30, 100, 300)),
     "memory": (memory, (10, 30, 100, 300, 1000)),

@@ -59,7 +59,14 @@ datagrams get no answer.
 STALLS = """
 The experiment of the Lifeguard paper: one node in ten stands still for 5 s in every 20, each in its
 own time, for ten minutes. Counted are members, each once: those that are well and were held dead by
-anybody, or by somebody who is well, too; and those that stood still and were held dead for it.
+anybody, or by somebody who is well, too; and those that stood still and were held dead for it. A
+process that stood still adds that time to all its timers, with Lifeguard or without, so it accuses
+nobody for what it has not read.
+"""
+
+SLOW = """
+The same, but one node in ten comes 0 to 2 s late to everything that arrives, which is within the
+time of a probe sometimes and beyond it at others.
 """
 
 WRITE = """
@@ -211,7 +218,15 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Rows], str]]] = {
         _versus(
             ("well, held dead", "false"),
             ("by one that is well", "false_at_well"),
-            ("stood still, held dead", "stalled"),
+            ("stood still, held dead", "ill"),
+        ),
+    ),
+    "slow": (
+        *("Slow nodes", SLOW),
+        _versus(
+            ("well, held dead", "false"),
+            ("by one that is well", "false_at_well"),
+            ("slow, held dead", "ill"),
         ),
     ),
     "write": ("A write", WRITE, _write),
