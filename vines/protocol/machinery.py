@@ -211,8 +211,10 @@ class Machinery:
         return self.now < link.urgent + URGENT_SECONDS
 
     def _frame(self, link: Link, room: bool) -> bytes | None:
-        bulk = URGENT_FRAME_BYTES if self._is_urgent(link) else inf
-        link.channels[DATA].budget = int(min(bulk, self._config.frame_bytes))
+        bulk = self._config.frame_bytes
+        link.channels[DATA].budget = (
+            min(URGENT_FRAME_BYTES, bulk) if self._is_urgent(link) else bulk
+        )
         return self.dialogue.frame(link, self.now, room=room)
 
     def _write(self, link: Link, frame: bytes) -> None:
