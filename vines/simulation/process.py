@@ -294,7 +294,6 @@ class Process:
         refusal = self.node.datagram(data, source, self.now)
         if refusal:
             raise Violation(f"{self.name} dropped a datagram of a faultless peer: {refusal}")
-        self.check()
 
     def _disconnected(self, end: End) -> None:
         if self.sockets.forget(end):

@@ -14,7 +14,7 @@ from vines.errors import WireError
 from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.identity import Identity
-from vines.protocol.wire.datagram import HEAD_BYTES, Datagram
+from vines.protocol.wire.datagram import HEAD_BYTES, pack, unpack
 from vines.protocol.wire.hello import MAGIC, VERSION_HIGH, VERSION_LOW, cluster_id
 from vines.protocol.wire.probe import TOKEN_MASK, WORDS, Word, decode_word
 
@@ -66,7 +66,7 @@ class Post:
         """Send a datagram; returns the token that an answer will name."""
         self._counter += 1
         head = (word.kind, self._cluster, self._identity.id, self._epoch, self._counter)
-        data = Datagram(*head, word.encode(), 0, b"").encode()
+        data = pack(*head, word.encode())
         self._out[WORDS[word.kind]] += 1
         self._bytes_out += len(data)
         self._outbox.send(address, data)
@@ -107,18 +107,18 @@ class Post:
         if data[8:16] != self._cluster:
             return CLUSTER
         try:
-            datagram = Datagram.decode(data)
-            if datagram.tag or datagram.key_id:
+            kind, _, sender, _, counter, payload, key_id, tag = unpack(data)
+            if tag or key_id:
                 # No key can have made it: this node has none, and so cannot tell a right tag.
                 return TAG
-            word = decode_word(datagram.kind, datagram.payload)
+            word = decode_word(kind, payload)
         except WireError:
             return MALFORMED
-        if datagram.sender == self._identity.id:
+        if sender == self._identity.id:
             return SELF
         if source == self._identity.profile.address or not self._is_host(source):
             return SOURCE
-        return Letter(datagram.sender, source, datagram.counter & TOKEN_MASK, word)
+        return Letter(sender, source, counter & TOKEN_MASK, word)
 
     def _is_host(self, source: Address) -> bool:
         """Whether a host can be meant, looked up where it was found before."""
