@@ -73,7 +73,8 @@ WRITE = """
 Ten small writes of nodes at random, a second apart, and then a hundred a second of one node. Every
 hop takes 1 ms here and nothing else takes time, so hops are milliseconds. *copies*: deltas that a
 node receives for a write. Bytes are those of all nodes together for one write, without comparisons.
-memberlist takes 372, 584 and 765 ms for 10, 30 and 100 nodes, and 94 kB for 100.
+memberlist takes 372, 584 and 765 ms for 10, 30 and 100 nodes, and 94 kB for 100. The goals of 100
+nodes are 40,000 and 15,000 bytes, of all sizes 1.2 copies.
 """
 
 HEAL = """
