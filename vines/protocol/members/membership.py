@@ -175,13 +175,16 @@ class Membership:
         return min(oldest, doubts, min(self._namesakes.values(), default=inf))
 
     def _doubtful(self, new: Sighting) -> bool:
-        """Whether it says that a member is dead to which this node is linked. Of a suspect that is
-        believed: it had its time to object.
+        """Whether it says that a member is dead to which this node is linked, or that it left, but
+        not by the start to which this node is linked. Of a suspect that is believed: it had its
+        time to object.
         """
-        if new.state != DEAD or not self._linked(new.id) or self.suspected(new.id):
+        if new.state == ALIVE or not self._linked(new.id) or self.suspected(new.id):
             return False
         old = self._members.get(new.id)
-        return old is not None and old.state == ALIVE
+        if old is None or old.state != ALIVE:
+            return False
+        return new.state == DEAD or new.profile.source != old.profile.source
 
     def _believe(self, new: Sighting, now: float) -> bool:
         """Take a sighting for the truth and tell of it; False if there is no room for it."""
