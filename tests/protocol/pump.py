@@ -58,6 +58,8 @@ class Host:
         self.dials: list[Address] = []
         self.errors: list[str] = []
         self.alive = True
+        self.deaf = False
+        """Nothing reaches it any more, though what it says is heard."""
         self.disk: dict[bytes, bytes] | None = None
         """What is kept for the next start of this node; None: it has no disk."""
         self.starts = 1
@@ -257,7 +259,7 @@ class Pump:
         busy = False
         for host in self.hosts:
             for end in list(host.ends.values()):
-                if end.reading and not self.held:
+                if end.reading and not host.deaf and not self.held:
                     busy |= self.read(end)
         while self._failures:
             host, ticket, refused = self._failures.popleft()
@@ -268,7 +270,7 @@ class Pump:
             receiver = self.listeners.get(target)
             ends = {source, target}
             lost = ends & (self.vanished | self.mute) or frozenset(ends) in self.walls
-            if receiver is not None and not lost:
+            if receiver is not None and not receiver.deaf and not lost:
                 refusal = receiver.node.datagram(data, source, self.now)
                 assert not refusal, refusal
                 busy = True
@@ -345,8 +347,8 @@ class Pump:
     def _dial(self, host: Host, ticket: int, address: Address) -> None:
         target = self.listeners.get(address)
         wall = frozenset((host.address, address)) in self.walls
-        if address in self.vanished or target is None or wall:
-            refused = address not in self.vanished
+        if address in self.vanished or host.deaf or target is None or wall:
+            refused = address not in self.vanished and not host.deaf
             self.tell(f"{host.name} dials {address[1]}: {'refused' if refused else 'no answer'}")
             self._failures.append((host, ticket, refused))
             return
