@@ -133,6 +133,7 @@ class Pump:
         number: int,
         *,
         port: int | None = None,
+        machine: str = "127.0.0.1",
         skew: float = 0.0,
         durable: bool = False,
         past: Host | None = None,
@@ -150,7 +151,7 @@ class Pump:
         memory = Memory(dict(disk or {}), starts) if durable else None
         config = Config(**settings | options)
         node = Node(config, rng, lambda: self.wall(skew), now=self.now, memory=memory)
-        host = Host(self, node, f"n{number}", ("127.0.0.1", port) if port else None)
+        host = Host(self, node, f"n{number}", (machine, port) if port else None)
         host.disk, host.starts = (disk, starts) if durable else (None, 1)
         self.hosts.append(host)
         if host.address is not None:

@@ -32,6 +32,7 @@ ACCUSERS_MAX: Final = 16
 """Accusers remembered of one suspect: more than can change anything, with some not believed."""
 PROVERS_MIN: Final = 2
 """Members whose dials came to nothing: one firewall between two nodes is only one."""
+_LOOPBACK: Final = ("localhost", "::1")
 
 
 def time_to_object(config: Config, members: int, further: int, *, proved: bool) -> float:
@@ -181,8 +182,9 @@ class Suspicion:
         return frozenset(each.accuser for each in believed if each.proved)
 
     def is_proved(self, member: bytes) -> bool:
-        """Whether a suspect is known to be gone: two have dialled in vain, or this node has, and
-        nobody is left to say otherwise: who listens there now would only say that it is there.
+        """Whether a suspect is known to be gone: two have dialled in vain, or this node has, on its
+        own machine, where no firewall says no for a process that is there, and nobody is left to
+        say otherwise: who listens there now would only say that it is there.
         """
         provers = self.proved_by(member)
         if len(provers) >= PROVERS_MIN:
@@ -191,6 +193,8 @@ class Suspicion:
         if own not in provers:
             return False
         address = self._address(member)
+        if address is not None and not self._is_here(address[0]):
+            return False
         others = self._members.living() - {member}
         return all(
             own in self.proved_by(other) or self._address(other) == address for other in others
@@ -199,6 +203,11 @@ class Suspicion:
     def _address(self, member: bytes) -> Address | None:
         known = self._members.get(member)
         return None if known is None else known.profile.address
+
+    def _is_here(self, host: str) -> bool:
+        """Whether a host is this node's machine, as far as its spelling says."""
+        own = self._identity.profile.address
+        return host in _LOOPBACK or host.startswith("127.") or (own is not None and host == own[0])
 
     def _begin(self, member: bytes, suspect: Suspect, now: float) -> bool:
         """Let the time of a suspect begin, if it is one; True if it began now."""
