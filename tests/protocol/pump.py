@@ -117,6 +117,8 @@ class Pump:
         """Pairs of addresses between which dials are refused, and datagrams lost."""
         self.mute: set[Address] = set()
         """Hosts behind a firewall that lets no datagrams through."""
+        self.targets: set[Address] = set()
+        """Where datagrams were sent."""
         self.held = False
         self.lost: Callable[[Host, Said], bool] | None = None
         """What is said of elections and gets lost on its way to a host."""
@@ -325,6 +327,7 @@ class Pump:
                     if end is not None and not end.closing:
                         end.peer.waiting.append(frame)
                 case Send(address, data):
+                    self.targets.add(address)
                     if host.address is not None:
                         self._datagrams.append((host.address, address, data))
                 case Dial(ticket, address):

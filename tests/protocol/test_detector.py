@@ -177,7 +177,9 @@ def test_all_but_one_killed_at_once_are_held_dead_at_once() -> None:
 
 def apart(pump: Pump) -> tuple[Host, Host]:
     """Two members on two machines."""
-    one, other = pump.host(1, machine="192.0.2.1"), pump.host(2, machine="192.0.2.2")
+    one, other = (
+        pump.host(number, machine=f"192.0.2.{number}", insecure=True) for number in (1, 2)
+    )
     pump.join(other, one)
     pump.run(2.0)
     return one, other

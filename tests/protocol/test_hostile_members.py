@@ -12,9 +12,11 @@ from vines.protocol.links.others import FAILURES_FREE, FAILURES_RATE
 from vines.protocol.machine import Send, Write
 from vines.protocol.members.health import HEALTH_MAX
 from vines.protocol.members.membership import GONE_MAX
-from vines.protocol.members.profile import stamp_of
+from vines.protocol.members.profile import Profile, stamp_of
+from vines.protocol.wire import fields
 from vines.protocol.wire.messages import CONTROL, DATA, Delta, Vector, decode
 from vines.protocol.wire.probe import Ack, Alive, Ask, Nack, Probe, Word
+from vines.protocol.wire.talk import Ping
 
 from .pump import Host, Pump, label
 from .test_hostile import Stranger
@@ -197,7 +199,7 @@ def test_deaths_and_leaves_of_the_unknown_are_no_news_and_cost_no_dials() -> Non
 
 def test_a_flood_of_members_that_are_not_there_displaces_nobody() -> None:
     pump = Pump()
-    liar, *others = pump.cluster(3)
+    liar, *others = pump.cluster(3, insecure=True)
     dials = [len(host.dials) for host in others]
     for number in range(1000, 4000):
         profile = record(number, source=liar.node.control.source, address=("192.0.2.1", number))
@@ -216,6 +218,62 @@ def test_a_flood_of_members_that_are_not_there_displaces_nobody() -> None:
     assert all(
         host.states()[each.name] == ALIVE for host in others for each in others if each is not host
     )
+
+
+TRICKS = [
+    *("0.0.0.0", "0", "0x0", "00.0.0.0", "0.1.2.3", "::", "::0", "0:0:0:0:0:0:0:0", "*", ""),
+    *("224.0.0.1", "239.255.255.250", "255.255.255.255", "ff02::1", "::ffff:224.0.0.1"),
+    *("127.1", "2130706433", "0x7f000001", "127.0.0.01", "256.1.1.1", "::ffff:0.0.0.0"),
+    *("a b", "a\nb", "x" * 256, "\u202e1.0.0.721"),
+]
+
+
+def test_a_member_with_an_address_that_is_none_is_not_believed_and_the_rest_are() -> None:
+    pump = Pump()
+    liar, *others = pump.cluster(3)
+    addresses: list = [[host, 8000] for host in TRICKS]
+    addresses += [["127.0.0.1", port] for port in (0, -1, 65_536, "80", None)]
+    addresses += [[], ["127.0.0.1"], "127.0.0.1:80", ["127.0.0.1", 80, 0], 5]
+    addresses.append(["127.0.0.1", 8000])
+    for number, address in enumerate(addresses, 1):
+        said = {name: getattr(record(number), name) for name in Profile.fields}
+        said |= {"address": address, "source": liar.node.control.source}
+        said["versions"] = [1, 1]
+        key = number.to_bytes(16, "big")
+        liar.node.control.put(MEMBER, key, 0, fields.pack(said), stamp_of(5, ALIVE))
+    liar.node.advance(pump.now)
+    pump.settle()
+    for host in others:
+        assert host.states().keys() == {f"m{len(addresses)}", "n1", "n2", "n3"} - {host.name}
+        assert host.node.stats()["members_ignored"] == len(addresses) - 1
+
+
+def test_who_may_not_reach_beyond_its_machine_sends_nothing_there_whoever_says_so() -> None:
+    pump = Pump()
+    liar, one, other = pump.cluster(3)
+    for number in range(30):
+        profile = record(
+            number, source=liar.node.control.source, address=(f"192.0.2.{number}", 8000)
+        )
+        key = number.to_bytes(16, "big")
+        state = DEAD if number % 3 == 0 else ALIVE
+        liar.node.control.put(MEMBER, key, 0, profile.encode(), stamp_of(5, state))
+    liar.node.advance(pump.now)
+    pump.run(60.0)
+    peer = Stranger(one)
+    peer.shake_hands(address=("192.0.2.9", 8000))
+    peer.node.disconnected(peer.link, pump.now)
+    one.node._parts._send((1).to_bytes(16, "big"), Ping(1).encode())
+    pump.run(5.0)
+    one.node._parts.linking.dialler.hint((("192.0.2.1", 8000),), pump.now)
+    for end in list(one.ends.values()):
+        pump.cut(end)
+    one.node.datagram(datagram(Ask((1).to_bytes(16, "big")), sender=label(3)), STRANGER, pump.now)
+    pump.run(60.0)
+    for host in (one, other):
+        assert {address[0] for address in host.dials} <= {"127.0.0.1"}
+        assert host.states()["m1"] == host.states()["m2"] == ALIVE
+    assert {host for host, _ in pump.targets} == {"127.0.0.1"}
 
 
 def test_the_last_of_a_thousand_tags_is_what_others_see() -> None:

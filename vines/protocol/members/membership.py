@@ -56,7 +56,7 @@ class Membership:
         self._control = control
         self._outbox = outbox
         self._linked = linked
-        self.directory = Directory()
+        self.directory = Directory(config.reaches)
         self._members: dict[bytes, Sighting] = {}
         self._gone: dict[bytes, float] = {}
         self._doubts: dict[bytes, tuple[Sighting, float]] = {}

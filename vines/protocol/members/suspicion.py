@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf, log, log10
 
-from vines.config import Config
+from vines.config import Config, is_here
 from vines.events import ALIVE
 from vines.hints import Final
 from vines.protocol.machine import Address
@@ -32,7 +32,6 @@ ACCUSERS_MAX: Final = 16
 """Accusers remembered of one suspect: more than can change anything, with some not believed."""
 PROVERS_MIN: Final = 2
 """Members whose dials came to nothing: one firewall between two nodes is only one."""
-_LOOPBACK: Final = ("localhost", "::1")
 
 
 def time_to_object(config: Config, members: int, further: int, *, proved: bool) -> float:
@@ -207,7 +206,7 @@ class Suspicion:
     def _is_here(self, host: str) -> bool:
         """Whether a host is this node's machine, as far as its spelling says."""
         own = self._identity.profile.address
-        return host in _LOOPBACK or host.startswith("127.") or (own is not None and host == own[0])
+        return is_here(host) or (own is not None and host == own[0])
 
     def _begin(self, member: bytes, suspect: Suspect, now: float) -> bool:
         """Let the time of a suspect begin, if it is one; True if it began now."""
