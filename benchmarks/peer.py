@@ -154,7 +154,7 @@ def idle(port: int, seconds: float = 0.0) -> None:
 
     def sent() -> int:
         node = vine.stats()["node"]
-        return sum(node["bytes_out"].values()) + int(node["datagram_bytes_out"])
+        return sum(node["bytes_out"].values()) + sum(node["datagram_bytes_out"].values())
 
     before = sent()
     time.sleep(seconds)

@@ -10,7 +10,8 @@ from vines.events import ALIVE, DEAD, LEFT
 from vines.protocol.members.directory import Directory
 from vines.protocol.members.profile import Profile, Sighting
 
-ADDRESSES = [None, ("127.0.0.1", 9001), ("127.0.0.1", 9002), ("127.0.0.1", 9003)]
+BEYOND = ("192.0.2.1", 9001)
+ADDRESSES = [None, BEYOND, ("127.0.0.1", 9001), ("127.0.0.1", 9002), ("127.0.0.1", 9003)]
 
 
 def sighting(chance: random.Random, member: bytes) -> Sighting:
@@ -28,7 +29,7 @@ def sighting(chance: random.Random, member: bytes) -> Sighting:
 @pytest.mark.parametrize("seed", range(20))
 def test_it_is_what_a_look_at_every_member_would_find(seed: int) -> None:
     chance = random.Random(seed)
-    directory, members = Directory(), dict[bytes, Sighting]()
+    directory, members = Directory(lambda address: address != BEYOND), dict[bytes, Sighting]()
     for _ in range(200):
         member = bytes([chance.randrange(8)]) * 16
         old = members.pop(member, None)
@@ -37,17 +38,18 @@ def test_it_is_what_a_look_at_every_member_would_find(seed: int) -> None:
             members[member] = new
         directory.change(old, new)
         alive = {each.id: each.profile for each in members.values() if each.state == ALIVE}
-        dialable = {each: profile.address for each, profile in alive.items() if profile.address}
+        listening = {each: profile.address for each, profile in alive.items() if profile.address}
+        dialable = {each: where for each, where in listening.items() if where != BEYOND}
         assert directory.dialable == dialable
         assert directory.fellows == {
             each: address for each, address in dialable.items() if not alive[each].observer
         }
-        assert set(directory.hidden) == alive.keys() - dialable.keys()
+        assert set(directory.hidden) == alive.keys() - listening.keys()
         assert directory.buried == {
             each.id: each.profile.address
             for each in members.values()
-            if each.state == DEAD and each.profile.address
+            if each.state == DEAD and each.profile.address not in (None, BEYOND)
         }
         for address in filter(None, ADDRESSES):
-            there = {each for each, where in dialable.items() if where == address}
+            there = {each for each, where in listening.items() if where == address}
             assert set(directory.at(address)) == there

@@ -11,6 +11,7 @@ from vines._core.table import MEMBER
 from vines.config import Config
 from vines.errors import InvalidConfig
 from vines.events import Conflict, Fail, Join, Leave, Refused, Suspect, Update
+from vines.protocol.members.doors import SHARED_SECONDS
 from vines.protocol.members.identity import REFUTE_SECONDS
 from vines.protocol.members.membership import GONE_MAX
 from vines.protocol.members.profile import Profile, stamp_of
@@ -423,6 +424,36 @@ def test_an_advertised_address_that_leads_nowhere_is_told_of_with_the_bound_one(
     assert "127.0.0.1:9999" in told[0].text
     assert "0.0.0.0:9003" in told[0].text
     assert not [each for each in [*a.of(Conflict), *b.of(Conflict)] if each.kind == "address"]
+
+
+@pytest.mark.parametrize("second", [0.0, 3.0])
+def test_an_address_that_two_advertise_is_told_of_everywhere(second: float) -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    b.node.listening(("127.0.0.1", 9999), pump.now, bound=b.address)
+    pump.run(second)
+    c.node.listening(("127.0.0.1", 9999), pump.now, bound=c.address)
+    pump.run(SHARED_SECONDS - 5.0)
+    assert not [event for host in (a, b, c) for event in host.of(Conflict)]
+    pump.run(10.0)
+    for host in (a, b, c):
+        (told,) = [event for event in host.of(Conflict) if "2 live" in event.text]
+        assert told.kind == "address"
+        assert "127.0.0.1:9999" in told.text
+        assert b.node.id.hex() in told.text
+        assert c.node.id.hex() in told.text
+
+
+def test_an_address_that_was_shared_for_a_moment_is_no_conflict() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    for host in (b, c):
+        host.node.listening(("127.0.0.1", 9999), pump.now)
+    pump.run(5.0)
+    c.node.listening(c.address, pump.now)
+    b.node.listening(b.address, pump.now)
+    pump.run(60.0)
+    assert not [event for host in (a, b, c) for event in host.of(Conflict)]
 
 
 def test_an_address_that_was_bound_is_not_suspected() -> None:

@@ -191,6 +191,7 @@ class Machinery:
             **self.traffic.statistics(),
             **self.post.statistics(),
             **self.detector.statistics(),
+            "hellos_refused": dict(sorted(self.handshake.refusals.items())),
             "links": len(links),
             "strangers": len(links.everything()) - len(links),
             "unsent": sum(link.unsent for link in links.everything()),

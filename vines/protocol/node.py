@@ -108,6 +108,7 @@ class Node:
         self._parts.identity.bound = bound
         if address != old:
             self._parts.identity.listen(address)
+            self._parts.linking.members.listening(address, now)
 
     def connected(self, link: int, ticket: int | None, now: float) -> None:
         """A stream is up: `ticket` of the Dial it answers, None if the other side dialled."""

@@ -90,7 +90,9 @@ class Dialler:
         grace: float = 0.0,
     ) -> None:
         """A link broke that had been up for `lived` seconds; dial no sooner than after `grace`."""
-        if address is not None and self.seeds.is_own(address):
+        if address is not None and (
+            self.seeds.is_own(address) or not self._config.reaches(address)
+        ):
             address = None
         self.losses.lose(member, address, now, lived=lived, grace=grace)
         self._others.changed(now)
@@ -257,6 +259,8 @@ class Dialler:
             return False
         hint = self._others.take_hint()
         if hint is None or self.seeds.is_own(hint) or self.attempts.to(hint):
+            return False
+        if not self._config.reaches(hint):
             return False
         self._dial(plan, hint, None, HINT, now)
         return True

@@ -93,9 +93,10 @@ class Linking:
         return self.admission.wanted()
 
     def address(self, member: bytes) -> Address | None:
-        """Where a member that is alive listens."""
+        """Where a member that is alive listens, if this node may reach it."""
         known = self.members.get(member)
-        return known.profile.address if known is not None and known.state == ALIVE else None
+        address = known.profile.address if known is not None and known.state == ALIVE else None
+        return address if address is not None and self._config.reaches(address) else None
 
     def candidates(self) -> dict[bytes, Address]:
         """The members to choose links from: observers are no part of a graph, only of a mesh."""
@@ -208,7 +209,7 @@ class Linking:
         """What is newly believed of members matters to whom is dialled."""
         for sighting in news:
             if sighting.state == ALIVE:
-                self.dialler.losses.move(sighting.id, sighting.profile.address)
+                self.dialler.losses.move(sighting.id, self.address(sighting.id))
                 self.dialler.changed(now)
             else:
                 self.dialler.forget(sighting.id, now)

@@ -59,6 +59,7 @@ class Answering:
 
         self._hash = blake2b
         self._timeout = config.probe_timeout
+        self._reaches = config.reaches
         self._identity = identity
         self._tables = tables
         self._members = members
@@ -94,6 +95,8 @@ class Answering:
             return
         address = target.profile.address
         if address is None or address == self._identity.profile.address:
+            return
+        if not self._reaches(address):
             return
         token = self._post.send(address, Probe(self.digest(), None))
         due = now + self._timeout * NACK_SHARE

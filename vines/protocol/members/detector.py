@@ -96,6 +96,7 @@ class Detector:
         self._post = post
         self._answering = answering
         self._world = world
+        self._reaches = config.reaches
         self._lags: dict[bytes, int] = {}
         members.suspected = self.suspicion.__contains__
         members.lag = self._lag
@@ -283,6 +284,8 @@ class Detector:
         if known is None or known.state != ALIVE:
             return None
         address = known.profile.address
+        if address is None or not self._reaches(address):
+            return None
         return None if address == self._identity.profile.address else address
 
     def _word(self, member: bytes) -> Probe:

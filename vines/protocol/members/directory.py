@@ -8,7 +8,7 @@ believed to be what it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from vines.events import ALIVE, DEAD
 from vines.protocol.machine import Address
@@ -18,9 +18,12 @@ from vines.protocol.members.profile import Sighting
 class Directory:
     """The members of one view, by what can be done with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, reaches: Callable[[Address], bool]) -> None:
+        self._reaches = reaches
         self.dialable: dict[bytes, Address] = {}
-        """Who is alive and says where it listens, observers too."""
+        """Who is alive and says where it listens, observers too; where this node may not send to is
+        nowhere else than in `at`.
+        """
         self.fellows: dict[bytes, Address] = {}
         """The same without observers."""
         self.hidden: dict[bytes, None] = {}
@@ -40,14 +43,19 @@ class Directory:
         if new is None:
             return
         address = new.profile.address
-        if new.state == ALIVE and address is None:
-            self.hidden[new.id] = None
-        elif new.state == ALIVE and address is not None:
-            self.dialable[new.id] = address
+        if address is None:
+            if new.state == ALIVE:
+                self.hidden[new.id] = None
+            return
+        if new.state == ALIVE:
             self._at.setdefault(address, {})[new.id] = None
+        if not self._reaches(address):
+            return
+        if new.state == ALIVE:
+            self.dialable[new.id] = address
             if not new.profile.observer:
                 self.fellows[new.id] = address
-        elif new.state == DEAD and address is not None:
+        elif new.state == DEAD:
             self.buried[new.id] = address
 
     def _remove(self, old: Sighting) -> None:

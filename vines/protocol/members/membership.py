@@ -19,6 +19,7 @@ from vines.events import ALIVE, DEAD, Conflict, Fail, Join, Leave, Member, Updat
 from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.directory import Directory
+from vines.protocol.members.doors import Doors
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.profile import Sighting, read, stamp_of
 
@@ -55,12 +56,13 @@ class Membership:
         self._control = control
         self._outbox = outbox
         self._linked = linked
-        self.directory = Directory()
+        self.directory = Directory(config.reaches)
         self._members: dict[bytes, Sighting] = {}
         self._gone: dict[bytes, float] = {}
         self._doubts: dict[bytes, tuple[Sighting, float]] = {}
         self._names: dict[str, bytes] = {identity.profile.name: identity.id}
         self._namesakes: dict[tuple[bytes, bytes], float] = {}
+        self._doors = Doors(self._sharing, self._tell_neighbours)
         self._shared: dict[str, bytes] = {}
         """Names that more than one live member had, and the last that came to have it."""
 
@@ -121,6 +123,11 @@ class Membership:
                 news.append(sighting)
         return news
 
+    def listening(self, address: Address | None, now: float) -> None:
+        """This node listens somewhere else from now on."""
+        if address is not None:
+            self._doors.look(address, now)
+
     def is_alive(self, member: bytes) -> bool:
         """Whether a member is known, and believed alive."""
         known = self._members.get(member)
@@ -165,6 +172,7 @@ class Membership:
             if due <= now:
                 del self._namesakes[pair]
                 self._tell_namesakes(*pair)
+        self._doors.advance(now)
         news = [sighting for sighting, due in self._doubts.values() if due <= now]
         return [sighting for sighting in news if self._believe(sighting, now)]
 
@@ -172,16 +180,20 @@ class Membership:
         """When `advance` has something; infinity if never."""
         oldest = next(iter(self._gone.values()), inf) + self._config.dead_retention
         doubts = min((due for _, due in self._doubts.values()), default=inf)
-        return min(oldest, doubts, min(self._namesakes.values(), default=inf))
+        namesakes = min(self._namesakes.values(), default=inf)
+        return min(oldest, doubts, namesakes, self._doors.deadline())
 
     def _doubtful(self, new: Sighting) -> bool:
-        """Whether it says that a member is dead to which this node is linked. Of a suspect that is
-        believed: it had its time to object.
+        """Whether it says that a member is dead to which this node is linked, or that it left, but
+        not by the start to which this node is linked. Of a suspect that is believed: it had its
+        time to object.
         """
-        if new.state != DEAD or not self._linked(new.id) or self.suspected(new.id):
+        if new.state == ALIVE or not self._linked(new.id) or self.suspected(new.id):
             return False
         old = self._members.get(new.id)
-        return old is not None and old.state == ALIVE
+        if old is None or old.state != ALIVE:
+            return False
+        return new.state == DEAD or new.profile.source != old.profile.source
 
     def _believe(self, new: Sighting, now: float) -> bool:
         """Take a sighting for the truth and tell of it; False if there is no room for it."""
@@ -193,6 +205,8 @@ class Membership:
         self.alive += _counts(new) - _counts(old)
         self._members[new.id] = new
         self.directory.change(old, new)
+        if new.state == ALIVE and new.profile.address is not None:
+            self._doors.look(new.profile.address, now)
         if new.state == ALIVE:
             self._gone.pop(new.id, None)
             self._check_name(new, now)
@@ -229,6 +243,19 @@ class Membership:
         self.directory.change(gone, None)
         if self._names.get(gone.profile.name) == id:
             del self._names[gone.profile.name]
+
+    def _sharing(self, address: Address) -> list[bytes]:
+        """Who is alive and says that it listens there, others first."""
+        sharing = list(self.directory.at(address))
+        if address == self._identity.profile.address and not self._identity.leaving:
+            sharing.append(self._identity.id)
+        return sharing
+
+    def _tell_neighbours(self, members: list[bytes], address: Address) -> None:
+        ids = " and ".join(sorted(each.hex() for each in members[:-9:-1]))
+        text = f"{len(members)} live members say that they listen at {address[0]}:{address[1]}, of"
+        text += f" which a dial reaches only one: {ids}"
+        self._outbox.emit(Conflict("address", text, self._member(self._members[members[0]])))
 
     def _check_name(self, new: Sighting, now: float) -> None:
         """Watch a member whose name another live one has."""

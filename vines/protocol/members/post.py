@@ -59,8 +59,8 @@ class Post:
         self._in: Counter[str] = Counter()
         self._out: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
-        self._bytes_in = 0
-        self._bytes_out = 0
+        self._bytes_in: Counter[str] = Counter()
+        self._bytes_out: Counter[str] = Counter()
 
     def send(self, address: Address, word: Word) -> int:
         """Send a datagram; returns the token that an answer will name."""
@@ -68,7 +68,7 @@ class Post:
         head = (word.kind, self._cluster, self._identity.id, self._epoch, self._counter)
         data = pack(*head, word.encode())
         self._out[WORDS[word.kind]] += 1
-        self._bytes_out += len(data)
+        self._bytes_out[WORDS[word.kind]] += len(data)
         self._outbox.send(address, data)
         return self._counter & TOKEN_MASK
 
@@ -84,7 +84,7 @@ class Post:
             self._rejected[opened] += 1
         else:
             self._in[WORDS[opened.word.kind]] += 1
-            self._bytes_in += len(data)
+            self._bytes_in[WORDS[opened.word.kind]] += len(data)
         return opened
 
     def statistics(self) -> dict[str, object]:
@@ -92,8 +92,8 @@ class Post:
         return {
             "datagrams_in": dict(sorted(self._in.items())),
             "datagrams_out": dict(sorted(self._out.items())),
-            "datagram_bytes_in": self._bytes_in,
-            "datagram_bytes_out": self._bytes_out,
+            "datagram_bytes_in": dict(sorted(self._bytes_in.items())),
+            "datagram_bytes_out": dict(sorted(self._bytes_out.items())),
             "datagrams_rejected": dict(sorted(self._rejected.items())),
         }
 

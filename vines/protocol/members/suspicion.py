@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf, log, log10
 
-from vines.config import Config
+from vines.config import Config, is_here
 from vines.events import ALIVE
 from vines.hints import Final
 from vines.protocol.machine import Address
@@ -181,8 +181,9 @@ class Suspicion:
         return frozenset(each.accuser for each in believed if each.proved)
 
     def is_proved(self, member: bytes) -> bool:
-        """Whether a suspect is known to be gone: two have dialled in vain, or this node has, and
-        nobody is left to say otherwise: who listens there now would only say that it is there.
+        """Whether a suspect is known to be gone: two have dialled in vain, or this node has, on its
+        own machine, where no firewall says no for a process that is there, and nobody is left to
+        say otherwise: who listens there now would only say that it is there.
         """
         provers = self.proved_by(member)
         if len(provers) >= PROVERS_MIN:
@@ -191,6 +192,8 @@ class Suspicion:
         if own not in provers:
             return False
         address = self._address(member)
+        if address is not None and not self._is_here(address[0]):
+            return False
         others = self._members.living() - {member}
         return all(
             own in self.proved_by(other) or self._address(other) == address for other in others
@@ -199,6 +202,11 @@ class Suspicion:
     def _address(self, member: bytes) -> Address | None:
         known = self._members.get(member)
         return None if known is None else known.profile.address
+
+    def _is_here(self, host: str) -> bool:
+        """Whether a host is this node's machine, as far as its spelling says."""
+        own = self._identity.profile.address
+        return is_here(host) or (own is not None and host == own[0])
 
     def _begin(self, member: bytes, suspect: Suspect, now: float) -> bool:
         """Let the time of a suspect begin, if it is one; True if it began now."""
