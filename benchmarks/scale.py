@@ -24,7 +24,7 @@ from tests.simulation.spreading import measure
 from vines._core.changes import Changes
 from vines._core.table import MEMBER, Table
 from vines.config import Config
-from vines.events import Fail
+from vines.events import Fail, Suspect
 from vines.protocol.members.profile import Profile
 from vines.protocol.node import Node
 from vines.simulation import Host, Simulation, Spectator
@@ -45,15 +45,18 @@ APART_SECONDS = 300.0
 
 
 class Deaths(Spectator):
-    """When who was told that which member failed."""
+    """When who was told that which member failed, and who was suspected at which incarnation."""
 
     def __init__(self) -> None:
         self.told_at: list[tuple[float, bytes, bytes]] = []
         """(when, who, of whom)."""
+        self.suspected: set[tuple[bytes, int]] = set()
 
     def told(self, process: Process, event: object) -> None:
         if isinstance(event, Fail):
             self.told_at.append((process.timeline.now, process.node.id, event.member.id))
+        elif isinstance(event, Suspect):
+            self.suspected.add((event.member.id, event.member.incarnation))
 
 
 def grown(nodes: int, seed: int = SEED, **options: Any) -> Simulation:
@@ -149,6 +152,7 @@ def loss(nodes: int) -> Row:
             simulation.network.conditions.loss = share
             simulation.run(BAD_SECONDS)
             row[f"{_on(lifeguard)}_{share:.0%}"] = len({of for _, _, of in deaths.told_at})
+            row[f"{_on(lifeguard)}_{share:.0%}_suspected"] = len(deaths.suspected)
     return row
 
 
@@ -176,6 +180,7 @@ def _ill(nodes: int, fall_ill: Callable[[Simulation], list[Host]]) -> Row:
         row[f"{_on(lifeguard)}_false_at_well"] = len(
             {of for who, of in told if of in well and who in well}
         )
+        row[f"{_on(lifeguard)}_suspected"] = sum(of in well for of, _ in deaths.suspected)
         row[f"{_on(lifeguard)}_ill"] = len({of for _, of in told if of not in well})
     return row
 

@@ -53,7 +53,7 @@ LOSS = """
 Members that were well and were held dead by anybody, in ten minutes in which a share of all
 datagrams is lost, and as many pieces of streams are late by 0.2 s. *SWIM alone* is without local
 health, dynamic suspicion and telling suspects at once; both ask over a stream, too, where
-datagrams get no answer.
+datagrams get no answer. *suspected*: how often a member was, at one of its incarnations.
 """
 
 STALLS = """
@@ -212,13 +212,17 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Rows], str]]] = {
     "detection": ("Detection", DETECTION, _detection),
     "loss": (
         *("Loss", LOSS),
-        _versus(*((f"{share}% lost", f"{share}%") for share in (0, 10, 20, 30, 40))),
+        _versus(
+            *((f"{share}% lost", f"{share}%") for share in (0, 10, 20, 30, 40)),
+            *((f"suspected at {share}%", f"{share}%_suspected") for share in (10, 40)),
+        ),
     ),
     "stalls": (
         *("Nodes that stand still", STALLS),
         _versus(
             ("well, held dead", "false"),
             ("by one that is well", "false_at_well"),
+            ("well, suspected", "suspected"),
             ("stood still, held dead", "ill"),
         ),
     ),
@@ -227,6 +231,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Rows], str]]] = {
         _versus(
             ("well, held dead", "false"),
             ("by one that is well", "false_at_well"),
+            ("well, suspected", "suspected"),
             ("slow, held dead", "ill"),
         ),
     ),
