@@ -25,7 +25,7 @@ the speed of the machine that ran it: the same seed gives the same figures. A by
 processes take is in [performance.md](performance.md).
 
 Beside ours stands what memberlist does with its LAN profile, measured in real processes on one
-machine of two cores; where nothing stands, it was not measured.
+machine of two cores; where nothing stands, and for sizes without a row, nothing was measured.
 """
 
 JOIN = """
@@ -61,7 +61,8 @@ The experiment of the Lifeguard paper: one node in ten stands still for 5 s in e
 own time, for ten minutes. Counted are members, each once: those that are well and were held dead by
 anybody, or by somebody who is well, too; and those that stood still and were held dead for it. A
 process that stood still adds that time to all its timers, with Lifeguard or without, so it accuses
-nobody for what it has not read.
+nobody for what it has not read; that, and streams as a second way to ask, leave Lifeguard little to
+do in these experiments.
 """
 
 SLOW = """
