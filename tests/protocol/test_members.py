@@ -262,7 +262,10 @@ def test_twins_are_told_of_and_the_later_start_stays() -> None:
     assert [event.kind for event in a.of(Conflict)] == ["identity"] * len(a.of(Conflict))
     assert 1 <= len(a.of(Conflict)) <= 3
     assert {event.reason for event in first.of(Refused)} == {"identity"}
-    assert len(first.dials) <= 12
+    for twin in (first, second):
+        assert [event.kind for event in twin.of(Conflict)] == ["identity"]
+        assert twin.node.id.hex() in twin.of(Conflict)[0].text
+    assert len(first.dials) <= 20
 
 
 def test_a_shared_name_is_told_of_on_both_sides_if_it_lasts() -> None:
