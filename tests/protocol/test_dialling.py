@@ -301,6 +301,22 @@ def test_ones_own_address_as_a_seed_makes_no_link_and_is_soon_left_alone() -> No
     assert a.linked() == ["n2"]
 
 
+def test_among_oneself_the_dead_and_the_same_again_the_one_that_is_there_is_found() -> None:
+    pump = Pump()
+    a, b = pump.host(1), pump.host(2)
+    silent = [("127.0.0.1", 9100 + number) for number in range(30)]
+    pump.vanished |= set(silent)
+    refusing = [("127.0.0.1", 9200 + number) for number in range(30)]
+    assert a.address
+    assert b.address
+    b.node.join([b.address, *silent, b.address, *refusing, a.address, a.address], pump.now)
+    assert pump.until(lambda: b.linked() == ["n1"]) <= 2.0
+    pump.run(60.0)
+    assert b.dials.count(a.address) == 1
+    assert a.linked() == ["n2"]
+    assert len(a.ends) == 1
+
+
 def test_ones_own_address_under_another_name_is_recognised_by_its_hello() -> None:
     pump = Pump()
     a = pump.host(1)

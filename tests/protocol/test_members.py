@@ -250,6 +250,40 @@ def test_an_earlier_life_of_ones_own_is_outdone_without_a_conflict() -> None:
     assert not a.of(Conflict)
 
 
+@pytest.mark.parametrize("port", [9002, 9022], ids=["same address", "another"])
+def test_a_machine_that_is_back_as_the_same_node_takes_over_from_links_that_still_seem_up(
+    port: int,
+) -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    b.alive = False  # it lost power: nobody was told, and nothing is heard of it
+    pump.run(0.5)
+    again = pump.host(2, port=port)
+    pump.join(again, a)
+    pump.run(3.0)
+    for host in (a, c):
+        assert host.states()["n2"] == "alive"
+        assert host.linked() == [each.name for each in (a, again, c) if each is not host]
+        assert not host.of(Fail) + host.of(Conflict)
+    assert again.linked() == ["n1", "n3"]
+    assert not again.of(Conflict)
+
+
+def test_who_moved_while_the_link_was_down_is_found_where_it_listens_now() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    pump.vanished |= {("127.0.0.1", 9001), ("127.0.0.1", 9002)}
+    pump.cut(a.to(b))
+    del pump.listeners["127.0.0.1", 9002]
+    b.address = ("127.0.0.1", 9999)
+    pump.listeners[b.address] = b
+    b.node.listening(b.address, pump.now)
+    assert pump.until(lambda: a.linked() == ["n2", "n3"]) <= 0.2
+    assert ("127.0.0.1", 9999) in a.dials
+    assert a.of(Update)[-1].member.address == ("127.0.0.1", 9999)
+    assert not [event for host in (a, b, c) for event in host.of(Fail)]
+
+
 def test_twins_are_told_of_and_the_later_start_stays() -> None:
     pump = Pump()
     a, first = pump.cluster(2)
@@ -262,7 +296,10 @@ def test_twins_are_told_of_and_the_later_start_stays() -> None:
     assert [event.kind for event in a.of(Conflict)] == ["identity"] * len(a.of(Conflict))
     assert 1 <= len(a.of(Conflict)) <= 3
     assert {event.reason for event in first.of(Refused)} == {"identity"}
-    assert len(first.dials) <= 12
+    for twin in (first, second):
+        assert [event.kind for event in twin.of(Conflict)] == ["identity"]
+        assert twin.node.id.hex() in twin.of(Conflict)[0].text
+    assert len(first.dials) <= 20
 
 
 def test_a_shared_name_is_told_of_on_both_sides_if_it_lasts() -> None:

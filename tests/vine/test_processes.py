@@ -16,6 +16,7 @@ import pytest
 
 from tests.vine.helpers import PATIENCE, Calls
 from vines.engine.chance import Chance
+from vines.protocol.members.suspicion import time_to_object
 from vines.vine import Vine
 
 ROOT = Path(__file__).parents[2]
@@ -477,6 +478,47 @@ def test_a_program_that_just_ends_leaves(run, last):
         leaves.wait()
         assert fails.seen == []
         assert here["a"] == "x" * 100
+
+
+BUSY = """
+import sys, time
+from vines import Vine
+
+def sleep():
+    time.sleep({seconds})
+
+def compute():
+    end = time.monotonic() + {seconds}
+    while time.monotonic() < end:
+        sum(range(1000))
+
+vine = Vine("busy", network="local").listen()
+
+def work(value):
+    {what}()
+    vine.gossip("done", value)
+
+vine.on("gossip", "work", work).join({port})
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("what", ["sleep", "compute"])
+def test_a_callback_that_takes_long_makes_no_failure(run, what):
+    """Longer than a suspect has to object; that a loop beside it is slow does not matter."""
+    fails, done = Calls(), Calls()
+    seconds = 3.0
+    with Vine(network="local").listen().on("fail", fails).on("gossip", "done", done) as here:
+        config = here._engine.config
+        assert time_to_object(config, 2, 0, proved=True) <= seconds / 2
+        program = run(BUSY.format(seconds=seconds, what=what, port=here.address[1]), feed=True)
+        here.wait_for(2, PATIENCE)
+        before = here.stats()["node"]["datagrams_in"].get("ack", 0)
+        here.gossip("work", 1)
+        assert done.wait() == [1]
+        assert here.stats()["node"]["datagrams_in"]["ack"] - before >= 2
+        assert fails.seen == []
+        assert program.process.poll() is None
 
 
 def test_a_program_that_is_killed_has_failed(run):

@@ -88,11 +88,14 @@ class Admission:
             self._seeds.own(mine.attempt.address)
 
     def _object_start(self, old: Hello, new: Hello, now: float) -> Refuse | None:
-        """Two starts under one id: the later one stays, as the earlier is most likely gone."""
+        """Two starts under one id: the later one stays, as the earlier is most likely gone. If it
+        is not, it is told where to find the later one, which knows nothing of it.
+        """
         if new.source > old.source:
             return None
         self._handshake.clash(old, new, now)
-        return Refuse(IDENTITY, "a later start uses the same node id")
+        there = () if old.address in (None, new.address) else (old.address,)
+        return Refuse(IDENTITY, "a later start uses the same node id", there)
 
     def _object_full(self, link: Link, hello: Hello) -> Refuse | None:
         """No room for one more who dialled us: name others who may have some."""

@@ -166,6 +166,7 @@ class Linking:
     def dismissed(self, link: Link, message: Refuse, now: float) -> None:
         """The other side of an established link closes it, and not because it broke."""
         if message.reason == IDENTITY:
+            self._identity.displaced()
             self._handshake.tell(None, message, now, outgoing=False, by_us=False)
         self.drop(link, message.reason, now, quiet=True)
 
@@ -277,8 +278,10 @@ class Linking:
         """The node we dialled does not want us."""
         assert link.attempt is not None, "only a dialled node refuses"
         self._handshake.tell(link.attempt.address, refuse, now, outgoing=True, by_us=False)
-        if refuse.reason == FULL:
+        if refuse.reason in (FULL, IDENTITY):
             self.dialler.hint(refuse.hints, now)
+        if refuse.reason == IDENTITY:
+            self._identity.displaced()
         self._answered_no(link, refuse, now)
         self.drop(link, refuse.reason, now, quiet=True)
 

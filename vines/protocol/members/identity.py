@@ -109,6 +109,10 @@ class Identity:
         self._tell(source)
         return self.profile.source > source
 
+    def displaced(self) -> None:
+        """Others hold another start for this node, and refuse this one."""
+        self._tell(self.profile.source)
+
     def advance(self, now: float) -> None:
         """Refute what is due."""
         if now >= self._refute:
