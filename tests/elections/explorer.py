@@ -137,7 +137,13 @@ def key_of(one: Election) -> tuple[Any, ...]:
     return (
         *(one.record, one.phase, one.ballot, one.outbid, one.replied, one.best, one.best_value),
         *(one.frozen, one.refusals, one.listening, one.late, one.called, one.sequence),
-        *(one.willing, one.dead, one._agreeing, tuple(sorted((one._others or {}).items()))),
+        *(
+            one.willing,
+            one.dead,
+            one.suspected,
+            one._agreeing,
+            tuple(sorted((one._others or {}).items())),
+        ),
         *(one.tally.state_bytes(), tuple(sorted(getattr(one, "__dict__", {}).items()))),
     )
 

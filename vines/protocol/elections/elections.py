@@ -450,8 +450,10 @@ class Elections(Office):
             self._schedule(matter)
 
     def members_changed(self, now: float) -> None:
-        """Somebody came, left or died."""
+        """Somebody came, left, died, or is suspected to have died, or no longer."""
         self._alive = self._members.living() | {self.me}
+        suspects = [member for member in self._alive if self._members.suspected(member)]
+        self.suspects = frozenset([*suspects, *map(self._who.called, suspects)])
         for key, matter in list(self._matters.items()):
             if not matter.value:
                 self._look(key, now)

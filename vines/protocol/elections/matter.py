@@ -110,6 +110,8 @@ class Office:
         self.boot = boot
         self.pace = Pace()
         self.now = 0.0
+        self.suspects: frozenset[bytes] = frozenset()
+        """Voters that may have died, by id and by name."""
 
     def say(
         self,
@@ -301,6 +303,11 @@ class Matter(Surroundings):
             dead = _dead(election, alive)
             if dead or self.pacer is not None:
                 self._pacer_of(election, now).lost(dead, now, self)
+        if election is not None:
+            suspected = _among(election, self._office.suspects)
+            if self.pacer is not None and self.pacer.standing:
+                self.pacer.suspect(suspected, now, self)
+            election.suspected = suspected
 
     def met(self, member: bytes, now: float) -> None:
         """There is a new link to a member, who may have left the roll while there was none."""
@@ -338,7 +345,7 @@ class Matter(Surroundings):
         if isinstance(said, VoteAck):
             rank = -1 if part is None else part.electorate.rank(sender)
             if self.pacer is not None and rank >= 0 and self.signup.enrolment.bound == election:
-                self.pacer.acknowledged(rank, said.sequence, now)
+                self.pacer.acknowledged(rank, said, now, self)
             return
         self._office.now = now
         hear(self.signup, sender, election, said, self)
@@ -514,6 +521,11 @@ class Matter(Surroundings):
             record=record,
         )
         part.listening = self.listening
+        part.suspected = _among(part, self._office.suspects)
+        asked = definition.terms
+        if asked.signup and part.me:  # who gathered the roll said what it counts by
+            gatherer = criteria_of(asked.choices, asked.least, asked.plurality)
+            part.heard_criteria(0, gatherer.digest())
         self._office.bound(self, election)
         return part
 
@@ -570,6 +582,16 @@ class Matter(Surroundings):
     def violated(self, text: str) -> None:
         """Something happened that cannot."""
         self._office.suspected(self, text)
+
+
+def _among(election: Election, members: frozenset[bytes]) -> int:
+    """The ranks, as bits, of those of these members who are other voters."""
+    ranks = 0
+    for member in members:
+        rank = election.electorate.rank(member)
+        if rank >= 0 and rank != election.me:
+            ranks |= bit(rank)
+    return ranks
 
 
 def _dead(election: Election, alive: frozenset[bytes]) -> int:
