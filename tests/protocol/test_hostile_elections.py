@@ -24,13 +24,17 @@ from vines.protocol.elections.matter import Call, Matter
 from vines.protocol.elections.messages import (
     Accept,
     Accepted,
+    Cancel,
     Decided,
     Definition,
+    Formed,
     Prepare,
     Promise,
     Refusal,
     Said,
     Sign,
+    Signed,
+    Unknown,
     Vote,
     VoteAck,
 )
@@ -39,6 +43,7 @@ from vines.protocol.elections.records import (
     call_key,
     call_value,
     decision_key,
+    decision_stamp,
     pack_decision,
 )
 from vines.protocol.elections.remembering import LONG_MAX, Remembered
@@ -521,6 +526,52 @@ def test_named_voters_who_disagree_decide_what_most_ask_for(odd: int) -> None:
         (outcome,) = {event.outcome for host in hosts for event in host.of(Settled)}
         assert outcome.kind == "commit"
         assert len(acted(hosts)) == 1
+
+
+def test_a_second_outcome_of_one_election_is_told_of_once_and_the_first_stays() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    election = bound(ranked(hosts)[1][0])
+    elect_named(hosts)
+    host, other = hosts[:2]
+    known = host.node.elections()._outcomes.last("email")
+    assert known is not None
+    before = host.node.elections().outcome("email")
+    honest = known.value
+    forged = [values.commit(YES, owner, Criteria((), 2), VOTED, ()) for owner in range(3)]
+    stamp = decision_stamp(election)
+    for value in [each for each in forged if each != honest] + [b"junk", IMPOSSIBLE["no votes"]]:
+        stamp += 1
+        record = pack_decision(election, known.definition, value)
+        other.node.control.put(DECISION, decision_key(("email", 0)), 0, record, stamp)
+        pump.run(1.0)
+    assert host.node.elections().outcome("email") == before
+    assert ["two outcomes" in text for text in suspicions([host])] == [True]
+    assert len(host.of(Settled)) == 1
+
+
+def test_what_is_decided_is_not_cancelled_refused_or_formed_again() -> None:
+    """Also where its coordinator says so, who is the one to ask before it is."""
+    pump = Pump()
+    hosts = pump.cluster(2)
+    for host in hosts:
+        call(host, 2, 2)
+    pump.run(1.0)
+    election = bound(hosts[0])
+    definition = matter(hosts[0]).signup.bound()
+    for host in hosts:
+        vote(host)
+    pump.until(lambda: all(host.of(Settled) for host in hosts), 5.0)
+    words = (Cancel(), Refusal(), Formed(), Formed(1), Sign(definition), Signed(), Unknown())
+    for host, other in (hosts, hosts[::-1]):
+        before = host.node.elections().outcome("email")
+        say(other, host, *((election, word) for word in words), (election, definition))
+        pump.run(2.0)
+        assert host.node.elections().outcome("email") == before
+        assert host.node.elections()._matters == {}
+        assert len(host.of(Settled)) == 1
+        assert host.errors == []
+    assert len(acted(hosts)) == 1
 
 
 @pytest.mark.parametrize("earlier", [True, False], ids=["of an earlier roll", "of no voter"])

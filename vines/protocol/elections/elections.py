@@ -632,7 +632,8 @@ class Elections(Office):
     def _learn_decision(self, about: bytes, record: bytes) -> None:
         try:
             key = read_decision_key(about)
-            if self._outcomes.knows(key, record[:ID_BYTES]):
+            again = self._outcomes.knows(key, record[:ID_BYTES])
+            if again and self._outcomes.is_in(key[0], record):
                 return
             election, definition, value = read_decision(record)
             decision = Decision(election, definition, value)
@@ -640,6 +641,9 @@ class Elections(Office):
                 return
             outcome_of(decision)
         except ValueError:  # WireError is one, too: nobody honest wrote this
+            return
+        if again:  # closed is closed: what was told first stays
+            self._clash(key, "two outcomes were decided")
             return
         matter = self._matters.get(key)
         if matter is not None and not matter.value:
