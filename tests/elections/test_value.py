@@ -1,5 +1,5 @@
-"""The bytes of a decision: each means one thing, and each thing has one form, so that values are the
-same if and only if their bytes are.
+"""The bytes of a decision: each means one thing, and each thing has one form, so that values are
+the same if and only if their bytes are.
 """
 
 from __future__ import annotations
