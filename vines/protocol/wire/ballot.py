@@ -245,7 +245,10 @@ def _read_signed(body: bytes) -> Signed:
 
 
 def _read_formed(body: bytes) -> Formed:
-    return Formed(_sequence(*_NUMBER.unpack(body)) if body else 0)
+    if not body:
+        return Formed()
+    (sequence,) = _NUMBER.unpack(body)
+    return Formed(_sequence(sequence))
 
 
 _WORDS: Final = (
