@@ -340,6 +340,20 @@ def test_nodes_that_hold_the_first_ranks_dead_decide_in_one_and_a_half_round_tri
         assert decide(simulation, hosts[killed:]) <= 1.8 * 0.02
 
 
+def test_a_node_that_calls_for_its_first_election_knows_who_is_suspected() -> None:
+    conditions = Conditions(latency=0.009, jitter=0.002, lag=0.0)
+    simulation = Simulation(0, nodes=3, conditions=conditions, watching=False)
+    simulation.settle()
+    first, second, third = simulation.nodes
+    watch = Watch(simulation)
+    simulation.partition([first], [second, third])
+    while second.process.name not in watch.suspecting:
+        simulation.run(0.05)
+    suspect = name(first)
+    call(second, 2, 2)
+    assert suspect in second.process.node.elections().suspects
+
+
 def pull_the_cable(seed: int, *, deaf: bool = False) -> tuple[Simulation, list[Host]]:
     """The first rank is cut off; the others have begun to suspect it. `deaf`: elections do not hear
     of that.

@@ -268,7 +268,7 @@ class Machinery:
     def _suspected(self, now: float) -> None:
         """Who is suspected to have died has changed."""
         if self.elections is not None:
-            self.elections.members_changed(now)
+            self.elections.suspects_changed(now)
 
     def _moved(self, news: list[Sighting], now: float) -> None:
         """Members came, left, died, or said something else of themselves."""

@@ -147,6 +147,7 @@ class Elections(Office):
             while cursor is not None:
                 held, cursor = control.scan(family, b"", cursor, 1024)
                 self.learn(held, now)
+        self.suspects_changed(now)
 
     # What the user does.
 
@@ -450,13 +451,23 @@ class Elections(Office):
             self._schedule(matter)
 
     def members_changed(self, now: float) -> None:
-        """Somebody came, left, died, or is suspected to have died, or no longer."""
+        """Somebody came, left or died."""
         self._alive = self._members.living() | {self.me}
-        suspects = [member for member in self._alive if self._members.suspected(member)]
-        self.suspects = frozenset([*suspects, *map(self._who.called, suspects)])
         for key, matter in list(self._matters.items()):
             if not matter.value:
                 self._look(key, now)
+        self.suspects_changed(now)
+
+    def suspects_changed(self, now: float) -> None:
+        """Somebody is suspected to have died, or no longer: that matters where votes are told."""
+        suspects = [member for member in self._alive if self._members.suspected(member)]
+        before = self.suspects
+        self.suspects = frozenset([*suspects, *map(self._who.called, suspects)])
+        if self.suspects == before or self.failure:
+            return
+        for matter in list(self._matters.values()):
+            matter.suspect(now)
+            self._schedule(matter)
 
     def advance(self, now: float) -> None:
         """Do what is due."""

@@ -303,11 +303,13 @@ class Matter(Surroundings):
             dead = _dead(election, alive)
             if dead or self.pacer is not None:
                 self._pacer_of(election, now).lost(dead, now, self)
-        if election is not None:
-            suspected = _among(election, self._office.suspects)
-            if self.pacer is not None and self.pacer.standing:
-                self.pacer.suspect(suspected, now, self)
-            election.suspected = suspected
+
+    def suspect(self, now: float) -> None:
+        """Who is suspected to have died has changed."""
+        pacer = self.pacer
+        if pacer is not None and pacer.standing and not self.value:
+            self._office.now = now
+            pacer.suspect(_among(pacer.election, self._office.suspects), now, self)
 
     def met(self, member: bytes, now: float) -> None:
         """There is a new link to a member, who may have left the roll while there was none."""
@@ -477,6 +479,7 @@ class Matter(Surroundings):
             pacer.standing = False
             self.pacer = pacer
         if not pacer.standing and self.signup.enrolment.formed:
+            part.suspected = _among(part, self._office.suspects)
             pacer.stand(now)
         return pacer
 
@@ -521,7 +524,6 @@ class Matter(Surroundings):
             record=record,
         )
         part.listening = self.listening
-        part.suspected = _among(part, self._office.suspects)
         asked = definition.terms
         if asked.signup and part.me:  # who gathered the roll said what it counts by
             gatherer = criteria_of(asked.choices, asked.least, asked.plurality)
