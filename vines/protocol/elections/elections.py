@@ -462,7 +462,8 @@ class Elections(Office):
         """Somebody is suspected to have died, or no longer: that matters where votes are told."""
         suspects = [member for member in self._alive if self._members.suspected(member)]
         before = self.suspects
-        self.suspects = frozenset([*suspects, *map(self._who.called, suspects)])
+        called = [self._who.called(member) for member in suspects]
+        self.suspects = frozenset([*suspects, *called])
         if self.suspects == before or self.failure:
             return
         for matter in list(self._matters.values()):
