@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vines._core.tally import ABSTAIN, NONE, REFUSE
+from vines._core.tally import ABSTAIN, NONE, REFUSE, TOTAL_MAX
 from vines.errors import WireError
 from vines.protocol.elections import value as values
 from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.electorate import VOTERS_MAX
 from vines.protocol.elections.value import Value, decode
 
 VOTES = bytes((0, REFUSE, ABSTAIN, NONE, 0))
@@ -24,11 +25,11 @@ made = st.builds(
     Value,
     st.sampled_from((values.COMMIT, values.ABORT, values.EXPIRED)),
     st.integers(0, 255),
-    st.integers(0, 2**32 - 1),
+    st.integers(0, VOTERS_MAX - 1),
     st.binary(min_size=8, max_size=8),
     st.integers(1, 253),
     st.booleans(),
-    st.integers(0, 2**64 - 1),
+    st.integers(0, TOTAL_MAX),
     st.text(max_size=40).filter(lambda text: len(text.encode("utf-8", "replace")) <= 256),
     st.binary(max_size=20),
     st.dictionaries(st.integers(0, 99), st.integers(0, 2**64 - 1), max_size=4).map(
@@ -64,6 +65,21 @@ def test_every_flipped_bit_and_every_cut_is_refused_or_another_value() -> None:
     for end in range(len(ONE)):
         with suppress(WireError):
             assert decode(ONE[:end]) != whole
+
+
+@pytest.mark.parametrize(
+    ("at", "size", "most"), [(2, 4, VOTERS_MAX - 1), (16, 8, TOTAL_MAX)], ids=["owner", "least"]
+)
+def test_a_number_above_what_there_can_be_is_refused(at: int, size: int, most: int) -> None:
+    """It may not fit where it is kept, which nobody may find out by a crash."""
+    for number in (most, most + 1, (1 << 8 * size - 1) - 1, 1 << 8 * size - 1, (1 << 8 * size) - 1):
+        data = bytearray(ONE)
+        data[at : at + size] = number.to_bytes(size, "little")
+        if number == most:
+            assert decode(bytes(data)).encode() == data
+        else:
+            with pytest.raises(WireError, match="above what there can be"):
+                decode(bytes(data))
 
 
 @pytest.mark.parametrize("kind", [0, 4, 255])

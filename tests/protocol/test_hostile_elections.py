@@ -333,6 +333,8 @@ def ranked(hosts: list[Host]) -> tuple[Election, list[Host]]:
 
 
 VOTED = bytes((YES, YES, NONE))
+LEAST = slice(16, 24)
+"""Where a value says how many votes it needs."""
 IMPOSSIBLE = {
     "an owner outside": values.commit(YES, 3, Criteria((), 2), VOTED, ()),
     "too few votes": values.commit(YES, 0, Criteria((), 3), VOTED, ()),
@@ -347,6 +349,10 @@ IMPOSSIBLE = {
     "a vote that was not cast": values.commit(YES, 0, Criteria((), 2), VOTED, ((2, 5),)),
     "nothing": b"\0",
 }
+for name, least in (("2**63", 1 << 63), ("2**64 - 1", (1 << 64) - 1), ("2**48 + 1", (1 << 48) + 1)):
+    forged = bytearray(IMPOSSIBLE["votes against"])
+    forged[LEAST] = least.to_bytes(8, "little")
+    IMPOSSIBLE[f"{name} needed"] = bytes(forged)
 
 
 @pytest.mark.parametrize("value", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
