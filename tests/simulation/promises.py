@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from vines.events import Settled
+from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.decree import NOTHING, Record, digest_of
 from vines.protocol.elections.election import _tally as fresh_tally
 from vines.protocol.elections.electorate import Electorate
@@ -78,10 +79,8 @@ class Promises(Spectator):
         self._turns: Counter[bytes] = Counter()
         self._votes: dict[tuple[str, Key], Testimony] = {}
         """By process and matter, the votes that were counted once more."""
-        self._voiced: Counter[tuple[bytes, bytes]] = Counter()
-        """By election and voter, the number of its last vote that it said."""
-        self._locked: dict[tuple[bytes, bytes], int] = {}
-        """The same, as it was when the voter accepted something."""
+        self._locked: dict[tuple[str, bytes], int] = {}
+        """By process and election, the number of its last vote when it accepted something."""
         self._held: set[tuple[str, bytes]] = set()
         self._late = False
 
@@ -189,6 +188,10 @@ class Promises(Spectator):
             before = self._resumed(process, key)
         if before is not None:
             self._compare(process, before, state)
+        if record.accepted != NEVER:
+            self._locked.setdefault(
+                (process.name, signup.enrolment.bound), signup.election.sequence
+            )
         if record.promised < record.accepted:
             raise Violation(f"{process.name} accepted above its promise: {record}")
         if process.disk is None and record.outcome:
@@ -343,7 +346,7 @@ class Promises(Spectator):
                     raise Violation(f"{process.name} accepted something else than was proposed")
                 self._accept(election, one, voter)
             case Vote(sequence=sequence) | Signed(vote=Vote(sequence=sequence)):
-                self._vote(process, election, voter, sequence)
+                self._vote(process, election, sequence)
             case Refusal():
                 self._refusing[election].add(voter)
             case Cancel():
@@ -366,11 +369,10 @@ class Promises(Spectator):
         """Whether its refusal only said that the topic is decided otherwise."""
         return self._published(process, self._definitions[election])
 
-    def _vote(self, process: Process, election: bytes, voter: bytes, sequence: int) -> None:
+    def _vote(self, process: Process, election: bytes, sequence: int) -> None:
         """Who has accepted something changes its vote no more."""
-        if sequence > self._locked.get((election, voter), sequence) and not self._late:
+        if sequence > self._locked.get((process.name, election), sequence):
             raise Violation(f"{process.name} votes anew after it has accepted")
-        self._voiced[election, voter] = max(sequence, self._voiced[election, voter])
 
     def _propose(
         self, process: Process, election: bytes, one: int, value: bytes, fresh: bool
@@ -387,7 +389,6 @@ class Promises(Spectator):
         electorate, acceptors = self._electorates[election], self._accepted[election, one]
         if voter not in acceptors and voter in electorate.voters:
             acceptors.add(voter)
-            self._locked.setdefault((election, voter), self._voiced[election, voter])
             ranks = sum(1 << electorate.rank(each) for each in acceptors)
             if election not in self._chosen and electorate.is_quorum(electorate.strength(ranks)):
                 self._choose(election, one)

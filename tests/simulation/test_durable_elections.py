@@ -238,9 +238,9 @@ PLANTED = {
         replace(Decree, "recovered", lambda self: b""), "another value", 33
     ),
     "votes turned round": Planted(votes_turned_round, "never voted"),
-    "votes change to the end": Planted(replace(Pacer, "cast", cast_anyway), "votes anew", 15),
+    "votes change to the end": Planted(replace(Pacer, "cast", cast_anyway), "votes anew", 25),
     "votes not counted again": Planted(
-        replace(Election, "call", called_without_a_recount), "otherwise than one by one", 25
+        replace(Election, "call", called_without_a_recount), "otherwise than one by one", 28
     ),
     "decided before it stands": Planted(standing_at_once, "kept is"),
     "proposed before it stands": Planted(
