@@ -1,4 +1,6 @@
-"""Commands that go on until a signal, as processes: `agent`, `watch`, `members --watch`."""
+"""Commands that go on until a signal, as processes: `agent`, `watch`, `members --watch`,
+`elections --watch`.
+"""
 
 from __future__ import annotations
 
@@ -116,6 +118,19 @@ def test_a_member_that_stands_still_is_a_suspect_and_comes_back(
                     cedar.process.send_signal(signal.SIGCONT)
                 members.line("join +cedar")
             assert (told["name"], told["suspected"]) == ("cedar", True)
+
+
+@posix
+def test_elections_that_were_decided_are_listed_and_the_next_are_watched(apple: Vine) -> None:
+    apple.election(topic="before", expire=60, total=1).vote("before", True)
+    apple.wait("before", SECONDS)
+    with Terminal("elections", "--watch", "--json") as elections:
+        first = json.loads(elections.line("before").string)
+        assert (first["outcome"], first["owner"]) == ("commit", apple.id.hex())
+        apple.election(topic="after", expire=60, total=1).vote("after", False)
+        assert json.loads(elections.line("after").string)["outcome"] == "abort"
+        assert elections.end(signal.SIGTERM) == (0, "")
+    assert len(elections.seen) == 2
 
 
 @posix

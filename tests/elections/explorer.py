@@ -137,7 +137,8 @@ def key_of(one: Election) -> tuple[Any, ...]:
     return (
         *(one.record, one.phase, one.ballot, one.outbid, one.replied, one.best, one.best_value),
         *(one.frozen, one.refusals, one.listening, one.late, one.called, one.sequence),
-        *(one.willing, one.dead, one._agreeing, tuple(sorted((one._others or {}).items()))),
+        *(one.willing, one.dead, one.suspected, one._agreeing),
+        *sorted((one._others or {}).items()),
         *(one.tally.state_bytes(), tuple(sorted(getattr(one, "__dict__", {}).items()))),
     )
 
@@ -187,6 +188,10 @@ class Explorer:
                     steps += 1
                     sent = net | step.bits
                     learned = step.learned or outcome
+                    # Also where that leads to a state that there was another way to.
+                    wrong = "two outcomes" if outcome and learned != outcome else step.wrong
+                    if wrong:
+                        raise Violation(wrong, [*_trace(state, parents), f"{rank}: {step.name}"])
                     following = (
                         *state[:rank],
                         step.place,
@@ -202,10 +207,7 @@ class Explorer:
                     seen.add(mark)
                     if traced:
                         parents[following] = (state, f"{rank}: {step.name}")
-                    wrong = step.wrong
-                    if outcome and learned != outcome:
-                        wrong = "two outcomes"
-                    elif following[-1] > 1:
+                    if following[-1] > 1:
                         wrong = "two callbacks"
                     elif (
                         world.records

@@ -21,7 +21,7 @@ from vines.protocol.elections.messages import (
     Promise,
     Refusal,
 )
-from vines.protocol.elections.phases import HOLDING, IDLE, PROPOSING
+from vines.protocol.elections.phases import HOLDING, IDLE, PREPARING, PROPOSING
 
 V = wishes(0)[0][1]
 W = wishes(1)[0][1]
@@ -205,6 +205,18 @@ def test_an_answer_counts_once_and_only_if_it_was_asked_for() -> None:
     before = member.one.record
     member.one.on_accepted(4, accepted, member)
     assert member.one.record == before
+
+
+def test_what_a_claimant_answers_itself_counts_once() -> None:
+    """Nobody has a link to itself; should its own words come back, they are known."""
+    member = Member(3, 0)
+    member.claim(V)
+    member.one.on_accepted(0, Accepted(0, digest_of(V)), member)
+    assert not member.one.closed
+    member = Member(3, 1)
+    member.claim()
+    member.one.on_promise(1, Promise(member.one.ballot), member)
+    assert member.one.phase == PREPARING
 
 
 def test_unasked_promises_mean_nothing() -> None:

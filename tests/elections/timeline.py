@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ class Member(Effects):
 
     def hear(self, sender: int, message: Message) -> None:
         if isinstance(message, VoteAck):
-            self.pacer.acknowledged(sender, message.sequence, self.run.now)
+            self.pacer.acknowledged(sender, message, self.run.now, self)
             return
         before = self.part.phase
         deliver(self.part, self.run.electorate.voters[sender], b"", message, self)  # type: ignore[arg-type]
@@ -92,6 +93,8 @@ class Run:
         self.criteria = Criteria((), least or size // 2 + 1)
         self.members = [Member(self, rank) for rank in range(size)]
         self.messages = 0
+        self.said: Counter[str] = Counter()
+        """How many messages of each kind."""
         self.outcomes: dict[int, bytes] = {}
         self.fired: list[int] = []
         self.learned_at: list[float] = []
@@ -104,6 +107,7 @@ class Run:
 
     def post(self, sender: int, receiver: int, message: Message) -> None:
         self.messages += 1
+        self.said[type(message).__name__] += 1
         if self.rng.random() < self.loss or not self.reach(sender, receiver):
             return
         self.at(
@@ -160,6 +164,17 @@ class Run:
         self.at(when, die)
         if detected_after is not None:
             self.at(when + detected_after, detect)
+
+    def suspect(self, ranks: int, when: float, *suspicious: int) -> None:
+        """From then on these members, by default all, suspect these ranks (as bits)."""
+
+        def act() -> None:
+            for member in self.members:
+                if member.up and (member.rank in suspicious or not suspicious):
+                    member.pacer.suspect(ranks & ~(1 << member.rank), self.now, member)
+                    self._arm(member)
+
+        self.at(when, act)
 
     def go(self, until: float = 10_000.0, enough: Callable[[], bool] | None = None) -> None:
         while self._events:

@@ -221,6 +221,11 @@ BALLOTS: dict[str, tuple[Ballots, str]] = {
         ballot(VoteAck(2**63 - 1)),
         "230000000e000800000001000102030405060708090a0b0c0d0e0f00000000ffffffffffffff7f",
     ),
+    "vote ack of one who counts otherwise": (
+        ballot(VoteAck(1 << 32 | 1, DIGEST)),
+        "2b0000000e001000000001000102030405060708090a0b0c0d0e0f000000000100000001000000"
+        "a0a1a2a3a4a5a6a7",
+    ),
     "prepare": (
         ballot(Prepare(1 << 32 | 2)),
         "230000000e000800000002000102030405060708090a0b0c0d0e0f000000000200000001000000",

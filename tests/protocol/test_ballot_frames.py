@@ -192,7 +192,7 @@ def definitions(draw: st.DrawFn) -> Definition:
 all_votes = st.builds(Vote, sequences, codes, maybe_digests, st.booleans())
 SAID: dict[type, st.SearchStrategy[Said]] = {
     Vote: all_votes,
-    VoteAck: st.builds(VoteAck, sequences),
+    VoteAck: st.builds(VoteAck, sequences, maybe_digests),
     Prepare: st.builds(Prepare, numbers),
     Promise: promises,
     Accept: st.builds(Accept, numbers, decisions, st.booleans()),

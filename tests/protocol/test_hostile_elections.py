@@ -24,13 +24,17 @@ from vines.protocol.elections.matter import Call, Matter
 from vines.protocol.elections.messages import (
     Accept,
     Accepted,
+    Cancel,
     Decided,
     Definition,
+    Formed,
     Prepare,
     Promise,
     Refusal,
     Said,
     Sign,
+    Signed,
+    Unknown,
     Vote,
     VoteAck,
 )
@@ -39,6 +43,7 @@ from vines.protocol.elections.records import (
     call_key,
     call_value,
     decision_key,
+    decision_stamp,
     pack_decision,
 )
 from vines.protocol.elections.remembering import LONG_MAX, Remembered
@@ -328,6 +333,8 @@ def ranked(hosts: list[Host]) -> tuple[Election, list[Host]]:
 
 
 VOTED = bytes((YES, YES, NONE))
+LEAST = slice(16, 24)
+"""Where a value says how many votes it needs."""
 IMPOSSIBLE = {
     "an owner outside": values.commit(YES, 3, Criteria((), 2), VOTED, ()),
     "too few votes": values.commit(YES, 0, Criteria((), 3), VOTED, ()),
@@ -342,6 +349,10 @@ IMPOSSIBLE = {
     "a vote that was not cast": values.commit(YES, 0, Criteria((), 2), VOTED, ((2, 5),)),
     "nothing": b"\0",
 }
+for name, least in (("2**63", 1 << 63), ("2**64 - 1", (1 << 64) - 1), ("2**48 + 1", (1 << 48) + 1)):
+    forged = bytearray(IMPOSSIBLE["votes against"])
+    forged[LEAST] = least.to_bytes(8, "little")
+    IMPOSSIBLE[f"{name} needed"] = bytes(forged)
 
 
 @pytest.mark.parametrize("value", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
@@ -471,23 +482,102 @@ def test_records_about_what_is_no_topic_are_passed_over(topic: bytes) -> None:
 
 
 def test_callers_who_disagree_about_what_is_needed_are_in_one_election() -> None:
-    """If more than half ask for the same that counts, or else time runs out: who gathers the votes
-    may be one who asked for something else. If nobody's is asked for by so many it always does.
+    """If more than half ask for the same that counts, at once, whoever gathers the votes; or else
+    time runs out.
     """
-    kinds = set()
     for seed in range(8):
-        for wanted in ((2, 2, 3), (1, 2, 3)):
+        for wanted in ((2, 2, 3), (2, 3, 2), (3, 2, 2), (1, 2, 3)):
             pump = Pump(seed)
             hosts = pump.cluster(3)
             for host, least in zip(hosts, wanted, strict=True):
                 call(host, 3, least, seconds=5.0)
                 vote(host)
-            pump.run(30.0)
+            pump.run(0.5 if 1 not in wanted else 30.0)
             (outcome,) = {event.outcome for host in hosts for event in host.of(Settled)}
+            assert outcome.kind == ("expired" if 1 in wanted else "commit")
             assert len(acted(hosts)) == (outcome.kind == "commit")
-            kinds.add((wanted, outcome.kind))
-    few, most = (1, 2, 3), (2, 2, 3)
-    assert kinds == {(few, "expired"), (most, "commit"), (most, "expired")}
+
+
+def test_callers_who_disagree_about_the_choices_decide_what_most_ask_for() -> None:
+    """A vote for one of some choices means nothing to who counts yes and no."""
+    for seed in range(8):
+        for odd in range(3):
+            pump = Pump(seed)
+            hosts = pump.cluster(3)
+            for number, host in enumerate(hosts):
+                choices = () if number == odd else ("left", "right")
+                asked = Call(Criteria(choices, 2), 3, 5.0)
+                host.node.elections().call("email", asked, pump.now)
+                vote(host, YES if number == odd else 1)
+            pump.run(0.5)
+            (outcome,) = {event.outcome for host in hosts for event in host.of(Settled)}
+            assert (outcome.kind, outcome.choice) == ("commit", "right")
+
+
+@pytest.mark.parametrize("odd", range(3))
+def test_named_voters_who_disagree_decide_what_most_ask_for(odd: int) -> None:
+    for seed in range(4):
+        pump = Pump(seed)
+        hosts = pump.cluster(3, durable=True)
+        roll = tuple(sorted((host.node.id, 1) for host in hosts))
+        for number, host in enumerate(hosts):
+            least = 3 if number == odd else 2
+            asked = Call(Criteria((), least), 0, 5.0, roll)
+            host.node.elections().listen()
+            host.node.elections().call("email", asked, pump.now)
+        pump.run(0.2)
+        for host in hosts:
+            vote(host)
+        pump.run(2.0)
+        (outcome,) = {event.outcome for host in hosts for event in host.of(Settled)}
+        assert outcome.kind == "commit"
+        assert len(acted(hosts)) == 1
+
+
+def test_a_second_outcome_of_one_election_is_told_of_once_and_the_first_stays() -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    election = bound(ranked(hosts)[1][0])
+    elect_named(hosts)
+    host, other = hosts[:2]
+    known = host.node.elections()._outcomes.last("email")
+    assert known is not None
+    before = host.node.elections().outcome("email")
+    honest = known.value
+    forged = [values.commit(YES, owner, Criteria((), 2), VOTED, ()) for owner in range(3)]
+    stamp = decision_stamp(election)
+    for value in [each for each in forged if each != honest] + [b"junk", IMPOSSIBLE["no votes"]]:
+        stamp += 1
+        record = pack_decision(election, known.definition, value)
+        other.node.control.put(DECISION, decision_key(("email", 0)), 0, record, stamp)
+        pump.run(1.0)
+    assert host.node.elections().outcome("email") == before
+    assert ["two outcomes" in text for text in suspicions([host])] == [True]
+    assert len(host.of(Settled)) == 1
+
+
+def test_what_is_decided_is_not_cancelled_refused_or_formed_again() -> None:
+    """Also where its coordinator says so, who is the one to ask before it is."""
+    pump = Pump()
+    hosts = pump.cluster(2)
+    for host in hosts:
+        call(host, 2, 2)
+    pump.run(1.0)
+    election = bound(hosts[0])
+    definition = matter(hosts[0]).signup.bound()
+    for host in hosts:
+        vote(host)
+    pump.until(lambda: all(host.of(Settled) for host in hosts), 5.0)
+    words = (Cancel(), Refusal(), Formed(), Formed(1), Sign(definition), Signed(), Unknown())
+    for host, other in (hosts, hosts[::-1]):
+        before = host.node.elections().outcome("email")
+        say(other, host, *((election, word) for word in words), (election, definition))
+        pump.run(2.0)
+        assert host.node.elections().outcome("email") == before
+        assert host.node.elections()._matters == {}
+        assert len(host.of(Settled)) == 1
+        assert host.errors == []
+    assert len(acted(hosts)) == 1
 
 
 @pytest.mark.parametrize("earlier", [True, False], ids=["of an earlier roll", "of no voter"])

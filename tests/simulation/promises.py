@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from vines.events import Settled
+from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.decree import NOTHING, Record, digest_of
+from vines.protocol.elections.election import _tally as fresh_tally
 from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.messages import (
     Accept,
@@ -26,6 +28,8 @@ from vines.protocol.elections.messages import (
     Refusal,
     Sign,
     Signed,
+    Testimony,
+    Vote,
 )
 from vines.protocol.elections.shelf import Part, read_part
 from vines.protocol.elections.signup import (
@@ -73,6 +77,10 @@ class Promises(Spectator):
         self._closed: dict[tuple[bytes, bytes], int] = {}
         """By node id and election: the turn after which it says nothing else any more."""
         self._turns: Counter[bytes] = Counter()
+        self._votes: dict[tuple[str, Key], Testimony] = {}
+        """By process and matter, the votes that were counted once more."""
+        self._locked: dict[tuple[str, bytes], int] = {}
+        """By process and election, the number of its last vote when it accepted something."""
         self._held: set[tuple[str, bytes]] = set()
         self._late = False
 
@@ -95,6 +103,7 @@ class Promises(Spectator):
         self._turns[process.node.id] += 1
         for key, matter in self._matters(process):
             self._look(process, key, matter)
+            self._recount(process, key, matter)
 
     def told(self, process: Process, event: object) -> None:
         """Who was in what was decided is in the decision, if that was too quick to be seen."""
@@ -179,10 +188,30 @@ class Promises(Spectator):
             before = self._resumed(process, key)
         if before is not None:
             self._compare(process, before, state)
+        if record.accepted != NEVER:
+            self._locked.setdefault(
+                (process.name, signup.enrolment.bound), signup.election.sequence
+            )
         if record.promised < record.accepted:
             raise Violation(f"{process.name} accepted above its promise: {record}")
         if process.disk is None and record.outcome:
             self._close(process.node.id, signup.enrolment.bound)
+
+    def _recount(self, process: Process, key: Key, matter) -> None:  # type: ignore[no-untyped-def]
+        """What is counted vote by vote is what a count of all of them gives."""
+        part = matter.signup.election
+        if part is None or part._tally is None:
+            return
+        held = part._tally.held()
+        if self._votes.get((process.name, key)) == held:
+            return
+        self._votes[process.name, key] = held
+        again = fresh_tally(part.electorate, part.criteria)
+        for vote in reversed(held):
+            again.vote(*vote)
+        if again.state_bytes() != part._tally.state_bytes():
+            raise Violation(f"{process.name} counts {held} otherwise than one by one")
+        self.seen["votes counted again"] += 1
 
     def _resumed(self, process: Process, key: Key) -> State | None:
         """What this identity kept of a matter that its process has not been seen with before."""
@@ -316,6 +345,8 @@ class Promises(Spectator):
                 if digest != digest_of(value):
                     raise Violation(f"{process.name} accepted something else than was proposed")
                 self._accept(election, one, voter)
+            case Vote(sequence=sequence) | Signed(vote=Vote(sequence=sequence)):
+                self._vote(process, election, sequence)
             case Refusal():
                 self._refusing[election].add(voter)
             case Cancel():
@@ -337,6 +368,11 @@ class Promises(Spectator):
     def _left(self, process: Process, election: bytes) -> bool:
         """Whether its refusal only said that the topic is decided otherwise."""
         return self._published(process, self._definitions[election])
+
+    def _vote(self, process: Process, election: bytes, sequence: int) -> None:
+        """Who has accepted something changes its vote no more."""
+        if sequence > self._locked.get((process.name, election), sequence):
+            raise Violation(f"{process.name} votes anew after it has accepted")
 
     def _propose(
         self, process: Process, election: bytes, one: int, value: bytes, fresh: bool

@@ -14,7 +14,8 @@ import pytest
 from vines.events import Settled
 from vines.protocol.elections import shelf
 from vines.protocol.elections.ballots import FIRST
-from vines.protocol.elections.decree import Decree
+from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.decree import Decree, Effects
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.elections import Elections
 from vines.protocol.elections.electorate import Electorate
@@ -38,6 +39,7 @@ PLANTED_SEEDS_MAX = 30
 
 MUST_OCCUR = (
     *("commit", "abort", "expired", "acted", "interrupted", "decided twice", "said on record"),
+    "votes counted again",
     *("crash", "crash_all", "crash_in_sync_kept", "crash_in_sync_lost", "restart_with_records"),
     *("sync_error", "sync_slow", "disk_lost", "old_copy", "disk_absent", "disk_distrusted"),
     *("acted and not finished at a restart", "refusal kept over a restart"),
@@ -181,6 +183,24 @@ def only_the_first_claims(self: Pacer) -> float:
     return 0.0 if self.election.me == 0 else 1e9
 
 
+def cast_anyway(self: Pacer, choice: int, now: float, out: Effects) -> bool:
+    one = self.election
+    if one.record.outcome or one.late or one.record.refused:
+        return False
+    one.sequence += 1
+    one.tally.vote(one.me, one.sequence, choice)
+    self._vote = vote = one.vote()
+    assert vote is not None
+    for rank in range(len(one.electorate)):
+        if rank != one.me:
+            out.send(rank, vote, one.ticket)
+    return True
+
+
+def called_without_a_recount(self: Election, criteria: Criteria) -> None:
+    self.criteria, self.called = criteria, True
+
+
 class Planted(NamedTuple):
     """A bug, what is said of it, and a seed from which it is looked for."""
 
@@ -218,6 +238,10 @@ PLANTED = {
         replace(Decree, "recovered", lambda self: b""), "another value", 33
     ),
     "votes turned round": Planted(votes_turned_round, "never voted"),
+    "votes change to the end": Planted(replace(Pacer, "cast", cast_anyway), "votes anew", 25),
+    "votes not counted again": Planted(
+        replace(Election, "call", called_without_a_recount), "otherwise than one by one", 28
+    ),
     "decided before it stands": Planted(standing_at_once, "kept is"),
     "proposed before it stands": Planted(
         replace(SignUp, "_keep", enrolled_unnoted), "says Accept.*(kept is|nothing on disk)"

@@ -91,6 +91,7 @@ class Machinery:
             stream=self._probe,
             bury=self._bury,
             differs=self._differs,
+            suspected=self._suspected,
         )
         self.detector = Detector(
             *(config, rng, self.identity, self.linking.members, tables[0], outbox),
@@ -263,6 +264,11 @@ class Machinery:
         elif self.pusher.takes(link):
             link.said = self.now
             self._write(link, frame)
+
+    def _suspected(self, now: float) -> None:
+        """Who is suspected to have died has changed."""
+        if self.elections is not None:
+            self.elections.suspects_changed(now)
 
     def _moved(self, news: list[Sighting], now: float) -> None:
         """Members came, left, died, or said something else of themselves."""

@@ -349,8 +349,10 @@ class Decree:
             self._learn(self.record.value, out, tell=True)
 
     def on_nack(self, rank: int, message: Nack, out: Effects) -> None:  # noqa: ARG002
-        """Somebody is ahead: the attempt ends, the next one goes above."""
-        if self.phase != IDLE and message.ballot == self.ballot:
+        """Somebody is ahead: the attempt ends, the next one goes above. Who was only asked for
+        something else ends nothing: the others may accept.
+        """
+        if not message.conflict and self.phase != IDLE and message.ballot == self.ballot:
             if is_ballot(message.promised, rank_of(message.promised), self.record.promised):
                 self.outbid = max(self.outbid, message.promised)
             self.give_up()

@@ -18,6 +18,7 @@ cdef class Election(Decree):
     cdef public long long sequence
     cdef public object willing
     cdef public object dead
+    cdef public object suspected
     cdef public object _agreeing
     cdef public dict _others
     cdef public unsigned char called
@@ -35,6 +36,10 @@ cdef class Election(Decree):
     cpdef object _recount(self, Criteria criteria)
     cpdef bint decided_by_votes(self) except -1
     cpdef bint is_agreed(self) except -1
+    cpdef bint may_be_agreed(self) except -1
+    cpdef bint differs(self, long rank) except -1
+    cpdef object differing(self)
+    cpdef object heard_criteria(self, long rank, bytes digest)
     cpdef long _owner(self)
     cpdef bytes _digest(self)
     cpdef object _note(self, long rank, bytes digest, bint willing)

@@ -33,7 +33,7 @@ class Election(Decree):
 
     __slots__ = (
         *("_agreeing", "_others", "_tally", "called", "criteria", "dead", "late", "sequence"),
-        "willing",
+        *("suspected", "willing"),
     )
 
     def __init__(
@@ -58,6 +58,8 @@ class Election(Decree):
         """Ranks where somebody would act on a commit."""
         self.dead = 0
         """Ranks that are known to be dead: who acts is never chosen among them."""
+        self.suspected = 0
+        """Ranks that may be: others are preferred to them."""
         self._agreeing = bit(me)
         """Ranks known to want these criteria, or none."""
         self._others: dict[int, bytes] | None = None
@@ -118,7 +120,11 @@ class Election(Decree):
         """Count a vote, unless it is too late here."""
         if self._answered(rank, out):
             return
-        if self.heard_vote(rank, message) and not self._proposes():
+        held = self.heard_vote(rank, message)
+        if self.differs(rank):
+            # Who asked for something else tells those after us, too: this one may not decide.
+            out.send(rank, VoteAck(message.sequence, self.criteria.digest()), self.ticket)
+        elif held and not self._proposes():
             out.send(rank, VoteAck(message.sequence), self.ticket)
         self.proceed(out)
 
@@ -180,13 +186,34 @@ class Election(Decree):
         """Whether members with more than half of the strength want these criteria, or none."""
         return self.electorate.is_quorum(self.electorate.strength(self._agreeing))
 
+    def may_be_agreed(self) -> bool:
+        """Whether they are, or may turn out to: not so many are known to want others."""
+        return not self._others or not self.electorate.is_lost_without(self.differing())
+
+    def differs(self, rank: int) -> bool:
+        """Whether a rank is known to count by other criteria, or to want them."""
+        return self._others is not None and rank in self._others
+
+    def differing(self) -> int:
+        """All such ranks."""
+        ranks = 0
+        for rank in self._others or ():
+            ranks |= bit(rank)
+        return ranks
+
+    def heard_criteria(self, rank: int, digest: bytes) -> None:
+        """A rank counts by these criteria."""
+        self._agree(rank, digest, self.criteria.digest())
+
     def _owner(self) -> int:
         """Who acts: this claimant if it would, else the lowest rank that would and is not known
-        dead; nobody would: this claimant, who keeps the outcome for whoever comes.
+        dead, nor a suspect if another would, too; nobody would: this claimant, who keeps the
+        outcome for whoever comes.
         """
         if self.listening:
             return self.me
         able = self.willing & ~self.dead & ~bit(self.me)
+        able = able & ~self.suspected or able
         return (able & -able).bit_length() - 1 if able else self.me
 
     def fault(self, value: bytes) -> str:

@@ -147,6 +147,7 @@ class Elections(Office):
             while cursor is not None:
                 held, cursor = control.scan(family, b"", cursor, 1024)
                 self.learn(held, now)
+        self.suspects_changed(now)
 
     # What the user does.
 
@@ -455,6 +456,19 @@ class Elections(Office):
         for key, matter in list(self._matters.items()):
             if not matter.value:
                 self._look(key, now)
+        self.suspects_changed(now)
+
+    def suspects_changed(self, now: float) -> None:
+        """Somebody is suspected to have died, or no longer: that matters where votes are told."""
+        suspects = [member for member in self._alive if self._members.suspected(member)]
+        before = self.suspects
+        called = [self._who.called(member) for member in suspects]
+        self.suspects = frozenset([*suspects, *called])
+        if self.suspects == before or self.failure:
+            return
+        for matter in list(self._matters.values()):
+            matter.suspect(now)
+            self._schedule(matter)
 
     def advance(self, now: float) -> None:
         """Do what is due."""
@@ -630,7 +644,8 @@ class Elections(Office):
     def _learn_decision(self, about: bytes, record: bytes) -> None:
         try:
             key = read_decision_key(about)
-            if self._outcomes.knows(key, record[:ID_BYTES]):
+            again = self._outcomes.knows(key, record[:ID_BYTES])
+            if again and self._outcomes.is_in(key[0], record):
                 return
             election, definition, value = read_decision(record)
             decision = Decision(election, definition, value)
@@ -638,6 +653,9 @@ class Elections(Office):
                 return
             outcome_of(decision)
         except ValueError:  # WireError is one, too: nobody honest wrote this
+            return
+        if again:  # closed is closed: what was told first stays
+            self._clash(key, "two outcomes were decided")
             return
         matter = self._matters.get(key)
         if matter is not None and not matter.value:

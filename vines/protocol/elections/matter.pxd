@@ -50,6 +50,7 @@ cdef class Office:
     cdef public object rng
     cdef public object boot
     cdef public Pace pace
+    cdef public frozenset suspects
 
     cpdef object say(
         self, Matter matter, bytes voter, bytes election, Said said, long long after

@@ -110,6 +110,8 @@ class Office:
         self.boot = boot
         self.pace = Pace()
         self.now = 0.0
+        self.suspects: frozenset[bytes] = frozenset()
+        """Voters that may have died, by id and by name."""
 
     def say(
         self,
@@ -302,6 +304,13 @@ class Matter(Surroundings):
             if dead or self.pacer is not None:
                 self._pacer_of(election, now).lost(dead, now, self)
 
+    def suspect(self, now: float) -> None:
+        """Who is suspected to have died has changed."""
+        pacer = self.pacer
+        if pacer is not None and pacer.standing and not self.value:
+            self._office.now = now
+            pacer.suspect(_among(pacer.election, self._office.suspects), now, self)
+
     def met(self, member: bytes, now: float) -> None:
         """There is a new link to a member, who may have left the roll while there was none."""
         if not self.value and self._is_among((member,)):
@@ -338,7 +347,7 @@ class Matter(Surroundings):
         if isinstance(said, VoteAck):
             rank = -1 if part is None else part.electorate.rank(sender)
             if self.pacer is not None and rank >= 0 and self.signup.enrolment.bound == election:
-                self.pacer.acknowledged(rank, said.sequence, now)
+                self.pacer.acknowledged(rank, said, now, self)
             return
         self._office.now = now
         hear(self.signup, sender, election, said, self)
@@ -470,6 +479,7 @@ class Matter(Surroundings):
             pacer.standing = False
             self.pacer = pacer
         if not pacer.standing and self.signup.enrolment.formed:
+            part.suspected = _among(part, self._office.suspects)
             pacer.stand(now)
         return pacer
 
@@ -514,6 +524,10 @@ class Matter(Surroundings):
             record=record,
         )
         part.listening = self.listening
+        asked = definition.terms
+        if asked.signup and part.me:  # who gathered the roll said what it counts by
+            gatherer = criteria_of(asked.choices, asked.least, asked.plurality)
+            part.heard_criteria(0, gatherer.digest())
         self._office.bound(self, election)
         return part
 
@@ -570,6 +584,16 @@ class Matter(Surroundings):
     def violated(self, text: str) -> None:
         """Something happened that cannot."""
         self._office.suspected(self, text)
+
+
+def _among(election: Election, members: frozenset[bytes]) -> int:
+    """The ranks, as bits, of those of these members who are other voters."""
+    ranks = 0
+    for member in members:
+        rank = election.electorate.rank(member)
+        if rank >= 0 and rank != election.me:
+            ranks |= bit(rank)
+    return ranks
 
 
 def _dead(election: Election, alive: frozenset[bytes]) -> int:

@@ -51,6 +51,7 @@ cdef class Formed(Said):
 
 cdef class VoteAck(Said):
     cdef readonly long long sequence
+    cdef readonly bytes digest
 
 
 cdef class Prepare(Said):

@@ -134,12 +134,15 @@ class Formed(Said):
 
 
 class VoteAck(Said):
-    """I hold your vote of this number, or a later one."""
+    """I hold your vote of this number, or a later one. `digest`: of the criteria I count it by, if
+    your caller asked for others; else empty.
+    """
 
-    __slots__ = ("sequence",)
+    __slots__ = ("sequence", "digest")
 
-    def __init__(self, sequence: int) -> None:
+    def __init__(self, sequence: int, digest: bytes = b"") -> None:
         self.sequence = sequence
+        self.digest = digest
 
 
 class Prepare(Said):

@@ -22,6 +22,7 @@ cdef class Outcomes:
     cpdef Decision last(self, str topic)
     cpdef bint covers(self, tuple key) except -1
     cpdef bint knows(self, tuple key, bytes election) except -1
+    cpdef bint is_in(self, str topic, bytes record) except -1
     cpdef bint settle(self, Decision decision) except -1
     cpdef bint note(self, Decision decision) except -1
     cpdef object publish(self, Decision decision)

@@ -80,6 +80,11 @@ class Outcomes:
         known = self._last.get(key[0])
         return known is not None and known.definition.round == key[1] and known.election == election
 
+    def is_in(self, topic: str, record: bytes) -> bool:
+        """Whether a record says, somewhere, what was decided last of a topic."""
+        known = self._last.get(topic)
+        return known is not None and known.value in record
+
     def settle(self, decision: Decision) -> bool:
         """Whether another election decided the same round, which only happens when twice as many
         voters took part as an electorate has; of the two the one with the lower id stays.

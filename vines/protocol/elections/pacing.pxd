@@ -1,11 +1,13 @@
+from vines.protocol.elections.ballots cimport rank_of
 from vines.protocol.elections.decree cimport Effects
 from vines.protocol.elections.election cimport Election
 from vines.protocol.elections.electorate cimport bit
-from vines.protocol.elections.messages cimport Vote
+from vines.protocol.elections.messages cimport Vote, VoteAck
 
 cdef double inf
 cdef long long FIRST
 cdef long long NEVER
+cdef int HOLDING
 cdef int IDLE
 
 
@@ -25,6 +27,7 @@ cdef class Pacer:
     cdef public Vote _vote
     cdef public double _vote_at
     cdef public long _vote_ranks
+    cdef public long _vote_said
     cdef public object _acked
     cdef public double _due
     cdef public long _attempt
@@ -39,18 +42,23 @@ cdef class Pacer:
     cpdef Vote cast_early(self, int choice)
     cpdef object stand(self, double now)
     cpdef bint held(self, long rank, long long sequence) except -1
-    cpdef object acknowledged(self, long rank, long long sequence, double now)
+    cpdef object acknowledged(self, long rank, VoteAck said, double now, Effects out)
     cpdef object say_again(self, long rank, double now, Effects out)
     cpdef object _say_vote(self, double now, Effects out)
+    cpdef object _say_on(self, double now, Effects out)
+    cpdef list _unheard(self)
     cpdef list _lowest(self, long count)
     cpdef object look(self, double now, Effects out)
     cpdef bint _wants(self) except -1
-    cpdef long _before(self) except -1
+    cpdef bint _could_propose(self) except -1
+    cpdef object _before(self)
     cpdef double _wait(self) except? -1
     cpdef object _begin(self, double now, Effects out)
     cpdef object answered_late(self)
     cpdef object failed(self, double now, Effects out)
+    cpdef object _fail(self)
     cpdef object advance(self, double now, Effects out)
     cpdef double next(self) except? -1
     cpdef object lost(self, object dead, double now, Effects out)
+    cpdef object suspect(self, object suspected, double now, Effects out)
     cpdef object _see(self)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import cython
 
-from vines.protocol.elections.ballots import FIRST, NEVER
+from vines.protocol.elections.ballots import FIRST, NEVER, rank_of
 from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import bit
-from vines.protocol.elections.messages import Vote
-from vines.protocol.elections.phases import IDLE
+from vines.protocol.elections.messages import Vote, VoteAck
+from vines.protocol.elections.phases import HOLDING, IDLE
 
 if TYPE_CHECKING:
     import random
@@ -33,6 +33,14 @@ TAKE_ROUND_TRIPS: Final = 6
 TAKE_SECONDS_MIN: Final = 0.8
 REPEATS: Final = 3
 """How often an attempt asks again before it gives up."""
+HOLDERS: Final = 2
+"""Ranks that are to hold a vote, if nothing is decided at once: who claims, and the next."""
+QUICKLY: Final = 2
+"""How often a vote is said before the pauses grow: who lives and is silent for so long is stalled,
+and must not find thousands of them.
+"""
+DOUBLINGS_MAX: Final = 4
+"""Of those pauses."""
 NOTHING_SEEN: Final = -1
 """In place of a phase."""
 BACK_OFF_MAX: Final = 32
@@ -80,8 +88,8 @@ class Pacer:
 
     __slots__ = (
         *("_acked", "_attempt", "_due", "_failures", "_rng", "_seen_accepted", "_seen_phase"),
-        *("_seen_promised", "_vote", "_vote_at", "_vote_ranks", "deadline", "election", "pace"),
-        *("standing", "timed_out"),
+        *("_seen_promised", "_vote", "_vote_at", "_vote_ranks", "_vote_said", "deadline"),
+        *("election", "pace", "standing", "timed_out"),
     )
 
     def __init__(self, election: Election, deadline: float, rng: random.Random, pace: Pace) -> None:
@@ -97,6 +105,8 @@ class Pacer:
         self._vote_at = inf
         self._vote_ranks = 1
         """To how many of the lowest live ranks the vote goes."""
+        self._vote_said = 0
+        """How often it was said."""
         self._acked = 0
         """Ranks that hold the vote."""
         self._due = inf
@@ -121,7 +131,8 @@ class Pacer:
         vote = self.election.cast(choice)
         if vote is None:
             return False
-        self._vote, self._acked, self._vote_ranks = vote, 0, 1
+        self._vote, self._acked, self._vote_ranks, self._vote_said = vote, 0, 1, 0
+        self.election.proceed(out)
         self._say_vote(now, out)
         self.look(now, out)
         return True
@@ -133,10 +144,14 @@ class Pacer:
 
     def stand(self, now: float) -> None:
         """The roll stands. What was cast before is said again, unless somebody decides or says that
-        it is held.
+        it is held; to those after who gathered the roll at once, if that one counts otherwise.
         """
         self.standing = True
-        if self._vote is not None:
+        if self._vote is None:
+            return
+        if self.election.differs(0):
+            self._vote_ranks, self._vote_at = 0, now
+        else:
             self._vote_at = now + self.pace.retry
 
     def held(self, rank: int, sequence: int) -> bool:
@@ -146,14 +161,20 @@ class Pacer:
         self._acked |= bit(rank)
         return True
 
-    def acknowledged(self, rank: int, sequence: int, now: float) -> None:
-        """A rank says so in answer to the vote."""
-        if not self.held(rank, sequence):
+    def acknowledged(self, rank: int, said: VoteAck, now: float, out: Effects) -> None:
+        """A rank says so in answer to the vote; if it counts by other criteria, those after it hear
+        of the vote, too.
+        """
+        if not self.held(rank, said.sequence):
             return
         if self._vote_ranks > 1 and self._lowest(1) == [rank]:
             self.pace.hasty()
-        elif self._vote_ranks == 1 and self._vote_at < inf:
+        elif self._vote_ranks == 1 and self._vote_said == 1 and self._vote_at < inf:
             self.pace.measured(max(0.0, now - (self._vote_at - self.pace.retry)))
+        if said.digest and not self.election.differs(rank):
+            self.election.heard_criteria(rank, said.digest)
+            self._say_vote(now, out)
+            self.look(now, out)
 
     def say_again(self, rank: int, now: float, out: Effects) -> None:
         """A rank has missed what it was told."""
@@ -170,21 +191,43 @@ class Pacer:
         if self._vote is None or one.record.outcome or one.record.accepted != NEVER:
             self._vote_at = inf
             return
-        ranks = self._lowest(self._vote_ranks)
-        wanted = [rank for rank in ranks if not self._acked >> rank & 1]
+        wanted = self._unheard()
         for rank in wanted:
-            if rank != one.me:
-                out.send(rank, self._vote, one.ticket)
-        heard = not wanted or wanted == [one.me]
-        self._vote_at = inf if heard else now + self.pace.retry
+            out.send(rank, self._vote, one.ticket)
+        if wanted:
+            self._vote_said += 1
+            longer = min(max(self._vote_said - QUICKLY, 0), DOUBLINGS_MAX)
+            self._vote_at = now + self.pace.retry * 2**longer
+        else:
+            self._vote_at = inf
+
+    def _say_on(self, now: float, out: Effects) -> None:
+        """Nothing is decided yet: say it to one more, unless enough hold it."""
+        holders = (self._acked | bit(self.election.me)) & ~self.election.differing()
+        if holders.bit_count() < HOLDERS or self._vote_ranks < HOLDERS:
+            self._vote_ranks += 1
+        self._say_vote(now, out)
+
+    def _unheard(self) -> list[int]:
+        """To whom the vote goes, as they have not said that they hold it."""
+        heard = self._acked | bit(self.election.me)
+        return [rank for rank in self._lowest(self._vote_ranks) if not heard >> rank & 1]
 
     def _lowest(self, count: int) -> list[int]:
-        """The lowest ranks not known to be dead."""
-        dead = self.election.dead
-        voters = len(self.election.electorate.voters)
-        if not dead:
+        """The lowest ranks not known to be dead: so many who are no suspects and count by what was
+        asked for here, and the others before and among them.
+        """
+        one = self.election
+        dead, others = one.dead, one.suspected | one.differing()
+        voters = len(one.electorate.voters)
+        if not dead and not others:
             return list(range(min(count, voters)))
-        return [rank for rank in range(voters) if not dead >> rank & 1][:count]
+        found: list[int] = []
+        for rank in range(voters):
+            if count > 0 and not dead >> rank & 1:
+                found.append(rank)
+                count -= not others >> rank & 1
+        return found
 
     # Attempts.
 
@@ -203,10 +246,14 @@ class Pacer:
             or record.accepted != self._seen_accepted
         ):
             # Somebody gets on with it, or we do: no reason to come between.
+            if one.phase == IDLE and self._seen_phase > IDLE:
+                self._fail()  # outbid
             self._see()
             self._due = inf
             self._attempt = 0
-        if one.phase != IDLE:
+        if one.phase == HOLDING and not self._could_propose():
+            self._due = inf  # a quorum has promised: nothing is left to ask for
+        elif one.phase != IDLE:
             if self._due == inf:
                 self._due = now + self.pace.retry
         elif self._wants():
@@ -219,27 +266,50 @@ class Pacer:
 
     def _wants(self) -> bool:
         """Whether there is a reason to try: something to propose, something that was accepted and
-        never decided, or nobody before us who could.
+        never decided, or nobody before us who could, and nobody else who has begun.
         """
         one = self.election
-        if one.decided_by_votes() or one.record.accepted != NEVER:
+        if self._could_propose() or one.record.accepted != NEVER:
             return True
-        return one.me > 0 and self._before() == 0
+        if one.me == 0 or self._before() or not one.may_be_agreed():
+            return False
+        rival = rank_of(one.record.promised)
+        return one.record.promised == FIRST or rival == one.me or bool(one.dead >> rival & 1)
+
+    def _could_propose(self) -> bool:
+        """Whether the votes known here decide, as far as others may have asked for the same; or
+        the deadline has passed.
+        """
+        one = self.election
+        return one.late or (one.decided_by_votes() and one.may_be_agreed())
 
     def _before(self) -> int:
-        """Lower ranks that are not known to be dead."""
-        mine = bit(self.election.me) - 1
-        return self.election.me - (self.election.dead & mine).bit_count()
+        """The lower ranks (as bits) that may decide: who is known to be dead does not, nor who
+        counts otherwise where more than half want what is wanted here.
+        """
+        one = self.election
+        passed = one.dead
+        if one.differing() and one.is_agreed():
+            passed |= one.differing()
+        return (bit(one.me) - 1) & ~passed
 
     def _wait(self) -> float:
-        """How long to leave it to those before us, and to others after an attempt that failed."""
-        before = float(self._before())
+        """How long to leave it to those before us, to suspects less; and to others after an attempt
+        that failed.
+        """
+        wait = 0.0
+        before = self._before()
         if before:  # randomness of the system's is a system call
-            before *= self.pace.take * self._rng.uniform(0.9, 1.1)
+            suspects = before & self.election.suspected
+            wait = (before & ~suspects).bit_count() * self.pace.take
+            wait += suspects.bit_count() * self.pace.retry
+            wait *= self._rng.uniform(0.9, 1.1)
+            if not suspects and self.election.record.accepted == NEVER:
+                wait -= self.pace.retry  # before votes come here they were elsewhere for so long
         if not self._failures:
-            return before
+            return wait
         trips = min(2.0**self._failures, BACK_OFF_MAX) * self._rng.uniform(0.5, 1.5)
-        return before + trips * max(self.pace.rtt, self.pace.retry / RETRY_ROUND_TRIPS)
+        return wait + trips * max(self.pace.rtt, self.pace.retry / RETRY_ROUND_TRIPS)
 
     def _begin(self, now: float, out: Effects) -> None:
         one = self.election
@@ -255,9 +325,12 @@ class Pacer:
 
     def failed(self, now: float, out: Effects) -> None:
         """The attempt was outbid or refused: the next one waits longer."""
-        self._failures = min(self._failures + 1, 8)
+        self._fail()
         self._seen_phase = NOTHING_SEEN
         self.look(now, out)
+
+    def _fail(self) -> None:
+        self._failures = min(self._failures + 1, 8)
 
     # Time.
 
@@ -271,8 +344,7 @@ class Pacer:
         if now >= self.deadline + self.pace.grace:
             self.timed_out = True
         if now >= self._vote_at:
-            self._vote_ranks += 1
-            self._say_vote(now, out)
+            self._say_on(now, out)
             silent = self._vote_ranks == 1 + ceil(self.pace.take / self.pace.retry)
             if silent and not self._acked and self._vote is not None:
                 out.publish(self._vote)
@@ -306,4 +378,16 @@ class Pacer:
             self._acked &= ~dead
             self._due = inf if self.election.phase == IDLE else self._due
             self._say_vote(now, out)
+            self.look(now, out)
+
+    def suspect(self, suspected: int, now: float, out: Effects) -> None:
+        """These ranks may be dead (as bits): the vote goes to those after them, too, who wait less
+        long for them. They themselves are told all the same, and decide if they live.
+        """
+        one = self.election
+        if suspected != one.suspected:
+            one.suspected = suspected
+            self._say_vote(now, out)
+            if one.phase == IDLE and self._due < inf:
+                self._due = min(self._due, now + self._wait())
             self.look(now, out)

@@ -12,10 +12,10 @@ from typing import Final, TypeAlias
 
 import cython
 
-from vines._core.tally import CHOICES_MAX, LOST, NONE, Roll, count
+from vines._core.tally import CHOICES_MAX, LOST, NONE, TOTAL_MAX, Roll, count
 from vines.errors import WireError
 from vines.protocol.elections.criteria import DIGEST_BYTES, LABEL_BYTES_MAX, Criteria
-from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.electorate import VOTERS_MAX, Electorate
 from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.remembering import FEW, SHORT_BYTES, remembered
 
@@ -88,6 +88,8 @@ def decode(data: bytes) -> Value:
     rest = len(data) - start - votes_size
     if kind not in KINDS or plurality > 1 or not 0 < winnable <= CHOICES_MAX:
         raise WireError("a decision of a kind not known here")
+    if owner >= VOTERS_MAX or least > TOTAL_MAX:
+        raise WireError("a decision with a number above what there can be")
     if label_size > LABEL_BYTES_MAX or rest < 0 or rest % _VERSION.size:
         raise WireError("a decision whose sizes do not fit")
     try:

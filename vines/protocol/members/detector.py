@@ -40,7 +40,7 @@ has to know who the others are; at least four do in 85 of 100 cases."""
 class World:
     """What the detector asks of the rest of the node."""
 
-    __slots__ = ("bury", "candidates", "differs", "heard", "stream")
+    __slots__ = ("bury", "candidates", "differs", "heard", "stream", "suspected")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class World:
         stream: Callable[[bytes, int, Probe], None],
         bury: Callable[[bytes, float], None],
         differs: Callable[[bytes, float], None],
+        suspected: Callable[[float], None],
     ) -> None:
         self.candidates = candidates
         """Who can be probed, and where."""
@@ -61,6 +62,8 @@ class World:
         """A member is held dead from now on."""
         self.differs = differs
         """A member holds something else than this node."""
+        self.suspected = suspected
+        """Who is a suspect has changed."""
 
 
 class Detector:
@@ -225,6 +228,7 @@ class Detector:
         if member in self.suspicion:
             self.suspicion.drop(member)
             self._outbox.emit(Update(self._members.member(member)))
+            self._world.suspected(now)
 
     def _unanswered(self, member: bytes, now: float) -> None:
         """A probe of this node failed."""
@@ -257,6 +261,7 @@ class Detector:
     def _suspect(self, member: bytes, now: float) -> None:
         """A member has become a suspect."""
         self._outbox.emit(Suspect(self._members.member(member)))
+        self._world.suspected(now)
         own = self.suspicion.proved_by(member)
         if self.suspicion.needs(member, proved=True):
             self._look(member, now, at_once=bool(own))

@@ -183,8 +183,11 @@ def _read_vote(body: bytes) -> Vote:
 
 
 def _read_ack(body: bytes) -> VoteAck:
-    (sequence,) = _NUMBER.unpack(body)
-    return VoteAck(_sequence(sequence))
+    (sequence,) = _NUMBER.unpack_from(body)
+    digest = body[_NUMBER.size :]
+    if len(digest) not in (0, DIGEST_BYTES):
+        raise WireError("an answer to a vote that is not as long as it must be")
+    return VoteAck(_sequence(sequence), digest)
 
 
 def _read_promise(body: bytes) -> Promise:
@@ -242,7 +245,10 @@ def _read_signed(body: bytes) -> Signed:
 
 
 def _read_formed(body: bytes) -> Formed:
-    return Formed(_read_ack(body).sequence if body else 0)
+    if not body:
+        return Formed()
+    (sequence,) = _NUMBER.unpack(body)
+    return Formed(_sequence(sequence))
 
 
 _WORDS: Final = (
@@ -294,7 +300,7 @@ def _write(said: Said) -> bytes:
     if isinstance(said, Vote):
         return _VOTE.pack(said.sequence, said.choice, said.willing) + said.digest
     if isinstance(said, VoteAck):
-        return _NUMBER.pack(said.sequence)
+        return _NUMBER.pack(said.sequence) + said.digest
     if isinstance(said, Prepare):
         return _NUMBER.pack(said.ballot)
     if isinstance(said, Promise):
