@@ -111,12 +111,13 @@ class Spreading:
 
     # What comes in.
 
-    def took(self, channel: Channel) -> None:
+    def took(self, link: Link, channel: Channel) -> None:
         """A delta was taken: was it worth while?"""
         table = channel.table
         if table.repeated > table.fresh and channel.settled and not channel.pruned:
             self.prunes += 1
             channel.thin(told=True)
+            self._wake(link)
 
     def announced(self, link: Link, message: Announce, now: float) -> None:
         """They hold this. WireError, before anything changed, if it is malformed."""
