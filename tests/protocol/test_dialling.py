@@ -178,7 +178,7 @@ def test_the_same_peer_is_dialled_first_and_others_only_after_it() -> None:
         pump.run(0.01)
     assert len(a.dials) - dialled >= 3
     pump.run(5.0)
-    assert len(a.linked()) == 4
+    assert len(a.linked()) in (4, 5)  # one of the others may have lost a link, too, and dialled
     assert set(a.dials[dialled:]) != {lost.address}
 
 

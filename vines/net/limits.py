@@ -26,7 +26,7 @@ class Limits(Frozen, kw_only=True):
     linger_seconds: float = 2.0
     """A closed stream may take this long to hand over what was written to it before."""
 
-    accepts_per_turn: int = 16
+    accepts_per_turn: int = 64
     """Streams accepted in one turn; the rest wait in the kernel."""
 
     accept_pause_seconds: float = 0.1

@@ -210,6 +210,7 @@ class Linking:
         for sighting in news:
             if sighting.state == ALIVE:
                 self.dialler.losses.move(sighting.id, self.address(sighting.id))
+                self.dialler.met(now)
                 self.dialler.changed(now)
             else:
                 self.dialler.forget(sighting.id, now)
