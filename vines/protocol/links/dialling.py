@@ -89,7 +89,7 @@ class Dialler:
         self._others.changed(now)
 
     def met(self, now: float) -> None:
-        """A member has come."""
+        """Members have come."""
         if now < self._calm_at_last:
             self._calm = min(now + CALM_SECONDS, self._calm_at_last)
 
@@ -186,7 +186,8 @@ class Dialler:
         if self.stopped:
             return plan
         self._expire(plan, now)
-        self._dial_lost(plan, now)
+        if len(self.losses):
+            self._dial_lost(plan, now)
         for address in self.seeds.due(now, self._needless):
             if self.attempts.room() > 0:
                 self.seeds.dialled(address)
