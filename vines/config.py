@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from vines.errors import InvalidConfig
@@ -23,6 +24,7 @@ TAG_BYTES_MAX = 64
 TAGS_BYTES_MAX = 512
 TOPIC_BYTES_MAX = 256
 HOST_CHARACTERS_MAX = 255
+_HOSTS_REMEMBERED = 256
 NODE_ID_BYTES = 16
 
 
@@ -213,8 +215,8 @@ def is_name(name: object) -> bool:
     """
     return (
         isinstance(name, str)
-        and _is_text(name, NAME_BYTES_MAX)
         and name != ""
+        and _is_text(name, NAME_BYTES_MAX)
         and (name.isascii() or max(name) <= "\uffff")
     )
 
@@ -265,6 +267,12 @@ def is_address(address: object) -> bool:
     host, port = address
     if type(port) is not int or not 1 <= port <= 65_535:
         return False
+    return type(host) is str and len(host) <= HOST_CHARACTERS_MAX and _is_host(host)
+
+
+@lru_cache(maxsize=_HOSTS_REMEMBERED)
+def _is_host(host: str) -> bool:
+    """Whether this may be dialled; asked of few hosts, and of each of them in many records."""
     if not _is_text(host, HOST_CHARACTERS_MAX) or host == "" or " " in host:
         return False
     return _is_one_machine(host)
