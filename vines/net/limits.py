@@ -50,6 +50,11 @@ class Limits(Frozen, kw_only=True):
     without pause is sent in batches, and does not share the GIL with a turn of the loop for every
     key. """
 
+    pace_factor_max: int = 4
+    """That time grows with the links, each of whose ends wakes for a send and does the same: by
+    half of their number, up to this. Of what others bring, and of a write now and then, nothing
+    waits. """
+
     stall_seconds: float = 1.0
     """A turn that comes later than this means the process stood still: peers get that time on top.
     """
