@@ -131,13 +131,15 @@ class Soldier:
         return time.monotonic()
 
     def listen_to(self, prefix: str) -> None:
-        """Count the calls of a callback for the keys under a prefix."""
+        """Count the calls of a callback for the keys under a prefix: there are none yet."""
         self.called = 0
 
         def call(_event: object) -> None:
             self.called += 1
 
         self.vine.on("gossip", f"{prefix}/*", call)
+        while self.vine.stats()["callbacks"]["replays_waiting"]:
+            time.sleep(0.01)
 
     def called_for(self, count: int, limit: float) -> float | None:
         """When the callback had been called so often."""
