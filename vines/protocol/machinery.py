@@ -122,7 +122,7 @@ class Machinery:
         self.detector.forgive(gap)
 
     def run_timers(self, now: float) -> None:
-        """Let every part of links and tables do what is due; mostly that is one of them, or none."""
+        """Let every part of links and tables do what is due: mostly one of them, or none."""
         links = self.linking.links
         if self.patrol.deadline() <= now:
             self.patrol.advance(now)
