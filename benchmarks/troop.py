@@ -50,18 +50,25 @@ def report_writes(troop: Troop, label: str, count: int, interval: float) -> None
     )
 
 
-def report_pour(troop: Troop, count: int, number: int) -> None:
-    """One node writes as fast as it can; prints the rate until every table held all."""
+def report_pour(troop: Troop, count: int, prefix: str, *, called: bool = False) -> None:
+    """One node writes as fast as it can; prints the rate until every table held all, or until a
+    callback was called for each on every other node.
+    """
     records = troop.ask(0, "stats")["data"]["records"] + count
     used = sum(troop.all("cpu"))
     for node in range(1, len(troop)):
-        troop.say(node, "holds", records, 60.0)
-    began = troop.ask(0, "pour", count, f"pour{number}")
+        if called:
+            troop.ask(node, "listen_to", prefix)
+            troop.say(node, "called_for", count, 60.0)
+        else:
+            troop.say(node, "holds", records, 60.0)
+    began = troop.ask(0, "pour", count, prefix)
     ends = [troop.answer(node) for node in range(1, len(troop))]
     late = sum(end is None for end in ends)
     rate = count / (max(end or began + 60.0 for end in ends) - began)
     used = sum(troop.all("cpu")) - used
-    print(f"pour: {rate:,.0f} a second, {late} late, CPU {used:.1f} s", flush=True)
+    until = "callback for each" if called else "in every table"
+    print(f"pour, {until}: {rate:,.0f} a second, {late} late, CPU {used:.1f} s", flush=True)
 
 
 def main(nodes: int, rounds: int = 1) -> None:
@@ -78,7 +85,9 @@ def main(nodes: int, rounds: int = 1) -> None:
         report_writes(troop, "100/s", 300, 0.01)
         if nodes <= 10:
             for number in range(3):
-                report_pour(troop, 200_000, number)
+                report_pour(troop, 200_000, f"pour{number}")
+            for number in range(3):
+                report_pour(troop, 200_000, f"call{number}", called=True)
 
 
 if __name__ == "__main__":

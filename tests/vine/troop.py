@@ -38,6 +38,7 @@ class Soldier:
         self.alive = 1
         self.at = 0.0
         self.heard: dict[str, float] = {}
+        self.called = 0
         self.vine.on("join", self._joined)
 
     def _joined(self) -> None:
@@ -124,6 +125,26 @@ class Soldier:
         until = time.monotonic() + limit
         table = self.vine._engine.table
         while len(table) < records:
+            if time.monotonic() > until:
+                return None
+            time.sleep(0.002)
+        return time.monotonic()
+
+    def listen_to(self, prefix: str) -> None:
+        """Count the calls of a callback for the keys under a prefix: there are none yet."""
+        self.called = 0
+
+        def call(_event: object) -> None:
+            self.called += 1
+
+        self.vine.on("gossip", f"{prefix}/*", call)
+        while self.vine.stats()["callbacks"]["replays_waiting"]:
+            time.sleep(0.01)
+
+    def called_for(self, count: int, limit: float) -> float | None:
+        """When the callback had been called so often."""
+        until = time.monotonic() + limit
+        while self.called < count:
             if time.monotonic() > until:
                 return None
             time.sleep(0.002)

@@ -26,7 +26,7 @@ class Limits(Frozen, kw_only=True):
     linger_seconds: float = 2.0
     """A closed stream may take this long to hand over what was written to it before."""
 
-    accepts_per_turn: int = 16
+    accepts_per_turn: int = 64
     """Streams accepted in one turn; the rest wait in the kernel."""
 
     accept_pause_seconds: float = 0.1
@@ -49,6 +49,11 @@ class Limits(Frozen, kw_only=True):
     """The least time between two sends that local writes alone ask for: a thread that writes
     without pause is sent in batches, and does not share the GIL with a turn of the loop for every
     key. """
+
+    pace_factor_max: int = 4
+    """That time grows with the links, each of whose ends wakes for a send and does the same: by
+    half of their number, up to this. Of what others bring, and of a write now and then, nothing
+    waits. """
 
     stall_seconds: float = 1.0
     """A turn that comes later than this means the process stood still: peers get that time on top.

@@ -248,7 +248,11 @@ class Loop:
     def _pace(self, ready: list[tuple[selectors.SelectorKey, int]]) -> float:
         """Wait a little where there is nothing but more to send, just after a send; returns now."""
         now = self._clock()
-        pause = self._sent + self._limits.pace_seconds - now
+        limits = self._limits
+        if now >= self._sent + limits.pace_seconds * limits.pace_factor_max:
+            return now
+        links = min(len(self._driver.streams) / 2, limits.pace_factor_max)
+        pause = self._sent + limits.pace_seconds * max(links, 1) - now
         asked = ready or self.waker.awake
         alone = all(key.data is self.waker for key, _ in ready)
         if pause > 0 and asked and alone and not self._stopping:

@@ -41,6 +41,9 @@ class Streams:
         self._streams: dict[Link, Stream] = {}
         self._lingering: set[Stream] = set()
         self._dirty: list[Stream] = []
+        """Those that have something to send and are to try it in this turn."""
+        self._full: set[Stream] = set()
+        """Those of which the kernel did not take all."""
         self._rejected: list[Stream] = []
         self.strangers = Strangers(node.config)
         self._view = memoryview(bytearray(limits.receive_bytes))
@@ -51,11 +54,7 @@ class Streams:
     @property
     def unsent(self) -> bool:
         """Whether any stream has something left to send."""
-        return any(
-            stream.unsent
-            for streams in (self._streams.values(), self._lingering)
-            for stream in streams
-        )
+        return bool(self._full or self._dirty)
 
     def open(self, sock: socket.socket, host: str, ticket: int | None, now: float) -> None:
         """Take over a stream that is up: accepted, or dialled with this ticket."""
@@ -146,6 +145,7 @@ class Streams:
         self._streams.clear()
         self._lingering.clear()
         self._dirty.clear()
+        self._full.clear()
 
     def _receive(self, stream: Stream, data: bytes, now: float) -> None:
         node, link = self._node, stream.link
@@ -198,6 +198,10 @@ class Streams:
         except OSError as error:
             self._lose(stream, str(error), now)
             return
+        if stream.unsent:
+            self._full.add(stream)
+        else:
+            self._full.discard(stream)
         if count:
             self._reactor.counters["bytes sent"] += count
             if not stream.closing:
@@ -245,6 +249,7 @@ class Streams:
         logger.debug("link %d is gone: %s", stream.link, reason)
         self._depart(stream)
         stream.close()
+        self._full.discard(stream)
         self._lingering.discard(stream)
         if self._streams.pop(stream.link, None) is not None:
             self._node.disconnected(stream.link, now)

@@ -98,7 +98,10 @@ class Dialogue:
                 self._elections().receive(link.member, message.ballots, now)
 
     def frame(self, link: Link, now: float, *, room: bool) -> bytes | None:
-        """The most urgent frame for a link; without room, nothing of the data table."""
+        """The most urgent frame for a link; without room, nothing of the data table. When nothing
+        is left to say after it, the link is `spent`.
+        """
+        link.spent = False
         if link.pong is not None:
             token, link.pong = link.pong, None
             return Pong(token).encode()
@@ -119,7 +122,10 @@ class Dialogue:
         question = self._flushes.question(link, now)
         if question is not None:
             return question.encode()
-        return link.channels[DATA].frame() if room else link.channels[DATA].word()
+        channel = link.channels[DATA]
+        frame = channel.frame() if room else channel.word()
+        link.spent = room and not self._flushes and channel.spent
+        return frame
 
     def _check_tables(self, link: Link, now: float) -> None:
         """What a frame did to the tables beyond its records."""

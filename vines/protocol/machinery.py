@@ -123,12 +123,16 @@ class Machinery:
         self.detector.forgive(gap)
 
     def run_timers(self, now: float) -> None:
-        """Let every part of links and tables do what is due."""
+        """Let every part of links and tables do what is due: mostly one of them, or none."""
         links = self.linking.links
-        self.patrol.advance(now)
-        self.linking.advance(now)
-        self.replication.advance(now, links.established())
-        self.flushes.advance(now, links.established(), self.pusher.wake)
+        if self.patrol.deadline() <= now:
+            self.patrol.advance(now)
+        if self.linking.deadline() <= now:
+            self.linking.advance(now)
+        if self.replication.deadline() <= now:
+            self.replication.advance(now, links.established())
+        if self.flushes:
+            self.flushes.advance(now, links.established(), self.pusher.wake)
 
     def run_probes(self, now: float) -> None:
         """Let every part of failure detection do what is due: all that goes on without end."""

@@ -16,7 +16,7 @@ from vines.protocol.machine import Address, Clock, Memory, Outbox
 from vines.protocol.machinery import Machinery
 from vines.protocol.replicas.flushing import Target
 from vines.protocol.start import make_tables
-from vines.protocol.wire.messages import BALLOT, DATA, Delta, decode
+from vines.protocol.wire.messages import BALLOT, DATA, Announce, Delta, Graft, Prune, decode
 from vines.protocol.wire.probe import StreamAck, StreamProbe
 from vines.protocol.wire.talk import Ping, Pong
 
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
 _DATA_DELTA = bytes((Delta.kind, 0, DATA))
 _PROBES = frozenset((StreamProbe.kind, StreamAck.kind))
-_TIMELESS = frozenset((BALLOT, Ping.kind, Pong.kind))
-"""Frames that set no timers but those of elections."""
+_TIMELESS = frozenset((BALLOT, Ping.kind, Pong.kind, Announce.kind, Graft.kind, Prune.kind))
+"""Types of frames that set no timers but those of elections and of the tree, which are looked at in
+every turn."""
+_UNANSWERED = frozenset((Delta.kind, Announce.kind))
+"""Types of frames after which there mostly is nothing to say: whoever has, wakes the link."""
 
 
 class Node:
@@ -136,11 +139,14 @@ class Node:
             raise
         stream.heard = now
         # What comes so often sets no timers, or few: looking at all of them would cost more.
-        if frame[0] in _PROBES:
+        kind = frame[0]
+        if kind in _PROBES:
             self._probed = True
-        elif not (frame[0] in _TIMELESS or frame[:3] == _DATA_DELTA):
+        elif kind not in _TIMELESS and frame[:3] != _DATA_DELTA:
             self._stale = True
         self._parts.traffic.received(frame)
+        if kind in _UNANSWERED and not self._parts.flushes:
+            return
         if stream.channels and self._links.get(link) is stream:
             self._parts.pusher.wake(stream)
 

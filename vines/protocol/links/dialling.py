@@ -38,6 +38,14 @@ if TYPE_CHECKING:
 
 ANSWERS_MAX: Final = 256
 """Addresses of which it is remembered who answered there."""
+CALM_SECONDS: Final = 0.25
+"""Who has its first link dials others once no member has come for so long: where many join at once,
+who is there, and how many, is known only then, and the first link brings all news until then."""
+CALM_SECONDS_MAX: Final = 1.0
+"""The longest that others wait for that."""
+SHARE_SECONDS: Final = 0.5
+"""Half of the links that are missing are dialled at once; others dial, too, and so the rest of them
+is dialled only if it is still missing after so long."""
 LATE_DIALS: Final = 2.0
 """A dial that took this many times the dial timeout was forgotten by the driver."""
 
@@ -57,6 +65,11 @@ class Dialler:
         self._view = view
         self._answers: dict[Address, bytes] = {}
         self.lookout = Lookout(config, rng, view, self._others)
+        self._calm = -inf
+        """When to dial others, if no more members come until then."""
+        self._calm_at_last = -inf
+        self._short = inf
+        """Since when links are missing."""
 
     def take(self, ticket: int) -> Attempt | None:
         """The attempt of a ticket, once: its stream is up, or there is none.
@@ -74,6 +87,11 @@ class Dialler:
     def changed(self, now: float) -> None:
         """Members or links changed: others may have to be dialled."""
         self._others.changed(now)
+
+    def met(self, now: float) -> None:
+        """Members have come."""
+        if now < self._calm_at_last:
+            self._calm = min(now + CALM_SECONDS, self._calm_at_last)
 
     def hint(self, addresses: tuple[Address, ...], now: float) -> None:
         """Somebody we dialled has no room for us and names others."""
@@ -106,6 +124,8 @@ class Dialler:
 
     def linked(self, member: bytes, now: float) -> None:
         """A link to a member is up, whoever dialled."""
+        if self._view.link_count() == 1:
+            self._calm, self._calm_at_last = now + CALM_SECONDS, now + CALM_SECONDS_MAX
         self.losses.find(member)
         self._others.linked(member)
         self._others.changed(now)
@@ -166,7 +186,8 @@ class Dialler:
         if self.stopped:
             return plan
         self._expire(plan, now)
-        self._dial_lost(plan, now)
+        if len(self.losses):
+            self._dial_lost(plan, now)
         for address in self.seeds.due(now, self._needless):
             if self.attempts.room() > 0:
                 self.seeds.dialled(address)
@@ -223,10 +244,12 @@ class Dialler:
         wanted = self._view.wanted()
         count = self.attempts.room()
         if wanted is not None:
-            missing = wanted - self._view.link_count() - len(self.losses)
-            count = min(count, missing - (DIALS_MAX - self.attempts.room()))
+            count = min(count, self._missing(wanted, now))
         count -= self._dial_hint(plan, now)
         if count <= 0:
+            return
+        if now < self._calm:
+            self._others.review = min(self._others.review, self._calm)
             return
         unlinked = {
             member: address
@@ -240,6 +263,19 @@ class Dialler:
                     plan.gone.append(member)
             elif not self.attempts.to(address):
                 self._dial(plan, address, member, OTHER, now)
+
+    def _missing(self, wanted: int, now: float) -> int:
+        """How many links to dial now of those that are missing."""
+        under_way = DIALS_MAX - self.attempts.room()
+        missing = wanted - self._view.link_count() - len(self.losses)
+        if missing <= 0:
+            self._short = inf
+            return 0
+        self._short = min(self._short, now)
+        if now >= self._short + SHARE_SECONDS:
+            return missing - under_way
+        self._others.review = min(self._others.review, self._short + SHARE_SECONDS)
+        return missing - under_way - wanted // 2
 
     def _dial_errands(self, plan: Plan, now: float) -> None:
         """Dial whom something is to be told. Where all link to all that mostly happens anyway, but

@@ -84,11 +84,15 @@ class Attempts:
 
     def late(self, since: float) -> list[Attempt]:
         """Those that still have no stream and began at or before a time."""
+        if self.oldest() > since:
+            return []
         return [attempt for attempt in self._dialling.values() if attempt.since <= since]
 
     def oldest(self) -> float:
         """When the first of those that have no stream began; infinity if there is none."""
-        return min((attempt.since for attempt in self._dialling.values()), default=inf)
+        for attempt in self._dialling.values():
+            return attempt.since  # they stand in the order of their beginning
+        return inf
 
     def to(self, address: Address) -> bool:
         """Whether this address is being dialled."""
@@ -96,6 +100,8 @@ class Attempts:
 
     def room(self) -> int:
         """How many more there may be beside those to lost peers."""
+        if not (self._dialling or self._greeting):
+            return DIALS_MAX
         return DIALS_MAX - sum(attempt.purpose != SAME for attempt in self)
 
 

@@ -83,4 +83,6 @@ class Errands:
 
     def deadline(self) -> float:
         """When `due` has something; infinity if never."""
+        if not self._waiting:
+            return inf
         return min((min(each.due, each.until) for each in self._waiting.values()), default=inf)

@@ -208,14 +208,18 @@ class Linking:
 
     def _follow(self, news: list[Sighting], now: float) -> None:
         """What is newly believed of members matters to whom is dialled."""
+        if not news:
+            return
+        losses = self.dialler.losses
         for sighting in news:
-            if sighting.state == ALIVE:
-                self.dialler.losses.move(sighting.id, self.address(sighting.id))
-                self.dialler.changed(now)
-            else:
+            if sighting.state != ALIVE:
                 self.dialler.forget(sighting.id, now)
-        if news:
-            self.moved(news, now)
+            elif sighting.id in losses:
+                losses.move(sighting.id, self.address(sighting.id))
+        if any(sighting.state == ALIVE for sighting in news):
+            self.dialler.met(now)
+        self.dialler.changed(now)
+        self.moved(news, now)
 
     def fail(self, member: bytes | None, now: float) -> None:
         """Dials to a member came to nothing, or its links: it is held dead if that proves it."""

@@ -44,6 +44,7 @@ class Link:
         "said",
         "serial",
         "since",
+        "spent",
         "unsent",
         "urgent",
     )
@@ -65,6 +66,8 @@ class Link:
         """Bytes written that the driver has not reported as sent."""
         self.blocked = False
         """Something was not written for want of room."""
+        self.spent = False
+        """Nothing was left to say after the last frame."""
         self.serial = 0
         """Of our hello on it; 0: none yet."""
         self.hello: Hello | None = None

@@ -131,6 +131,8 @@ class Losses:
 
     def deadline(self) -> float:
         """When `due` has something; infinity if never."""
+        if not self._losses:
+            return inf
         return min((loss.due for loss in self._losses.values()), default=inf)
 
     def _pause(self, tries: int) -> float:

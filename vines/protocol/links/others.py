@@ -136,7 +136,7 @@ class Others:
         """Up to `count` members to dial, at random; in a mesh the lower id of two dials first."""
         room = FAILURES_FREE - self._owed(now)
         if room < 1.0:
-            self.review = now + (1.0 - room) / FAILURES_RATE
+            self.review = min(self.review, now + (1.0 - room) / FAILURES_RATE)
             return []
         count = min(count, int(room))
         if mesh:
@@ -147,7 +147,7 @@ class Others:
         waiting = [
             rest.due for member, rest in rests.items() if rest.due > now and member in unlinked
         ]
-        self.review = min(waiting, default=inf)
+        self.review = min(self.review, min(waiting, default=inf))
         ready = list(unlinked)
         if waiting:
             ready = [each for each in ready if each not in rests or rests[each].due <= now]

@@ -135,4 +135,6 @@ class Answering:
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
+        if not self._relays:
+            return inf
         return min((relay.due for relay in self._relays.values()), default=inf)

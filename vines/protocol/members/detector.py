@@ -154,7 +154,9 @@ class Detector:
         """What is believed of these members changed."""
         for sighting in news:
             member = sighting.id
-            was, is_now = self.suspicion.changed(member, now)
+            was = is_now = False
+            if self.suspicion.any:
+                was, is_now = self.suspicion.changed(member, now)
             if sighting.state != ALIVE:
                 self.probing.gone(member)
                 self._lags.pop(member, None)

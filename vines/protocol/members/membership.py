@@ -178,6 +178,8 @@ class Membership:
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
+        if not (self._gone or self._doubts or self._namesakes):
+            return self._doors.deadline()
         oldest = next(iter(self._gone.values()), inf) + self._config.dead_retention
         doubts = min((due for _, due in self._doubts.values()), default=inf)
         namesakes = min(self._namesakes.values(), default=inf)

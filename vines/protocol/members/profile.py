@@ -118,6 +118,6 @@ def _profile(value: bytes) -> Profile:
 
 def _tags(values: dict[str, Any]) -> dict[str, str]:
     tags = values.get("tags")
-    if type(tags) is not dict or not is_tags(tags):
+    if type(tags) is not dict or (tags and not is_tags(tags)):
         raise WireError("field 'tags' is not a node's tags")
     return tags

@@ -69,6 +69,11 @@ class Suspicion:
         self._tried: dict[bytes, None] = {}
         """Whom somebody dialled in vain."""
 
+    @property
+    def any(self) -> bool:
+        """Whether anybody is accused."""
+        return bool(self._suspects)
+
     def __len__(self) -> int:
         return sum(suspect.since < inf for suspect in self._suspects.values())
 

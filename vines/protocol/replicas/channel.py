@@ -233,6 +233,12 @@ class Channel:
                 return delta
         return self._announcement() if self.announce_owed else None
 
+    @property
+    def spent(self) -> bool:
+        """Whether what `frame` made last has left nothing to say."""
+        owed = self.complete_owed or self.announce_owed or self.graft_owed or self.prune_owed
+        return not owed and self.served == self.table.sequence
+
     def word(self) -> bytes | None:
         """What is owed about the tree, a few bytes that wait for no room."""
         if self.graft_owed:
@@ -263,7 +269,10 @@ class Channel:
         if everything or self.direct:
             body = self.table.delta(self.progress, self.budget, not everything)
             if body is not None:
-                return Delta(self.number, body).encode()
+                if self.progress.idle and not (self.complete_owed or self.progress.below_floor):
+                    self.served = sequence
+                    self.owing = False
+                return Delta(self.number, body, 0).encode()
         self.served = sequence
         self.owing = False
         if self.progress.below_floor:
@@ -277,10 +286,8 @@ class Channel:
     def _announcement(self) -> bytes | None:
         """What the peer may lack and is not sent."""
         page = self.table.announce(self.progress, self.budget, self.direct)
-        if page is not None:
-            return Announce(self.number, page).encode()
-        self.announce_owed = False
-        return None
+        self.announce_owed = page is not None and len(page) > self.budget // 2
+        return None if page is None else Announce(self.number, page, 0).encode()
 
     def _floor(self) -> bytes:
         """Tell the peer to join."""

@@ -108,6 +108,8 @@ class Joins:
 
     def deadline(self) -> float:
         """When the first of these is late; infinity if there is none under way."""
+        if not self._current:
+            return inf
         heard = (link.channels[table].heard for table, link in self._current.items())
         return min(heard, default=inf) + STALL_SECONDS
 

@@ -14,6 +14,7 @@ from vines._core.table import Table
 from vines.config import Config
 from vines.hints import Final
 from vines.protocol.links.links import Link
+from vines.protocol.wire.messages import CONTROL, DATA
 
 FRAMES_PER_TURN: Final = 32
 """2 MiB, some three milliseconds: a turn must stay under ten."""
@@ -76,9 +77,13 @@ class Pusher:
         current = self._current()
         changed = current != self._sequences
         if changed:
+            control, data = current[0] != self._sequences[0], current[1] != self._sequences[1]
             self._sequences = current
             for link in links():
-                if any(channel.open for channel in link.channels):
+                channels = link.channels
+                if channels and (
+                    (data and channels[DATA].open) or (control and channels[CONTROL].open)
+                ):
                     self.wake(link)
         for _ in range(FRAMES_PER_TURN):
             if not self._ready:
@@ -90,7 +95,8 @@ class Pusher:
             link.blocked = frame is None and not room
             if frame is not None:
                 self._write(link, frame)
-                self.wake(link)
+                if not link.spent:
+                    self.wake(link)
         return changed
 
     def _current(self) -> tuple[int, int]:

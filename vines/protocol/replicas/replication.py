@@ -130,7 +130,7 @@ class Replication:
         match message:
             case Delta():
                 self.catching.heard(link, now)
-                self._apply(channel, message, limit, changes)
+                self._apply(link, message, limit, changes)
             case Digest():
                 self._compared(link, channel, message, now)
             case Vector():
@@ -199,13 +199,15 @@ class Replication:
                 channel.digest_owed = (channel.digest_owed or 0) | WANT
             self._wake(link)
 
-    def _apply(self, channel: Channel, message: Delta, limit: int, changes: Changes | None) -> None:
+    def _apply(self, link: Link, message: Delta, limit: int, changes: Changes | None) -> None:
+        channel = link.channels[message.table]
         table = channel.table
         refused = table.apply(message.body, message.offset, channel.progress, limit, changes)
-        self.spreading.took(channel)
+        self.spreading.took(link, channel)
         if refused:
             self.pulls += 1
             channel.pull(refused)
+            self._wake(link)
 
     def _show(self, link: Link, table: int, marks: int, now: float) -> None:
         """Send our vector; that of the data table to one peer at a time."""

@@ -111,12 +111,13 @@ class Spreading:
 
     # What comes in.
 
-    def took(self, channel: Channel) -> None:
+    def took(self, link: Link, channel: Channel) -> None:
         """A delta was taken: was it worth while?"""
         table = channel.table
         if table.repeated > table.fresh and channel.settled and not channel.pruned:
             self.prunes += 1
             channel.thin(told=True)
+            self._wake(link)
 
     def announced(self, link: Link, message: Announce, now: float) -> None:
         """They hold this. WireError, before anything changed, if it is malformed."""
@@ -176,12 +177,14 @@ class Spreading:
     def _announce(self, link: Link) -> None:
         blocked = link.unsent >= self._window
         looks = self._slow[link.number] = self._slow.get(link.number, 0) + 1 if blocked else 0
+        lazy = False
         for channel in link.channels:
             if looks >= SLOW_LOOKS and channel.eager and not self._mesh:
                 channel.thin(told=True)
             if not channel.eager:
-                channel.announce_owed = True
-        self._wake(link)
+                lazy = channel.announce_owed = True
+        if lazy:
+            self._wake(link)
 
     def _close(self, table: int, source: bytes, gap: Gap, links: list[Link], now: float) -> None:
         """Ask for what is missing, unless it is here, or comes."""

@@ -109,9 +109,9 @@ def maybe_address(values: Mapping[str, Any], name: str) -> Address | None:
 def versions(values: Mapping[str, Any], name: str) -> tuple[int, int]:
     """The field as a range of protocol versions. WireError."""
     value = values.get(name)
-    if type(value) is list and len(value) == 2 and all(type(each) is int for each in value):
+    if type(value) is list and len(value) == 2:
         low, high = value
-        if 0 <= low <= high <= 255:
+        if type(low) is int and type(high) is int and 0 <= low <= high <= 255:
             return low, high
     raise wrong(name, "a range of versions")
 
