@@ -8,9 +8,9 @@ def fill(one: object, names: tuple[str, ...], values: tuple[object, ...]) -> Non
     the object has no place for, TypeError for one that is no str, after those before it are set."""
 
 class Filled:
-    """What is made of the values of the attributes that its class names in `fields`, all `_places` of
-    them by place; or whatever its `_fill` makes of other arguments. Then it may check itself
-    (`_checked`, `__post_init__`).
+    """What is made of the values of the attributes that its class names in `fields`, all of them by
+    place (`_places` says how many); or whatever its `_fill` makes of other arguments. Then it may
+    check itself (`_checked`, `__post_init__`).
     """
 
     def __init__(self, *values: Any, **named: Any) -> None: ...
