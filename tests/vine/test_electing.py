@@ -39,7 +39,8 @@ class Node:
 
 
 def electing() -> tuple[Node, Electing, list[Any]]:
-    node, posted = Node(), []
+    node = Node()
+    posted: list[Any] = []
     return node, Electing(node, None, posted.append), posted  # type: ignore[arg-type]
 
 
