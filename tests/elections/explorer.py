@@ -53,6 +53,8 @@ class Recorder(Effects):
     def __init__(self) -> None:
         self.tickets = 0
         self.records: list[Record] = []
+        self.later: Record | None = None
+        """What may be written, or never."""
         self.sent: list[tuple[int, Message, int]] = []
         self.told: list[tuple[bytes, bool, int]] = []
         self.wrong = ""
@@ -60,6 +62,11 @@ class Recorder(Effects):
     def persist(self, record: Record) -> int:
         self.tickets += 1
         self.records.append(record)
+        self.later = None
+        return self.tickets
+
+    def persist_later(self, record: Record) -> int:
+        self.later = record
         return self.tickets
 
     def send(self, rank: int, message: Message, after: int) -> None:
@@ -291,6 +298,8 @@ class Explorer:
         act(member, out)
         self._check(before, member, out)
         found = [self._made(rank, member, out, disk, name, cost)]
+        if out.later is not None:
+            found.append(self._made(rank, member, out, disk, name, cost, out.later))
         for written in range(out.tickets if self.world.crashes else 0):
             early = [(to, message) for to, message, after in out.sent if after <= written]
             fires = sum(fire for _, fire, after in out.told if after <= written)
@@ -308,7 +317,7 @@ class Explorer:
         """What must hold of a member's records whatever happens."""
         if not self.world.records:
             return
-        for record in out.records:
+        for record in (*out.records, *([out.later] if out.later else [])):
             if not (record.outcome or before.record.outcome):
                 if record.promised < before.record.promised and not out.wrong:
                     out.wrong = "a promise was forgotten"
@@ -318,9 +327,16 @@ class Explorer:
             out.wrong = out.wrong or "an outcome changed"
 
     def _made(
-        self, rank: int, member: Election, out: Recorder, disk: Record, name: str, cost: int
+        self,
+        rank: int,
+        member: Election,
+        out: Recorder,
+        disk: Record,
+        name: str,
+        cost: int,
+        later: Record | None = None,
     ) -> Step:
-        disk = out.records[-1] if out.records else disk
+        disk = later or (out.records[-1] if out.records else disk)
         member.ticket = 0
         bits = 0
         learned = self._value(member.record.outcome)

@@ -33,6 +33,7 @@ _TIMELESS = frozenset((BALLOT, Ping.kind, Pong.kind, Announce.kind, Graft.kind, 
 every turn."""
 _UNANSWERED = frozenset((Delta.kind, Announce.kind))
 """Types of frames after which there mostly is nothing to say: whoever has, wakes the link."""
+_BALLOTS = bytes((BALLOT, 0))
 
 
 class Node:
@@ -132,6 +133,12 @@ class Node:
         try:
             if stream.hello is None:
                 self._parts.linking.greet(stream, frame, now)
+            elif frame[:2] == _BALLOTS and self._parts.elections is not None:
+                # They set no timers but those of elections, and nothing of a table follows.
+                self._parts.hear(stream, frame, now)
+                stream.heard = now
+                self._parts.traffic.received(frame)
+                return
             else:
                 self._parts.dialogue.receive(stream, decode(frame), now)
         except WireError:

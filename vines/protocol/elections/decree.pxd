@@ -37,6 +37,7 @@ cdef class Record(Facts):
 
 cdef class Effects:
     cpdef long long persist(self, Record record) except? -1
+    cpdef long long persist_later(self, Record record) except? -1
     cpdef object send(self, long rank, Said message, long long after)
     cpdef object publish(self, Vote vote)
     cpdef object decided(self, bytes value, bint fire, long long after)
@@ -61,6 +62,7 @@ cdef class Decree:
     cdef public unsigned char frozen
     cdef public unsigned char phase
 
+    cpdef object _enter(self, Electorate electorate, long me, Record record)
     cpdef bytes fresh_value(self)
     cpdef str fault(self, bytes value)
     cpdef bint objects(self, bytes value) except -1

@@ -12,6 +12,9 @@ cdef long long NEVER
 cdef int PROPOSING
 
 
+cdef object _tally(Electorate electorate, Criteria criteria)
+
+
 cdef class Election(Decree):
     cdef public Criteria criteria
     cdef public object _tally
@@ -24,6 +27,7 @@ cdef class Election(Decree):
     cdef public unsigned char called
     cdef public unsigned char late
 
+    cpdef object _votes(self)
     cpdef bint has_votes(self) except -1
     cpdef long long sequence_of(self, long rank) except -1
     cpdef Vote cast(self, int choice)

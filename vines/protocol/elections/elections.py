@@ -21,9 +21,9 @@ from vines.config import Config
 from vines.errors import InvalidElection, StorageError, VoteRefused
 from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
-from vines.protocol.elections.callers import Callers, candidates
+from vines.protocol.elections.callers import Callers
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.decree import Record
+from vines.protocol.elections.decree import NOTHING, Record
 from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX, Electorate
 from vines.protocol.elections.matter import Call, Matter, Office
 from vines.protocol.elections.messages import (
@@ -34,6 +34,7 @@ from vines.protocol.elections.messages import (
     Said,
     Sign,
     Signed,
+    Terms,
     Unknown,
     Vote,
     gathered,
@@ -65,6 +66,8 @@ EARLY_MAX: Final = 65_536
 """Votes kept for calls that have not come."""
 SEEN_SECONDS: Final = 1.0
 """How long who decided something has to put it into the table, before others do."""
+WAITED_FOR: Final = (*QUESTIONS, Signed, Formed, Refusal)
+"""What is said by somebody who has yet to hear of an election."""
 UNCALLED_MAX: Final = 65_536
 """Matters beyond which none is begun because others say so."""
 PASSED_MAX: Final = 1_000
@@ -135,6 +138,8 @@ class Elections(Office):
         """When matters are looked at; what a matter is not scheduled for is passed over."""
         self._held = 0
         """Bytes of what waits for the disk to be said."""
+        self._holding: dict[int, list[tuple[bytes, bytes]]] = {}
+        """What that is, to whom it is said, by the ticket it rests on."""
         self._about = self._packed = b""
         self._said: Said | None = None
         """What was packed last: much is said to several."""
@@ -206,7 +211,7 @@ class Elections(Office):
         matter = self._matters.get(key)
         if matter is None:
             matter = self._open(key, definition, call.total, deadline)
-        elif not _same_voters(matter.definition, definition):
+        elif not _same_voters(matter.signup.terms, definition.terms):
             if matter.signup.calling or matter.signup.enrolment.bound:
                 raise InvalidElection(
                     f"this node takes part in an election on {key[0]!r} that has other voters;"
@@ -216,7 +221,7 @@ class Elections(Office):
             matter = self._open(key, definition, call.total, deadline)
             matter.signup.enrolment = declined
         if matter.asked is None or not matter.signup.calling:
-            self._keep_choice(matter, matter.definition.terms.choices, definition.terms.choices)
+            self._keep_choice(matter, matter.signup.terms.choices, definition.terms.choices)
             matter.call(call, deadline)
             if call.roll and matter.signup.me:
                 matter.take()
@@ -227,9 +232,8 @@ class Elections(Office):
 
     def _open(self, key: Key, definition: Definition, total: int, deadline: float) -> Matter:
         """A matter that there was none of; nobody has called for it here yet."""
-        matter = Matter(
-            *(self, self._who.here(definition), definition, total, deadline),
-        )
+        me = self._who.here(definition) if definition.terms.roll else self.me
+        matter = Matter(self, me, definition, total, deadline)
         self._matters[key] = matter
         matter.key = matter.signup.key = key  # one object
         matter.listening = self.listening
@@ -347,7 +351,7 @@ class Elections(Office):
         bound = matter is not None and matter.signup.enrolment.bound == election
         if key is None or matter is None or (isinstance(said, Refusal | Formed) and not bound):
             # Who is bound there is not free before it knows that others do not take part.
-            if isinstance(said, (*QUESTIONS, Signed, Formed, Refusal)):
+            if isinstance(said, WAITED_FOR):
                 self._say(member, election, Unknown(), 0)
             return
         if isinstance(said, Unknown):
@@ -404,7 +408,7 @@ class Elections(Office):
             if len(self._matters) >= UNCALLED_MAX or not _can_decide(election, definition):
                 return None
             matter = self._open(key, definition, 0, now + definition.terms.remaining_ms / 1000)
-        elif not _same_voters(matter.definition, definition):
+        elif not _same_voters(matter.signup.terms, definition.terms):
             self._clash(key, "somebody names other voters")
             return None
         if matter.signup.me and not matter.signup.enrolment.bound:
@@ -502,6 +506,7 @@ class Elections(Office):
             return
         self.failure = text
         self.listening = False
+        self._holding.clear()
         for key, matter in list(self._matters.items()):
             matter.stop()
             if not matter.value or self._outcomes.covers(key):
@@ -536,7 +541,7 @@ class Elections(Office):
         else:
             signup = matter.signup
             calls = self._callers.of(key)
-            callers = candidates(calls, signup.total, self._alive)
+            callers = self._callers.candidates(calls, signup.total, self._alive)
             if len(calls) != len(callers) or len(callers) > signup.total:
                 self._count(key, matter, callers)
             if len(callers) < signup.total and signup.roll is None:
@@ -782,11 +787,18 @@ class Elections(Office):
         if self._held + size > HELD_BYTES_MAX:
             return
         self._held += size
-        self._outbox.after(after, self._let_go, member, packed)
+        held = self._holding.get(after)
+        if held is not None:
+            held.append((member, packed))
+        else:
+            self._holding[after] = [(member, packed)]
+            self._outbox.after(after, self._let_go, after)
 
-    def _let_go(self, member: bytes, packed: bytes) -> None:
-        self._held -= len(packed) + HELD_BYTES
-        self._send(member, packed)
+    def _let_go(self, ticket: int) -> None:
+        """What rests on this ticket may be said now."""
+        for member, packed in self._holding.pop(ticket):
+            self._held -= len(packed) + HELD_BYTES
+            self._send(member, packed)
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
         """The outcome of a matter is known; nobody hears of it before it is on disk."""
@@ -824,12 +836,16 @@ class Elections(Office):
         """The matter is decided in this election from now on, unless it is released from it."""
         self._elections[election] = matter.key
 
-    def keep(self, matter: Matter) -> int:
+    def keep(self, matter: Matter, can_wait: bool = False) -> int:
         """Put a matter's part on disk; returns the ticket."""
         if self._shelf is None or self.failure:
             return 0
-        roll = None if matter.signup.roll is None else matter.signup.bound()
-        return self._shelf.put(matter.key, matter.part, roll)
+        signup, election = matter.signup, matter.signup.election
+        bound = signup.enrolment.bound
+        record = NOTHING if election is None or not bound else election.record
+        part = Part(signup.enrolment, record, matter.finished)
+        known = not bound or self._shelf.has_roll(matter.key, bound)
+        return self._shelf.put(matter.key, part, None if known else signup.bound(), can_wait)
 
     def _keep_foreign(self, decision: Decision) -> None:
         """It was decided among others: that it is over is kept all the same."""
@@ -877,7 +893,8 @@ def _blank(definition: Definition, signup: bytes) -> Definition:
     return Definition(definition.topic, definition.round, terms)
 
 
-def _same_voters(one: Definition, other: Definition) -> bool:
-    these, those = one.terms, other.terms
+def _same_voters(these: Terms, those: Terms) -> bool:
+    if these is those:
+        return True
     same = these.council == those.council and these.tiebreak == those.tiebreak
     return same and these.roll == those.roll

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cython
 
 from vines.protocol.elections.ballots import NEVER
-from vines.protocol.elections.criteria import Criteria, criteria_of
+from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import NOTHING, Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import bit
@@ -132,8 +132,10 @@ class Office:
         """The matter is decided in this election from now on, unless it is released from it."""
         raise NotImplementedError
 
-    def keep(self, matter: Matter) -> int:
-        """Put the matter's part on disk; returns the ticket."""
+    def keep(self, matter: Matter, can_wait: bool = False) -> int:
+        """Put the matter's part on disk; returns the ticket. `can_wait`: as far as an outbox has
+        them wait.
+        """
         raise NotImplementedError
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
@@ -211,14 +213,6 @@ class Matter(Surroundings):
     def definition(self) -> Definition:
         """What was called for here, or what it was told of."""
         return self.signup.definition
-
-    @property
-    def part(self) -> Part:
-        """What of it must not be forgotten."""
-        enrolment, election = self.signup.enrolment, self.signup.election
-        if election is None or not enrolment.bound:
-            return Part(enrolment, finished=self.finished)
-        return Part(enrolment, election.record, self.finished)
 
     # What the user does.
 
@@ -514,15 +508,9 @@ class Matter(Surroundings):
     def begin(self, election: bytes, definition: Definition, record: Record = NOTHING) -> Election:
         """Take part in this."""
         electorate = electorate_of(election, definition)
-        own = self.signup.terms
-        part = Election(
-            electorate,
-            electorate.rank(self.signup.me),
-            criteria_of(own.choices, own.least, own.plurality),
-            called=self.signup.calling,
-            boot=self._office.boot,
-            record=record,
-        )
+        signup = self.signup
+        me, criteria = electorate.rank(signup.me), signup.terms.criteria()
+        part = Election(electorate, me, criteria, signup.calling, self._office.boot, record)
         part.listening = self.listening
         asked = definition.terms
         if asked.signup and part.me:  # who gathered the roll said what it counts by
@@ -564,6 +552,10 @@ class Matter(Surroundings):
     def persist(self, record: Record) -> int:  # noqa: ARG002
         """It is part of what is kept."""
         return self._office.keep(self)
+
+    def persist_later(self, record: Record) -> int:  # noqa: ARG002
+        """It is part of what is kept, as soon as something is."""
+        return self._office.keep(self, can_wait=True)
 
     def send(self, rank: int, message: Said, after: int) -> None:
         """To the voter of a rank."""
