@@ -11,7 +11,7 @@ from .reading import Malformed
 from .siphash import siphash13
 
 FIELD = 2**32 - 5
-CELLS, PLACES, NAMES, PAIRED = 256, 26, 256, 32
+CELLS, PLACES, NAMES, PAIRED = 256, 22, 256, 32
 Vector = dict[bytes, int]
 Cell = list[int]
 

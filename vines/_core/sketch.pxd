@@ -26,7 +26,7 @@ cdef extern from "hash.h" nogil:
 cdef enum:
     CELLS = 256                 # kept: 3 KB say what differs at 150 sources; more is for vectors
     CELL_BYTES = 12             # on the wire
-    PLACES = 26                 # cells a source is in at most; ten on average, more once in 10^5
+    PLACES = 22                 # cells a source is in at most; ten on average, more once in 10^4
     WORDS = 4                   # of a cell here: three sums, and one that rounds up its size
     KEY_SUFFIX = 3              # what is hashed behind the id, as 1 and 2 are for the lanes
 
@@ -34,15 +34,19 @@ cdef extern from *:
     """
     #define VINES_FIELD 4294967291ULL
     #define VINES_STEP 0x9e3779b97f4a7c15ULL
-    #define VINES_ADDITIONS_MAX 0x40000000U
+    #define VINES_GAINED_MAX 0xffffU
+    #define VINES_ADDITIONS_MAX 0xffffU
     """
     const uint64_t FIELD "VINES_FIELD"
     const uint64_t STEP "VINES_STEP"
-    # Residues added to a sum of 64 bits before it is reduced: far from where it would overflow.
+    # What a counter rises by is mostly so small that a product with a residue has 48 bits; of such
+    # so many go into a sum of 64 before it has to be reduced.
+    const uint32_t GAINED_MAX "VINES_GAINED_MAX"
     const uint32_t ADDITIONS_MAX "VINES_ADDITIONS_MAX"
 
 cdef struct Row:                # of a source; half a line of the processor's cache
     uint32_t key
+    uint32_t square             # of it
     uint8_t shared              # another source has this key, too: it does not tell which
     uint8_t used
     uint8_t[PLACES] places      # ascending
@@ -79,6 +83,7 @@ cdef inline void draw_row(uint32_t key, Row* row) noexcept nogil:
     cdef uint64_t state = key, cell = 0, bound
     cdef uint64_t root
     row.key = key
+    row.square = <uint32_t>(<uint64_t>key * key % FIELD)
     row.shared = 0
     row.used = 1
     row.places[0] = 0
@@ -165,20 +170,24 @@ cdef inline void sketch_settle(Sketch* sketch) noexcept nogil:
 
 cdef inline void sketch_add(Sketch* sketch, size_t slot, uint64_t gained) noexcept nogil:
     """The counter of a source rose by so much."""
-    cdef const Row* row = &sketch.rows[slot]
-    cdef uint64_t one = gained if gained < FIELD else gained % FIELD
-    cdef uint64_t two = one * row.key % FIELD
-    cdef uint64_t three = two * row.key % FIELD
+    cdef Row row = sketch.rows[slot]    # a copy, which no store to the sums can change
+    cdef uint64_t[WORDS] terms
     cdef uint64_t* sums
-    cdef size_t at
+    cdef size_t at, word
+    terms[0] = gained if gained <= GAINED_MAX else gained % FIELD
+    terms[1] = terms[0] * row.key
+    terms[2] = terms[0] * row.square
+    terms[3] = 0
+    if gained > GAINED_MAX:
+        terms[1] %= FIELD
+        terms[2] %= FIELD
     if sketch.additions == ADDITIONS_MAX:
         sketch_settle(sketch)
     sketch.additions += 1
     for at in range(row.used):
         sums = sketch.sums + WORDS * <size_t>row.places[at]
-        sums[0] += one
-        sums[1] += two
-        sums[2] += three
+        for word in range(WORDS):
+            sums[word] += terms[word]
 
 
 cdef inline size_t sketch_memory(const Sketch* sketch) noexcept nogil:

@@ -116,7 +116,7 @@ cdef int take(
     Work* work, const Row* row, Py_ssize_t slot, uint32_t gap, Peeled* out
 ) noexcept nogil:
     """Note what a source differs by and take it out of all cells; -1 if that cannot be right."""
-    cdef uint32_t two = times(gap, row.key), three = times(two, row.key)
+    cdef uint32_t two = times(gap, row.key), three = times(gap, row.square)
     cdef Sums* sums
     cdef size_t at
     if row.shared or out.count == work.cells:
