@@ -181,7 +181,15 @@ def test_a_sketch_is_chosen_where_it_is_cheaper_and_sized_by_what_was_learned() 
     assert ladder.cells(large, True) == 21
     for _ in range(40):
         ladder.learned(100)
-    assert 169 <= ladder.cells(large, True) <= 170
+    assert ladder.cells(large, True) == 170
+    ladder.learned(1)
+    assert 20 < ladder.cells(large, True) < 170
+    ladder.learned(120)
+    assert ladder.cells(large, True) == 200 > ladder.cells(large, True)
+    for _ in range(9):
+        ladder.learned(1)
+    ladder.learned(100_000)  # as a newcomer's, which is no sign of the next
+    assert ladder.cells(large, True) == 0 < ladder.cells(large, True)
     for _ in range(40):
         ladder.learned(10_000)
     assert ladder.cells(large, True) == ladder.cells(large, False) == 0

@@ -44,8 +44,9 @@ class Ladder:
     def cells(self, table: Table, same_roster: bool) -> int:
         """Cells of the sketch to send next; 0: a vector is cheaper, or all that is left.
 
-        One and a half for each source that is likely to differ and some more; after a sketch that
-        did not tell, as many as there are; then no more of them until something was learned."""
+        One and a half for each source that is likely to differ and some more; right after something
+        was learned for each that differed then, because the answer is about the same. After a
+        sketch that did not tell, as many as there are; then none until something was learned."""
     def failed(self) -> None:
         """A sketch did not tell what differs."""
     def learned(self, difference: int) -> None:

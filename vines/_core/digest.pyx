@@ -211,14 +211,17 @@ def difference(Progress progress not None):
 @cython.final
 cdef class Ladder:
     cdef double mean            # of the sources that differed, lately more than long ago
+    cdef double last            # so many did just now: an answer is about the same ones
     cdef unsigned stuck         # sketches in a row that did not tell
 
     def __cinit__(self):
         self.mean = DIFFERENCE_FIRST
 
     def cells(self, Table table not None, bint same_roster):
-        cdef size_t wanted = CELLS if self.stuck else <size_t>(1.5 * self.mean) + SLACK
+        cdef double likely = max(self.mean, self.last)
+        cdef size_t wanted = CELLS if self.stuck else <size_t>(1.5 * likely) + SLACK
         cdef size_t entry = ALIGNED_ENTRY if same_roster else FULL_ENTRY
+        self.last = 0
         if (
             self.stuck > 1
             or wanted > CELLS
@@ -233,7 +236,8 @@ cdef class Ladder:
 
     def learned(self, size_t difference):
         self.stuck = 0
-        self.mean += (<double>difference - self.mean) / WEIGHT
+        self.last = <double>difference
+        self.mean += (<double>min(difference, <size_t>CELLS) - self.mean) / WEIGHT
 
 
 cdef inline size_t roster_next(Table table, size_t at) noexcept:
