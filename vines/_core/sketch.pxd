@@ -79,7 +79,8 @@ cdef inline uint32_t sketch_key(vines_key key, const uint8_t* id) noexcept nogil
 
 cdef inline void draw_row(uint32_t key, Row* row) noexcept nogil:
     """The cells of a key. From cell i the next is the least m with
-    (m + 1) (m + 2) u > (i + 1) (i + 2) 2^32, u drawn from 1 to 2^32: whether a cell is skipped is then independent of all others."""
+    (m + 1) (m + 2) u > (i + 1) (i + 2) 2^32, u drawn from 1 to 2^32: whether a cell is skipped is
+    then independent of all others."""
     cdef uint64_t state = key, cell = 0, bound
     cdef uint64_t root
     row.key = key
