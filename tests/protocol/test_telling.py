@@ -237,6 +237,25 @@ def test_what_was_lost_is_found_by_sketches_and_names_the_new_source() -> None:
     assert WANT in wanted
 
 
+def test_a_vector_that_was_told_again_is_answered_once_it_was_read() -> None:
+    pump = Watched()
+    a, b = loaded(pump, 1), loaded(pump, 2)
+    pump.join(b, a)
+    pump.run(3.0)
+    pump.seen.clear()
+    for source in sorted(dict(a.node.data.vector().items()))[:300]:
+        write_of(a, source, 5)
+    a.node.advance(pump.now)
+    assert a.node.outbox.take()  # what was pushed never leaves
+    pump.until(lambda: a.node.data.fingerprint() == b.node.data.fingerprint(), 60.0)
+    pump.run(5.0)
+    told = [(each.marks, each.body[each.offset]) for each in pump.seen if isinstance(each, Vector)]
+    assert told[:2] == [(WANT, SKETCH), (WANT, ALIGNED)] and told[2][0] == 0
+    for one, other in ((a, b), (b, a)):
+        link = one.node._parts.linking.links.to(other.node.id)
+        assert link is not None and link.channels[1].settled
+
+
 def test_a_node_answers_a_question_in_the_form_it_asks_for() -> None:
     pump = Watched()
     a, b = loaded(pump, 1), loaded(pump, 2)
