@@ -64,6 +64,21 @@ class Goals:
         wanted = f"<= {most:,} times"
         self._hold(what, [name, baseline], lambda time, base: time / base, wanted, -most)
 
+    def beyond(
+        self, what: str, name: str, baseline: str, limit: float, *, per: float, unit: str = "ns"
+    ) -> None:
+        """`name` took at most `limit` of a unit more than `baseline`, for each of `per` things."""
+        scale = {"ns": 1e9, "µs": 1e6, "ms": 1e3}[unit] / per
+        wanted = f"<= {limit:,} {unit}"
+        names = [name, baseline]
+        self._hold(what, names, lambda time, base: (time - base) * scale, wanted, -limit)
+
+    def counted(self, what: str, figure: float, limit: float, unit: str) -> None:
+        """A figure that is no time: at most `limit`, or at least, if that is negative."""
+        met = figure <= limit if limit > 0 else figure >= -limit
+        wanted = f"{'<=' if limit > 0 else '>='} {abs(limit):,} {unit}"
+        self.lines.append(Line(what, wanted, figure, figure, (met, met)))
+
     def _hold(
         self, what: str, names: list[str], measure: Callable[..., float], wanted: str, limit: float
     ) -> None:

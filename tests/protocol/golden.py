@@ -23,14 +23,17 @@ from vines.protocol.elections.messages import (
 from vines.protocol.wire.ballot import Ballots
 from vines.protocol.wire.hello import Hello, Refuse, cluster_id
 from vines.protocol.wire.messages import (
+    ALIGNED,
     BEGIN,
     COMPLETE,
     CONTROL,
     DATA,
     END,
+    SKETCH,
     WANT,
     Announce,
     Delta,
+    Detail,
     Digest,
     Floor,
     Graft,
@@ -48,6 +51,9 @@ ID = bytes(range(16))
 SOURCE = bytes(range(16, 32))
 FINGERPRINT = bytes(range(32, 64))
 VECTOR = bytes.fromhex("0303") + SOURCE + b"\x07"
+CELL = bytes.fromhex("0000000000000000") + bytes(range(1, 13))
+SKETCHED = bytes.fromhex("050100") + CELL + SOURCE
+COUNTERS = bytes.fromhex("0603") + FINGERPRINT[:16] + bytes.fromhex("0007ac02")
 DELTA = (
     bytes.fromhex("01")
     + bytes.fromhex("00")
@@ -115,6 +121,22 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     "vector": (
         Vector(DATA, WANT, VECTOR),
         "17000000040001010303101112131415161718191a1b1c1d1e1f07",
+    ),
+    "vector as a sketch": (
+        Vector(DATA, 0, SKETCHED),
+        "2b00000004000100" + SKETCHED.hex(),
+    ),
+    "vector without ids": (
+        Vector(CONTROL, WANT, COUNTERS),
+        "1a00000004000001" + COUNTERS.hex(),
+    ),
+    "detail": (
+        Detail(DATA, SKETCH, 256, bytes(range(8))),
+        "0e00000013000105000100010203040506" + "07",
+    ),
+    "detail of another form": (
+        Detail(CONTROL, ALIGNED),
+        "0600000013000006" + "0000",
     ),
     "delta": (
         Delta(DATA, DELTA),

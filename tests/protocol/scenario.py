@@ -179,6 +179,8 @@ def describe(frame: bytes) -> str:
             words += [("want", "complete")[bit] for bit in (0, 1) if message.marks >> bit & 1]
         case messages.Vector():
             words += [TABLES[message.table], *(["want"] if message.marks else [])]
+        case messages.Detail():
+            words += [TABLES[message.table], f"form {message.form}"]
         case messages.Snapshot():
             part = {messages.BEGIN: "floors", messages.END: "last page"}
             words += [TABLES[message.table], part.get(message.marks, "page")]

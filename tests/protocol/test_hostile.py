@@ -15,6 +15,7 @@ from vines.protocol.wire.messages import (
     END,
     Announce,
     Delta,
+    Detail,
     Digest,
     Floor,
     Graft,
@@ -96,6 +97,7 @@ def peer(host: Host) -> Stranger:
 BEFORE_THE_HELLO = [
     Digest(0, FINGERPRINT, 1),
     Vector(1, 1, VECTOR),
+    Detail(1, 5, 9),
     Delta(1, DELTA),
     Pull(1, VECTOR),
     Floor(1),

@@ -10,12 +10,22 @@ from vines.errors import WireError
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame
 from vines.protocol.wire.hello import HINTS_MAX, Hello, Refuse, cluster_id, greeting
-from vines.protocol.wire.messages import BEGIN, NAMES, Digest, Floor, Join, Snapshot, Vector, decode
+from vines.protocol.wire.messages import (
+    BEGIN,
+    NAMES,
+    Detail,
+    Digest,
+    Floor,
+    Join,
+    Snapshot,
+    Vector,
+    decode,
+)
 from vines.protocol.wire.talk import Flushed, Ping
 
 from .golden import GOLDEN, HELLO
 
-BULK = ("vector", "delta", "pull", "snapshot", "announce", "graft")
+BULK = ("vector", "delta", "pull", "snapshot", "announce", "graft", "detail")
 FORCED = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 1 << 31, (1 << 32) - 1)
 
 every_frame = pytest.mark.parametrize("name", GOLDEN)
@@ -104,7 +114,7 @@ def test_every_length_forced_anywhere_costs_nothing(name: str) -> None:
     assert (time.thread_time() - started) / count < 0.001
 
 
-@pytest.mark.parametrize("kind", [0, 15, 19, *range(22, 256)])
+@pytest.mark.parametrize("kind", [0, 15, *range(22, 256)])
 def test_an_unknown_type_is_refused(kind: int) -> None:
     with pytest.raises(WireError, match="type"):
         decode(bytes((kind, 0)) + bytes(40))
@@ -250,6 +260,15 @@ def test_a_snapshot_has_a_cursor_exactly_when_more_follows() -> None:
 def test_a_counter_beyond_its_cap_is_refused(counter: int) -> None:
     with pytest.raises(WireError):
         decode(Flushed(1, counter, 0).encode()[4:])
+
+
+@pytest.mark.parametrize(
+    ("form", "cells", "keys"),
+    [(5, 0, 0), (5, 257, 0), (5, 1, 3), (5, 1, 1028), (3, 1, 0), (6, 0, 4), (4, 0, 0), (0, 0, 0)],
+)
+def test_a_question_for_what_there_is_not_is_refused(form: int, cells: int, keys: int) -> None:
+    with pytest.raises(WireError):
+        decode(Detail(0, form, cells, bytes(keys)).encode()[4:])
 
 
 def test_fixed_frames_have_one_length() -> None:

@@ -40,6 +40,24 @@ VINES_INLINE void vines_write64(uint8_t* at, uint64_t word)
     memcpy(at, &word, 8);
 }
 
+VINES_INLINE uint32_t vines_read32(const uint8_t* at)
+{
+    uint32_t word;
+    memcpy(&word, at, 4);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    return word;
+}
+
+VINES_INLINE void vines_write32(uint8_t* at, uint32_t word)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    memcpy(at, &word, 4);
+}
+
 /* Up to seven bytes, the first in the lowest place. */
 VINES_INLINE uint64_t vines_read_tail(const uint8_t* at, size_t count)
 {

@@ -9,6 +9,7 @@ from vines._core.changes cimport Changed, Changes
 from vines._core.index cimport Index
 from vines._core.log cimport Log
 from vines._core.record cimport vines_record
+from vines._core.sketch cimport Sketch
 from vines._core.vector cimport VersionVector, vines_key
 
 cdef struct Source:             # beside its id and counter in the vector; first what a delta reads
@@ -46,6 +47,11 @@ cdef struct Hashed:
     uint64_t hashed
     vines_record* record
 
+cdef struct Ranked:             # a source on its way into the order of the roster
+    uint64_t rank
+    const uint8_t* id
+    uint32_t slot
+
 cdef extern from "Python.h":
     ctypedef struct PyObject
 
@@ -61,6 +67,11 @@ cdef class Table:
     cdef uint64_t lanes[2]
     cdef uint64_t roster
     cdef uint64_t state
+    cdef Sketch sketch                  # of the vector; empty in a table of few sources
+    cdef size_t sketch_above            # so many
+    cdef uint32_t* roster_order         # slots in the order of their part of the roster
+    cdef size_t roster_ordered          # of so many slots, the first ones
+    cdef size_t roster_capacity
     cdef uint64_t clock_stamp
     cdef Run* runs                      # a ring
     cdef uint64_t run_first             # numbers of the oldest run kept and of the next one
@@ -105,6 +116,8 @@ cdef class Table:
 
     cdef Py_ssize_t slot_of(self, const uint8_t* id) except -1
     cdef bytes id_at(self, size_t slot)
+    cdef int widen_sketch(self) except -1
+    cdef int order_roster(self) except -1
     cdef void advance(self, size_t slot, uint64_t counter) noexcept
 
     cdef int reserve_run(self) except -1
@@ -174,11 +187,14 @@ cdef class Progress:
     cdef Py_ssize_t author              # the slot under which the peer writes; -1: not known here
     cdef bytes authored
     cdef bint scanning                  # every source is compared, before the arrival log goes on
+    cdef readonly bytes unheard         # keys of sources of which the peer holds nothing
     cdef readonly bint ready
     cdef readonly bint below_floor
 
     cdef int widen(self) except -1
     cdef void scan(self) noexcept
+    cdef int forget(self) except -1
+    cdef void begin(self) noexcept
     cdef Py_ssize_t theirs(self) noexcept
     cdef int raise_to(self, size_t slot, uint64_t counter) except -1
     cdef int set_aside(self, const uint8_t* id, uint64_t counter, bint back) except -1

@@ -24,7 +24,8 @@ class Table:
     is the same on every node of a cluster; `index_key` (16 bytes) is this table's own secret.
     `log_slack`: entries kept beyond twice the records before the oldest are dropped and their
     floor rises. `horizon`: runs kept in the arrival log; a link further behind than that is served
-    from the vector instead."""
+    from the vector instead. `sketch_above`: a table of more sources than this keeps a sketch of its
+    vector (vines._core.sketch); of fewer a whole vector is shorter."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Table:
         *,
         log_slack: int = 65536,
         horizon: int = 65536,
+        sketch_above: int = 256,
     ) -> None: ...
     def __len__(self) -> int:
         """Records held, tombstones among them."""
@@ -173,6 +175,9 @@ class Progress:
     """Whether the peer's vector is known; until then nothing is sent."""
     below_floor: bool
     """A source the peer lacks positions of was cut above what the peer holds: it has to join."""
+    unheard: bytes
+    """Keys, four bytes each, of the sources of which the peer holds nothing and may not know the
+    ids, as the last sketch that was read said."""
     idle: bool
     """Whether there is nothing to send: cheap, no scan."""
     def belongs(self, source: bytes) -> None:

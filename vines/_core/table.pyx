@@ -41,6 +41,9 @@ from vines._core.record cimport (
     size_apart, unrefer, value_of,
 )
 from vines._core.scanner cimport scan as scan_msgpack
+from vines._core.sketch cimport (
+    sketch_add, sketch_append, sketch_close, sketch_key, sketch_memory, sketch_reserve,
+)
 from vines._core.vector cimport Located, first_above, id_of, vines_load_key
 from vines._core.wire cimport (
     COUNTER_LIMIT, ID_BYTES, KEY_MAX, STAMP_LIMIT, VALUE_MAX, Reader, left, read_byte, read_bytes,
@@ -261,7 +264,7 @@ cdef class Table:
 
     def __cinit__(
         self, bytes source, bytes fingerprint_key, bytes index_key,
-        *, size_t log_slack=65536, size_t horizon=65536,
+        *, size_t log_slack=65536, size_t horizon=65536, size_t sketch_above=256,
     ):
         if len(fingerprint_key) != 16 or len(index_key) != 16:
             raise ValueError("the keys of a table are 16 bytes each")
@@ -271,6 +274,8 @@ cdef class Table:
         self.fingerprint_key = vines_load_key(<const uint8_t*>PyBytes_AS_STRING(fingerprint_key))
         self.log_slack = log_slack
         self.horizon = horizon
+        self.sketch_above = sketch_above
+        self.sketch.secret = secret.k0 | 1
         self.known = VersionVector(index_key)
         if index_open(&self.index, secret) < 0:
             raise MemoryError
@@ -291,6 +296,8 @@ cdef class Table:
             more = next_segment(segment, &hashed)
         index_close(&self.index)
         arena_close(&self.arena)
+        sketch_close(&self.sketch)
+        free(self.roster_order)
         free(self.parts)
         free(self.sources)
         free(self.runs)
@@ -316,6 +323,8 @@ cdef class Table:
                 raise MemoryError
             self.sources = sources
             self.source_capacity = capacity
+        if self.known.count >= self.sketch_above:
+            self.widen_sketch()
         slot = self.known.place(id)
         self.source_count = self.known.count
         cdef uint8_t[ID_BYTES + 1] suffixed
@@ -327,7 +336,62 @@ cdef class Table:
         source.lane_one = vines_residue(vines_sip(self.fingerprint_key, suffixed, ID_BYTES + 1))
         suffixed[ID_BYTES] = 2
         source.lane_two = vines_residue(vines_sip(self.fingerprint_key, suffixed, ID_BYTES + 1))
+        if <size_t>slot >= self.sketch_above:
+            sketch_append(&self.sketch, sketch_key(self.fingerprint_key, id))
         return slot
+
+    cdef int widen_sketch(self) except -1:
+        """Make room in the sketch for one more source; begin it with all there are so far."""
+        cdef size_t slot
+        if sketch_reserve(&self.sketch, self.known.count + 1) < 0:
+            raise MemoryError
+        for slot in range(self.sketch.count, self.known.count):
+            sketch_append(
+                &self.sketch, sketch_key(self.fingerprint_key, self.known.ids + slot * ID_BYTES))
+            sketch_add(&self.sketch, slot, self.known.counters[slot])
+        return 0
+
+    cdef int order_roster(self) except -1:
+        """Sort the slots that are new since the last time in among the others."""
+        cdef size_t slot, old = self.roster_ordered, new, to
+        cdef uint32_t* order
+        if self.roster_capacity < self.source_count:
+            order = <uint32_t*>realloc(
+                self.roster_order, self.source_capacity * sizeof(uint32_t))
+            if order == NULL:
+                raise MemoryError
+            self.roster_order = order
+            self.roster_capacity = self.source_capacity
+        new = self.source_count - old
+        if new == 0:
+            return 0
+        cdef Ranked* added = <Ranked*>malloc(new * sizeof(Ranked))
+        if added == NULL:
+            raise MemoryError
+        for slot in range(new):
+            added[slot].slot = <uint32_t>(old + slot)
+            added[slot].rank = self.sources[old + slot].roster
+            added[slot].id = self.known.ids + (old + slot) * ID_BYTES
+        qsort(added, new, sizeof(Ranked), by_rank)
+        to = self.source_count
+        while new:
+            to -= 1
+            if old:
+                slot = self.roster_order[old - 1]
+                if (
+                    self.sources[slot].roster > added[new - 1].rank
+                    or self.sources[slot].roster == added[new - 1].rank
+                    and memcmp(
+                        self.known.ids + slot * ID_BYTES, added[new - 1].id, ID_BYTES) > 0
+                ):
+                    self.roster_order[to] = <uint32_t>slot
+                    old -= 1
+                    continue
+            self.roster_order[to] = added[new - 1].slot
+            new -= 1
+        self.roster_ordered = self.source_count
+        free(added)
+        return 0
 
     cdef void advance(self, size_t slot, uint64_t counter) noexcept:
         """Raise the vector at `slot` to `counter`, and the fingerprints with it."""
@@ -341,6 +405,8 @@ cdef class Table:
             self.lanes[0], vines_multiply_residue(gained, source.lane_one))
         self.lanes[1] = vines_add_residue(
             self.lanes[1], vines_multiply_residue(gained, source.lane_two))
+        if self.sketch.count:
+            sketch_add(&self.sketch, slot, gained)
         self.known.counters[slot] = counter
 
     cdef int reserve_run(self) except -1:
@@ -1510,6 +1576,7 @@ cdef class Table:
             "runs": self.run_next - self.run_first,
             "memory": self.memory + self.arena.memory + self.index.memory + logs
             + self.run_capacity * sizeof(Run)
+            + sketch_memory(&self.sketch) + self.roster_capacity * sizeof(uint32_t)
             + self.source_capacity * (sizeof(Source) + ID_BYTES + 16),
             "applied": self.applied,
             "skipped": self.skipped,
@@ -1546,6 +1613,13 @@ def check_floors(bytes page not None):
             raise WireError("a malformed floor page")
 
 
+cdef int by_rank(const void* a, const void* b) noexcept nogil:
+    cdef uint64_t one = (<Ranked*>a).rank, two = (<Ranked*>b).rank
+    if one == two:
+        return memcmp((<Ranked*>a).id, (<Ranked*>b).id, ID_BYTES)
+    return (one > two) - (one < two)
+
+
 cdef int by_hash(const void* a, const void* b) noexcept nogil:
     cdef uint64_t one = (<Hashed*>a).hashed, two = (<Hashed*>b).hashed
     return (one > two) - (one < two)
@@ -1557,6 +1631,7 @@ cdef class Progress:
     def __cinit__(self, Table table not None):
         self.table = table
         self.unplaced = VersionVector()
+        self.unheard = b""
         self.author = -1
 
     def __dealloc__(self):
@@ -1636,10 +1711,21 @@ cdef class Progress:
     def read_page(self, bytes page not None, size_t offset=0):
         cdef uint8_t mark = self.learn(page, offset, False)
         if mark & 2:
-            self.scan()
-            self.ready = True
-            self.below_floor = False
+            self.begin()
         return bool(mark & 2)
+
+    cdef int forget(self) except -1:
+        """The peer begins to say anew what it holds."""
+        memset(self.known, 0, self.count * sizeof(uint64_t))
+        self.unplaced = VersionVector()
+        self.ready = False
+        return 0
+
+    cdef void begin(self) noexcept:
+        """The peer has said all that it holds: sending may begin."""
+        self.scan()
+        self.ready = True
+        self.below_floor = False
 
     @cython.critical_section
     def rewind(self, bytes page not None, size_t offset=0):
@@ -1671,9 +1757,7 @@ cdef class Progress:
         try:
             self.widen()
             if mark & 1 and not back:
-                memset(self.known, 0, self.count * sizeof(uint64_t))
-                self.unplaced = VersionVector()
-                self.ready = False
+                self.forget()
             for at in range(count):
                 slot = rows[at].place
                 counter = rows[at].counter

@@ -14,7 +14,7 @@ REPEAT, ELSEWHERE, ORIGIN, FAMILY, FLAGS = 1, 2, 4, 8, 16
 
 HELLO, REFUSE, DIGEST, VECTOR, DELTA, PULL, FLOOR, JOIN, SNAPSHOT = range(1, 10)
 FLUSH, FLUSHED, PING, PONG, BALLOT = range(10, 15)
-ANNOUNCE, GRAFT, PRUNE = range(16, 19)
+ANNOUNCE, GRAFT, PRUNE, DETAIL = range(16, 20)
 PROBE, ACK = 20, 21
 NAMES = {
     HELLO: "hello",
@@ -34,6 +34,7 @@ NAMES = {
     ANNOUNCE: "announce",
     GRAFT: "graft",
     PRUNE: "prune",
+    DETAIL: "detail",
     PROBE: "probe",
     ACK: "ack",
 }
@@ -169,7 +170,7 @@ def describe(frame: bytes) -> str:
     if kind == DELTA:
         table = ("control", "data")[frame[6]]
         return f"{words} {table} " + "; ".join(map(_describe_range, read_delta(frame, 7)))
-    if kind in (DIGEST, VECTOR, PULL, FLOOR, JOIN, SNAPSHOT, ANNOUNCE, GRAFT, PRUNE):
+    if kind in (DIGEST, VECTOR, PULL, FLOOR, JOIN, SNAPSHOT, ANNOUNCE, GRAFT, PRUNE, DETAIL):
         words += " " + ("control", "data")[frame[6]]
     return f"{words} ({len(frame)} bytes)"
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from vines._core.digest import pull_page, vector_pages
+from vines._core.digest import pull_page
 from vines._core.table import Progress, Table
 from vines.hints import Final
+from vines.protocol.replicas.telling import Telling
 from vines.protocol.wire.messages import (
     BEGIN,
     COMPLETE,
@@ -20,6 +21,7 @@ from vines.protocol.wire.messages import (
     WANT,
     Announce,
     Delta,
+    Detail,
     Digest,
     Floor,
     Graft,
@@ -73,6 +75,7 @@ class Channel:
         "sequence",
         "served",
         "table",
+        "telling",
     )
 
     def __init__(self, number: int, table: Table, budget: int) -> None:
@@ -80,6 +83,7 @@ class Channel:
         self.table = table
         self.budget = budget
         self.progress = Progress(table)
+        self.telling = Telling(table, budget)
         self.served = -1
         """The table's sequence when nothing was left to send; -1: look again."""
         # Of the tree on which records travel; spreading.py decides.
@@ -149,11 +153,16 @@ class Channel:
         return self.caught_up
 
     def tell(self, marks: int) -> None:
-        """Send our whole vector; with WANT, ask for theirs."""
+        """Send our vector; with WANT, ask for theirs."""
         self.pages_marks = marks | (self.pages_marks if self.pages else 0)
-        self.pages = deque(vector_pages(self.table, self.budget))
+        self.pages = deque(self.telling.pages(acquainted=self.progress.ready))
         self.awaiting = self.awaiting or marks == WANT
         self.pulls.clear()
+
+    def tell_again(self, detail: Detail) -> None:
+        """Our vector did not tell them what they asked it for: send it in another form."""
+        self.pages = deque(self.telling.again(detail))
+        self.pages_marks = WANT if self.awaiting else 0
 
     def pull(self, refused: list[tuple[bytes, int]]) -> None:
         """Ranges of theirs began above what is held here."""
@@ -197,7 +206,7 @@ class Channel:
     @property
     def settled(self) -> bool:
         """Whether a comparison of fingerprints would mean anything now."""
-        busy = self.awaiting or self.pages or self.floors is not None
+        busy = self.awaiting or self.pages or self.floors is not None or self.telling.owed
         return self.progress.ready and not busy
 
     @property
@@ -217,6 +226,9 @@ class Channel:
             page = pull_page(list(self.pulls.items()))
             self.pulls.clear()
             return Pull(self.number, page).encode()
+        if self.telling.owed is not None:
+            owed, self.telling.owed = self.telling.owed, None
+            return Detail(self.number, owed.form, owed.cells, owed.keys).encode()
         if self.graft_owed or self.prune_owed:
             return self.word()
         if self.digest_owed is not None:

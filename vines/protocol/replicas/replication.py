@@ -24,6 +24,7 @@ from vines.protocol.replicas.catching import Catching
 from vines.protocol.replicas.channel import Channel
 from vines.protocol.replicas.joining import Joins, serve
 from vines.protocol.replicas.spreading import Spreading
+from vines.protocol.replicas.telling import ROSTER_BYTES
 from vines.protocol.wire.messages import (
     COMPLETE,
     CONTROL,
@@ -32,6 +33,7 @@ from vines.protocol.wire.messages import (
     WANT,
     Announce,
     Delta,
+    Detail,
     Digest,
     Floor,
     Graft,
@@ -106,6 +108,7 @@ class Replication:
         )
         self.spreading.start(link)
         for number, fingerprint in ((CONTROL, hello.control), (DATA, hello.data)):
+            link.channels[number].telling.roster = fingerprint[:ROSTER_BYTES]
             if not link.channels[number].greet(fingerprint):
                 self._show(link, number, WANT, now)
         self._check_synced(link)
@@ -135,6 +138,8 @@ class Replication:
                 self._compared(link, channel, message, now)
             case Vector():
                 self._learn(link, channel, message, now)
+            case Detail():
+                channel.tell_again(message)
             case Pull():
                 channel.progress.rewind(message.body, message.offset)
                 channel.wake()
@@ -218,7 +223,7 @@ class Replication:
 
     def _learn(self, link: Link, channel: Channel, message: Vector, now: float) -> None:
         """One page of the peer's vector; after the last, sending may begin."""
-        if not channel.progress.read_page(message.body, message.offset):
+        if not channel.telling.read(channel.progress, message.body, message.offset):
             return
         channel.wake()
         channel.floor_told = False
@@ -231,6 +236,7 @@ class Replication:
     def _compared(self, link: Link, channel: Channel, message: Digest, now: float) -> None:
         """The peer shows its fingerprint, or says that it has sent everything."""
         mine = channel.table.fingerprint()
+        channel.telling.roster = message.fingerprint[:ROSTER_BYTES]
         if mine == message.fingerprint:
             channel.differed, channel.patience = 0, PATIENCE_MIN
             channel.healed = False

@@ -33,6 +33,16 @@ BEGIN: Final = 1
 """Of a snapshot: the body is a floor page."""
 END: Final = 2
 """Of a snapshot: the body is the last page of records."""
+FULL: Final = 3
+"""First byte of a vector's body: counters with ids."""
+SKETCH: Final = 5
+"""A sketch of them."""
+ALIGNED: Final = 6
+"""Counters alone, of a roster that both hold."""
+CELLS_MAX: Final = 256
+KEYS_MAX: Final = 256
+KEY_BYTES: Final = 4
+"""Keys of sources in a question, and the bytes of each."""
 
 
 class Digest(Frozen):
@@ -186,6 +196,38 @@ class Graft(Bulk):
     kind: ClassVar[int] = 17
 
 
+class Detail(Frozen):
+    """Your vector did not tell: send it in this form, a sketch of so many cells, and name the
+    sources with these keys.
+    """
+
+    kind: ClassVar[int] = 19
+    table: int
+    form: int
+    cells: int = 0
+    keys: bytes = b""
+
+    def encode(self) -> bytes:
+        """The frame."""
+        head = bytes((self.table, self.form)) + self.cells.to_bytes(2, "little")
+        return framed(self.kind, head + self.keys)
+
+    @classmethod
+    def decode(cls, frame: bytes) -> Detail:
+        """The message; WireError if the frame is not one."""
+        table = _table(frame, 1 + 1 + 2, more=True)
+        form, cells = frame[3], int.from_bytes(frame[4:6], "little")
+        keys = frame[6:]
+        if len(keys) % KEY_BYTES or len(keys) > KEYS_MAX * KEY_BYTES:
+            raise WireError("a question with malformed keys")
+        if form == SKETCH:
+            if not 0 < cells <= CELLS_MAX:
+                raise WireError(f"a question for {cells} cells")
+        elif form not in (FULL, ALIGNED) or cells or keys:
+            raise WireError("a question for a form that is not known")
+        return cls(table, form, cells, keys)
+
+
 class Prune(Frozen):
     """I get it from elsewhere sooner: announce to me what comes, and do not send it."""
 
@@ -203,13 +245,14 @@ class Prune(Frozen):
 
 
 TableMessage: TypeAlias = (
-    Digest | Vector | Delta | Pull | Floor | Join | Snapshot | Announce | Graft | Prune
+    Digest | Vector | Detail | Delta | Pull | Floor | Join | Snapshot | Announce | Graft | Prune
 )
 TABLE_MESSAGES: Final = (
     Delta,
     Announce,
     Digest,
     Vector,
+    Detail,
     Pull,
     Floor,
     Join,

@@ -1,0 +1,206 @@
+"""A linear sketch of a version vector: cells of which a few tell what differs between two replicas.
+
+Each source has a key k below the prime p = 2^32 - 5, a keyed hash of its id, and k alone says in
+which cells the source is: in the first, and in cell i with a density of 2 / (i + 2). A cell is the
+sums, modulo p, of c, c * k and c * k * k over its sources, c the counter. Cells of two replicas are
+subtracted one from the other; what is equal at both is gone from the result, so a cell's content
+depends on the sources that differ, and on nothing else. A counter that rises is added to its
+source's cells where they are.
+
+The density is that of Yang, Gilad and Alizadeh, "Practical Rateless Set Reconciliation", SIGCOMM
+2024, section 4; sums of powers in place of keys and check sums are those of Prony and of every
+syndrome decoder since. Both sides draw the cells of a source with integers only, so that they draw
+the same on every machine."""
+
+from libc.math cimport sqrt
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
+
+from vines._core.vector cimport vines_key
+from vines._core.wire cimport ID_BYTES
+
+cdef extern from "hash.h" nogil:
+    uint64_t vines_sip(vines_key key, const uint8_t* data, size_t count)
+
+cdef enum:
+    CELLS = 256                 # kept: 3 KB say what differs at 150 sources; more is for vectors
+    CELL_BYTES = 12             # on the wire
+    PLACES = 22                 # cells a source is in at most; ten on average, more once in 10^4
+    WORDS = 4                   # of a cell here: three sums, and one that rounds up its size
+    KEY_SUFFIX = 3              # what is hashed behind the id, as 1 and 2 are for the lanes
+
+cdef extern from *:
+    """
+    #define VINES_FIELD 4294967291ULL
+    #define VINES_STEP 0x9e3779b97f4a7c15ULL
+    #define VINES_GAINED_MAX 0xffffU
+    #define VINES_ADDITIONS_MAX 0xffffU
+    """
+    const uint64_t FIELD "VINES_FIELD"
+    const uint64_t STEP "VINES_STEP"
+    # What a counter rises by is mostly so small that a product with a residue has 48 bits; of such
+    # so many go into a sum of 64 before it has to be reduced.
+    const uint32_t GAINED_MAX "VINES_GAINED_MAX"
+    const uint32_t ADDITIONS_MAX "VINES_ADDITIONS_MAX"
+
+cdef struct Row:                # of a source; half a line of the processor's cache
+    uint32_t key
+    uint32_t square             # of it
+    uint8_t shared              # another source has this key, too: it does not tell which
+    uint8_t used
+    uint8_t[PLACES] places      # ascending
+
+cdef struct Sketch:
+    Row* rows                   # by the slot of the source
+    size_t count
+    size_t capacity
+    uint32_t* index             # slot + 1 of a key, or 0; open addressing, at most half full
+    unsigned bits               # of the size of the index
+    uint64_t secret             # of the index, unknown to peers; odd
+    uint64_t* sums              # CELLS of WORDS
+    uint32_t additions          # since all sums were reduced
+
+
+cdef inline uint64_t mixed(uint64_t state) noexcept nogil:
+    """The output function of SplitMix64: Steele, Lea and Flood, OOPSLA 2014."""
+    state = (state ^ (state >> 30)) * <uint64_t>0xbf58476d1ce4e5b9
+    state = (state ^ (state >> 27)) * <uint64_t>0x94d049bb133111eb
+    return state ^ (state >> 31)
+
+
+cdef inline uint32_t sketch_key(vines_key key, const uint8_t* id) noexcept nogil:
+    """The key of a source, the same on every node of a cluster."""
+    cdef uint8_t[ID_BYTES + 1] suffixed
+    memcpy(suffixed, id, ID_BYTES)
+    suffixed[ID_BYTES] = KEY_SUFFIX
+    return <uint32_t>(vines_sip(key, suffixed, ID_BYTES + 1) % FIELD)
+
+
+cdef inline void draw_row(uint32_t key, Row* row) noexcept nogil:
+    """The cells of a key. From cell i the next is the least m with
+    (m + 1) (m + 2) u > (i + 1) (i + 2) 2^32, u drawn from 1 to 2^32: whether a cell is skipped is
+    then independent of all others."""
+    cdef uint64_t state = key, cell = 0, bound
+    cdef uint64_t root
+    row.key = key
+    row.square = <uint32_t>(<uint64_t>key * key % FIELD)
+    row.shared = 0
+    row.used = 1
+    row.places[0] = 0
+    while row.used < PLACES:
+        state += STEP
+        bound = ((cell + 1) * (cell + 2) << 32) / ((mixed(state) >> 32) + 1)
+        if bound >= <uint64_t>CELLS * (CELLS + 1):
+            return
+        root = <uint64_t>sqrt(<double>bound)
+        cell = root - 1 if root * (root + 1) > bound else root
+        row.places[row.used] = <uint8_t>cell
+        row.used += 1
+
+
+cdef inline size_t home_of(const Sketch* sketch, uint32_t key) noexcept nogil:
+    return <size_t>((key * sketch.secret) >> (64 - sketch.bits))
+
+
+cdef inline Py_ssize_t sketch_find(const Sketch* sketch, uint32_t key) noexcept nogil:
+    """The slot of a key, or -1. Of a key that several have it is the first."""
+    cdef size_t position = home_of(sketch, key)
+    while sketch.index[position]:
+        if sketch.rows[sketch.index[position] - 1].key == key:
+            return <Py_ssize_t>sketch.index[position] - 1
+        position = (position + 1) & ((<size_t>1 << sketch.bits) - 1)
+    return -1
+
+
+cdef inline void index_row(Sketch* sketch, size_t slot) noexcept nogil:
+    """Make a key findable; of one that another source has, that one is found."""
+    cdef size_t position = home_of(sketch, sketch.rows[slot].key)
+    cdef Row* other
+    while sketch.index[position]:
+        other = &sketch.rows[sketch.index[position] - 1]
+        if other.key == sketch.rows[slot].key:
+            other.shared = 1
+            return
+        position = (position + 1) & ((<size_t>1 << sketch.bits) - 1)
+    sketch.index[position] = <uint32_t>(slot + 1)
+
+
+cdef inline int sketch_reserve(Sketch* sketch, size_t count) noexcept nogil:
+    """Make room for `count` sources; -1 without memory, and nothing has changed."""
+    cdef size_t capacity = max(2 * sketch.capacity, <size_t>256)
+    cdef unsigned bits = 1
+    cdef size_t slot
+    if count <= sketch.capacity:
+        return 0
+    capacity = max(capacity, count)
+    while (<size_t>1 << bits) < 2 * capacity:
+        bits += 1
+    if sketch.sums == NULL:
+        sketch.sums = <uint64_t*>calloc(CELLS * WORDS, sizeof(uint64_t))
+    cdef uint32_t* index = <uint32_t*>calloc(<size_t>1 << bits, sizeof(uint32_t))
+    cdef Row* rows = <Row*>realloc(sketch.rows, capacity * sizeof(Row))
+    if rows != NULL:
+        sketch.rows = rows
+    if sketch.sums == NULL or index == NULL or rows == NULL:
+        free(index)
+        return -1
+    free(sketch.index)
+    sketch.index = index
+    sketch.bits = bits
+    sketch.capacity = capacity
+    for slot in range(sketch.count):
+        index_row(sketch, slot)
+    return 0
+
+
+cdef inline void sketch_append(Sketch* sketch, uint32_t key) noexcept nogil:
+    """The next slot is that of a source with this key; room was reserved."""
+    draw_row(key, &sketch.rows[sketch.count])
+    index_row(sketch, sketch.count)
+    sketch.count += 1
+
+
+cdef inline void sketch_settle(Sketch* sketch) noexcept nogil:
+    """Reduce all sums."""
+    cdef size_t at
+    for at in range(CELLS * WORDS):
+        sketch.sums[at] %= FIELD
+    sketch.additions = 0
+
+
+cdef inline void sketch_add(Sketch* sketch, size_t slot, uint64_t gained) noexcept nogil:
+    """The counter of a source rose by so much."""
+    cdef Row row = sketch.rows[slot]    # a copy, which no store to the sums can change
+    cdef uint64_t[WORDS] terms
+    cdef uint64_t* sums
+    cdef size_t at, word
+    terms[0] = gained if gained <= GAINED_MAX else gained % FIELD
+    terms[1] = terms[0] * row.key
+    terms[2] = terms[0] * row.square
+    terms[3] = 0
+    if gained > GAINED_MAX:
+        terms[1] %= FIELD
+        terms[2] %= FIELD
+    if sketch.additions == ADDITIONS_MAX:
+        sketch_settle(sketch)
+    sketch.additions += 1
+    for at in range(row.used):
+        sums = sketch.sums + WORDS * <size_t>row.places[at]
+        for word in range(WORDS):
+            sums[word] += terms[word]
+
+
+cdef inline size_t sketch_memory(const Sketch* sketch) noexcept nogil:
+    if sketch.sums == NULL:
+        return 0
+    return (
+        sketch.capacity * sizeof(Row) + (sizeof(uint32_t) << sketch.bits)
+        + CELLS * WORDS * sizeof(uint64_t)
+    )
+
+
+cdef inline void sketch_close(Sketch* sketch) noexcept nogil:
+    free(sketch.rows)
+    free(sketch.index)
+    free(sketch.sums)
