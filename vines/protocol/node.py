@@ -57,6 +57,8 @@ class Node:
         self.outbox = Outbox()
         self.control, self.data = make_tables(config, rng, clock())
         tables = (self.control, self.data)
+        for table in tables:
+            table.tick(now)
         self._parts = Machinery(config, self.id, rng, clock, tables, self.outbox, now, memory)
         self._links = self._parts.linking.links
         self._due = inf

@@ -90,7 +90,7 @@ class Watch:
         if len(self.held) != len(self._records):
             lost = self.held.keys() - {fields[:2] for fields in self._records}
             raise Violation(f"{self.name} lost {', '.join(_say(self.held[key]) for key in lost)}")
-        return all(lapses)
+        return bool(lapses) and all(lapses)
 
     def _check_record(self, written: Written) -> bool:
         """Check what is held now; whether it is what is left of what was held before."""
