@@ -88,7 +88,8 @@ cdef inline int read_source(Body* body, uint32_t* number) noexcept nogil:
 
 
 cdef inline int read_record(Body* body, uint8_t head, Item* item) noexcept nogil:
-    """What follows a record's own position: origin, family, flags, time left, stamp, key and value."""
+    """What follows a record's own position: origin, family, flags, time left, stamp, key and
+    value."""
     cdef uint64_t number
     item.left = 0
     item.origin = item.own_source
@@ -102,8 +103,9 @@ cdef inline int read_record(Body* body, uint8_t head, Item* item) noexcept nogil
         return -1
     if expires(item.flags) != (head & LEFT != 0):
         return -1
-    if head & LEFT and (read_varint(&body.reader, &item.left, LEFT_LIMIT) < 0 or item.left == 0):
-        return -1
+    if head & LEFT:
+        if read_varint(&body.reader, &item.left, LEFT_LIMIT) < 0 or item.left == 0:
+            return -1
     if read_long_varint(&body.reader, &number) < 0:
         return -1
     body.stamp += unzigzag(number)

@@ -131,9 +131,9 @@ cdef class Table:
     cdef int assign(
         self, vines_record* record, bint counted, uint64_t stamp, uint32_t origin, uint32_t source,
         uint64_t counter, uint8_t flags, const uint8_t* value, size_t length, bint ill_formed,
-        uint64_t left,
+        uint64_t remaining,
     ) except -1
-    cdef int reserve_deadline(self, uint64_t left) except -1
+    cdef int reserve_deadline(self, uint64_t remaining) except -1
     cdef bint is_due(self, const vines_record* record) noexcept
     cdef void hasten(self, Item* item, const uint8_t* origin, vines_record* record) noexcept
     cdef uint64_t hash_content(self, const vines_record* record) noexcept
@@ -144,11 +144,11 @@ cdef class Table:
 
     cdef int write_local(
         self, uint64_t hashed, vines_record* record, uint8_t family, const uint8_t* key,
-        size_t key_length, uint8_t flags, bytes value, uint64_t stamp, uint64_t left,
+        size_t key_length, uint8_t flags, bytes value, uint64_t stamp, uint64_t remaining,
     ) except -1
     cdef uint64_t write_now(
         self, const uint8_t* key, size_t length, uint8_t flags, bytes value, uint64_t wall,
-        uint64_t left,
+        uint64_t remaining,
     ) except 0
     cdef Py_ssize_t named_slot(
         self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept

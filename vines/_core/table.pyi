@@ -79,18 +79,19 @@ class Table:
         it is sent to whoever has the record."""
     def adopt(self, source: bytes) -> None:
         """Number own writes under a fresh source from now on."""
-    def write(self, key: bytes, flags: int, value: bytes, wall: int, left: int = 0) -> int:
+    def write(self, key: bytes, flags: int, value: bytes, wall: int, remaining: int = 0) -> int:
         """A local write of family DATA, stamped above the clock and what it replaces, and at or
-        above `wall` (the wall clock as a stamp: ms << 16); returns the stamp. `left`: with the flag
-        EXPIRING, ms from now on until it lapses. ValueError unless both or neither are given."""
+        above `wall` (the wall clock as a stamp: ms << 16); returns the stamp. `remaining`: with the
+        flag EXPIRING, ms from now on until it lapses. ValueError unless both or neither are
+        given."""
     def write_plain(self, key: str, value: object, now: int) -> int:
         """The same, in one step, for a key of ASCII and a value that `pack_plain` packs, `now` in
         nanoseconds since 1970; 0, and nothing happened, for what is not both."""
     def put(
-        self, family: int, key: bytes, flags: int, value: bytes, stamp: int, left: int = 0
+        self, family: int, key: bytes, flags: int, value: bytes, stamp: int, remaining: int = 0
     ) -> bool:
         """A local write with exactly this stamp; False, and nothing happened, unless it wins over
-        what is held. `left` as for `write`."""
+        what is held. `remaining` as for `write`."""
     def get(self, family: int, key: bytes) -> tuple[int, bytes, int, bytes] | None:
         """(stamp, origin, flags, value) of the current record, tombstones included, or None."""
     def current(self, changes: Changes, start: int, stop: int) -> Changes:

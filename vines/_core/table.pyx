@@ -189,10 +189,10 @@ cdef int check_sizes(size_t key_length, size_t value_length) except -1:
     return 0
 
 
-cdef int check_left(uint8_t flags, uint64_t left) except -1:
-    if left > LEFT_LIMIT:
-        raise ValueError(f"a record lives at most {LEFT_LIMIT} ms, not {left}")
-    if expires(flags) != (left > 0):
+cdef int check_left(uint8_t flags, uint64_t remaining) except -1:
+    if remaining > LEFT_LIMIT:
+        raise ValueError(f"a record lives at most {LEFT_LIMIT} ms, not {remaining}")
+    if expires(flags) != (remaining > 0):
         raise ValueError("a record expires in a time above 0, or it does not expire")
     return 0
 
@@ -530,10 +530,10 @@ cdef class Table:
     cdef int assign(
         self, vines_record* record, bint counted, uint64_t stamp, uint32_t origin, uint32_t source,
         uint64_t counter, uint8_t flags, const uint8_t* value, size_t length, bint ill_formed,
-        uint64_t left,
+        uint64_t remaining,
     ) except -1:
         """Give a record new content and a new position; `counted`: it had some before. If it is to
-        lapse, in `left` ms, room for its deadline was reserved."""
+        lapse, in `remaining` ms, room for its deadline was reserved."""
         cdef size_t before = size_apart(record)
         if fit_value(record, length) < 0:
             raise MemoryError
@@ -551,13 +551,13 @@ cdef class Table:
         record.ill_formed = ill_formed
         record.sent = 0
         self.count_in(record)
-        if left:
-            deadlines_add(&self.deadlines, record, self.now + left)
+        if remaining:
+            deadlines_add(&self.deadlines, record, self.now + remaining)
         return 0
 
-    cdef int reserve_deadline(self, uint64_t left) except -1:
+    cdef int reserve_deadline(self, uint64_t remaining) except -1:
         """Make sure that one more record may have a deadline, if this one is to get one."""
-        if left and deadlines_reserve(&self.deadlines) < 0:
+        if remaining and deadlines_reserve(&self.deadlines) < 0:
             raise MemoryError
         return 0
 
@@ -576,7 +576,7 @@ cdef class Table:
 
     cdef int write_local(
         self, uint64_t hashed, vines_record* record, uint8_t family, const uint8_t* key,
-        size_t key_length, uint8_t flags, bytes value, uint64_t stamp, uint64_t left,
+        size_t key_length, uint8_t flags, bytes value, uint64_t stamp, uint64_t remaining,
     ) except -1:
         cdef size_t slot = self.own
         cdef uint64_t counter = self.known.counters[slot] + 1
@@ -587,11 +587,11 @@ cdef class Table:
         cdef bint counted = record != NULL
         self.reserve(slot, counter)
         self.reserve_run()
-        self.reserve_deadline(left)
+        self.reserve_deadline(remaining)
         if not counted:
             record = self.create(hashed, family, key, key_length, length)
         self.assign(record, counted, stamp, <uint32_t>slot, <uint32_t>slot, counter, flags,
-                    content, length, False, left)
+                    content, length, False, remaining)
         self.log(slot, counter, record)
         self.arrive(slot, counter - 1, counter)
         self.advance(slot, counter)
@@ -614,11 +614,11 @@ cdef class Table:
 
     cdef uint64_t write_now(
         self, const uint8_t* key, size_t length, uint8_t flags, bytes value, uint64_t wall,
-        uint64_t left,
+        uint64_t remaining,
     ) except 0:
         """A local write of family DATA at `wall`, or just above the clock; returns its stamp."""
         check_sizes(length, <size_t>PyBytes_GET_SIZE(value))
-        check_left(flags, left)
+        check_left(flags, remaining)
         cdef uint64_t hashed = hash_key(&self.index, 0, key, length)
         cdef vines_record* record = index_find(&self.index, hashed, 0, key, length)
         cdef uint64_t stamp = max(self.clock_stamp + 1, wall)
@@ -627,16 +627,16 @@ cdef class Table:
             stamp = record.stamp + 1
         if stamp > STAMP_LIMIT:
             raise LocalError("the stamp of this key is at its limit: it can no longer be written")
-        self.write_local(hashed, record, 0, key, length, flags, value, stamp, left)
+        self.write_local(hashed, record, 0, key, length, flags, value, stamp, remaining)
         self.clock_stamp = clock
         return stamp
 
     @cython.critical_section
     def write(self, bytes key not None, uint8_t flags, bytes value not None, uint64_t wall,
-              uint64_t left=0):
+              uint64_t remaining=0):
         return self.write_now(
             <const uint8_t*>PyBytes_AS_STRING(key), <size_t>PyBytes_GET_SIZE(key), flags, value,
-            wall, left)
+            wall, remaining)
 
     @cython.critical_section
     def write_plain(self, key, value, uint64_t now):
@@ -652,10 +652,10 @@ cdef class Table:
 
     @cython.critical_section
     def put(self, uint8_t family, bytes key not None, uint8_t flags, bytes value not None,
-            uint64_t stamp, uint64_t left=0):
+            uint64_t stamp, uint64_t remaining=0):
         cdef size_t length = <size_t>PyBytes_GET_SIZE(key)
         check_sizes(length, <size_t>PyBytes_GET_SIZE(value))
-        check_left(flags, left)
+        check_left(flags, remaining)
         if stamp > STAMP_LIMIT:
             raise ValueError("a stamp is below 2**63")
         cdef uint64_t hashed = hash_key(
@@ -668,7 +668,7 @@ cdef class Table:
             return False
         self.write_local(
             hashed, record, family, <const uint8_t*>PyBytes_AS_STRING(key), length, flags, value,
-            stamp, left)
+            stamp, remaining)
         return True
 
     @cython.critical_section

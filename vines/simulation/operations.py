@@ -18,7 +18,7 @@ UNKNOWN_FLAG = 0x40
 UNKNOWN_FAMILY = 200
 FOREIGN_LEFT = 5000
 """Milliseconds that records of that family live, where they expire."""
-TTLS = (20, 1000, 6000, 60_000)
+TTLS = (20, 1000, 6000, 30_000)
 """Milliseconds: less than a hop, less than some faults last, some of a run, more than all of it."""
 
 
