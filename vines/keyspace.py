@@ -32,9 +32,9 @@ class Keyspace:
         """Set a key, here at once, and on every member soon.
 
         With `ttl`, in seconds or as a timedelta, the value lapses after that time, on every member
-        by its own clock: there it is no longer read, to the millisecond, and `lapse` is told. What
-        is on its way meanwhile lapses later by that. Writing the key again, with a ttl or without,
-        or deleting it, ends the time.
+        by its own clock: there it is no longer read, to the millisecond, and `lapse` is told, once
+        the vine listens or has joined. What is on its way for a while lapses later by that. Writing
+        the key again, with a ttl or without, or deleting it, ends the time.
 
         A value is None, bool, int of 64 bits, finite float, str, bytes, list, dict with str or int
         keys, aware datetime, nested up to 8 deep, up to 1 MiB packed; it is copied. Raises
