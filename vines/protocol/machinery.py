@@ -136,14 +136,6 @@ class Machinery:
         self.identity.advance(now)
         self.detector.advance(now)
 
-    def lapse(self, now: float) -> None:
-        """Let records lapse whose time is over."""
-        self.replication.lapse(now)
-
-    def lapse_due(self) -> float:
-        """When the next record lapses; infinity if none does."""
-        return self.replication.lapse_due()
-
     def elect_on(self, now: float) -> None:
         """Let elections do what is due, and write what they said in this turn."""
         if self.elections is not None and self._mail is not None:

@@ -182,7 +182,10 @@ class Node:
             if late > self.config.probe_timeout / 2:
                 parts.forgive(late)
         parts.now = now
-        parts.lapse(now)
+        self.control.tick(now)
+        self.data.tick(now)
+        if self.data.due <= now or self.control.due <= now:
+            parts.replication.lapse()
         if self._stale or parts.stirred or now >= self._due:
             parts.run_timers(now)
             parts.run_probes(now)
@@ -205,7 +208,8 @@ class Node:
         parts = self._parts
         if self._stale or self._probed or parts.stirred:
             self._find_due()
-        due = min(self._due, self._probes_due, parts.spreading.due, parts.lapse_due())
+        due = min(self._due, self._probes_due, parts.spreading.due)
+        due = min(due, self.data.due, self.control.due)
         if parts.elections is not None:
             due = min(due, parts.elections.deadline())
         return None if due == inf else due

@@ -119,20 +119,13 @@ class Replication:
         if link.channels:
             self.spreading.stop(link, self._links())
 
-    def lapse(self, now: float) -> None:
-        """Tell the tables the time, and let lapse what is due, up to a turn's bound."""
-        for table in self._tables:
-            table.tick(now)
-            if table.due > now:
-                continue
-            # Of the control table nobody is told: nothing that is known here lapses there.
-            changes = Changes() if self.watching and table is self._tables[DATA] else None
-            if table.lapse(LAPSES_PER_TURN, changes) and changes:
-                self._outbox.emit(KeysChanged(changes))
-
-    def lapse_due(self) -> float:
-        """When a record lapses next; infinity if none does."""
-        return min(table.due for table in self._tables)
+    def lapse(self) -> None:
+        """Let lapse what is due, up to a turn's bound."""
+        # Nobody is told of the control table: nothing that is known here lapses there.
+        self._tables[CONTROL].lapse(LAPSES_PER_TURN)
+        changes = Changes() if self.watching else None
+        if self._tables[DATA].lapse(LAPSES_PER_TURN, changes) and changes:
+            self._outbox.emit(KeysChanged(changes))
 
     def receive(self, link: Link, message: TableMessage, now: float, limit: int) -> Changes | None:
         """Take a message about a table; returns what it changed if it is the control table.
