@@ -18,7 +18,7 @@ from vines._core.changes import Change, Changes
 from vines._core.plain import pack_plain, unpack_value
 from vines._core.scanner import is_value
 from vines._core.table import DATA, Table
-from vines.events import Delete, Gossip
+from vines.events import Delete, Gossip, Lapse
 from vines.values.codec import unpack_scanned
 
 COUNT = 1000
@@ -30,7 +30,7 @@ TUPLES: list[Change] = [
 
 
 def events_of_changes(changes: Changes) -> list[Any]:
-    return changes.events(0, COUNT, Gossip, Delete, (), unpack_scanned)
+    return changes.events(0, COUNT, Gossip, Delete, Lapse, (), unpack_scanned)
 
 
 def events_of_tuples(changes: list[Change]) -> list[Any]:

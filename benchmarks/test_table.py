@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from vines._core.table import Progress, Table
+from vines._core.changes import Changes
+from vines._core.table import EXPIRING, Progress, Table
 from vines._core.vector import VersionVector
+from vines.protocol.replicas.replication import LAPSES_PER_TURN
 
 if TYPE_CHECKING:
     from .conftest import Goals
@@ -239,7 +241,24 @@ def test_apply_to_a_dict(benchmark: BenchmarkFixture, what: str) -> None:
     benchmark.pedantic(merge, setup=setup, rounds=10, warmup_rounds=1)
 
 
+@pytest.mark.benchmark(group="lapse, a million records of 64 B")
+def test_lapse(benchmark: BenchmarkFixture, goals: Goals) -> None:
+    """What lapses in one turn, of a million records that all lapse within a second."""
+    expiring = table(1)
+    for number in random.Random(3).sample(range(1_000_000), 1_000_000):
+        expiring.put(0, key(number), EXPIRING, VALUE, 1, 1 + number * 7919 % 1000)
+    expiring.tick(1.0)
+
+    def turn() -> int:
+        return expiring.lapse(LAPSES_PER_TURN, Changes())
+
+    assert benchmark.pedantic(turn, rounds=900) == LAPSES_PER_TURN
+    benchmark.extra_info["records"] = LAPSES_PER_TURN
+    goals.took("lapse", benchmark)
+
+
 def test_goals(goals: Goals) -> None:
+    goals.at_most("1,024 of a million records lapse", "lapse", 5_000)
     goals.at_most("delta of 1 in 100,000 keys of 100 sources", "delta of 1 warm", 20)
     for state, least in (("warm", 10_000), ("cold", 900)):
         what = f"delta of 100 in 1,000,000 keys, {state}, beside a scan"

@@ -12,6 +12,7 @@ from vines.errors import InvalidCallback as InvalidCallback
 from vines.errors import InvalidConfig as InvalidConfig
 from vines.errors import InvalidElection as InvalidElection
 from vines.errors import InvalidKey as InvalidKey
+from vines.errors import InvalidTtl as InvalidTtl
 from vines.errors import InvalidValue as InvalidValue
 from vines.errors import LocalError as LocalError
 from vines.errors import MissingKey as MissingKey
@@ -39,6 +40,7 @@ from vines.events import Fail as Fail
 from vines.events import Gossip as Gossip
 from vines.events import Join as Join
 from vines.events import Lagged as Lagged
+from vines.events import Lapse as Lapse
 from vines.events import Leave as Leave
 from vines.events import Member as Member
 from vines.events import Outcome as Outcome
@@ -65,9 +67,11 @@ __all__ = (
     "InvalidConfig",
     "InvalidElection",
     "InvalidKey",
+    "InvalidTtl",
     "InvalidValue",
     "Join",
     "Lagged",
+    "Lapse",
     "Leave",
     "LocalError",
     "Member",

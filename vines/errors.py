@@ -45,6 +45,10 @@ class InvalidKey(LocalError, ValueError):
     """A key that is not a non-empty string of at most 1,024 bytes in UTF-8; nothing changed."""
 
 
+class InvalidTtl(LocalError, ValueError):
+    """A time to live that is no time above 0, or more than ten years; nothing changed."""
+
+
 class MissingKey(LocalError, KeyError):
     """No live value under this key here and now."""
 

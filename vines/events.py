@@ -196,7 +196,7 @@ Event: TypeAlias = (
 )
 
 
-# What a Vine tells its listeners instead of KeysChanged. The two made once a change are named
+# What a Vine tells its listeners instead of KeysChanged. Those made once a change are named
 # tuples: made in 0.2 us, a Frozen of as many fields in some 1.0 us.
 
 
@@ -222,11 +222,22 @@ class Delete(NamedTuple):
     origin: bytes
 
 
+class Lapse(NamedTuple):
+    """The time to live of a key's value has run out; the fields are those of Gossip, of the record
+    that lapsed. Its value is no longer held.
+    """
+
+    key: str
+    local: bool
+    stamp: int
+    origin: bytes
+
+
 class Lagged(Frozen):
     """The listeners were too slow for the changes: the changes of so many keys were dropped.
 
-    Listeners of `gossip` are told the current value of every key again. Deletes among what was
-    dropped are not told: whoever keeps a copy of the keys compares it with `Vine.keys()`.
+    Listeners of `gossip` are told the current value of every key again. Deletes and lapses among
+    what was dropped are not told: whoever keeps a copy of the keys compares it with `Vine.keys()`.
     """
 
     count: int

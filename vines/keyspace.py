@@ -8,14 +8,16 @@ changes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from time import monotonic
 
 from vines._core.changes import Change
-from vines._core.table import DATA, TOMBSTONE
+from vines._core.table import DATA, EXPIRING, TOMBSTONE
 from vines.engine.engine import Engine
 from vines.errors import IllFormedValue, MissingKey, WireError
 from vines.hints import Any, Self
 from vines.values.codec import pack, unpack
 from vines.values.keys import decode_key, encode_key, encode_prefix
+from vines.values.ttl import Ttl, milliseconds
 
 SCAN_RECORDS = 1024
 """Records looked at in one step: other threads get their turn in between."""
@@ -26,26 +28,34 @@ class Keyspace:
 
     _engine: Engine
 
-    def gossip(self, key: str, value: Any) -> Self:
+    def gossip(self, key: str, value: Any, ttl: Ttl | None = None) -> Self:
         """Set a key, here at once, and on every member soon.
+
+        With `ttl`, in seconds or as a timedelta, the value lapses after that time, on every member
+        by its own clock: there it is no longer read, to the millisecond, and `lapse` is told, once
+        the vine listens or has joined. What is on its way for a while lapses later by that. Writing
+        the key again, with a ttl or without, or deleting it, ends the time.
 
         A value is None, bool, int of 64 bits, finite float, str, bytes, list, dict with str or int
         keys, aware datetime, nested up to 8 deep, up to 1 MiB packed; it is copied. Raises
-        InvalidKey, UnsupportedValue (a TypeError), InvalidValue (a ValueError), Closed.
+        InvalidKey, UnsupportedValue (a TypeError), InvalidValue, InvalidTtl (ValueErrors), Closed.
         """
         engine = self._engine
-        if not engine.write_plain(key, value):
+        if ttl is not None:
+            engine.write(encode_key(key), EXPIRING, pack(value), milliseconds(ttl))
+        elif not engine.write_plain(key, value):
             engine.write(encode_key(key), 0, pack(value))
         if not engine.waker.awake:
             engine.waker.wake()
         return self
 
-    def update(self, values: Mapping[str, Any]) -> Self:
-        """Set many keys. Raises what `gossip` raises, before any of them is set."""
+    def update(self, values: Mapping[str, Any], ttl: Ttl | None = None) -> Self:
+        """Set many keys, as `gossip` does. Raises what it raises, before any of them is set."""
+        left = milliseconds(ttl)
         packed = [(encode_key(key), pack(value)) for key, value in values.items()]
         engine = self._engine
         for key, value in packed:
-            engine.write(key, 0, value)
+            engine.write(key, EXPIRING if left else 0, value, left)
         engine.waker.wake()
         return self
 
@@ -107,13 +117,16 @@ class Keyspace:
 
     def _packed(self, key: bytes) -> bytes | None:
         self._engine.check_open()
-        return self._engine.table.value(key)
+        table = self._engine.table
+        table.tick(monotonic())
+        return table.value(key)
 
     def _scan(self, prefix: str) -> Iterator[Change]:
         encoded = encode_prefix(prefix)
         cursor: int | None = 0
         while cursor is not None:
             self._engine.check_open()
+            self._engine.table.tick(monotonic())
             changes, cursor = self._engine.table.scan(DATA, encoded, cursor, SCAN_RECORDS)
             yield from changes
 

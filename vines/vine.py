@@ -185,11 +185,11 @@ class Vine(Keyspace, Voting):
     def on(self, event: str, key: Any = None, callback: Any = None, /) -> Any:
         """Call back when something happens; without a callback, a decorator that registers one.
 
-        Events: `gossip` and `delete` of one key, of a prefix ("config/*") or of all keys; `join`,
-        `suspect`, `fail`, `leave`, `update` of members; `quorum` (here alone, to act), `closed`,
-        `expire`, `timeout` of elections; `synced`, `refused`, `conflict`, `clock_suspect`,
-        `lagged`. A callback takes the event or nothing; of `gossip` with one key, the value; of
-        elections, the outcome.
+        Events: `gossip`, `delete` and `lapse` of one key, of a prefix ("config/*") or of all keys;
+        `join`, `suspect`, `fail`, `leave`, `update` of members; `quorum` (here alone, to act),
+        `closed`, `expire`, `timeout` of elections; `synced`, `refused`, `conflict`,
+        `clock_suspect`, `lagged`. A callback takes the event or nothing; of `gossip` with one key,
+        the value; of elections, the outcome.
 
         A listener of `gossip` is called with what is there, then with every change, own writes
         included, in order; a value that is replaced before its turn comes is left out. Callbacks

@@ -134,6 +134,17 @@ def test_elections_that_were_decided_are_listed_and_the_next_are_watched(apple: 
 
 
 @posix
+def test_watch_tells_what_lapses(apple: Vine) -> None:
+    for pattern in ("lease", "le*", None):
+        with Terminal("watch", *filter(None, [pattern]), "--join", seed(apple)) as watch:
+            apple.gossip("lease", 1, ttl=60)
+            watch.line(r"gossip +lease = 1")
+            apple.gossip("lease", 2, ttl=0.05)
+            watch.line(r"lapse +lease$")
+            watch.end(signal.SIGINT)
+
+
+@posix
 def test_watch_of_one_key_gets_that_key_alone(apple: Vine) -> None:
     apple.update({"key": 1, "key/other": 2})
     with Terminal("watch", "key", "--json") as watch:

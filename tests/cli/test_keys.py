@@ -88,6 +88,23 @@ def test_set_is_done_when_a_member_holds_it(apple: Vine, capsys: Capture) -> Non
     assert capsys.readouterr().out == '-key = "-value"\n'
 
 
+def test_set_with_a_time_to_live(apple: Vine, capsys: Capture) -> None:
+    assert main(["set", "lease", "mine", "--ttl", "600"]) == 0
+    assert capsys.readouterr().out == 'lease = "mine"\n'
+    ((_, key, left),) = apple._engine.table.expiring()
+    assert key == b"lease" and 500_000 < left <= 600_000
+
+
+@pytest.mark.parametrize("ttl", ["0", "-1", "nan", "inf", "1e12", "soon", ""])
+def test_a_time_to_live_that_is_none_is_said_before_anybody_is_asked(
+    ttl: str, capsys: Capture
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["set", "lease", "mine", f"--ttl={ttl}"])
+    assert ended.value.code == 2
+    assert "no time to live" in capsys.readouterr().err
+
+
 def test_set_wins_over_what_it_replaces(apple: Vine, monkeypatch: pytest.MonkeyPatch) -> None:
     # This clock is an hour ahead, so without looking first every later write would lose.
     monkeypatch.setattr("vines.engine.engine.wall_clock", lambda: _HOUR_AHEAD)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-REPEAT, ELSEWHERE, ORIGIN, FAMILY, FLAGS = 1, 2, 4, 8, 16
+REPEAT, ELSEWHERE, ORIGIN, FAMILY, FLAGS, LEFT = 1, 2, 4, 8, 16, 32
+TOMBSTONE, EXPIRING = 1, 2
+LEFT_MAX = 10 * 365 * 86_400_000 + 5 * 43_200_000
 KEY_MAX, VALUE_MAX = 1024, 1 << 20
 STAMP_MAX, COUNTER_MAX = (1 << 63) - 1, (1 << 48) - 1
 FIRST, LAST = 1, 2
@@ -30,6 +32,28 @@ class Record(NamedTuple):
     def order(self) -> tuple[int, bytes]:
         """The conflict order: the higher pair wins."""
         return self.stamp, self.origin
+
+
+class Expiring(Record):
+    """A record with the ms it has left beside it; equal whatever that is."""
+
+    left: int
+
+    @classmethod
+    def of(cls, record: Record, left: int) -> Expiring:
+        made = cls(*record)
+        made.left = left
+        return made
+
+
+def left_of(record: Record) -> int:
+    """The ms a record has left; 0: it does not lapse, or has."""
+    return getattr(record, "left", 0)
+
+
+def expires(flags: int) -> bool:
+    """Whether a record of these flags has a time left."""
+    return flags & (EXPIRING | TOMBSTONE) == EXPIRING
 
 
 class Range(NamedTuple):
@@ -120,6 +144,7 @@ def _write_record(
     head |= ORIGIN if foreign else 0
     head |= FAMILY if record.family else 0
     head |= FLAGS if record.flags else 0
+    head |= LEFT if left_of(record) else 0
     out.u8(head)
     if position:
         out.source("source", record.source)
@@ -130,6 +155,8 @@ def _write_record(
         out.u8(record.family)
     if record.flags:
         out.u8(record.flags)
+    if left_of(record):
+        out.varint("left", left_of(record))
     out.varint("stamp", zigzag(record.stamp - stamp))
     out.blob("key_length", record.key)
     out.blob("value_length", record.value)

@@ -9,7 +9,7 @@ from typing import Any
 from vines._core import table as core
 
 from . import model
-from .forms import Range, Record, write_delta, write_vector
+from .forms import Expiring, Range, Record, write_delta, write_vector
 from .world import FINGERPRINT_KEY, INDEX_KEY, NAIVE, Kind
 
 CORE = Kind(core.Table, core.Progress)
@@ -41,9 +41,11 @@ def record(
     family: int = 0,
     flags: int = 0,
     value: bytes = b"v",
+    left: int = 0,
 ) -> Record:
     """A record at (source, counter), by default written by that source."""
-    return Record(family, key, stamp, origin or source, source, counter, flags, value)
+    made = Record(family, key, stamp, origin or source, source, counter, flags, value)
+    return Expiring.of(made, left) if left else made
 
 
 def span(source: bytes, start: int, end: int, *entries: tuple[int, Record]) -> Range:

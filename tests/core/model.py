@@ -8,15 +8,28 @@ to fail.
 
 from __future__ import annotations
 
+from math import inf
+
 from .fingerprint import fingerprint
-from .forms import Range, Record, write_delta, write_floors, write_page
+from .forms import (
+    EXPIRING,
+    LEFT_MAX,
+    TOMBSTONE,
+    Expiring,
+    Range,
+    Record,
+    expires,
+    left_of,
+    write_delta,
+    write_floors,
+    write_page,
+)
 from .model_progress import Progress
 from .model_vector import VersionVector
 from .reading import read_delta, read_floors, read_page
 
 Key = tuple[int, bytes]
 Change = tuple[int, bytes, int, bytes, int, bytes]
-TOMBSTONE = 1
 
 
 class Table:
@@ -37,6 +50,8 @@ class Table:
         self.floors: dict[bytes, int] = {}
         self.counters: dict[bytes, int] = {}
         self.clock = self.ahead = self.sequence = 0
+        self.now = self.lapses = 0
+        self.deadlines: dict[Key, int] = {}
         self.overtaken = False
 
     def __len__(self) -> int:
@@ -51,19 +66,22 @@ class Table:
 
     # Local writes.
 
-    def write(self, key: bytes, flags: int, value: bytes, wall: int) -> int:
+    def write(self, key: bytes, flags: int, value: bytes, wall: int, left: int = 0) -> int:
         held = self.held.get((0, key))
         stamp = max(self.clock + 1, wall, held.stamp + 1 if held else 0)
-        assert self.put(0, key, flags, value, stamp)
+        assert self.put(0, key, flags, value, stamp, left)
         self.clock = stamp
         return stamp
 
-    def put(self, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> bool:
+    def put(
+        self, family: int, key: bytes, flags: int, value: bytes, stamp: int, left: int = 0
+    ) -> bool:
+        assert expires(flags) == (0 < left <= LEFT_MAX)
         number = self.counter + 1
         record = Record(family, key, stamp, self.source, self.source, number, flags, value)
         if not self.wins(record):
             return False
-        self.held[family, key] = record
+        self.hold(record, left)
         self.log(self.source, number, record)
         self.counters[self.source] = number
         self.sequence += 1
@@ -73,6 +91,38 @@ class Table:
     def wins(self, record: Record) -> bool:
         held = self.held.get((record.family, record.key))
         return held is None or record.order > held.order
+
+    def hold(self, record: Record, left: int) -> None:
+        key = record.family, record.key
+        self.held[key] = record
+        self.deadlines.pop(key, None)
+        if left:
+            self.deadlines[key] = self.now + left
+
+    # Time.
+
+    def tick(self, now: float) -> None:
+        self.now = max(self.now, round(now * 1000))
+
+    @property
+    def due(self) -> float:
+        return min(self.deadlines.values(), default=inf) / 1000
+
+    def lapse(self, limit: int, changes: list[Change] | None = None) -> int:
+        due = sorted((when, key) for key, when in self.deadlines.items() if when <= self.now)
+        for _, key in due[:limit]:
+            self.hold(lapsed(self.held[key]), 0)
+            if changes is not None:
+                changes.append(change(self.held[key]))
+        self.lapses += len(due[:limit])
+        return len(due[:limit])
+
+    def expiring(self) -> list[tuple[int, bytes, int]]:
+        return sorted((*key, when - self.now) for key, when in self.deadlines.items())
+
+    def shown(self, record: Record) -> bool:
+        due = self.deadlines.get((record.family, record.key), inf) <= self.now
+        return not record.flags & TOMBSTONE and not due
 
     def log(self, source: bytes, counter: int, record: Record) -> None:
         self.logs.setdefault(source, {})[counter] = (record.family, record.key)
@@ -91,7 +141,7 @@ class Table:
 
     def value(self, key: bytes) -> bytes | None:
         held = self.held.get((0, key))
-        return None if held is None or held.flags & TOMBSTONE else held.value
+        return held.value if held is not None and self.shown(held) else None
 
     def live(self, family: int) -> list[Record]:
         return [r for r in self.held.values() if r.family == family and not r.flags & TOMBSTONE]
@@ -103,7 +153,7 @@ class Table:
         self, family: int, prefix: bytes, cursor: int, limit: int
     ) -> tuple[list[Change], int | None]:
         part = list(self.held.values())[cursor : cursor + limit]
-        wanted = [r for r in part if r.family == family and not r.flags & TOMBSTONE]
+        wanted = [r for r in part if r.family == family and self.shown(r)]
         following = cursor + limit if cursor + limit < len(self.held) else None
         return [change(r) for r in wanted if r.key.startswith(prefix)], following
 
@@ -126,7 +176,9 @@ class Table:
 
     def state_bytes(self) -> bytes:
         logs = [(source, self.entries(source), self.floor(source)) for source in sorted(self.logs)]
-        return repr((self.source, self.records(), sorted(self.counters.items()), logs)).encode()
+        timed = self.now, self.expiring()
+        counters = sorted(self.counters.items())
+        return repr((self.source, self.records(), counters, logs, timed)).encode()
 
     def fingerprint(self) -> bytes:
         return fingerprint(self.fingerprint_key, self.counters, self.held.values())
@@ -192,13 +244,18 @@ class Table:
     def merge(self, record: Record, limit: int, changes: list[Change] | None) -> None:
         if record.source == self.source:
             self.overtaken |= record.counter > self.counter
-        elif record.counter > self.covered(record.source) and self.wins(record):
+            return
+        key = record.family, record.key
+        timed = key in self.deadlines and record.flags & EXPIRING
+        if timed and self.held[key].order == record.order:
+            self.deadlines[key] = min(self.deadlines[key], self.now + left_of(record))
+        if record.counter > self.covered(record.source) and self.wins(record):
             self.take(record, limit)
             if changes is not None:
                 changes.append(change(record))
 
     def take(self, record: Record, limit: int) -> None:
-        self.held[record.family, record.key] = record
+        self.hold(Record(*record), left_of(record))
         if record.stamp <= limit:
             self.clock = max(self.clock, record.stamp)
         else:
@@ -248,7 +305,12 @@ class Table:
         return ranges
 
     def current(self, key: Key) -> Record:
-        return self.held[key]
+        """The record of a key as it is sent now."""
+        record = self.held[key]
+        if key not in self.deadlines:
+            return record
+        left = self.deadlines[key] - self.now
+        return Expiring.of(record, left) if left > 0 else lapsed(record)
 
     # Joining below a floor.
 
@@ -261,6 +323,7 @@ class Table:
         size = 32
         everything = list(self.held.values())
         for record in everything[cursor:]:
+            record = self.current((record.family, record.key))
             size += 72 + len(record.key) + len(record.value)
             if chosen and size > budget:
                 break
@@ -287,6 +350,11 @@ class Table:
             self.floors[source] = floor
             log = self.logs.get(source, {})
             self.logs[source] = {number: key for number, key in log.items() if number > floor}
+
+
+def lapsed(record: Record) -> Record:
+    """What is left of a record that expires once its time is over."""
+    return Record(*record)._replace(flags=record.flags | TOMBSTONE, value=b"")
 
 
 def change(record: Record) -> Change:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import model
-from .forms import Range, Record
+from .forms import Expiring, Range, Record, left_of
 from .model import Table
 from .model_progress import Progress
 from .reading import read_vector
@@ -176,6 +176,57 @@ class OverrunsTheBudget(Table):
         return super().gather(progress, budget + 600)
 
 
+class RestartsTheClock(Table):
+    """What is sent of a time is as long as it was at first."""
+
+    def hold(self, record: Record, left: int) -> None:
+        super().hold(record, left)
+        self.first = {**getattr(self, "first", {}), (record.family, record.key): left}
+
+    def current(self, key: model.Key) -> Record:
+        record = self.held[key]
+        return Expiring.of(record, self.first[key]) if key in self.deadlines else record
+
+
+class SendsWhatIsDue(Table):
+    """A record that is due, and has not lapsed, is sent for a last millisecond."""
+
+    def current(self, key: model.Key) -> Record:
+        left = max(1, self.deadlines.get(key, 0) - self.now)
+        return Expiring.of(self.held[key], left) if key in self.deadlines else self.held[key]
+
+
+class KeepsTheLaterEnd(Table):
+    """Of two ends of one record the later stays."""
+
+    def merge(self, record: Record, limit: int, changes: list[model.Change] | None) -> None:
+        key = record.family, record.key
+        before = self.held.get(key), self.deadlines.get(key, 0)
+        super().merge(record, limit, changes)
+        if key in self.deadlines and before == (self.held[key], before[1]):
+            self.deadlines[key] = max(before[1], self.now + left_of(record))
+
+
+class KeepsTheTime(Table):
+    """A later write does not end the time of what it replaces."""
+
+    def hold(self, record: Record, left: int) -> None:
+        key = record.family, record.key
+        deadline = self.deadlines.get(key)
+        super().hold(record, left)
+        if deadline is not None and not left and record.flags & model.EXPIRING == 0:
+            self.deadlines[key] = deadline
+
+
+class LapsesByWriting(Table):
+    """A lapse is numbered, as a write is."""
+
+    def lapse(self, limit: int, changes: list[model.Change] | None = None) -> int:
+        count = super().lapse(limit, changes)
+        self.sequence += count
+        return count
+
+
 TABLES: list[type[Table]] = [
     PassesTheGap,
     LogsOnlyOwnPositions,
@@ -194,5 +245,10 @@ TABLES: list[type[Table]] = [
     DropsUnknownFlags,
     CountsTombstonesAsState,
     OverrunsTheBudget,
+    RestartsTheClock,
+    SendsWhatIsDue,
+    KeepsTheLaterEnd,
+    KeepsTheTime,
+    LapsesByWriting,
 ]
 PROGRESSES: list[type[Progress]] = [BelievesReceivedVectors]

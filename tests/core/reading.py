@@ -13,12 +13,16 @@ from .forms import (
     FLAGS,
     KEY_MAX,
     LAST,
+    LEFT,
+    LEFT_MAX,
     ORIGIN,
     REPEAT,
     STAMP_MAX,
     VALUE_MAX,
+    Expiring,
     Range,
     Record,
+    expires,
 )
 
 
@@ -121,7 +125,7 @@ def _read_range(reading: Reading, records: list[Record]) -> Range:
 
 def _read_entry(reading: Reading, records: list[Record], source: bytes, counter: int) -> Record:
     head = reading.u8()
-    if head & ~0x1F or (head & REPEAT and head != REPEAT):
+    if head & ~0x3F or (head & REPEAT and head != REPEAT):
         raise Malformed(f"head {head:#x}")
     if head & REPEAT:
         return records[-reading.bounded(1, len(records))]
@@ -136,10 +140,14 @@ def _read_record(reading: Reading, head: int, source: bytes, counter: int, previ
     origin = reading.source() if head & ORIGIN else source
     family = reading.u8(1) if head & FAMILY else 0
     flags = reading.u8(1) if head & FLAGS else 0
+    if expires(flags) != bool(head & LEFT):
+        raise Malformed("a time left of what does not expire, or none")
+    left = reading.bounded(1, LEFT_MAX) if head & LEFT else 0
     stamp = reading.stamp(previous)
     key = reading.raw(reading.bounded(1, KEY_MAX))
     value = reading.raw(reading.bounded(0, VALUE_MAX))
-    return Record(family, key, stamp, origin, source, counter, flags, value)
+    record = Record(family, key, stamp, origin, source, counter, flags, value)
+    return Expiring.of(record, left) if left else record
 
 
 def read_page(data: bytes, offset: int = 0) -> list[Record]:
@@ -148,7 +156,7 @@ def read_page(data: bytes, offset: int = 0) -> list[Record]:
     records: list[Record] = []
     while reading.more():
         head = reading.u8()
-        if head & ~(ORIGIN | FAMILY | FLAGS):
+        if head & ~(ORIGIN | FAMILY | FLAGS | LEFT):
             raise Malformed(f"head {head:#x}")
         source, counter = reading.source(), reading.bounded(1, COUNTER_MAX)
         previous = records[-1].stamp if records else 0

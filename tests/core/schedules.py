@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from .forms import expires
 from .world import Kind, World
 
 KEYS = [b"a", b"b", b"c", b"d" * 40, b"e"]
@@ -22,6 +23,8 @@ STEPS = {
     "join": 3,
     "adopt": 0.2,
     "restart": 0.2,
+    "pass_time": 2,
+    "lapse": 2,
 }
 
 
@@ -37,7 +40,7 @@ class Schedule:
             horizon=self.choose.choice([1, 2, 4, 65536]),
         )
         self.keys = KEYS[: self.choose.randint(1, len(KEYS))]
-        self.flags = self.choose.choice([[0], [0, 0, 1], [0, 1, 2, 4, 0x80]])
+        self.flags = self.choose.choice([[0], [0, 0, 1], [0, 1, 2, 2, 4, 0x80]])
         self.families = self.choose.choice([[0], [0], [0, 1, 200]])
 
     def run(self, steps: int) -> World:
@@ -62,12 +65,24 @@ class Schedule:
         value = self.choose.randbytes(self.choose.choice([0, 1, 8, 150]))
         return self.choose.choice(self.keys), self.choose.choice(self.flags), value
 
+    def _left(self, flags: int) -> int:
+        """The ms a record has, if its flags say that it expires."""
+        return self.choose.choice([1, 2, 10, 200]) if expires(flags) else 0
+
     def put(self) -> None:
         family, stamp = self.choose.choice(self.families), self.choose.randrange(12)
-        self.world.put(self._at(), family, *self._record(), stamp)
+        record = self._record()
+        self.world.put(self._at(), family, *record, stamp, self._left(record[1]))
 
     def write(self) -> None:
-        self.world.write(self._at(), *self._record(), 0)
+        record = self._record()
+        self.world.write(self._at(), *record, 0, self._left(record[1]))
+
+    def pass_time(self) -> None:
+        self.world.pass_time(self.choose.choice([1, 2, 10, 100]))
+
+    def lapse(self) -> None:
+        self.world.lapse(self._at(), self.choose.choice([1, 100]))
 
     def connect(self) -> None:
         self.world.connect(*self._two(), self.choose.choice([1, 2, 1000]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from .forms import COUNTER_MAX, STAMP_MAX, Range, Record
+from .forms import COUNTER_MAX, LEFT_MAX, STAMP_MAX, Expiring, Range, Record, expires
 
 SOURCES = [
     bytes([first]) + bytes(14) + bytes([last])
@@ -21,23 +21,29 @@ keys = st.one_of(st.sampled_from([b"a", b"b", b"c"]), st.binary(min_size=1, max_
 families = st.sampled_from([0, 0, 0, 1, 7, 255])
 flags = st.sampled_from([0, 0, 0, 1, 2, 4, 0x80, 0xFF])
 values = st.binary(max_size=12)
+lefts = st.sampled_from([1, 1, 2, 5, 1000, LEFT_MAX])
+"""The ms that a record has left, if its flags say that it expires."""
 
 vectors = st.dictionaries(st.one_of(sources, st.binary(min_size=16, max_size=16)), counters)
 puts = st.tuples(
-    st.integers(0, 2), families, st.sampled_from([b"a", b"b", b"c"]), flags, values, small
-)
-"""(replica, family, key, flags, value, stamp): stamps collide, so that the origin must decide."""
+    st.integers(0, 2), families, st.sampled_from([b"a", b"b", b"c"]), flags, values, small, lefts
+).map(lambda put: put if expires(put[3]) else (*put[:6], 0))
+"""(replica, family, key, flags, value, stamp, left): stamps collide, so that the origin must
+decide."""
 
 
-contents = st.tuples(families, keys, stamps, flags, values)
+contents = st.tuples(families, keys, stamps, flags, values, lefts)
 positions = st.tuples(sources, st.one_of(small, st.integers(1, COUNTER_MAX)))
 
 
 def _record(
-    content: tuple[int, bytes, int, int, bytes], origin: bytes | None, position: tuple[bytes, int]
+    content: tuple[int, bytes, int, int, bytes, int],
+    origin: bytes | None,
+    position: tuple[bytes, int],
 ) -> Record:
-    family, key, stamp, flags_, value = content
-    return Record(family, key, stamp, origin or position[0], *position, flags_, value)
+    family, key, stamp, flags_, value, left = content
+    record = Record(family, key, stamp, origin or position[0], *position, flags_, value)
+    return Expiring.of(record, left) if expires(flags_) else record
 
 
 origins = st.one_of(st.none(), sources)

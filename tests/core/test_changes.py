@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from vines._core.changes import Change, Changes
 from vines._core.scanner import is_value
-from vines._core.table import DATA, TOMBSTONE, Table
+from vines._core.table import DATA, EXPIRING, TOMBSTONE, Table
 
+LAPSED = EXPIRING | TOMBSTONE
 A, B = b"a" * 16, b"b" * 16
 
 
@@ -30,6 +31,16 @@ class Gone(NamedTuple):
     local: bool
     stamp: int
     origin: bytes
+
+
+class Over(NamedTuple):
+    key: str
+    local: bool
+    stamp: int
+    origin: bytes
+
+
+KINDS = (Told, Gone, Over)
 
 
 def unpack(data: bytes) -> object:
@@ -49,7 +60,7 @@ packed = values.map(msgpack.packb) | st.binary(max_size=12)
 rows = st.tuples(
     st.sampled_from([0, 0, 0, 1, 255]),
     st.text(min_size=1, max_size=20).map(str.encode) | st.binary(min_size=1, max_size=20),
-    st.sampled_from([0, 0, 0, TOMBSTONE, 6]),
+    st.sampled_from([0, 0, 0, TOMBSTONE, 6, LAPSED]),
     packed,
     st.integers(0, 2**63 - 1),
     st.sampled_from([A, B, b""]),
@@ -64,6 +75,8 @@ def expected(change: Change, local: set[bytes]) -> object:
         text = key.decode()
     except UnicodeDecodeError:
         return key
+    if flags & LAPSED == LAPSED:
+        return Over(text, origin in local, stamp, origin)
     if flags & TOMBSTONE:
         return Gone(text, origin in local, stamp, origin)
     if not is_value(value):
@@ -78,7 +91,10 @@ def test_it_is_the_sequence_it_was_made_of(changes: list[Change]) -> None:
     assert list(made) == changes
     assert made == changes
     assert [made[at] for at in range(-len(changes), len(changes))] == [*changes, *changes]
-    assert made.marks() == [(key, (stamp, origin)) for _, key, _, _, stamp, origin in changes]
+    assert made.marks() == [
+        (key, (stamp, origin, flags & LAPSED == LAPSED))
+        for _, key, flags, _, stamp, origin in changes
+    ]
     for beyond in (len(changes), -len(changes) - 1):
         with pytest.raises(IndexError):
             made[beyond]
@@ -86,7 +102,7 @@ def test_it_is_the_sequence_it_was_made_of(changes: list[Change]) -> None:
 
 @given(lists, st.integers(0, 14), st.integers(0, 14))
 def test_events_are_those_made_the_plain_way(changes: list[Change], start: int, stop: int) -> None:
-    found = Changes(changes).events(start, stop, Told, Gone, {A}, unpack)
+    found = Changes(changes).events(start, stop, *KINDS, {A}, unpack)
     wanted = [expected(change, {A}) for change in changes[start:stop]]
     assert found == wanted
     assert [type(event) for event in found] == [type(event) for event in wanted]
@@ -102,7 +118,7 @@ def test_events_are_those_made_the_plain_way(changes: list[Change], start: int, 
 @example(bytes(70_000))
 def test_every_value_comes_back_with_its_type(value: Any) -> None:
     data = msgpack.packb(value)
-    (event,) = Changes([(DATA, b"k", 0, data, 1, A)]).events(0, 1, Told, Gone, (), unpack)
+    (event,) = Changes([(DATA, b"k", 0, data, 1, A)]).events(0, 1, *KINDS, (), unpack)
     assert repr(event.value) == repr(unpack(data))
     assert (type(event), event[0], event[2:]) == (Told, "k", (False, 1, A))
 
@@ -113,7 +129,7 @@ def test_only_containers_and_extensions_are_left_to_the_unpacker() -> None:
     plain = [None, True, False, 0, 127, 128, 255, 256, -1, -32, -33, 2**33, 1.5, "", "a", b""]
     told = Changes([(0, b"k", 0, msgpack.packb(each), 1, A) for each in [*plain, [1], {"a": 1}]])
     told.append((0, b"k", 0, moment, 1, A))
-    told.events(0, 99, Told, Gone, (), lambda data: asked.append(data))
+    told.events(0, 99, *KINDS, (), lambda data: asked.append(data))
     assert asked == [msgpack.packb([1]), msgpack.packb({"a": 1}), moment]
 
 
@@ -143,12 +159,14 @@ def test_what_a_selection_leaves_behind_is_let_go() -> None:
 def test_what_is_current_is_what_the_table_holds(changes: list[Change]) -> None:
     table = Table(A, bytes(16), bytes(16))
     for family, key, flags, value, stamp, _ in changes:
-        table.put(family, key, flags, value, stamp)
+        table.put(family, key, flags, value, stamp, 9 if flags & LAPSED == EXPIRING else 0)
     held = {(family, key): table.get(family, key) for family, key, *_ in changes}
     wanted = []
-    for family, key, _, _, stamp, origin in changes:
+    for family, key, flags, _, stamp, origin in changes:
         record = held[family, key]
-        if record is not None and record[0] == stamp and origin in (b"", A):
+        # A value that has lapsed is told of by a change of its own.
+        over = record is not None and record[2] & LAPSED == LAPSED and flags & LAPSED != LAPSED
+        if record is not None and record[0] == stamp and origin in (b"", A) and not over:
             wanted.append((family, key, record[2], record[3], stamp, A))
     assert table.current(Changes(changes), 0, len(changes)) == wanted
     assert table.current(Changes(changes), 1, 3) == [

@@ -62,7 +62,7 @@ def test_lanes_stay_below_the_prime_with_the_highest_counters() -> None:
 def test_tombstones_and_what_expires_or_is_owned_are_not_in_the_state() -> None:
     table = new(CORE, A)
     for stamp, flags in enumerate([1, 2, 4, 3, 7, 0x81]):
-        table.put(0, b"k", flags, b"v", stamp)
+        table.put(0, b"k", flags, b"v", stamp, 1000 if flags & 3 == 2 else 0)
         assert words(table.fingerprint())[3] == 0
     table.put(0, b"k", 0x80, b"v", 10)
     assert words(table.fingerprint())[3] != 0

@@ -27,10 +27,12 @@ K = record(b"key", 5, A, 3, value=b"value")
 L = record(b"l", 2, B, 2, origin=C, family=1, flags=0x80, value=b"")
 M = record(b"m" * 130, 2**63 - 1, B, 3, origin=UNKNOWN, value=b"w")
 N = record(b"n", 0, UNKNOWN, 2**48 - 1, flags=1, value=b"")
-
+P = record(b"p", 7, A, 5, flags=2, value=b"p", left=300)
+Q = record(b"q", 7, A, 6, flags=2, value=b"q", left=5)
 
 HELD = frame(
     span(A, 0, 2, (1, record(b"l", 1, A, 1)), (2, record(b"x", 9, A, 2))),
+    span(C, 0, 1, (1, record(b"p", 7, C, 1, origin=A, flags=2, value=b"p", left=400))),
     span(B, 0, 1, (1, L._replace(counter=1))),
 )
 
@@ -47,7 +49,7 @@ def table(kind: Kind) -> Any:
 def delta() -> Written:
     return write_delta(
         [
-            span(A, 2, 4, (3, K), (4, M)),
+            span(A, 2, 6, (3, K), (4, M), (5, P), (6, Q)),
             span(B, 1, 300, (2, L), (3, M), (5, N)),
             span(C, 2**40, 2**48 - 1),
             span(D, 0, 1, (1, N)),
@@ -60,7 +62,7 @@ FORMS: dict[
 ] = {
     "delta": (delta, table, lambda made, data: made.apply(data)),
     "page": (
-        lambda: write_page([K, L, M, N, K._replace(key=b"own", source=D, counter=1)]),
+        lambda: write_page([K, L, M, P, Q, N, K._replace(key=b"own", source=D, counter=1)]),
         table,
         lambda made, data: made.apply_page(data),
     ),

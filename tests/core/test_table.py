@@ -19,7 +19,7 @@ from .kinds import CORE, A, B, C, Kind, frame, frames, link, new, record, span
 from .model import Table
 from .world import FINGERPRINT_KEY, INDEX_KEY
 
-Put = tuple[int, int, bytes, int, bytes, int]
+Put = tuple[int, int, bytes, int, bytes, int, int]
 
 
 def written(puts: list[Put], **options: int) -> list[Any]:
@@ -125,7 +125,7 @@ def test_a_tombstone_is_a_record_without_a_live_value(kind: Kind) -> None:
 @pytest.mark.parametrize("flags", [2, 4, 0x80])
 def test_records_that_expire_or_are_strange_are_live(kind: Kind, flags: int) -> None:
     table = new(kind, A)
-    table.put(0, b"k", flags, b"v", 1)
+    table.put(0, b"k", flags, b"v", 1, 1000 if flags == 2 else 0)
     assert table.value(b"k") == b"v" and table.count(0) == 1
     assert table.scan(0, b"", 0, 10) == ([(0, b"k", flags, b"v", 1, A)], None)
 

@@ -237,7 +237,8 @@ class Pruned(Schedule):
             for sender, receiver in list(self.world.links):
                 while sender == at and self.world.push(sender, receiver, budget):
                     pass
-            self.world.write(at, *self._record(), 0)
+            record = self._record()
+            self.world.write(at, *record, 0, self._left(record[1]))
 
     def push_mine(self) -> None:
         pair = self._link()

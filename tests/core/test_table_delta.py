@@ -30,9 +30,8 @@ def test_a_delta_is_written_as_the_oracle_writes_it(
 @given(st.lists(strategies.puts, max_size=20))
 def test_the_delta_of_one_writer_is_byte_for_byte_that_of_the_oracle(puts: list[Put]) -> None:
     table, oracle = new(CORE, A), Table(A, FINGERPRINT_KEY, INDEX_KEY)
-    for _, family, key, flags, value, stamp in puts:
-        won = table.put(family, key, flags, value, stamp)
-        assert won == oracle.put(family, key, flags, value, stamp)
+    for _, *what in puts:
+        assert table.put(*what) == oracle.put(*what)
     assert table.delta_for(new(CORE, B).vector(), 1 << 20) == oracle.delta_for(
         Table(B, FINGERPRINT_KEY, INDEX_KEY).vector(), 1 << 20
     )

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from vines._core import table as core
 
 from . import mutants, strategies
+from .forms import expires
 from .kinds import CORE, NAIVE
 from .schedules import BUDGETS, Schedule
 from .world import Kind, World
@@ -35,7 +36,10 @@ def test_random_schedules_keep_covered_and_converge(first: int) -> None:
             error.add_note(f"seed {seed}")
             raise
         seen.update(world.seen)
-    for event in ("budget cut", "record elsewhere", "refused range pulled", "join"):
+    for event in (
+        *("budget cut", "record elsewhere", "refused range pulled", "join", "lapse"),
+        "sent as lapsed",
+    ):
         assert seen[event], f"no schedule went through: {event}"
 
 
@@ -108,13 +112,32 @@ class Cluster(RuleBasedStateMachine):
         flags=strategies.flags,
         value=st.binary(max_size=3),
         stamp=st.integers(0, 9),
+        left=strategies.lefts,
     )
-    def put(self, at: int, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> None:
-        self.world.put(at % len(self.world.replicas), family, key, flags, value, stamp)
+    def put(
+        self, at: int, family: int, key: bytes, flags: int, value: bytes, stamp: int, left: int
+    ) -> None:
+        left = left if expires(flags) else 0
+        self.world.put(at % len(self.world.replicas), family, key, flags, value, stamp, left)
 
-    @rule(at=ANY, key=KEYS, flags=st.sampled_from([0, 0, 1]), wall=st.integers(0, 3))
-    def write(self, at: int, key: bytes, flags: int, wall: int) -> None:
-        self.world.write(at % len(self.world.replicas), key, flags, b"w", wall)
+    @rule(
+        at=ANY,
+        key=KEYS,
+        flags=st.sampled_from([0, 0, 1, 2, 2]),
+        wall=st.integers(0, 3),
+        left=strategies.lefts,
+    )
+    def write(self, at: int, key: bytes, flags: int, wall: int, left: int) -> None:
+        left = left if expires(flags) else 0
+        self.world.write(at % len(self.world.replicas), key, flags, b"w", wall, left)
+
+    @rule(milliseconds=st.sampled_from([1, 4, 1000]))
+    def pass_time(self, milliseconds: int) -> None:
+        self.world.pass_time(milliseconds)
+
+    @rule(at=ANY, limit=st.integers(0, 3))
+    def lapse(self, at: int, limit: int) -> None:
+        self.world.lapse(at % len(self.world.replicas), limit)
 
     @rule(any_=ANY, items=st.sampled_from([1, 2, 100]))
     def connect(self, any_: int, items: int) -> None:

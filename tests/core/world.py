@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from vines._core.changes import Changes
 
 from . import model
-from .forms import FIRST, LAST, write_vector
+from .forms import EXPIRING, FIRST, LAST, LEFT_MAX, TOMBSTONE, left_of, write_vector
 from .model_progress import Progress
-from .reading import fits, read_delta
+from .reading import fits, read_delta, read_page
 
 FINGERPRINT_KEY = bytes(range(16))
 INDEX_KEY = bytes(range(16, 32))
@@ -40,6 +40,14 @@ class Write(NamedTuple):
     family: int
     key: bytes
     order: tuple[int, bytes]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two tables hold the same, but for when it lapses and whether it has."""
+    return all(
+        a == b or (a[6] & b[6] & EXPIRING and (*a[:6], a[6] | 1) == (*b[:6], b[6] | 1))
+        for a, b in itertools.zip_longest(one.records(), other.records(), fillvalue=(0,) * 8)
+    )
 
 
 @dataclass
@@ -73,7 +81,7 @@ class World:
 
     def __init__(self, kinds: list[Kind], *, log_slack: int = 65536, horizon: int = 65536) -> None:
         self.options = {"log_slack": log_slack, "horizon": horizon}
-        self.started = 0
+        self.started = self.now = 0
         self.history: dict[tuple[bytes, int], Write] = {}
         self.replicas = [self._replica(kind) for kind in kinds]
         self.links: dict[tuple[int, int], Link] = {}
@@ -94,25 +102,60 @@ class World:
     def _replica(self, kind: Kind) -> Replica:
         source = self.fresh_source()
         table = kind.table(source, FINGERPRINT_KEY, INDEX_KEY, **self.options)
-        return Replica(kind, table, model.Table(source, FINGERPRINT_KEY, INDEX_KEY))
+        replica = Replica(kind, table, model.Table(source, FINGERPRINT_KEY, INDEX_KEY))
+        self._tell(replica)
+        return replica
+
+    def _tell(self, replica: Replica) -> None:
+        replica.table.tick(self.now / 1000)
+        replica.twin.tick(self.now / 1000)
+
+    def pass_time(self, milliseconds: int) -> None:
+        """It is later, for everybody."""
+        self.now += milliseconds
+        for at, replica in enumerate(self.replicas):
+            self._tell(replica)
+            self.check(at)
+
+    def lapse(self, at: int, limit: int) -> None:
+        """A replica lets lapse what is due, or some of it."""
+        replica = self.replicas[at]
+        changes = Changes()
+        sequence, fingerprint = replica.table.sequence, replica.table.fingerprint()
+        count = replica.table.lapse(limit, changes)
+        # Of those with the same deadline any may be the first.
+        for family, key, flags, value, stamp, origin in changes:
+            assert flags & (EXPIRING | TOMBSTONE) == EXPIRING | TOMBSTONE and value == b""
+            assert replica.twin.held[family, key].order == (stamp, origin)
+            assert replica.twin.deadlines[family, key] <= self.now
+            replica.twin.hold(model.lapsed(replica.twin.held[family, key]), 0)
+        assert count == len(changes) <= limit
+        assert count == limit or replica.table.due * 1000 > self.now
+        assert (sequence, fingerprint) == (replica.table.sequence, replica.table.fingerprint())
+        self.saw("lapse") if count else None
+        self.check(at)
 
     # What happens at one replica.
 
-    def put(self, at: int, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> None:
+    def put(
+        self, at: int, family: int, key: bytes, flags: int, value: bytes, stamp: int, left: int = 0
+    ) -> None:
         replica = self.replicas[at]
-        won = replica.table.put(family, key, flags, value, stamp)
-        assert won == replica.twin.put(family, key, flags, value, stamp)
+        won = replica.table.put(family, key, flags, value, stamp, left)
+        assert won == replica.twin.put(family, key, flags, value, stamp, left)
         if won:
             self._remember(replica, family, key, stamp)
         self.check(at)
 
-    def write(self, at: int, key: bytes, flags: int, value: bytes, wall: int) -> None:
+    def write(
+        self, at: int, key: bytes, flags: int, value: bytes, wall: int, left: int = 0
+    ) -> None:
         replica = self.replicas[at]
         held = replica.table.get(0, key)
         clock = replica.table.clock
-        stamp = replica.table.write(key, flags, value, wall)
+        stamp = replica.table.write(key, flags, value, wall, left)
         assert stamp > clock and stamp >= wall and (held is None or stamp > held[0])
-        assert replica.twin.put(0, key, flags, value, stamp)
+        assert replica.twin.put(0, key, flags, value, stamp, left)
         self._remember(replica, 0, key, stamp)
         self.check(at)
 
@@ -215,6 +258,9 @@ class World:
             self.joins[pair] = Join(giving.floor_pages(budget))
         at = self.joins[pair]
         page, cursor = giving.page(at.cursor, budget)
+        left = {(family, key): left for family, key, left in giving.expiring()}
+        for record in read_page(page):
+            assert left_of(record) == max(0, left.get((record.family, record.key), 0))
         changes = Changes()
         expected: list[model.Change] = []
         joining.table.apply_page(page, 0, 0, changes)
@@ -235,6 +281,9 @@ class World:
     def check(self, at: int) -> None:
         table, twin = self.replicas[at].table, self.replicas[at].twin
         assert table.records() == twin.records()
+        assert table.expiring() == twin.expiring() and table.due == twin.due
+        for family, key, *_ in table.records():
+            assert family or table.value(key) == twin.value(key)
         vector = dict(table.vector().items())
         assert {s: c for s, c in vector.items() if c} == {
             s: c for s, c in twin.counters.items() if c
@@ -270,6 +319,11 @@ class World:
         """A delta carries every entry of its ranges with the key's current record, whole, and fits
         its budget."""
         held = {record[:2]: record for record in table.records()}
+        left = {(family, key): left for family, key, left in table.expiring()}
+        for key, remaining in left.items():
+            if remaining <= 0:
+                held[key] = model.lapsed(model.Record(*held[key]))
+                self.saw("sent as lapsed")
         ranges = read_delta(frame)
         assert fits(frame, budget)
         for source, start, end, part in ranges:
@@ -282,6 +336,7 @@ class World:
                 write = self.history[source, number]
                 assert (record.family, record.key) == (write.family, write.key)
                 assert record == held[record.family, record.key], "not the key's current record"
+                assert left_of(record) == max(0, left.get((record.family, record.key), 0))
                 if (record.source, record.counter) != (source, number):
                     self.saw("record elsewhere")
         if any(end < table.covered(source) for source, end in known.items()):
@@ -300,6 +355,11 @@ class World:
             self.exchange(a, b, budget)
         self._join_equals()
         for a in everyone:
+            assert same(self.replicas[a].table, self.replicas[0].table)
+        self.pass_time(2 * LEFT_MAX)
+        for a in everyone:
+            self.lapse(a, 1 << 20)
+        for a in everyone:
             assert self.replicas[a].table.records() == self.replicas[0].table.records()
             assert self.replicas[a].table.fingerprint() == self.replicas[0].table.fingerprint()
 
@@ -310,7 +370,7 @@ class World:
         tables = [replica.table for replica in self.replicas]
         vectors = [{s: c for s, c in table.vector().items() if c} for table in tables]
         assert all(vector == vectors[0] for vector in vectors)
-        if any(table.records() != tables[0].records() for table in tables):
+        if any(not same(table, tables[0]) for table in tables):
             self.saw("equals joined")
             for giver, joiner in itertools.permutations(range(len(tables)), 2):
                 while not self.join(giver, joiner, 4096):

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from vines._core.changes import Changes
+from vines._core.table import EXPIRING
 from vines.events import Flushed, Join, KeysChanged, Member
 from vines.simulation import Simulation, Violation
-from vines.simulation.checks import Watch
-from vines.simulation.oracle import ControlOracle, Oracle, Written
+from vines.simulation.checks import STATE, Watch
+from vines.simulation.oracle import ControlOracle, Oracle, Written, lapsed
+from vines.simulation.rest import check_joiner, check_lapsed
 
 SOURCE = b"s" * 16
 OTHER = b"t" * 16
@@ -30,6 +32,7 @@ class Bare:
     counters: dict[bytes, int] = field(default_factory=dict)
     floors: dict[bytes, int] = field(default_factory=dict)
     sequence: int = 0
+    lapses: int = 0
 
     def fingerprint(self) -> bytes:
         return repr((self.held, self.counters, self.floors)).encode()
@@ -83,6 +86,80 @@ def test_what_is_not_true_is_noticed(
 ) -> None:
     with pytest.raises(Violation, match=complaint):
         watch(oracle, Bare(held, {SOURCE: counter})).check()
+
+
+def expiring(**more: Any) -> Written:
+    return written(1, flags=EXPIRING, **more)
+
+
+class Stated(Bare):
+    """With a fingerprint whose end is that of the state."""
+
+    state = b""
+
+    def fingerprint(self) -> bytes:
+        return bytes(STATE) + self.state
+
+
+def test_a_lapse_passes_once_and_is_not_taken_back() -> None:
+    oracle = Oracle()
+    oracle.wrote(expiring())
+    table = Stated([expiring()], {SOURCE: 1})
+    watching = watch(oracle, table)
+    watching.check()
+    table.held, table.lapses = [lapsed(expiring())], 1
+    assert watching.check()
+    table.held, table.lapses = [expiring()], 2
+    with pytest.raises(Violation, match="replaced b'k'"):
+        watching.check()
+
+
+def test_a_lapse_of_what_does_not_expire_is_noticed(oracle: Oracle) -> None:
+    table = Stated([written(1)], {SOURCE: 1})
+    watching = watch(oracle, table)
+    watching.check()
+    table.held, table.lapses = [lapsed(written(1))], 1
+    with pytest.raises(Violation, match="replaced b'k'"):
+        watching.check()
+
+
+def test_a_lapse_that_changes_the_fingerprint_is_noticed() -> None:
+    oracle = Oracle()
+    oracle.wrote(expiring())
+    table = Stated([expiring()], {SOURCE: 1})
+    watching = watch(oracle, table)
+    watching.check()
+    table.held, table.lapses, table.state = [lapsed(expiring())], 1, b"another"
+    with pytest.raises(Violation, match="a lapse changed the fingerprint"):
+        watching.check()
+
+
+def test_who_comes_late_and_holds_a_key_for_longer_is_noticed() -> None:
+    simulation = Simulation(seed=1, nodes=3)
+    simulation.settle()
+    first = simulation.nodes[0]
+    first.gossip("k", 1, ttl=60)
+    simulation.run(10)
+    simulation.nodes[2].restart()
+    simulation.run(5)
+    processes = simulation.processes
+    check_joiner(processes[2], processes[:2])
+    late = processes[2].node.data
+    late.put(0, b"k", EXPIRING, b"\x01", 1 << 62, 60_000)
+    with pytest.raises(Violation, match="came late"):
+        check_joiner(processes[2], processes[:2])
+
+
+def test_a_key_that_is_still_there_is_noticed() -> None:
+    simulation = Simulation(seed=1, nodes=2)
+    simulation.settle()
+    simulation.nodes[0].gossip("k", 1, ttl=5)
+    simulation.run(4)
+    with pytest.raises(Violation, match="still shows"):
+        check_lapsed(simulation)
+    simulation.run(2)
+    check_lapsed(simulation)
+    simulation.settle()
 
 
 @pytest.mark.parametrize(

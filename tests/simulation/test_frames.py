@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vines._core import digest
-from vines._core.table import TOMBSTONE, Table
+from vines._core.table import EXPIRING, TOMBSTONE, Table
 from vines.protocol.wire.messages import DATA, Delta
 from vines.simulation.frames import describe, read_delta, read_page, read_vector
 
@@ -18,6 +18,7 @@ def two_authors() -> Table:
     one.write(b"key", 0, b"\x01", 1 << 50)
     one.put(200, b"strange", 0x7F, b"value" * 1000, 3)
     one.write(b"gone", TOMBSTONE, b"", 1 << 20)
+    one.write(b"lease", EXPIRING, b"\x05", 1 << 20, 5000)
     message = one.delta_for(two.vector(), 1 << 20)
     assert message is not None
     two.apply(message, limit=1 << 62)
@@ -31,11 +32,12 @@ def test_a_delta_is_read_as_it_was_written() -> None:
     assert message is not None
     ranges = read_delta(message)
     assert {(span.source, span.start, span.end) for span in ranges} == {
-        (b"a" * 16, 0, 3),
+        (b"a" * 16, 0, 4),
         (b"b" * 16, 0, 1),
     }
     records = {entry.record for span in ranges for entry in span.entries}
-    assert sorted(records) == full.records()
+    assert sorted(record[:8] for record in records) == full.records()
+    assert sum(record.left for record in records) == 5000
 
 
 def test_pages_of_a_join_are_read_as_they_were_written() -> None:
@@ -45,7 +47,8 @@ def test_pages_of_a_join_are_read_as_they_were_written() -> None:
     while cursor is not None:
         page, cursor = full.page(cursor, 1)
         records += read_page(page)
-    assert sorted(records) == full.records()
+    assert sorted(record[:8] for record in records) == full.records()
+    assert sum(record.left for record in records) == 5000
 
 
 def test_a_vector_is_read_as_it_was_written() -> None:
@@ -60,4 +63,4 @@ def test_a_frame_is_described_in_words() -> None:
     assert message is not None
     words = describe(Delta(DATA, message).encode())
     assert words.startswith("delta data")
-    assert "0..3 [1:b'key' 2:b'strange' 3:b'gone']" in words
+    assert "0..4 [1:b'key' 2:b'strange' 3:b'gone' 4:b'lease']" in words

@@ -34,6 +34,8 @@ CAUGHT_BY = {
     "vector_before_records": "rule2_vector_with_its_records",
     "last_writer_inverted": "rule5_the_higher_rank_wins",
     "below_vector_merged": "rule3_collected_key_stays_away",
+    "expiring_in_fingerprint": "ttl_a_lapse_is_no_write",
+    "joiner_restarts_the_clock": "ttl_a_joiner_gets_what_is_left",
 }
 """Per planted bug the transcript that was written for it."""
 

@@ -8,8 +8,11 @@ vines.simulation.checks are checked, and a violation is part of the output. `pyt
 of cockroachdb/datadriven and etcd-io/raft's testdata.
 
     tables NAME... [slack=N] [horizon=N]    one table each; its source is its name
-    write TABLE KEY VALUE [wall=MS]         a local write; each one without `wall` is a millisecond
-    later
+    write TABLE KEY VALUE [wall=MS] [ttl=MS]  a local write; each one without `wall` is a
+    millisecond later
+    tick TABLE MS                           it is so late by the table's own clock
+    lapse TABLE                             what is due lapses
+    fingerprint TABLE TABLE...              compares fingerprints
     delete TABLE KEY [wall=MS]
     put TABLE KEY VALUE stamp=S [family=N] [flags=N]
     link FROM TO [equal]                    a new link: FROM learns TO's vector and sends its
@@ -35,7 +38,7 @@ from pathlib import Path
 
 from vines._core import digest
 from vines._core.changes import Change, Changes
-from vines._core.table import TOMBSTONE, Progress, Table, plant
+from vines._core.table import EXPIRING, TOMBSTONE, Progress, Table, plant
 from vines.simulation.checks import Watch
 from vines.simulation.frames import ELSEWHERE, REPEAT, Entry, Range, read_delta
 from vines.simulation.oracle import Oracle, Violation, Written
@@ -88,16 +91,33 @@ class Stage:
             self.watches[name] = Watch(name, table, self.oracle)
         return []
 
-    def do_write(self, name: str, key: str, value: str, wall: str = "") -> list[str]:
-        return self._write(name, key, 0, value.encode(), wall)
+    def do_write(
+        self, name: str, key: str, value: str, wall: str = "", ttl: str = "0"
+    ) -> list[str]:
+        flags = EXPIRING if int(ttl) else 0
+        return self._write(name, key, flags, value.encode(), wall, int(ttl))
+
+    def do_tick(self, name: str, milliseconds: str) -> list[str]:
+        self.tables[name].tick(int(milliseconds) / 1000)
+        return []
+
+    def do_lapse(self, name: str) -> list[str]:
+        changes = Changes()
+        self.tables[name].lapse(100, changes)
+        return [f"{name} now {say_change(change)}" for change in changes] or ["nothing is due"]
+
+    def do_fingerprint(self, *names: str) -> list[str]:
+        return ["equal" if len({self.tables[name].fingerprint() for name in names}) == 1 else "no"]
 
     def do_delete(self, name: str, key: str, wall: str = "") -> list[str]:
         return self._write(name, key, TOMBSTONE, b"", wall)
 
-    def _write(self, name: str, key: str, flags: int, value: bytes, wall: str) -> list[str]:
+    def _write(
+        self, name: str, key: str, flags: int, value: bytes, wall: str, left: int = 0
+    ) -> list[str]:
         self.wall = int(wall) if wall else self.wall + 1
         table = self.tables[name]
-        stamp = table.write(key.encode(), flags, value, self.wall << 16)
+        stamp = table.write(key.encode(), flags, value, self.wall << 16, left)
         return [self._wrote(table, 0, key.encode(), stamp, flags, value)]
 
     def do_put(
@@ -193,7 +213,11 @@ class Stage:
 
     def do_show(self, name: str) -> list[str]:
         table = self.tables[name]
-        lines = [say_record(Written(*fields)) for fields in table.records()]
+        left = {(family, key): left for family, key, left in table.expiring()}
+        lines = [
+            say_record(Written(*fields)) + say_left(left.get(fields[:2], 0))
+            for fields in table.records()
+        ]
         for source, counter in sorted(table.vector().items()):
             entries = [f"{number}:{key.decode()}" for number, _, key in table.entries(source)]
             floor = f", floor {table.floor(source)}" if table.floor(source) else ""
@@ -229,9 +253,18 @@ def say_record(record: Written) -> str:
 
 def say_content(family: int, key: bytes, flags: int, value: bytes) -> str:
     kind = f"[{family}]" if family else ""
+    if flags == TOMBSTONE | EXPIRING:
+        return f"{kind}{key.decode()} lapsed"
+    if flags == EXPIRING:
+        return f"{kind}{key.decode()}={value.decode()} expiring"
     if flags == TOMBSTONE:
         return f"{kind}{key.decode()} deleted"
     return f"{kind}{key.decode()}={value.decode()}" + (f" flags {flags:#x}" if flags else "")
+
+
+def say_left(left: int) -> str:
+    """The time that a record has left, if there is any."""
+    return f" in {left} ms" if left else ""
 
 
 def say_range(span: Range) -> str:
@@ -242,8 +275,9 @@ def say_range(span: Range) -> str:
 def say_entry(span: Range, entry: Entry) -> str:
     if entry.head & REPEAT:
         return f"{entry.counter} {entry.record.key.decode()} again"
-    record = Written(*entry.record)
+    record = Written(*entry.record[:8])
     content = say_content(record.family, record.key, record.flags, record.value)
+    content += say_left(entry.record.left)
     if entry.head & ELSEWHERE:
         content += f" of ({name_of(record.source)}, {record.counter})"
     return f"{entry.counter} {content} at {say_stamp(record.stamp)}"

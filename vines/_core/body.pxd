@@ -24,11 +24,21 @@ cdef enum:
     ORIGIN = 0x04
     FAMILY = 0x08
     FLAGS = 0x10
-    PAGE_HEADS = 0x1c
-    ENTRY_HEADS = 0x1e
+    LEFT = 0x20
+    PAGE_HEADS = 0x3c
+    ENTRY_HEADS = 0x3e
 
-    ENTRY_ROOM = 74     # the most an entry takes beside key and value, and the end of its range
+    TOMBSTONE_FLAG = 1
+    EXPIRING_FLAG = 2
+
+    ENTRY_ROOM = 80     # the most an entry takes beside key and value, and the end of its range
     RANGE_ROOM = 32     # the most the beginning and the end of a range take
+
+cdef extern from *:
+    """
+    #define VINES_LEFT_LIMIT 315576000000ULL
+    """
+    const uint64_t LEFT_LIMIT "VINES_LEFT_LIMIT"    # ms, ten years: the longest time to live
 
 cdef struct Body:               # what the bytes read so far have established
     Reader reader
@@ -49,8 +59,14 @@ cdef struct Item:               # one record as it stands in a body
     uint32_t key_length
     uint32_t value_length
     uint32_t back               # of a repeated record, else 0
+    uint64_t left               # ms until it lapses; 0: it does not, or has
     uint8_t family
     uint8_t flags
+
+
+cdef inline bint expires(uint8_t flags) noexcept nogil:
+    """Whether a record of these flags has a time at which it lapses, and has not lapsed."""
+    return flags & (EXPIRING_FLAG | TOMBSTONE_FLAG) == EXPIRING_FLAG
 
 
 cdef inline int read_source(Body* body, uint32_t* number) noexcept nogil:
@@ -72,8 +88,10 @@ cdef inline int read_source(Body* body, uint32_t* number) noexcept nogil:
 
 
 cdef inline int read_record(Body* body, uint8_t head, Item* item) noexcept nogil:
-    """What follows a record's own position: origin, family, flags, stamp, key and value."""
+    """What follows a record's own position: origin, family, flags, time left, stamp, key and
+    value."""
     cdef uint64_t number
+    item.left = 0
     item.origin = item.own_source
     item.family = 0
     item.flags = 0
@@ -83,6 +101,11 @@ cdef inline int read_record(Body* body, uint8_t head, Item* item) noexcept nogil
         return -1
     if head & FLAGS and (read_byte(&body.reader, &item.flags) < 0 or item.flags == 0):
         return -1
+    if expires(item.flags) != (head & LEFT != 0):
+        return -1
+    if head & LEFT:
+        if read_varint(&body.reader, &item.left, LEFT_LIMIT) < 0 or item.left == 0:
+            return -1
     if read_long_varint(&body.reader, &number) < 0:
         return -1
     body.stamp += unzigzag(number)

@@ -27,8 +27,8 @@ class Changes:
         """Add a copy of one. ValueError, and nothing changed, for what no table could hold."""
     memory: int
     """Bytes kept alive: the frames, or the copies of what was in them."""
-    def marks(self) -> list[tuple[bytes, tuple[int, bytes]]]:
-        """The key and the (stamp, origin) of each."""
+    def marks(self) -> list[tuple[bytes, tuple[int, bytes, bool]]]:
+        """The key of each, and (stamp, origin, whether the record lapsed), which only rises."""
     def select(self, family: int, keys: Collection[bytes], prefixes: tuple[bytes, ...]) -> Changes:
         """Those of a family whose key is in `keys` or begins with one of `prefixes`: these very
         changes if that is all of them, else copies."""
@@ -38,10 +38,12 @@ class Changes:
         stop: int,
         gossip: type[tuple[Any, ...]],
         delete: type[tuple[Any, ...]],
+        lapse: type[tuple[Any, ...]],
         local: Collection[bytes],
         unpack: Callable[[bytes], object],
     ) -> list[Any]:
         """What `[start:stop]` mean: gossip(key, value, local, stamp, origin) of a value,
-        delete(key, local, stamp, origin) of a tombstone; the key as bytes if it is not UTF-8, as
+        delete(key, local, stamp, origin) of a tombstone, lapse(the same) if it is what is left of
+        a record that expired; the key as bytes if it is not UTF-8, as
         str if its value is none. `local` holds the origins that are this node's; `unpack` is
         called for containers and timestamps, with well-formed bytes."""

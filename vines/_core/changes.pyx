@@ -23,6 +23,7 @@ cdef extern from "Python.h":
 
 cdef enum:
     TOMBSTONE_FLAG = 1
+    LAPSED_FLAGS = 3            # expiring, and a tombstone
     CHUNK_MIN = 512             # of memory for copies, doubled up to the larger
     CHUNK_MAX = 65536
 
@@ -204,7 +205,8 @@ cdef class Changes:
             found.append((
                 PyBytes_FromStringAndSize(<const char*>row.key, row.key_length),
                 (row.stamp, PyBytes_FromStringAndSize(
-                    <const char*>row.origin, 0 if row.origin == NULL else ID_BYTES)),
+                    <const char*>row.origin, 0 if row.origin == NULL else ID_BYTES),
+                 row.flags & LAPSED_FLAGS == LAPSED_FLAGS),
             ))
         return found
 
@@ -235,7 +237,7 @@ cdef class Changes:
         return chosen
 
     def events(self, size_t start, size_t stop, type gossip not None, type delete not None,
-               local, unpack):
+               type lapse not None, local, unpack):
         cdef list found = []
         cdef size_t at
         cdef const Changed* row
@@ -243,7 +245,7 @@ cdef class Changes:
         cdef bytes origin = b""
         cdef str key
         cdef bint near = False
-        if not issubclass(gossip, tuple) or not issubclass(delete, tuple):
+        if not all([issubclass(kind, tuple) for kind in (gossip, delete, lapse)]):
             raise TypeError("events are made of subclasses of tuple")
         for at in range(start, min(stop, self.count)):
             row = &self.rows[at]
@@ -256,7 +258,9 @@ cdef class Changes:
                     <const char*>row.origin, 0 if row.origin == NULL else ID_BYTES)
                 near = origin in local
                 last = row.origin
-            if row.flags & TOMBSTONE_FLAG:
+            if row.flags & LAPSED_FLAGS == LAPSED_FLAGS:
+                found.append(make(lapse, (key, near, row.stamp, origin)))
+            elif row.flags & TOMBSTONE_FLAG:
                 found.append(make(delete, (key, near, row.stamp, origin)))
             elif scan_msgpack(row.value, row.value_length, False):
                 found.append(key)

@@ -6,6 +6,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from vines._core.arena cimport Arena
 from vines._core.body cimport Body, Item
 from vines._core.changes cimport Changed, Changes
+from vines._core.deadlines cimport Deadlines
 from vines._core.index cimport Index
 from vines._core.log cimport Log
 from vines._core.record cimport vines_record
@@ -42,6 +43,9 @@ cdef struct Draft:              # a body being written; its writer makes sure of
     vines_record** records
     Source* sources
     const uint8_t* ids
+    const Deadlines* deadlines
+    uint64_t now                # of the table, from which on it is counted what time is left
+    bint timed                  # something in it lapses: true at this time only
 
 cdef struct Hashed:
     uint64_t hashed
@@ -86,6 +90,9 @@ cdef class Table:
     cdef size_t tombstones
     cdef size_t strayed                 # sources with a record merged whose position is not covered
     cdef size_t live[256]               # live records by family
+    cdef uint64_t now                   # ms on this process's monotonic clock, as told last
+    cdef Deadlines deadlines            # of live records that expire
+    cdef readonly uint64_t lapses
     cdef uint64_t applied               # records merged, skipped and passed over, ranges refused
     cdef uint64_t skipped
     cdef uint64_t outranked
@@ -108,6 +115,8 @@ cdef class Table:
     cdef uint64_t shared_arrivals       # arrivals when it was written: with one more it is stale
     cdef size_t shared_budget
     cdef bint shared_mine
+    cdef bint shared_timed              # it says what time is left, and is right at one time only
+    cdef uint64_t shared_now
     cdef uint64_t shares                # deltas that served another link as they were
     cdef readonly uint64_t ahead
     cdef readonly bint overtaken
@@ -135,7 +144,12 @@ cdef class Table:
     cdef int assign(
         self, vines_record* record, bint counted, uint64_t stamp, uint32_t origin, uint32_t source,
         uint64_t counter, uint8_t flags, const uint8_t* value, size_t length, bint ill_formed,
+        uint64_t remaining,
     ) except -1
+    cdef int reserve_deadline(self, uint64_t remaining) except -1
+    cdef bint is_due(self, const vines_record* record) noexcept
+    cdef void hasten(self, Item* item, const uint8_t* origin, vines_record* record) noexcept
+    cdef uint64_t hash_content(self, const vines_record* record) noexcept
     cdef void count_in(self, vines_record* record) noexcept
     cdef void count_out(self, vines_record* record) noexcept
     cdef void drop(self, uint64_t hashed, vines_record* record) noexcept
@@ -143,10 +157,11 @@ cdef class Table:
 
     cdef int write_local(
         self, uint64_t hashed, vines_record* record, uint8_t family, const uint8_t* key,
-        size_t key_length, uint8_t flags, bytes value, uint64_t stamp,
+        size_t key_length, uint8_t flags, bytes value, uint64_t stamp, uint64_t remaining,
     ) except -1
     cdef uint64_t write_now(
         self, const uint8_t* key, size_t length, uint8_t flags, bytes value, uint64_t wall,
+        uint64_t remaining,
     ) except 0
     cdef Py_ssize_t named_slot(
         self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept

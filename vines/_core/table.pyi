@@ -13,6 +13,9 @@ CALL: int
 VOTE: int
 TOMBSTONE: int
 EXPIRING: int
+"""Flag of a record that lapses; with TOMBSTONE, of what is left of it then."""
+LEFT_MAX: int
+"""The longest time to live, in ms: ten years of 365.25 days."""
 EPHEMERAL: int
 
 @final
@@ -61,29 +64,48 @@ class Table:
     """0 unless records were merged whose own positions are not covered (their author fell silent
     in between); else a number that two replicas with equal vectors share when they hold the same
     highest of them."""
+    lapses: int
+    """Records that lapsed here so far."""
+    due: float
+    """When the next record lapses, in seconds of the clock told by `tick`; infinity if none
+    does."""
+    def tick(self, now: float) -> None:
+        """It is `now`, in seconds of a clock that never goes back (an earlier time than before
+        changes nothing). The time left of records is counted from there, in whole ms: when they
+        are written, sent and taken. What is due is not read, and sent as lapsed, from then on.
+        ValueError from 10**9 on."""
+    def lapse(self, limit: int, changes: Changes | None = None) -> int:
+        """Let at most `limit` records lapse that are due, the earliest first: each loses its value
+        and is a tombstone from then on, of the same stamp, origin and position. Appends them to
+        `changes` if given, without values; returns how many there were. It is no write: nothing of
+        it is sent to whoever has the record."""
     def adopt(self, source: bytes) -> None:
         """Number own writes under a fresh source from now on."""
-    def write(self, key: bytes, flags: int, value: bytes, wall: int) -> int:
+    def write(self, key: bytes, flags: int, value: bytes, wall: int, remaining: int = 0) -> int:
         """A local write of family DATA, stamped above the clock and what it replaces, and at or
-        above `wall` (the wall clock as a stamp: ms << 16); returns the stamp."""
+        above `wall` (the wall clock as a stamp: ms << 16); returns the stamp. `remaining`: with the
+        flag EXPIRING, ms from now on until it lapses. ValueError unless both or neither are
+        given."""
     def write_plain(self, key: str, value: object, now: int) -> int:
         """The same, in one step, for a key of ASCII and a value that `pack_plain` packs, `now` in
         nanoseconds since 1970; 0, and nothing happened, for what is not both."""
-    def put(self, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> bool:
+    def put(
+        self, family: int, key: bytes, flags: int, value: bytes, stamp: int, remaining: int = 0
+    ) -> bool:
         """A local write with exactly this stamp; False, and nothing happened, unless it wins over
-        what is held."""
+        what is held. `remaining` as for `write`."""
     def get(self, family: int, key: bytes) -> tuple[int, bytes, int, bytes] | None:
         """(stamp, origin, flags, value) of the current record, tombstones included, or None."""
     def current(self, changes: Changes, start: int, stop: int) -> Changes:
         """Those of `changes[start:stop]` that the table still holds, with the content it holds. One
-        without an origin is held if its stamp is."""
+        without an origin is held if its stamp is; a value that lapsed since is not."""
     def value(self, key: bytes) -> bytes | None:
-        """The live value of a key of family DATA, or None."""
+        """The live value of a key of family DATA, or None; one that is due is not live."""
     def well_formed(self, family: int, key: bytes) -> bool:
         """Whether the value held passed the value scanner when it arrived (always true for local
         writes)."""
     def count(self, family: int) -> int:
-        """Live records of a family."""
+        """Live records of a family; those that are due count until they have lapsed."""
     def scan(
         self, family: int, prefix: bytes, cursor: int, limit: int
     ) -> tuple[Changes, int | None]:
@@ -153,6 +175,9 @@ class Table:
     def records(self) -> list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]]:
         """Sorted (family, key, stamp, origin, source, counter, flags, value) of every record; for
         tests and tools."""
+    def expiring(self) -> list[tuple[int, bytes, int]]:
+        """Sorted (family, key, ms left) of every record that lapses and has not; not above 0: it is
+        due. For tests and tools."""
     def entries(self, source: bytes) -> list[tuple[int, int, bytes]]:
         """Sorted (counter, family, key) of the log of a source; for tests and tools."""
     def statistics(self) -> dict[str, int]:

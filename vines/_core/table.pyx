@@ -17,16 +17,21 @@ bounded by the budget or the frame the caller gives. """
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport free, malloc, qsort, realloc
-from libc.stdint cimport int32_t, uint16_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
+from libc.math cimport INFINITY
 from libc.string cimport memcmp, memcpy, memset
 
 from vines._core.arena cimport arena_close
 from vines._core.body cimport (
-    DELTA_FORMAT, ELSEWHERE, ENTRY_ROOM, FAMILY, FLAGS, FLOOR_FORMAT, ORIGIN, PAGE_FORMAT,
-    RANGE_ROOM, REPEAT, check_delta, check_records, read_entry, read_page_record, read_range_end,
-    read_source,
+    DELTA_FORMAT, ELSEWHERE, ENTRY_ROOM, EXPIRING_FLAG, FAMILY, FLAGS, FLOOR_FORMAT, LEFT,
+    LEFT_LIMIT, ORIGIN, PAGE_FORMAT, RANGE_ROOM, REPEAT, TOMBSTONE_FLAG, check_delta,
+    check_records, expires, read_entry, read_page_record, read_range_end, read_source,
 )
 from vines._core.changes cimport Changed, Changes
+from vines._core.deadlines cimport (
+    deadline_of, deadlines_add, deadlines_close, deadlines_hasten, deadlines_memory,
+    deadlines_remove, deadlines_reserve,
+)
 from vines._core.index cimport (
     Segment, hash_key, hash_record, index_close, index_find, index_insert, index_open,
     index_prefetch, index_prefetch_record, index_remove, segment_of,
@@ -104,10 +109,13 @@ PLANTED = {
     "vector_before_records": 9,
     "last_writer_inverted": 10,
     "below_vector_merged": 11,
+    "expiring_in_fingerprint": 12,
+    "joiner_restarts_the_clock": 13,
 }
 
+LEFT_MAX = LEFT_LIMIT
+
 cdef enum:
-    TOMBSTONE_FLAG = 1
     UNCOUNTED_FLAGS = 7         # tombstones, expiring, ephemeral: no part of the state
     AHEAD = 12                  # entries between asking for a record's memory and reading it
     BLOCK = 16                  # records whose memory is asked for before any is merged
@@ -118,6 +126,7 @@ cdef enum:
     VECTOR_FORMAT = 3
     ANNOUNCED = 23              # the most a source takes in an announcement
     UNPLACED_MAX = 65536        # sources a peer may name that are not known here, kept per link
+    SECONDS_MAX = 1000000000    # of a clock: thirty years, to the microsecond in a double
     NAMES_SLACK = 8             # sources one range and one record alone can name
 
 cdef vines_record* ABSENT = <vines_record*>1    # skipped, and the key is not held
@@ -159,15 +168,19 @@ cdef inline bint outranks(
 cdef inline bint contradicts(
     const Item* item, const uint8_t* origin, const vines_record* held, const uint8_t* ids
 ) noexcept:
-    """Whether equal (stamp, origin) comes with other content, which no correct author makes."""
-    return (
-        item.stamp == held.stamp
-        and memcmp(origin, ids + <size_t>held.origin * ID_BYTES, ID_BYTES) == 0
-        and not (
-            item.flags == held.flags
-            and item.value_length == held.value_length
-            and memcmp(item.value, value_of(held), item.value_length) == 0
-        )
+    """Whether equal (stamp, origin) comes with other content, which no correct author makes. What
+    is left of an expiring record once it lapsed is the same record."""
+    if (
+        item.stamp != held.stamp
+        or memcmp(origin, ids + <size_t>held.origin * ID_BYTES, ID_BYTES) != 0
+    ):
+        return False
+    if item.flags & held.flags & EXPIRING_FLAG and (item.flags | held.flags) & TOMBSTONE_FLAG:
+        return (item.flags ^ held.flags) & ~<uint8_t>TOMBSTONE_FLAG != 0
+    return not (
+        item.flags == held.flags
+        and item.value_length == held.value_length
+        and memcmp(item.value, value_of(held), item.value_length) == 0
     )
 
 
@@ -176,6 +189,14 @@ cdef int check_sizes(size_t key_length, size_t value_length) except -1:
         raise ValueError(f"a key has 1 to {KEY_MAX} bytes, not {key_length}")
     if value_length > VALUE_MAX:
         raise ValueError(f"a value has at most {VALUE_MAX} bytes, not {value_length}")
+    return 0
+
+
+cdef int check_left(uint8_t flags, uint64_t remaining) except -1:
+    if remaining > LEFT_LIMIT:
+        raise ValueError(f"a record lives at most {LEFT_LIMIT} ms, not {remaining}")
+    if expires(flags) != (remaining > 0):
+        raise ValueError("a record expires in a time above 0, or it does not expire")
     return 0
 
 
@@ -218,7 +239,9 @@ cdef inline void write_record(
 ) noexcept nogil:
     """What follows a record's own position, and the head that announces it."""
     cdef uint8_t* at
-    cdef size_t key_length = record.key_length
+    cdef size_t key_length = record.key_length, value_length = record.value_length
+    cdef uint8_t flags = <uint8_t>record.flags
+    cdef uint64_t deadline
     if record.origin != record.source:
         bits |= ORIGIN
         write_source(draft, record.origin)
@@ -227,14 +250,26 @@ cdef inline void write_record(
         bits |= FAMILY
         at[0] = <uint8_t>record.family
         at += 1
-    if record.flags:
+    if flags:
         bits |= FLAGS
-        at[0] = <uint8_t>record.flags
-        at += 1
+        if not expires(flags):
+            at[0] = flags
+            at += 1
+        else:
+            draft.timed = True
+            deadline = deadline_of(draft.deadlines, record)
+            if deadline > draft.now:
+                bits |= LEFT
+                at[0] = flags
+                at = write_varint(at + 1, min(deadline - draft.now, <uint64_t>LEFT_LIMIT))
+            else:                       # nobody sees it any more, and nobody else shall
+                at[0] = flags | TOMBSTONE_FLAG
+                at += 1
+                value_length = 0
     head[0] = bits
     at = write_varint(at, zigzag(record.stamp - draft.stamp))
     at = vines_copy(write_varint(at, key_length), key_of(record), key_length)
-    at = vines_copy(write_varint(at, record.value_length), value_of(record), record.value_length)
+    at = vines_copy(write_varint(at, value_length), value_of(record), value_length)
     draft.at = at
     draft.stamp = record.stamp
     draft.records[draft.written] = record
@@ -298,6 +333,7 @@ cdef class Table:
         arena_close(&self.arena)
         sketch_close(&self.sketch)
         free(self.roster_order)
+        deadlines_close(&self.deadlines)
         free(self.parts)
         free(self.sources)
         free(self.runs)
@@ -499,19 +535,10 @@ cdef class Table:
 
     # ------------------------------------------------------------------ records
 
-    cdef void count_in(self, vines_record* record) noexcept:
-        """Add a record's part to the counts and, if it is live for good, to the state
-        fingerprint."""
+    cdef uint64_t hash_content(self, const vines_record* record) noexcept:
+        """A record's part of the state fingerprint."""
         cdef uint8_t[35 + KEY_MAX] buffer
         cdef size_t length = record.key_length
-        self.sources[record.source].live += 1
-        if record.flags & TOMBSTONE_FLAG:
-            self.tombstones += 1
-        else:
-            self.live[record.family] += 1
-        if record.flags & UNCOUNTED_FLAGS:
-            record.state = 0
-            return
         buffer[0] = <uint8_t>record.family
         buffer[1] = <uint8_t>(length & 0xff)
         buffer[2] = <uint8_t>(length >> 8)
@@ -520,15 +547,35 @@ cdef class Table:
         memcpy(buffer + 11 + length, self.known.ids + <size_t>record.origin * ID_BYTES, ID_BYTES)
         vines_write64(buffer + 27 + length, vines_sip_with_head(
             self.fingerprint_key, record.flags, 1, value_of(record), record.value_length))
-        record.state = vines_sip(self.fingerprint_key, buffer, 35 + length)
+        return vines_sip(self.fingerprint_key, buffer, 35 + length)
+
+    cdef void count_in(self, vines_record* record) noexcept:
+        """Add a record's part to the counts and, if it is live for good, to the state
+        fingerprint."""
+        self.sources[record.source].live += 1
+        if record.flags & TOMBSTONE_FLAG:
+            self.tombstones += 1
+        else:
+            self.live[record.family] += 1
+        if record.flags & UNCOUNTED_FLAGS:
+            record.state = 0
+            if vines_planted(12) and expires(<uint8_t>record.flags):
+                self.state += self.hash_content(record)
+            return
+        record.state = self.hash_content(record)
         self.state += record.state
 
     cdef void count_out(self, vines_record* record) noexcept:
+        """Take that back, and the deadline of a record that has one."""
         self.sources[record.source].live -= 1
         if record.flags & TOMBSTONE_FLAG:
             self.tombstones -= 1
         else:
             self.live[record.family] -= 1
+        if expires(<uint8_t>record.flags):
+            deadlines_remove(&self.deadlines, record)
+            if vines_planted(12):
+                self.state -= self.hash_content(record)
         self.state -= record.state
 
     cdef vines_record* create(
@@ -549,8 +596,10 @@ cdef class Table:
     cdef int assign(
         self, vines_record* record, bint counted, uint64_t stamp, uint32_t origin, uint32_t source,
         uint64_t counter, uint8_t flags, const uint8_t* value, size_t length, bint ill_formed,
+        uint64_t remaining,
     ) except -1:
-        """Give a record new content and a new position; `counted`: it had some before."""
+        """Give a record new content and a new position; `counted`: it had some before. If it is to
+        lapse, in `remaining` ms, room for its deadline was reserved."""
         cdef size_t before = size_apart(record)
         if fit_value(record, length) < 0:
             raise MemoryError
@@ -568,6 +617,14 @@ cdef class Table:
         record.ill_formed = ill_formed
         record.sent = 0
         self.count_in(record)
+        if remaining:
+            deadlines_add(&self.deadlines, record, self.now + remaining)
+        return 0
+
+    cdef int reserve_deadline(self, uint64_t remaining) except -1:
+        """Make sure that one more record may have a deadline, if this one is to get one."""
+        if remaining and deadlines_reserve(&self.deadlines) < 0:
+            raise MemoryError
         return 0
 
     cdef void show(self, vines_record* record, Changed* row) noexcept:
@@ -585,7 +642,7 @@ cdef class Table:
 
     cdef int write_local(
         self, uint64_t hashed, vines_record* record, uint8_t family, const uint8_t* key,
-        size_t key_length, uint8_t flags, bytes value, uint64_t stamp,
+        size_t key_length, uint8_t flags, bytes value, uint64_t stamp, uint64_t remaining,
     ) except -1:
         cdef size_t slot = self.own
         cdef uint64_t counter = self.known.counters[slot] + 1
@@ -596,10 +653,11 @@ cdef class Table:
         cdef bint counted = record != NULL
         self.reserve(slot, counter)
         self.reserve_run()
+        self.reserve_deadline(remaining)
         if not counted:
             record = self.create(hashed, family, key, key_length, length)
         self.assign(record, counted, stamp, <uint32_t>slot, <uint32_t>slot, counter, flags,
-                    content, length, False)
+                    content, length, False, remaining)
         self.log(slot, counter, record)
         self.arrive(slot, counter - 1, counter)
         self.advance(slot, counter)
@@ -622,9 +680,11 @@ cdef class Table:
 
     cdef uint64_t write_now(
         self, const uint8_t* key, size_t length, uint8_t flags, bytes value, uint64_t wall,
+        uint64_t remaining,
     ) except 0:
         """A local write of family DATA at `wall`, or just above the clock; returns its stamp."""
         check_sizes(length, <size_t>PyBytes_GET_SIZE(value))
+        check_left(flags, remaining)
         cdef uint64_t hashed = hash_key(&self.index, 0, key, length)
         cdef vines_record* record = index_find(&self.index, hashed, 0, key, length)
         cdef uint64_t stamp = max(self.clock_stamp + 1, wall)
@@ -633,15 +693,16 @@ cdef class Table:
             stamp = record.stamp + 1
         if stamp > STAMP_LIMIT:
             raise LocalError("the stamp of this key is at its limit: it can no longer be written")
-        self.write_local(hashed, record, 0, key, length, flags, value, stamp)
+        self.write_local(hashed, record, 0, key, length, flags, value, stamp, remaining)
         self.clock_stamp = clock
         return stamp
 
     @cython.critical_section
-    def write(self, bytes key not None, uint8_t flags, bytes value not None, uint64_t wall):
+    def write(self, bytes key not None, uint8_t flags, bytes value not None, uint64_t wall,
+              uint64_t remaining=0):
         return self.write_now(
             <const uint8_t*>PyBytes_AS_STRING(key), <size_t>PyBytes_GET_SIZE(key), flags, value,
-            wall)
+            wall, remaining)
 
     @cython.critical_section
     def write_plain(self, key, value, uint64_t now):
@@ -653,13 +714,14 @@ cdef class Table:
             return 0
         return self.write_now(
             <const uint8_t*>PyUnicode_DATA(key), length, 0, packed,
-            now / NANOSECONDS << LOGICAL_BITS)
+            now / NANOSECONDS << LOGICAL_BITS, 0)
 
     @cython.critical_section
     def put(self, uint8_t family, bytes key not None, uint8_t flags, bytes value not None,
-            uint64_t stamp):
+            uint64_t stamp, uint64_t remaining=0):
         cdef size_t length = <size_t>PyBytes_GET_SIZE(key)
         check_sizes(length, <size_t>PyBytes_GET_SIZE(value))
+        check_left(flags, remaining)
         if stamp > STAMP_LIMIT:
             raise ValueError("a stamp is below 2**63")
         cdef uint64_t hashed = hash_key(
@@ -672,7 +734,7 @@ cdef class Table:
             return False
         self.write_local(
             hashed, record, family, <const uint8_t*>PyBytes_AS_STRING(key), length, flags, value,
-            stamp)
+            stamp, remaining)
         return True
 
     @cython.critical_section
@@ -682,6 +744,60 @@ cdef class Table:
             raise ValueError("a source that has numbered records cannot be taken again")
         self.own = <uint32_t>self.slot_of(id_of(source))
         self.overtaken = False
+
+    # ------------------------------------------------------------------ time
+
+    @cython.critical_section
+    def tick(self, double now):
+        if not now < SECONDS_MAX:
+            raise ValueError(f"a clock shows less than {SECONDS_MAX} seconds, not {now}")
+        # A thousandth of a millisecond more, lest a deadline said in seconds rounds to before it.
+        cdef uint64_t moment = <uint64_t>(now * 1000.0 + 0.001) if now > 0 else 0
+        self.now = max(self.now, moment)
+
+    @property
+    def due(self):
+        return self.deadlines.heap[0].when / 1000.0 if self.deadlines.count else INFINITY
+
+    cdef bint is_due(self, const vines_record* record) noexcept:
+        """Whether a record has lapsed, or its time has come and it only has not been done."""
+        if not record.flags & EXPIRING_FLAG:
+            return False
+        return not expires(<uint8_t>record.flags) or (
+            deadline_of(&self.deadlines, record) <= self.now)
+
+    @cython.critical_section
+    def lapse(self, size_t limit, Changes changes=None):
+        cdef size_t done = 0
+        cdef vines_record* record
+        cdef Changed row
+        while done < limit and self.deadlines.count and self.deadlines.heap[0].when <= self.now:
+            record = self.deadlines.heap[0].record
+            if changes is not None:
+                self.show(record, &row)
+                row.flags |= TOMBSTONE_FLAG
+                row.value_length = 0
+                changes.copy(&row)
+            self.count_out(record)
+            self.memory -= size_apart(record)
+            free_apart(record)
+            record.value_length = 0
+            record.ill_formed = 0
+            record.flags |= TOMBSTONE_FLAG
+            self.count_in(record)
+            done += 1
+        self.lapses += done
+        return done
+
+    cdef void hasten(self, Item* item, const uint8_t* origin, vines_record* record) noexcept:
+        """An expiring record meets one that is held: if it is the same, the earlier end stays."""
+        if (
+            expires(<uint8_t>record.flags)
+            and item.stamp == record.stamp
+            and memcmp(
+                origin, self.known.ids + <size_t>record.origin * ID_BYTES, ID_BYTES) == 0
+        ):
+            deadlines_hasten(&self.deadlines, record, self.now + item.left)
 
     # ------------------------------------------------------------------ reading
 
@@ -709,6 +825,12 @@ cdef class Table:
                 row.family, row.key, row.key_length)
             if record == NULL or record.stamp != row.stamp:
                 continue
+            # That it lapsed is a change of its own, which has been handed over, or will be.
+            if (
+                record.flags & EXPIRING_FLAG and record.flags & TOMBSTONE_FLAG
+                and not (row.flags & EXPIRING_FLAG and row.flags & TOMBSTONE_FLAG)
+            ):
+                continue
             self.show(record, &held)
             if row.origin == NULL or memcmp(held.origin, row.origin, ID_BYTES) == 0:
                 found.copy(&held)
@@ -717,7 +839,7 @@ cdef class Table:
     @cython.critical_section
     def value(self, bytes key not None):
         cdef vines_record* record = self.held(0, key)
-        if record == NULL or record.flags & TOMBSTONE_FLAG:
+        if record == NULL or record.flags & TOMBSTONE_FLAG or self.is_due(record):
             return None
         return PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length)
 
@@ -806,6 +928,8 @@ cdef class Table:
             self.overtaken = self.overtaken or item.own_counter > held
             self.skipped += 1
             return ABSENT if record == NULL else record
+        if item.flags & EXPIRING_FLAG and record != NULL:
+            self.hasten(item, origin, record)
         if item.own_counter <= held and not vines_planted(11):
             self.skipped += 1
             return ABSENT if record == NULL else record
@@ -816,6 +940,7 @@ cdef class Table:
             return record
         if changes is not None:
             changes.reserve()
+        self.reserve_deadline(item.left)
         slots[item.own_source] = <int32_t>self.slot_of(ids[item.own_source])
         slots[item.origin] = <int32_t>self.slot_of(origin)
         if limit:
@@ -832,7 +957,8 @@ cdef class Table:
             <uint32_t>slots[item.own_source], item.own_counter, item.flags,
             item.value, item.value_length,
             item.family == 0 and not item.flags & TOMBSTONE_FLAG
-            and scan_msgpack(item.value, item.value_length, False) != 0)
+            and scan_msgpack(item.value, item.value_length, False) != 0,
+            item.left)
         self.applied += 1
         self.notice(&self.sources[record.source], item.own_counter, held)
         if changes is not None:
@@ -1026,6 +1152,7 @@ cdef class Table:
             or self.arrivals != self.shared_arrivals
             or budget != self.shared_budget
             or mine != self.shared_mine
+            or self.shared_timed and self.now != self.shared_now
             or vines_planted(4)
         ):
             return None
@@ -1119,6 +1246,8 @@ cdef class Table:
                 self.shared_arrivals = self.arrivals
                 self.shared_budget = budget
                 self.shared_mine = mine
+                self.shared_timed = draft.timed
+                self.shared_now = self.now
             return <object>out
         finally:
             if out != NULL:
@@ -1220,6 +1349,9 @@ cdef class Table:
         draft.records = self.written
         draft.sources = self.sources
         draft.ids = self.known.ids
+        draft.deadlines = &self.deadlines
+        draft.now = 0 if vines_planted(13) else self.now
+        draft.timed = False
         return 0
 
     cdef bint emit_range(
@@ -1355,6 +1487,7 @@ cdef class Table:
                 if (
                     record.family == family
                     and not record.flags & TOMBSTONE_FLAG
+                    and not self.is_due(record)
                     and record.key_length >= length
                     and memcmp(key_of(record), start, length) == 0
                 ):
@@ -1530,6 +1663,19 @@ cdef class Table:
             cursor = after
 
     @cython.critical_section
+    def expiring(self):
+        cdef size_t at
+        cdef vines_record* record
+        cdef list found = []
+        for at in range(self.deadlines.count):
+            record = self.deadlines.heap[at].record
+            found.append((
+                record.family,
+                PyBytes_FromStringAndSize(<const char*>key_of(record), record.key_length),
+                <int64_t>(self.deadlines.heap[at].when - self.now)))
+        return sorted(found)
+
+    @cython.critical_section
     def entries(self, source):
         cdef Py_ssize_t slot = self.known.find(id_of(source))
         cdef list found = []
@@ -1560,7 +1706,7 @@ cdef class Table:
             runs.append((self.id_at(run.slot), run.start, run.stop))
         return repr((
             self.source, self.clock_stamp, self.overtaken, self.strays, self.records(), sources,
-            runs, self.run_first, self.run_sealed,
+            runs, self.run_first, self.run_sealed, self.now, self.expiring(),
         )).encode()
 
     def statistics(self):
@@ -1570,12 +1716,14 @@ cdef class Table:
         return {
             "records": self.index.count,
             "tombstones": self.tombstones,
+            "expiring": self.deadlines.count,
+            "lapsed": self.lapses,
             "sources": self.source_count,
             "entries": self.logged,
             "entries_dropped": self.dropped_entries,
             "runs": self.run_next - self.run_first,
             "memory": self.memory + self.arena.memory + self.index.memory + logs
-            + self.run_capacity * sizeof(Run)
+            + self.run_capacity * sizeof(Run) + deadlines_memory(&self.deadlines)
             + sketch_memory(&self.sketch) + self.roster_capacity * sizeof(uint32_t)
             + self.source_capacity * (sizeof(Source) + ID_BYTES + 16),
             "applied": self.applied,

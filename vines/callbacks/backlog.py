@@ -21,7 +21,7 @@ from collections import deque
 from itertools import islice
 
 from vines._core.changes import Changes
-from vines._core.table import DATA
+from vines._core.table import DATA, EXPIRING, TOMBSTONE
 from vines.hints import NamedTuple
 
 KEYS_MAX = 131_072
@@ -56,7 +56,7 @@ class Backlog:
         self._keys_max = keys_max
         self._arrived: deque[Batch] = deque()
         self._bytes = 0  # of `_arrived`, roughly: it only decides when to merge
-        self._merged: dict[bytes, tuple[int, bytes]] = {}
+        self._merged: dict[bytes, tuple[int, bytes, bool]] = {}
         self._dropped = 0
         self._lock = threading.Lock()
 
@@ -90,7 +90,10 @@ class Backlog:
             arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
             dropped, self._dropped = self._dropped, 0
         if merged:
-            entries = ((DATA, key, 0, b"", *mark) for key, mark in merged.items())
+            entries = (
+                (DATA, key, TOMBSTONE | EXPIRING if lapsed else 0, b"", stamp, origin)
+                for key, (stamp, origin, lapsed) in merged.items()
+            )
             arrived.insert(0, Batch(Changes(entries), -1))
         return arrived, dropped
 

@@ -21,10 +21,10 @@ from vines.values.keys import encode_key
 
 Callback = Callable[..., object]
 
-Mark = tuple[int, bytes]
-"""(stamp, origin) of a change: its place in the conflict order."""
+Mark = tuple[int, bytes, bool]
+"""(stamp, origin) of a change, its place in the conflict order, and whether that record lapsed."""
 
-KEYED_EVENTS = ("gossip", "delete")
+KEYED_EVENTS = ("gossip", "delete", "lapse")
 
 _EVENT_NAMES: dict[type, str] = {
     events.Join: "join",
@@ -131,7 +131,9 @@ class Hearers:
 class Audience:
     """All listeners at one moment; immutable."""
 
-    __slots__ = ("_keys", "_prefixes", "delete", "gossip", "listeners", "others", "wants_keys")
+    __slots__ = (
+        *("_keys", "_prefixes", "delete", "gossip", "lapse", "listeners", "others", "wants_keys"),
+    )
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
         self.listeners = tuple(listeners)
@@ -141,6 +143,7 @@ class Audience:
             self.others[one.event] = (*self.others.get(one.event, ()), one)
         self.gossip = Hearers(self.others.pop("gossip", ()))
         self.delete = Hearers(self.others.pop("delete", ()))
+        self.lapse = Hearers(self.others.pop("lapse", ()))
         keyed = [one for one in self.listeners if one.event in KEYED_EVENTS]
         self._keys = frozenset(one.key for one in keyed if one.exact)
         self._prefixes = tuple({one.key for one in keyed if not one.exact})
@@ -184,7 +187,7 @@ def check_event(event: object, key: object) -> None:
     if event not in EVENTS:
         raise UnknownEvent(f"{event!r} is no event: there are {', '.join(EVENTS)}")
     if key is not None and event not in KEYED_EVENTS:
-        raise UnknownEvent(f"{event!r} has no keys: only {' and '.join(KEYED_EVENTS)} have")
+        raise UnknownEvent(f"{event!r} has no keys: only {', '.join(KEYED_EVENTS)} have")
 
 
 def encode_pattern(key: object) -> bytes:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 
 from vines._core.changes import Changes
-from vines._core.table import DATA, TOMBSTONE, Table
+from vines._core.table import DATA, Table
 from vines.callbacks.listeners import Audience, Listener, event_name
-from vines.events import Delete, Expired, Gossip, Quorum, Settled
+from vines.events import Delete, Expired, Gossip, Lapse, Quorum, Settled
 from vines.log import logger
 from vines.values.codec import pack, unpack, unpack_scanned
 
@@ -82,7 +82,7 @@ class Teller:
         """Tell a listener of `gossip` a page of what there is; where to go on, None at the end."""
         if listener.exact:
             record = self._table.get(DATA, listener.key)
-            if record is not None and not record[2] & TOMBSTONE:
+            if record is not None and self._table.value(listener.key) is not None:
                 stamp, origin, flags, packed = record
                 found = Changes([(DATA, listener.key, flags, packed, stamp, origin)])
                 self._tell(found, 0, 1, listener)
@@ -98,13 +98,19 @@ class Teller:
         self._sources.add(self._table.source)
         audience = self.audience
         only = None if listener is None else (listener,)
-        events = changes.events(start, stop, Gossip, Delete, self._sources, unpack_scanned)
+        kinds = (Gossip, Delete, Lapse)
+        events = changes.events(start, stop, *kinds, self._sources, unpack_scanned)
         for event in events:
             kind = type(event)
-            if kind is not Gossip and kind is not Delete:
+            if kind is Gossip:
+                hearers = audience.gossip
+            elif kind is Delete:
+                hearers = audience.delete
+            elif kind is Lapse:
+                hearers = audience.lapse
+            else:
                 self._complain(event)
                 continue
-            hearers = audience.gossip if kind is Gossip else audience.delete
             listeners = only or (
                 hearers.prefixed if hearers.everybody else hearers.of_key(event[0])
             )
@@ -114,8 +120,10 @@ class Teller:
             for listener in listeners:
                 if not listener.active:
                     continue
-                if listener.seen is not None and not listener.is_news(event[0], event[-2:]):
-                    continue
+                if listener.seen is not None:
+                    mark = (event.stamp, event.origin, kind is Lapse)
+                    if not listener.is_news(event[0], mark):
+                        continue
                 if packed is not None:
                     event = event._replace(value=unpack(packed))
                 self.told += 1

@@ -12,6 +12,7 @@ from vines.cli import values
 from vines.cli.exits import CODES, USAGE
 from vines.errors import InvalidAddress
 from vines.protocol.machine import Address
+from vines.values.ttl import milliseconds
 
 DESCRIPTION: Final = """\
 Processes that know each other and share their keys, with no server.
@@ -170,6 +171,12 @@ def _add_set(command: _Command) -> None:
     set_ = command("set", "set a key, and wait until a member holds it", JOINING, VALUE)
     set_.add_argument("key", metavar="KEY", help=KEY)
     set_.add_argument("value", metavar="VALUE", help="see below")
+    set_.add_argument(
+        "--ttl",
+        type=_ttl,
+        metavar="SECONDS",
+        help="after so long the value lapses everywhere (it stays until it is changed)",
+    )
     form = set_.add_mutually_exclusive_group()
     form.add_argument(
         "--text",
@@ -330,6 +337,17 @@ def _tag(text: str) -> tuple[str, str]:
     if not separator:
         raise argparse.ArgumentTypeError(f"{text!r} is no tag: say KEY=VALUE")
     return key, value
+
+
+def _ttl(text: str) -> float:
+    try:
+        seconds = float(text)
+        milliseconds(seconds)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time to live: say seconds above 0, up to ten years"
+        ) from None
+    return seconds
 
 
 def _seconds(text: str) -> float:

@@ -39,7 +39,7 @@ class Following:
 
     def keys(self, vine: Vine, pattern: str | None) -> None:
         """Print the changes of these keys (None: of all), what is there now first."""
-        for name in ("delete", "gossip"):
+        for name in ("delete", "lapse", "gossip"):
             vine.on(name, pattern or "*", self._teller(name, pattern))
 
     def tell(self, story: Story) -> None:

@@ -39,7 +39,7 @@ def set_(arguments: Namespace, output: Output) -> int:
     encode_key(key)
     pack(value)
     with connected(arguments) as vine:
-        vine.gossip(key, value)
+        vine.gossip(key, value, ttl=arguments.ttl)
         _confirm(vine, arguments.timeout)
     output.line(f"{shown_key(key)} = {shown(value)}", key=key, value=value)
     return DONE

@@ -21,6 +21,7 @@ STYLES: Final = {
     "update": CYAN,
     "gossip": "",
     "delete": "",
+    "lapse": "",
     "synced": DIM,
 }
 """Of the name of an event; what is not listed here deserves attention."""
@@ -48,7 +49,7 @@ class Story:
 
 def of_event(name: str, event: Any, key: str | None = None) -> Story:
     """The story of an event that a vine tells by this name; `key` if only that was listened to."""
-    if name in ("gossip", "delete"):
+    if name in ("gossip", "delete", "lapse"):
         return _of_change(name, event, key)
     if name in MEMBER_EVENTS:
         return _story(name, member_words(event.member), **member_fields(event.member))
@@ -115,7 +116,7 @@ def _story(event: str, words: str, /, **fields: Any) -> Story:
 
 
 def _of_change(name: str, event: Any, key: str | None) -> Story:
-    if name == "delete":
+    if name in ("delete", "lapse"):
         return _story(name, shown_key(event.key), key=event.key)
     # A listener of one key gets the bare value.
     if key is None or key.endswith("*"):

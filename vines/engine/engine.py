@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from time import time_ns
 
-from vines._core.table import DATA
+from vines._core.table import DATA, EXPIRING
 from vines.callbacks.dispatch import Dispatcher
 from vines.callbacks.listeners import Callback, Listener
 from vines.config import Config
@@ -153,11 +153,15 @@ class Engine:
         if self.refusal:
             raise Closed(self.refusal)
 
-    def write(self, key: bytes, flags: int, packed: bytes) -> None:
-        """Write to the table and tell listeners here; `waker` has the loop send it."""
+    def write(self, key: bytes, flags: int, packed: bytes, left: int = 0) -> None:
+        """Write to the table and tell listeners here; `waker` has the loop send it. `left`: ms
+        until it lapses, 0 for never.
+        """
         if self.refusal:
             raise Closed(self.refusal)
-        stamp = self.table.write(key, flags, packed, time_ns() // 1_000_000 << 16)
+        if left:
+            self.table.tick(time.monotonic())
+        stamp = self.table.write(key, flags, packed, time_ns() // 1_000_000 << 16, left)
         if self.dispatcher.wants_keys:
             self.dispatcher.written(key, stamp)
 
@@ -337,7 +341,8 @@ class Engine:
             self._begin_watching(listener)
 
     def _begin_watching(self, listener: Listener) -> None:
-        def begin(_now: float) -> None:
+        def begin(now: float) -> None:
+            self.table.tick(now)
             # Between two frames: the next one is told, the last one is in the table.
             self.node.watching = self.dispatcher.wants_keys
             if listener.event == "gossip":
@@ -385,12 +390,16 @@ class Engine:
             self.refusal = INERT.format(parent=self._process)
             self.dispatcher.stop()
             return
+        self.table.tick(time.monotonic())
         records = self.table.records()
+        left = {(family, key): left for family, key, left in self.table.expiring()}
         listeners = self.dispatcher.audience.listeners
         self._begin()
         for family, key, stamp, _origin, _source, _counter, flags, packed in records:
-            if family == DATA:
-                self.table.put(DATA, key, flags, packed, stamp)
+            remaining = left.get((family, key), 0)
+            # What has lapsed, or is due, nobody else has seen: it need not be told of.
+            if family == DATA and (remaining > 0 or not flags & EXPIRING):
+                self.table.put(DATA, key, flags, packed, stamp, remaining)
         for one in listeners:
             listener = Listener(one.event, one.pattern, one.callback)
             self.dispatcher.add(listener)

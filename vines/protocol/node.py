@@ -61,6 +61,8 @@ class Node:
         self.outbox = Outbox()
         self.control, self.data = make_tables(config, rng, clock())
         tables = (self.control, self.data)
+        for table in tables:
+            table.tick(now)
         self._parts = Machinery(config, self.id, rng, clock, tables, self.outbox, now, memory)
         self._links = self._parts.linking.links
         self._due = inf
@@ -193,6 +195,10 @@ class Node:
             if late > self.config.probe_timeout / 2:
                 parts.forgive(late)
         parts.now = now
+        self.control.tick(now)
+        self.data.tick(now)
+        if self.data.due <= now or self.control.due <= now:
+            parts.replication.lapse()
         if self._stale or parts.stirred or now >= self._due:
             parts.run_timers(now)
             parts.run_probes(now)
@@ -216,6 +222,7 @@ class Node:
         if self._stale or self._probed or parts.stirred:
             self._find_due()
         due = min(self._due, self._probes_due, parts.spreading.due)
+        due = min(due, self.data.due, self.control.due)
         if parts.elections is not None:
             due = min(due, parts.elections.deadline())
         return None if due == inf else due

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vines.simulation.oracle import Oracle, Violation, Written
+from vines.simulation.oracle import Oracle, Violation, Written, lapsed
 
 if TYPE_CHECKING:
     from vines._core.table import Table
     from vines.simulation.oracle import Key, Rank
+
+STATE = 24
+"""Where in a fingerprint that of the state begins."""
 
 
 class Watch:
@@ -27,6 +30,7 @@ class Watch:
     * a record is not, byte for byte, what somebody wrote under that position and rank (the order is
       total);
     * a position is covered for whose key a lower record, or none, is held (covered means held);
+    * a record that lapsed comes back, or its lapse changes the fingerprint;
     * a counter or a floor falls, or a position is covered that was never issued.
     """
 
@@ -42,18 +46,20 @@ class Watch:
         self.floors: dict[bytes, int] = {}
         self.collected: dict[Key, Rank] = {}
         self._records: list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]] = []
-        self._seen: tuple[bytes, int] | None = None
+        self._seen: tuple[bytes, int, int] | None = None
 
     def check(self) -> bool:
         """Check what changed since the last call; whether anything did."""
         table = self.table
-        seen = table.fingerprint(), table.sequence
+        seen = table.fingerprint(), table.sequence, table.lapses
         if seen == self._seen:
             return False
-        self._seen = seen
+        before, self._seen = self._seen, seen
         if self._writes_itself:
             self.oracle.observe(table)
-        self._check_records()
+        only_lapses = self._check_records()
+        if only_lapses and before is not None and before[0][STATE:] != seen[0][STATE:]:
+            raise Violation(f"{self.name}: a lapse changed the fingerprint of the state")
         self._check_cover()
         return True
 
@@ -72,31 +78,35 @@ class Watch:
         self._seen = None
         self.check()
 
-    def _check_records(self) -> None:
+    def _check_records(self) -> bool:
+        """Check those that changed; whether all of them only lapsed."""
         before, self._records = self._records, self.table.records()
         if len(before) == len(self._records):
             pairs = zip(before, self._records, strict=True)
             changed = [fields for old, fields in pairs if old != fields]
         else:
             changed = [fields for fields in self._records if self.held.get(fields[:2]) != fields]
-        for fields in changed:
-            self._check_record(Written(*fields))
+        lapses = [self._check_record(Written(*fields)) for fields in changed]
         if len(self.held) != len(self._records):
             lost = self.held.keys() - {fields[:2] for fields in self._records}
             raise Violation(f"{self.name} lost {', '.join(_say(self.held[key]) for key in lost)}")
+        return bool(lapses) and all(lapses)
 
-    def _check_record(self, written: Written) -> None:
+    def _check_record(self, written: Written) -> bool:
+        """Check what is held now; whether it is what is left of what was held before."""
         key = written[:2]
         old = self.held.get(key)
-        if old is not None and old != written and written.rank <= old.rank:
+        lapses = old is not None and old.expires and written == lapsed(old)
+        if old is not None and old != written and written.rank <= old.rank and not lapses:
             raise Violation(f"{self.name} replaced {_say(old)} by {_say(written)}")
         if written.rank <= self.collected.get(key, (-1, b"")):
             raise Violation(f"{self.name} holds {_say(written)} again, which was collected")
         known = self.oracle.records.get((*key, *written.rank))
-        if known != written:
+        if known != written and not (known and known.expires and lapsed(known) == written):
             was = _say(known) if known else "nobody wrote that"
             raise Violation(f"{self.name} holds {_say(written)}, but {was}")
         self.held[key] = written
+        return lapses
 
     def _check_cover(self) -> None:
         covered = dict(self.table.vector().items())

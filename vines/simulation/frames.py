@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-REPEAT, ELSEWHERE, ORIGIN, FAMILY, FLAGS = 1, 2, 4, 8, 16
+REPEAT, ELSEWHERE, ORIGIN, FAMILY, FLAGS, LEFT = 1, 2, 4, 8, 16, 32
 
 HELLO, REFUSE, DIGEST, VECTOR, DELTA, PULL, FLOOR, JOIN, SNAPSHOT = range(1, 10)
 FLUSH, FLUSHED, PING, PONG, BALLOT = range(10, 15)
@@ -53,6 +53,8 @@ class Record(NamedTuple):
     counter: int
     flags: int
     value: bytes
+    left: int = 0
+    """Milliseconds until it lapses; 0: it does not, or has."""
 
 
 class Entry(NamedTuple):
@@ -117,10 +119,11 @@ class _Reader:
         origin = self.source() if head & ORIGIN else source
         family = self.byte() if head & FAMILY else 0
         flags = self.byte() if head & FLAGS else 0
+        left = self.varint() if head & LEFT else 0
         self.stamp += self.zigzag()
         key = self.take(self.varint())
         value = self.take(self.varint())
-        return Record(family, key, self.stamp, origin, source, counter, flags, value)
+        return Record(family, key, self.stamp, origin, source, counter, flags, value, left)
 
 
 def read_delta(body: bytes, offset: int = 0) -> list[Range]:

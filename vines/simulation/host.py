@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from vines._core.table import DATA, TOMBSTONE
+from vines._core.table import DATA, EXPIRING, TOMBSTONE
 from vines.errors import Closed, MissingKey
 from vines.events import Flushed, Member
 from vines.simulation.oracle import Violation, Written
 from vines.simulation.process import Process
 from vines.values import codec as values
+from vines.values.ttl import Ttl, milliseconds
 
 if TYPE_CHECKING:
+    from vines._core.table import Table
     from vines.config import Config
     from vines.protocol.machine import Address
     from vines.simulation.cluster import Simulation
@@ -136,9 +138,12 @@ class Host:
         process = self._up()
         process.call(lambda: process.node.tags(tags, process.now))
 
-    def gossip(self, key: str, value: object) -> None:
-        """Write a value here; the others have it once time has passed."""
-        self.write(key.encode(), 0, values.pack(value))
+    def gossip(self, key: str, value: object, ttl: Ttl | None = None) -> None:
+        """Write a value here; the others have it once time has passed, until it lapses if it has
+        a time to live.
+        """
+        left = milliseconds(ttl)
+        self.write(key.encode(), EXPIRING if left else 0, values.pack(value), left)
 
     def delete(self, key: str) -> None:
         """Delete a key; harmless if it is not there."""
@@ -146,7 +151,7 @@ class Host:
 
     def get(self, key: str, default: object = None) -> Any:
         """The value held here now."""
-        data = self._up().node.data.value(key.encode())
+        data = self._table().value(key.encode())
         return default if data is None else values.unpack(data)
 
     def __getitem__(self, key: str) -> Any:
@@ -157,13 +162,14 @@ class Host:
         return value
 
     def __contains__(self, key: str) -> bool:
-        return self._up().node.data.value(key.encode()) is not None
+        return self._table().value(key.encode()) is not None
 
     def keys(self) -> list[str]:
         """The live keys held here now, sorted."""
-        records = self._up().node.data.records()
-        return [key.decode() for family, key, *_, flags, _ in records
-                if family == DATA and not flags & TOMBSTONE]  # fmt: skip
+        table = self._table()
+        records = table.records()
+        return [key.decode() for family, key, *_ in records
+                if family == DATA and table.value(key) is not None]  # fmt: skip
 
     def members(self) -> list[Member]:
         """Everybody this node knows, itself first."""
@@ -184,18 +190,20 @@ class Host:
         process.wake()
         return token
 
-    def write(self, key: bytes, flags: int, value: bytes) -> None:
-        """A local write of raw bytes, with any flags."""
+    def write(self, key: bytes, flags: int, value: bytes, left: int = 0) -> None:
+        """A local write of raw bytes, with any flags; `left`: ms until it lapses, if it does."""
         process = self._up()
-        stamp = process.node.data.write(key, flags, value, self.wall_clock() << 16)
+        stamp = self._table().write(key, flags, value, self.wall_clock() << 16, left)
         self._wrote(process, DATA, key, stamp, flags, value)
 
-    def put(self, family: int, key: bytes, flags: int, value: bytes, stamp: int) -> None:
+    def put(
+        self, family: int, key: bytes, flags: int, value: bytes, stamp: int, left: int = 0
+    ) -> None:
         """A local write of any family with a given stamp, as a later version of vines might do
         it.
         """
         process = self._up()
-        if process.node.data.put(family, key, flags, value, stamp):
+        if self._table().put(family, key, flags, value, stamp, left):
             self._wrote(process, family, key, stamp, flags, value)
 
     # -- what its process tells
@@ -240,6 +248,12 @@ class Host:
         process.follower.wrote((family, key), written.rank)
         process.check()
         process.wake()
+
+    def _table(self) -> Table:
+        """The data table, told the time as every user's call does."""
+        process = self._up()
+        process.node.data.tick(process.now)
+        return process.node.data
 
     def _up(self) -> Process:
         if self.process is None:

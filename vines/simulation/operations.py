@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vines._core.table import TOMBSTONE
+from vines._core.table import EXPIRING, TOMBSTONE
 
 if TYPE_CHECKING:
     from vines.simulation.cluster import Simulation
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 UNKNOWN_FLAG = 0x40
 UNKNOWN_FAMILY = 200
+FOREIGN_LEFT = 5000
+"""Milliseconds that records of that family live, where they expire."""
+TTLS = (20, 1000, 6000, 30_000)
+"""Milliseconds: less than a hop, less than some faults last, some of a run, more than all of it."""
 
 
 class Operations:
@@ -43,6 +47,10 @@ class Operations:
         key = f"{host.name}/{self.rng.randint(0, 3)}"
         host.write(key.encode(), 0, self._value())
 
+    def _write_expiring(self, host: Host) -> None:
+        key = self._shared_key() if self.rng.random() < 0.5 else b"lease/" + self._shared_key()
+        host.write(key, EXPIRING, self._value(), self.rng.choice(TTLS))
+
     def _delete(self, host: Host) -> None:
         host.write(self._shared_key(), TOMBSTONE, b"")
 
@@ -68,7 +76,9 @@ class Operations:
         """Flags and families of a later version: to be kept and passed on as they are."""
         clock = host.wall_clock() << 16
         host.write(self._shared_key(), UNKNOWN_FLAG, b"\xc1 no value of ours")
-        host.put(UNKNOWN_FAMILY, self._shared_key(), self.rng.randint(0, 255), b"?", clock)
+        key, flags = self._shared_key(), self.rng.randint(0, 255)
+        left = FOREIGN_LEFT if flags & (EXPIRING | TOMBSTONE) == EXPIRING else 0
+        host.put(UNKNOWN_FAMILY, key, flags, b"?", clock, left)
 
     def _stamped_ahead(self, host: Host) -> None:
         """A stamp of a clock far in the future: ordered like any other, and still overwritten."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vines._core.table import MEMBER
+from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.errors import VinesError
 
 if TYPE_CHECKING:
@@ -44,9 +44,19 @@ class Written(NamedTuple):
         return self.stamp, self.origin
 
     @property
+    def expires(self) -> bool:
+        """Whether it is a live record with a time to live."""
+        return self.flags & (EXPIRING | TOMBSTONE) == EXPIRING
+
+    @property
     def content(self) -> tuple[int, bytes, int, bytes, int, bytes]:
         """What must be equal everywhere: everything but the position."""
         return self.family, self.key, self.stamp, self.origin, self.flags, self.value
+
+
+def lapsed(written: Written) -> Written:
+    """What is left of a record that expires, once its time is over."""
+    return written._replace(flags=written.flags | TOMBSTONE, value=b"")
 
 
 class Violation(VinesError, AssertionError):

@@ -7,7 +7,7 @@ one thing enough. Small worlds find most bugs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -51,8 +51,12 @@ OPERATIONS = (
     "tags",
     "leave",
     "join",
+    "write_expiring",
 )
 """Names of the operations, as in vines.simulation.operations."""
+
+EXPIRING_SHARE = 0.3
+"""Of the seeds, in which keys are written with a time to live."""
 
 OPERATIONS_MAX = 150
 """Operations in one run: more of them find little more and cost as much as another seed."""
@@ -106,7 +110,7 @@ def draw(seed: int, nodes: int | None = None) -> Plan:
         conditions=_draw_conditions(rng),
         faults=_some(rng, FAULTS, fewest=0),
         fault_interval=rng.choice((0.2, 0.5, 1.0, 3.0)),
-        operations=_some(rng, OPERATIONS, fewest=1),
+        operations=_some(rng, OPERATIONS[:-1], fewest=1),
         operation_interval=max(rng.choice((0.02, 0.05, 0.1, 0.5)), seconds / OPERATIONS_MAX),
         shared_keys=rng.choice((1, 2, 5, 20)),
         burst=rng.choice((2, 10, 40)),
@@ -115,6 +119,9 @@ def draw(seed: int, nodes: int | None = None) -> Plan:
         spread=rng.choice((0.0, 0.0, 1.0, 4.0)),
     )
     plan.config["announce_interval"] = rng.choice((0.02, 0.2, 0.2, 1.0))
+    # Drawn last, so that what the other seeds do stays what it was.
+    if rng.random() < EXPIRING_SHARE:
+        plan = replace(plan, operations=(*plan.operations, *OPERATIONS[-1:]))
     return plan
 
 

@@ -213,7 +213,10 @@ class Process:
         simulation, control, data = self.host.simulation, self.node.control, self.node.data
         if not simulation.checking:
             return
-        now = control.sequence, data.sequence, control.fingerprint(), data.fingerprint()
+        now = (
+            *(control.sequence, data.sequence, control.fingerprint(), data.fingerprint()),
+            *(control.lapses, data.lapses),
+        )
         if now == self._checked:
             return
         self._checked = now

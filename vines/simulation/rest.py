@@ -11,15 +11,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from vines.events import ALIVE, Member
-from vines.simulation.oracle import Violation
+from vines.simulation.oracle import Violation, lapsed
 
 if TYPE_CHECKING:
     from vines.simulation.cluster import Simulation
+    from vines.simulation.oracle import Key
     from vines.simulation.process import Process
 
 STEP_SECONDS = 0.5
 QUIET_SECONDS = 3.0
 """How long a cluster at rest must stay so: some comparisons of tables."""
+LATE_MILLISECONDS = 1000
+"""Once faults are over a record is under way for less than that."""
 NOT_AT_REST = ("frame_vector", "frame_delta", "frame_pull", "frame_join", "frame_snapshot")
 """What equals have no reason to send each other."""
 QUIET_DIALS_MAX = 12
@@ -38,6 +41,8 @@ def unrest(processes: list[Process]) -> str | None:
     for process in processes:
         if suspects := process.node.stats()["suspects"]:
             return f"{process.name} suspects {suspects}"
+    if len({process.node.data.statistics()["expiring"] for process in processes}) > 1:
+        return "a key has lapsed, and not everywhere"
     alive = {process.node.id for process in processes}
     for process in processes:
         view = {member.id for member in process.node.members() if member.state == ALIVE}
@@ -69,6 +74,35 @@ def check_rest(simulation: Simulation) -> None:
         process.follower.verify()
     _check_equal(processes)
     _check_acknowledged(simulation)
+
+
+def time_left(process: Process) -> dict[Key, int]:
+    """How many ms the keys have left that lapse, as this process sees it."""
+    table = process.node.data
+    table.tick(process.now)
+    return {(family, key): left for family, key, left in table.expiring()}
+
+
+def check_joiner(joiner: Process, others: list[Process]) -> None:
+    """Whoever comes late does not see a key for longer than those who gave it. Raises Violation."""
+    given: dict[Key, int] = {}
+    for other in others:
+        for key, left in time_left(other).items():
+            given[key] = max(left, given.get(key, 0))
+    for key, left in time_left(joiner).items():
+        if left > given.get(key, 0) + LATE_MILLISECONDS:
+            raise Violation(
+                f"{joiner.name} came late and holds {key[1]!r} for {left} ms more, the others for"
+                f" {given.get(key, 0)}"
+            )
+
+
+def check_lapsed(simulation: Simulation) -> None:
+    """Check that nobody shows a key any more that had a time to live. Raises Violation."""
+    for process in simulation.processes:
+        for written in process.watches[1].held.values():
+            if written.expires:
+                raise Violation(f"{process.name} still shows {written} after its time")
 
 
 def _noise(simulation: Simulation) -> str | None:
@@ -122,5 +156,6 @@ def _check_acknowledged(simulation: Simulation) -> None:
             raise Violation(f"an acknowledged write is lost: {written}; there is {now}")
     ended = any(host.past for host in simulation.nodes)
     for key, highest in oracle.highest.items():
-        if not ended and held.get(key) != highest:
+        left = lapsed(highest) if highest.expires else highest
+        if not ended and held.get(key) not in (highest, left):
             raise Violation(f"{key} is {held.get(key)}, not the highest write {highest}")

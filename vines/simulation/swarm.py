@@ -16,6 +16,7 @@ from vines.simulation.cluster import Simulation
 from vines.simulation.faults import Faults
 from vines.simulation.operations import Operations
 from vines.simulation.plan import FAULTS, OPERATIONS, Plan, draw
+from vines.simulation.rest import check_joiner, check_lapsed, time_left
 
 if TYPE_CHECKING:
     from vines.simulation.host import Host
@@ -39,6 +40,7 @@ RARE_PATHS = (
     "dial_vanished",
     "flushed",
     "left",
+    "all_lapsed",
     "fault_restart",
     "frame_pull",
     "frame_floor",
@@ -53,6 +55,9 @@ COVERAGE = (
     *RARE_PATHS,
 )
 """Everything that has to occur at least once in a set of runs."""
+
+LAPSE_SECONDS = 0.1
+"""Within that time what is due has lapsed: some turns."""
 
 CALM_LATENCY = 0.01
 """Seconds at most, once faults are over: rest comes soon, however many round trips it takes."""
@@ -105,6 +110,7 @@ class Swarm:
         self.operations.finish()
         self._calm()
         simulation.settle()
+        self._lapse()
         return Result(
             plan,
             simulation.trace_hash(),
@@ -144,6 +150,25 @@ class Swarm:
         if not self.faults.over:
             self.operations.perform(self.simulation.rng.choice(self.plan.operations))
             self._next_operation()
+
+    def _lapse(self) -> None:
+        """Where keys lapse, let one host begin anew, and then time pass until all have lapsed."""
+        simulation = self.simulation
+        if not any(map(time_left, simulation.processes)):
+            return
+        if len(simulation.processes) > 1:
+            hosts = [host for host in simulation.nodes if host.process]
+            joiner = simulation.rng.choice(hosts)
+            joiner.restart(hosts)
+            simulation.settle()
+            others = [one for one in simulation.processes if one is not joiner.process]
+            if joiner.process is not None:
+                check_joiner(joiner.process, others)
+        while left := [ms for one in simulation.processes for ms in time_left(one).values()]:
+            simulation.run(max(left) / 1000 + LAPSE_SECONDS)
+        simulation.network.count("all_lapsed")
+        simulation.settle()
+        check_lapsed(simulation)
 
     def _calm(self) -> None:
         """End the bad weather, and introduce islands to each other that never knew one another."""

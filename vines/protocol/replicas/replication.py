@@ -56,6 +56,8 @@ PATIENCE_MAX: Final = 64
 GRAFTS: Final = 5
 """Announce intervals before the first comparison: what is on its way, or announced and asked for,
 is better had from the tree, which mends itself by that."""
+LAPSES_PER_TURN: Final = 1024
+"""Records that lapse in one turn, some two milliseconds; the next turn, at once, goes on."""
 COMPARISONS: Final = 8
 """Comparisons after a difference was seen: as many peers at random, most of them of a larger
 cluster; where the difference lasts it is seen again before they are used up."""
@@ -120,6 +122,14 @@ class Replication:
         if link.channels:
             self.spreading.stop(link, self._links())
 
+    def lapse(self) -> None:
+        """Let lapse what is due, up to a turn's bound."""
+        # Nobody is told of the control table: nothing that is known here lapses there.
+        self._tables[CONTROL].lapse(LAPSES_PER_TURN)
+        changes = Changes() if self.watching else None
+        if self._tables[DATA].lapse(LAPSES_PER_TURN, changes) and changes:
+            self._outbox.emit(KeysChanged(changes))
+
     def receive(self, link: Link, message: TableMessage, now: float, limit: int) -> Changes | None:
         """Take a message about a table; returns what it changed if it is the control table.
 
@@ -127,6 +137,7 @@ class Replication:
         changed, if it is malformed or out of turn.
         """
         channel = link.channels[message.table]
+        channel.table.tick(now)
         control = message.table == CONTROL
         changes = Changes() if control or self.watching else None
         limit = 0 if control else limit
