@@ -84,7 +84,8 @@ class Machinery:
             differs=self._differs,
         )
         world = World(
-            candidates=lambda: self.linking.members.candidates(observers=True),
+            candidates=lambda observers: self.linking.members.candidates(observers=observers),
+            dial=self.linking.check,
             heard=self._heard,
             stream=self._probe,
             bury=self.linking.bury,
@@ -109,6 +110,7 @@ class Machinery:
         self.linking.ended = self._ended
         self.linking.moved = self._moved
         self.linking.refused = self.detector.refused
+        self.linking.unheard = self.detector.unheard
         self.linking.proves = self.detector.proves
         if memory is not None and memory.records:
             self.elect()

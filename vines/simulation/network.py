@@ -142,6 +142,10 @@ class Network:
         if not silent and self.rng.random() < self.conditions.dial_failure:
             self.count("dial_lost")
             silent = True
+        loss = self.conditions.loss
+        if not silent and loss and self.rng.random() < loss * (2.0 - loss):
+            # The question or the answer did not get there: a kernel asks again a second later.
+            silent = True
         if silent and self.timeline.now < deadline:
             self.timeline.after(1.0, self._knock, process, ticket, address, deadline)
         elif silent:

@@ -1,11 +1,14 @@
 """Accusations: records of the control table that say who holds whom for failed.
 
-    family 2, key = subject 16 | accuser 16, stamp = incarnation << 1 | proved, no value
+    family 2, key = subject 16 | accuser 16, stamp = incarnation << 2 | evidence, no value
+    evidence    unanswered 0 < silent 1 < proved 2
 
 Each accuser has a record of its own, so that independent ones count in whatever order they come,
-and one that says it twice counts once. `proved`: dials to it were refused, or all came to nothing;
-else it only does not answer. What is said of an incarnation is void with the next one. An
-accusation is its accuser's to make: written by another it is stored, and not believed.
+and one that says it twice counts once. *Unanswered*: the process does not answer, though its
+machine may. *Silent*: a dial was not even answered by its machine, which does that for a process
+that stands still. *Proved*: dials were refused, or all came to nothing. What is said of an
+incarnation is void with the next one. An accusation is its accuser's to make: written by another it
+is stored, and not believed.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from vines.protocol.wire.hello import INCARNATION_MAX
 
 ACCUSATION: Final = 2
 """The family of these records."""
+UNANSWERED: Final = 0
+SILENT: Final = 1
+PROVED: Final = 2
 
 
 class Accusation(NamedTuple):
@@ -26,7 +32,7 @@ class Accusation(NamedTuple):
     subject: bytes
     accuser: bytes
     incarnation: int
-    proved: bool
+    evidence: int
     origin: bytes
     """The start that wrote it."""
 
@@ -38,13 +44,13 @@ class Accusation(NamedTuple):
     @property
     def stamp(self) -> int:
         """The stamp of the record."""
-        return self.incarnation << 1 | self.proved
+        return self.incarnation << 2 | self.evidence
 
 
 def read_accusation(change: Change) -> Accusation:
     """What a record of the family says. WireError: stored, but not believed."""
     _, key, _, value, stamp, origin = change
-    if len(key) != 2 * ID_BYTES or value or stamp >> 1 > INCARNATION_MAX:
+    if len(key) != 2 * ID_BYTES or value or stamp >> 2 > INCARNATION_MAX or stamp & 3 > PROVED:
         raise WireError("an accusation with an impossible key, value or stamp")
     subject, accuser = key[:ID_BYTES], key[ID_BYTES:]
-    return Accusation(subject, accuser, stamp >> 1, bool(stamp & 1), origin)
+    return Accusation(subject, accuser, stamp >> 2, stamp & 3, origin)

@@ -1,8 +1,8 @@
 """Rounds: in what order members are probed.
 
 Everybody once a round, each round in another order, and newcomers somewhere in what is left of it:
-so a failed member is probed by every other within two rounds, and by somebody soon (Das, Gupta,
-Motivala, SWIM, DSN 2002, section 4.3).
+so a failed member is probed by every other within two rounds (Das, Gupta, Motivala, SWIM, DSN 2002,
+section 4.3).
 """
 
 from __future__ import annotations
