@@ -9,13 +9,20 @@ machine may. *Silent*: a dial was not even answered by its machine, which does t
 that stands still. *Proved*: dials were refused, or all came to nothing. What is said of an
 incarnation is void with the next one. An accusation is its accuser's to make: written by another it
 is stored, and not believed.
+
+One that is void, because a member record says a higher incarnation, dead or left, is collected by
+every node that holds both. What decides are the two records alone, so all tables come to be equal
+in whatever order they arrive, and hold no accusation once nobody is suspected.
 """
 
 from __future__ import annotations
 
-from vines._core.changes import Change
+from vines._core.changes import Change, Changes
+from vines._core.table import MEMBER, Table
 from vines.errors import WireError
+from vines.events import ALIVE
 from vines.hints import Final, NamedTuple
+from vines.protocol.members.profile import stamp_of
 from vines.protocol.wire.fields import ID_BYTES
 from vines.protocol.wire.hello import INCARNATION_MAX
 
@@ -54,3 +61,43 @@ def read_accusation(change: Change) -> Accusation:
         raise WireError("an accusation with an impossible key, value or stamp")
     subject, accuser = key[:ID_BYTES], key[ID_BYTES:]
     return Accusation(subject, accuser, stamp >> 2, stamp & 3, origin)
+
+
+class Accusations:
+    """The accusations in a control table, by subject, so that void ones are found without a scan.
+
+    Malformed ones are not among them: nobody knows whom they are about.
+    """
+
+    def __init__(self, control: Table) -> None:
+        self._control = control
+        self._accusers: dict[bytes, set[bytes]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._accusers.values()))
+
+    def add(self, accusation: Accusation) -> None:
+        """It stands in the table."""
+        self._accusers.setdefault(accusation.subject, set()).add(accusation.accuser)
+        self.settle(accusation.subject)
+
+    def learn(self, changes: Changes) -> None:
+        """Member records became current."""
+        for change in changes:
+            if change[0] == MEMBER and change[1] in self._accusers:
+                self.settle(change[1])
+
+    def settle(self, subject: bytes) -> None:
+        """Collect what is void of what is said of a member."""
+        accusers = self._accusers.get(subject)
+        record = self._control.get(MEMBER, subject)
+        if accusers is None or record is None:
+            return
+        for accuser in list(accusers):
+            held = self._control.get(ACCUSATION, subject + accuser)
+            if held is not None and record[0] <= stamp_of(held[0] >> 2, ALIVE):
+                continue
+            self._control.collect(ACCUSATION, subject + accuser)
+            accusers.discard(accuser)
+        if not accusers:
+            del self._accusers[subject]

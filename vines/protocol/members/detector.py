@@ -26,6 +26,7 @@ from vines.protocol.members.accusations import (
     SILENT,
     UNANSWERED,
     Accusation,
+    Accusations,
     read_accusation,
 )
 from vines.protocol.members.answering import Answering
@@ -91,6 +92,7 @@ class Detector:
         now: float,
     ) -> None:
         self.suspicion = Suspicion(config, identity, members)
+        self.accusations = Accusations(control)
         self.probing = Probing(
             *(config, rng, identity.id, post, world.candidates, self._address, self._word),
             stream=world.stream,
@@ -143,6 +145,7 @@ class Detector:
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
+        self.accusations.learn(changes)
         for change in changes:
             if change[0] != ACCUSATION:
                 continue
@@ -151,6 +154,7 @@ class Detector:
             except WireError:
                 self.ignored += 1
                 continue
+            self.accusations.add(accusation)
             if accusation.subject != self._identity.id:
                 self._note(accusation, now)
             elif self._is_writer(accusation):
@@ -161,6 +165,7 @@ class Detector:
         self.probing.ring.changed()
         for sighting in news:
             member = sighting.id
+            self.accusations.settle(member)
             was, is_now = self.suspicion.changed(member, now)
             if sighting.state != ALIVE:
                 self.probing.gone(member)
@@ -208,6 +213,7 @@ class Detector:
 
     def advance(self, now: float) -> None:
         """Probe, judge, and bury whose time to object is over."""
+        self.accusations.settle(self._identity.id)
         self.probing.advance(now)
         for member in self.suspicion.due(now):
             # Who goes on talking on its link has not read yet that it is suspected.
@@ -228,6 +234,7 @@ class Detector:
             "suspects": len(self.suspicion),
             "probes_failed": self.probing.failures,
             "probes_streamed": self.probing.streamed,
+            "accusations": len(self.accusations),
             "accusations_ignored": self.ignored,
         }
 
@@ -255,6 +262,7 @@ class Detector:
         accusation = Accusation(member, own, known.incarnation, evidence, source)
         # A clock that ran ahead in an earlier life may have left a higher stamp: then that stands.
         self._control.put(ACCUSATION, accusation.key, 0, b"", accusation.stamp)
+        self.accusations.add(accusation)
         self._note(accusation, now)
         address = self._address(member)
         if self.probing.active and address is not None:
@@ -287,11 +295,11 @@ class Detector:
             self.probing.health.worse()
 
     def _is_writer(self, accusation: Accusation) -> bool:
-        """Whether its accuser, a living member, wrote an accusation."""
+        """Whether its accuser, a member, wrote an accusation. One that died since may have been
+        believed while it lived, and what is never answered would stand in the tables for ever.
+        """
         accuser = self._members.get(accusation.accuser)
-        if accuser is None or accuser.state != ALIVE:
-            return False
-        return accuser.profile.source == accusation.origin
+        return accuser is not None and accuser.profile.source == accusation.origin
 
     def _address(self, member: bytes) -> Address | None:
         """Where a member that is alive can be asked; None where only this node would hear it."""

@@ -129,6 +129,7 @@ class Probing:
 
     def gone(self, member: bytes) -> None:
         """A member left or is held dead: what it would answer does not matter."""
+        self.rounds.drop(member)
         attempt = self._attempts.get(member)
         if attempt is not None:
             self._end(attempt)

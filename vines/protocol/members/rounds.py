@@ -34,6 +34,11 @@ class Rounds:
             self._rng.shuffle(self._left)
         return None
 
+    def drop(self, member: bytes) -> None:
+        """Somebody went: a round must not grow by all who come and go meanwhile."""
+        if member in self._left:
+            self._left.remove(member)
+
     def add(self, member: bytes) -> None:
         """Somebody came: it has its turn in this round."""
         if member not in self._left:
