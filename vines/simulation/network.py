@@ -76,6 +76,11 @@ class Network:
         """Note that a fault or a rare path occurred."""
         self.counts[name] += 1
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether any host is cut off from any other."""
+        return bool(self._blocked)
+
     def blocked(self, source: Host, target: Host) -> bool:
         """Whether nothing gets from one host to another."""
         return (source.number, target.number) in self._blocked
