@@ -82,12 +82,14 @@ def compiled(sources: list[Path], flags: list[str], **directives: bool) -> list[
     made: list[Extension] = cythonize(
         extensions,
         compiler_directives={**DIRECTIVES, **directives, "linetrace": profile == "trace"},
-        build_dir=None if profile == "trace" else f"build/cython-{profile}",
+        # The same for all, but for what traces its lines: what differs is up to the C compiler.
+        build_dir=None if profile == "trace" else "build/cython",
     )
     return made
 
 
 setup(
+    options={"build_ext": {"parallel": str(os.cpu_count() or 1)}},
     ext_modules=[
         *compiled(CORE, options["compile"], **UNCHECKED),
         *(compiled(TYPED, options["typed"]) if "typed" in options else ()),

@@ -148,12 +148,13 @@ def deaf(port: int) -> None:
 
 
 def idle(port: int, seconds: float = 0.0) -> None:
-    """Bytes this node sends in so many quiet seconds."""
+    """Bytes this node passes to its sockets in so many quiet seconds, streams and datagrams."""
     vine = joined(port)
     time.sleep(2)
 
     def sent() -> int:
-        return sum(vine.stats()["node"]["bytes_out"].values())
+        node = vine.stats()["node"]
+        return sum(node["bytes_out"].values()) + sum(node["datagram_bytes_out"].values())
 
     before = sent()
     time.sleep(seconds)

@@ -71,11 +71,12 @@ class Config(Frozen, kw_only=True):
     announce_interval: float = 0.2
     """What a link is not sent is announced to it so much later, batched, and missed as late again:
     longer than a write takes through a thousand members, short enough to repair a broken tree."""
-    keepalive_interval: float = 20.0
-    """Silence after which a link is pinged: 28 B each; probes and the kernel see sooner who is
-    gone, so this only finds a stream that broke unseen between two who are there."""
-    keepalive_timeout: float = 60.0
-    """Silence after which a link counts as broken: three pings; two may be lost to a stall."""
+    keepalive_interval: float = 60.0
+    """Silence after which a link is pinged, 28 B with the answer; probes and the kernel see sooner
+    who is gone, and digests what is missing, so this only finds a stream that broke unseen between
+    two who are there. Routers forget a silent stream after minutes."""
+    keepalive_timeout: float = 120.0
+    """Silence after which a link counts as broken: the answer to the ping has as long again."""
     handshake_timeout: float = 5.0
     """From a stream's start to its hello: many round trips; longer only holds memory."""
     dial_timeout: float = 3.0
@@ -148,6 +149,10 @@ class Config(Frozen, kw_only=True):
         longer = self.reconnect_delay <= self.reconnect_delay_max
         _require(longer, "reconnect_delay_max", "at least reconnect_delay")
         _require(self.frame_bytes <= self.link_window, "link_window", "at least frame_bytes")
+
+    def reaches(self, address: tuple[str, int]) -> bool:
+        """Whether a node may send anything there, whoever says that a member is there."""
+        return self.insecure or is_here(address[0])
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Config:
@@ -244,6 +249,14 @@ def is_tags(tags: object) -> bool:
     return total <= TAGS_BYTES_MAX
 
 
+def is_here(host: str) -> bool:
+    """Whether a host can only be this machine, as far as its spelling says."""
+    return host.startswith("127.") or host in _HERE or host.endswith(".localhost")
+
+
+_HERE = frozenset({"localhost", "::1"})
+
+
 def is_address(address: object) -> bool:
     """Whether this (host, port) may be dialled: never port 0, nowhere, everywhere, or long text."""
     if not isinstance(address, tuple | list) or len(address) != 2:
@@ -253,18 +266,27 @@ def is_address(address: object) -> bool:
         return False
     if not _is_text(host, HOST_CHARACTERS_MAX) or host == "" or " " in host:
         return False
-    return host not in _NOWHERE and not _is_multicast(host)
+    return _is_one_machine(host)
 
 
-_NOWHERE = frozenset({"0.0.0.0", "::", "*", "0"})
-
-
-def _is_multicast(host: str) -> bool:
+def _is_one_machine(host: str) -> bool:
+    """Whether this is a name, or a numeric address that one machine may have. Numbers are taken in
+    the usual spelling only: resolvers also take `0`, `0x0.0` and `00.0.0.0` for nowhere.
+    """
     if ":" in host:
-        return host[:2].lower() == "ff"
-    first = host.split(".", 1)[0]
-    numeric = host.count(".") == 3 and first.isascii() and first.isdecimal() and len(first) <= 3
-    return numeric and 224 <= int(first) <= 255
+        tail = host[host.rindex(":") + 1 :]
+        if "." in tail:
+            return _is_one_machine(tail)
+        return host[:2].lower() != "ff" and host.strip("0:") != ""
+    labels = host.split(".")
+    if not all(label.isdecimal() or label[:2].lower() == "0x" for label in labels):
+        return host != "*"
+    usual = len(labels) == 4 and all(
+        label.isascii() and len(label) <= 3 and label == str(int(label)) and int(label) <= 255
+        for label in labels
+        if label.isdecimal()
+    )
+    return usual and all(map(str.isdecimal, labels)) and 0 < int(labels[0]) < 224
 
 
 def _is_text(text: object, bytes_max: int) -> bool:

@@ -51,6 +51,7 @@ class FrozenType(type):
             "fields": names,
             "_defaults": defaults,
             "_positional": () if kw_only else names,
+            "_places": -1 if kw_only and names else len(names),
             "_named": frozenset(names),
             "_compared": compared,
             "_hashed": tuple(field for field in compared if field not in unhashed),
@@ -76,6 +77,8 @@ class Frozen(metaclass=FrozenType):
     """The names of the fields, in order."""
     _defaults: ClassVar[dict[str, Any]]
     _positional: ClassVar[tuple[str, ...]]
+    _places: ClassVar[int]
+    """How many values fill all fields by place; -1: none may."""
     _named: ClassVar[frozenset[str]]
     _compared: ClassVar[tuple[str, ...]]
     _hashed: ClassVar[tuple[str, ...]]
@@ -84,7 +87,7 @@ class Frozen(metaclass=FrozenType):
     """Whether the class checks itself."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        if named or len(values) != len(self.fields) or len(values) != len(self._positional):
+        if named or len(values) != self._places:
             self._fill(values, named)
         else:
             fill(self, self.fields, values)
@@ -95,8 +98,7 @@ class Frozen(metaclass=FrozenType):
         """Give each field its value, by place, by name or by default."""
         kind = type(self)
         if not values and named.keys() == kind._named:
-            for field, value in named.items():
-                object.__setattr__(self, field, value)
+            fill(self, tuple(named), tuple(named.values()))
             return
         if len(values) > len(kind._positional):
             raise TypeError(f"{kind.__name__} takes {len(kind._positional)} values by place")

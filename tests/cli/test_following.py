@@ -96,6 +96,29 @@ def test_members_are_listed_then_watched(apple: Vine) -> None:
 
 
 @posix
+def test_a_member_that_stands_still_is_a_suspect_and_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VINES_PROBE_INTERVAL", "0.2")
+    monkeypatch.setenv("VINES_PROBE_TIMEOUT", "0.1")
+    with Terminal("agent", "--name", "cedar") as cedar:
+        cedar.line("listening")
+        with Terminal("agent", "--name", "elder", "--json") as elder:
+            elder.line('"cedar"')
+            with Terminal("members", "--watch") as members:
+                members.lines("cedar", "elder")
+                cedar.process.send_signal(signal.SIGSTOP)
+                try:
+                    told = json.loads(elder.line('"suspect"').string)
+                    members.line("suspect +cedar")
+                    members.line("fail +cedar")
+                finally:
+                    cedar.process.send_signal(signal.SIGCONT)
+                members.line("join +cedar")
+            assert (told["name"], told["suspected"]) == ("cedar", True)
+
+
+@posix
 def test_watch_of_one_key_gets_that_key_alone(apple: Vine) -> None:
     apple.update({"key": 1, "key/other": 2})
     with Terminal("watch", "key", "--json") as watch:

@@ -14,7 +14,17 @@ from vines import cli, errors
 from vines.cli import exits
 from vines.cli.output import GREEN, Output, shown, shown_key
 from vines.cli.stories import address_text, of_event
-from vines.events import ClockSuspect, Conflict, Gossip, Join, Lagged, Member, Refused, Synced
+from vines.events import (
+    ClockSuspect,
+    Conflict,
+    Gossip,
+    Join,
+    Lagged,
+    Member,
+    Refused,
+    Suspect,
+    Synced,
+)
 
 
 class Screen(io.StringIO):
@@ -102,6 +112,7 @@ _MEMBER = Member(
     ("name", "event", "words"),
     [
         ("join", Join(_MEMBER), "apple  [::1]:8000  az=b,role=web"),
+        ("suspect", Suspect(_MEMBER), "apple  [::1]:8000  az=b,role=web"),
         ("gossip", Gossip("k", None, False, 1, b""), "k = null"),
         ("synced", Synced(bytes(16)), "with 00000000"),
         (

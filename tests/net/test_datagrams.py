@@ -13,7 +13,7 @@ from tests.net.fakes import Running, pair, running
 from tests.net.strangers import linux_only, resident_bytes
 from vines.net.limits import Limits
 from vines.net.resolve import numeric
-from vines.net.udp import NAMES_MAX
+from vines.net.udp import LOST_SECONDS, NAME_SECONDS, NAMES_MAX
 from vines.protocol.wire.datagram import DATAGRAM_BYTES_MAX
 
 FULL = bytes(DATAGRAM_BYTES_MAX)
@@ -97,6 +97,25 @@ def test_a_name_is_looked_up_and_the_next_datagram_finds_its_way(it: Running) ->
         other.node.wait(lambda: other.node.datagrams)
         assert other.node.datagrams == [(b"found", it.address)]
         assert len(answers) == 1
+
+
+def test_a_name_that_led_nowhere_is_soon_looked_up_again_and_one_that_led_somewhere_holds(
+    it: Running,
+) -> None:
+    (listening,) = it.loop._driver._listening
+    datagrams, answers = listening.datagrams, []
+    datagrams._resolve = lambda address, answer: answers.append(answer)
+    name = ("a.name", 7)
+    assert datagrams._target(name, 100.0) is None
+    answers.pop()([], 101.0)
+    assert datagrams._target(name, 101.0 + LOST_SECONDS - 0.1) is None
+    assert answers == []
+    assert datagrams._target(name, 101.0 + LOST_SECONDS) is None
+    answers.pop()(numeric(("127.0.0.1", 7)), 103.0)
+    assert datagrams._target(name, 103.0) == ("127.0.0.1", 7)
+    assert datagrams._target(name, 103.0 + NAME_SECONDS) == ("127.0.0.1", 7)
+    answers.pop()([], 200.0)  # nobody knows it just now: what was known still holds
+    assert datagrams._target(name, 200.0) == ("127.0.0.1", 7)
 
 
 def test_what_leads_nowhere_is_counted(it: Running) -> None:

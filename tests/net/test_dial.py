@@ -204,6 +204,75 @@ def test_names_waiting_for_a_thread_get_their_turn(it: Running) -> None:
         it.node.wait(lambda: len(it.node.links) == 20)
 
 
+def test_a_name_is_looked_up_anew_for_each_dial(it: Running) -> None:
+    """The first answer may lack whoever is there, and name somebody who is gone."""
+    with running() as other:
+        gone = ("127.0.0.1", free_port())
+        answers = [[], [gone], [gone, other.address]]
+        asked = names(it, lambda host: answers.pop(0))
+        for ticket in range(2):
+            it.dial(("one.example", 1), ticket)
+            it.node.wait(lambda count=ticket + 1: len(it.node.failed) == count)
+        it.dial(("one.example", 1), 2)
+        it.node.wait(lambda: it.node.greeted)
+        assert asked == ["one.example"] * 3
+        assert it.node.failed == [(0, False), (1, True)]
+
+
+def test_an_answer_that_is_late_is_for_the_next_dial(it: Running) -> None:
+    release = threading.Event()
+
+    with running() as other:
+
+        def look_up(host: str) -> list[Address]:
+            assert release.wait(PATIENCE)
+            return [other.address]
+
+        asked = names(it, look_up)
+        it.dial(("slow.example", 1), ticket=1)
+        it.node.wait(lambda: it.node.failed == [(1, False)])
+        it.dial(("slow.example", 1), ticket=2)
+        release.set()
+        it.node.wait(lambda: list(it.node.links.values()) == [2])
+        assert asked == ["slow.example"]
+        assert len(other.node.links) == 1, "a dial that was given up went on"
+
+
+def test_a_name_that_waits_again_when_its_late_answer_comes_stops_nobody(it: Running) -> None:
+    """All threads hang; who was given up is dialled again, and then all answers come at once."""
+    release = threading.Event()
+
+    with running() as other:
+
+        def look_up(host: str) -> list[Address]:
+            assert release.wait(PATIENCE)
+            return [other.address]
+
+        names(it, look_up)
+        hosts = [f"name-{number}.example" for number in range(6)]
+        for ticket, host in enumerate(hosts):
+            it.dial((host, 1), ticket)
+        it.node.wait(lambda: len(it.node.failed) == len(hosts))
+        for ticket, host in enumerate(hosts):
+            it.dial((host, 1), 10 + ticket)
+        release.set()
+        it.node.wait(lambda: sorted(it.node.links.values()) == list(range(10, 16)))  # type: ignore[type-var]
+        assert it.stat("bugs") == 0
+
+
+def test_of_a_thousand_addresses_each_is_tried_in_time(it: Running) -> None:
+    closed = ("127.0.0.1", free_port())
+    with running() as other:
+        dead = [(f"127.0.{number >> 8}.{number & 255}", closed[1]) for number in range(1, 1000)]
+        names(it, lambda host: [*dead, other.address])
+        dials = 0
+        while not it.node.greeted:
+            it.dial(("many.example", 1), dials)
+            dials += 1
+            it.node.wait(lambda count=dials: len(it.node.failed) == count or it.node.greeted)
+        assert dials == -(-1000 // Limits().addresses_max)
+
+
 @linux_only
 def test_a_stream_has_its_options_on_both_ends(it: Running) -> None:
     with running() as other:

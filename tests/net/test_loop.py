@@ -13,6 +13,7 @@ from tests.net.fakes import HELLO, NOTE, PATIENCE, FakeNode, Running, pair, runn
 from tests.net.strangers import posix_only
 from vines.config import Config
 from vines.errors import Closed
+from vines.net.limits import Limits
 from vines.net.loop import Loop
 from vines.protocol.wire.framing import frame
 
@@ -166,6 +167,25 @@ def test_sent_tells_what_the_kernel_took_and_no_more() -> None:
         assert it.node.sent_bytes[link] == total == received
 
 
+def test_while_a_peer_takes_no_more_the_node_is_looked_at_once_a_pace() -> None:
+    pace = 0.02
+    with (
+        running(limits=Limits(pace_seconds=pace)) as it,
+        socket.create_connection(it.address) as peer,
+    ):
+        peer.sendall(frame(HELLO, b""))
+        it.node.wait(lambda: it.node.greeted)
+        (link,) = it.node.greeted
+        note = frame(NOTE, bytes(1_000_000))
+        it.run(lambda now: [it.node.outbox.write(link, note) for _ in range(16)])
+        it.run(lambda now: None)
+        turns, began = it.stat("turns"), time.monotonic()
+        while time.monotonic() - began < 10 * pace:
+            it.loop.wake()
+        paces = (time.monotonic() - began) / pace
+        assert 1 <= it.stat("turns") - turns <= paces + 2
+
+
 def test_a_close_of_the_node_follows_what_was_written_before() -> None:
     with running() as it, socket.create_connection(it.address) as peer:
         peer.sendall(frame(HELLO, b""))
@@ -187,8 +207,6 @@ def test_a_close_of_the_node_follows_what_was_written_before() -> None:
 
 
 def test_a_peer_that_does_not_take_the_last_words_is_dropped_in_the_end() -> None:
-    from vines.net.limits import Limits
-
     with (
         running(limits=Limits(linger_seconds=0.05)) as it,
         socket.create_connection(it.address) as peer,

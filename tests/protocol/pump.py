@@ -58,6 +58,8 @@ class Host:
         self.dials: list[Address] = []
         self.errors: list[str] = []
         self.alive = True
+        self.deaf = False
+        """Nothing reaches it any more, though what it says is heard."""
         self.disk: dict[bytes, bytes] | None = None
         """What is kept for the next start of this node; None: it has no disk."""
         self.starts = 1
@@ -117,6 +119,8 @@ class Pump:
         """Pairs of addresses between which dials are refused, and datagrams lost."""
         self.mute: set[Address] = set()
         """Hosts behind a firewall that lets no datagrams through."""
+        self.targets: set[Address] = set()
+        """Where datagrams were sent."""
         self.held = False
         self.lost: Callable[[Host, Said], bool] | None = None
         """What is said of elections and gets lost on its way to a host."""
@@ -134,6 +138,7 @@ class Pump:
         number: int,
         *,
         port: int | None = None,
+        machine: str = "127.0.0.1",
         skew: float = 0.0,
         durable: bool = False,
         past: Host | None = None,
@@ -151,7 +156,7 @@ class Pump:
         memory = Memory(dict(disk or {}), starts) if durable else None
         config = Config(**settings | options)
         node = Node(config, rng, lambda: self.wall(skew), now=self.now, memory=memory)
-        host = Host(self, node, f"n{number}", ("127.0.0.1", port) if port else None)
+        host = Host(self, node, f"n{number}", (machine, port) if port else None)
         host.disk, host.starts = (disk, starts) if durable else (None, 1)
         self.hosts.append(host)
         if host.address is not None:
@@ -265,7 +270,7 @@ class Pump:
         busy = False
         for host in self.hosts:
             for end in list(host.ends.values()):
-                if end.reading and not self.held:
+                if end.reading and not host.deaf and not self.held:
                     busy |= self.read(end)
         while self._failures:
             host, ticket, refused = self._failures.popleft()
@@ -276,7 +281,7 @@ class Pump:
             receiver = self.listeners.get(target)
             ends = {source, target}
             lost = ends & (self.vanished | self.mute) or frozenset(ends) in self.walls
-            if receiver is not None and not lost:
+            if receiver is not None and not receiver.deaf and not lost:
                 refusal = receiver.node.datagram(data, source, self.now)
                 assert not refusal, refusal
                 busy = True
@@ -330,6 +335,7 @@ class Pump:
                     if end is not None and not end.closing:
                         end.peer.waiting.append(frame)
                 case Send(address, data):
+                    self.targets.add(address)
                     if host.address is not None:
                         self._datagrams.append((host.address, address, data))
                 case Dial(ticket, address):
@@ -353,8 +359,8 @@ class Pump:
     def _dial(self, host: Host, ticket: int, address: Address) -> None:
         target = self.listeners.get(address)
         wall = frozenset((host.address, address)) in self.walls
-        if address in self.vanished or target is None or wall:
-            refused = address not in self.vanished
+        if address in self.vanished or host.deaf or target is None or wall:
+            refused = address not in self.vanished and not host.deaf
             self.tell(f"{host.name} dials {address[1]}: {'refused' if refused else 'no answer'}")
             if not refused and self.patience:
                 self._late.append((self.now + self.patience, host, ticket))

@@ -184,6 +184,39 @@ def test_all_but_one_killed_at_once_are_held_dead_at_once() -> None:
     assert pump.until(lambda: len(last.of(Fail)) == 5) <= 1.0
 
 
+def apart(pump: Pump) -> tuple[Host, Host]:
+    """Two members on two machines."""
+    one, other = (
+        pump.host(number, machine=f"192.0.2.{number}", insecure=True) for number in (1, 2)
+    )
+    pump.join(other, one)
+    pump.run(2.0)
+    return one, other
+
+
+def test_of_two_machines_one_that_refuses_dials_has_time_to_object() -> None:
+    """As behind a firewall that was put up for a moment; nobody else can look."""
+    pump = Pump()
+    one, other = apart(pump)
+    pump.walls.add(frozenset((one.address, other.address)))
+    pump.cut(one.to(other))
+    pump.run(2.0)
+    assert suspected(one) == ["n2"]
+    assert suspected(other) == ["n1"]
+    pump.walls.clear()
+    pump.run(30.0)
+    assert not one.of(Fail) + other.of(Fail)
+    assert one.linked() == ["n2"]
+
+
+def test_of_two_machines_one_that_refuses_dials_for_longer_is_held_dead() -> None:
+    pump = Pump()
+    one, other = apart(pump)
+    pump.kill(other)
+    least = time_to_object(one.node.config, 2, 0, gone=True)
+    assert least <= pump.until(lambda: bool(one.of(Fail))) <= least + 0.5
+
+
 def test_refused_dials_of_one_member_alone_leave_time_to_object() -> None:
     pump = Pump()
     a, b, _ = pump.cluster(3)

@@ -20,6 +20,7 @@ from vines.protocol.links.errands import (
     RETRY_SECONDS,
     Errands,
 )
+from vines.protocol.members.directory import Directory
 from vines.protocol.wire.ballot import Ballots
 from vines.protocol.wire.framing import LENGTH_BYTES
 from vines.protocol.wire.hello import Hello
@@ -130,8 +131,8 @@ class Mesh:
 
     address = staticmethod(lambda member: ("127.0.0.1", 9002))
     candidates = staticmethod(lambda: {label(2): ("127.0.0.1", 9002)})
-    unlinked = staticmethod(lambda: {label(2): ("127.0.0.1", 9002)})
-    buried = staticmethod(dict)
+    directory = staticmethod(Directory)
+    addresses = staticmethod(list)
     wanted = staticmethod(lambda: None)
     link_count = staticmethod(lambda: 0)
     linked = staticmethod(lambda member: False)

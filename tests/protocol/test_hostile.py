@@ -258,6 +258,28 @@ def test_the_shortest_hello_of_a_foreigner_is_not_answered_at_all(host: Host) ->
     assert [each for each in effects if isinstance(each, Close)]
 
 
+def test_refused_hellos_are_counted_by_reason(host: Host) -> None:
+    day_off = host.pump.wall() + 2 * 86_400_000
+    for number, changes in enumerate(
+        (
+            {"cluster": cluster_id("another")},
+            {"cluster": cluster_id("another"), "versions": (2, 3)},
+            {"cluster": cluster_id("another")},
+            {"clock": day_off},
+            {"id": host.node.id},
+        )
+    ):
+        stranger = Stranger(host, 100 + number)
+        stranger.say(stranger.hello(**changes))
+    assert host.node.stats()["hellos_refused"] == {
+        "clock": 1,
+        "cluster": 2,
+        "identity": 1,
+        "version": 1,
+    }
+    assert len(host.node.members()) == 1
+
+
 def test_many_refusals_of_one_kind_are_told_once(host: Host) -> None:
     told = []
     for link in range(100):

@@ -11,6 +11,7 @@ from vines._core.table import MEMBER
 from vines.config import Config
 from vines.errors import InvalidConfig
 from vines.events import Conflict, Fail, Join, Leave, Refused, Suspect, Update
+from vines.protocol.members.doors import SHARED_SECONDS
 from vines.protocol.members.identity import REFUTE_SECONDS
 from vines.protocol.members.membership import GONE_MAX
 from vines.protocol.members.profile import Profile, stamp_of
@@ -355,14 +356,26 @@ def test_in_a_larger_cluster_too_nobody_lives_for_ever_whom_nobody_is_linked_to(
     assert all(host.states()["m78"] == "dead" for host in hosts)
 
 
-def test_a_probe_leaves_nothing_but_a_closed_stream() -> None:
+def test_who_can_be_answered_by_datagrams_dials_nobody_to_see_whether_it_is_there() -> None:
     pump = Pump()
     hosts = pump.cluster(6, mesh_members=1, fanout_min=1)
+    dials = [len(host.dials) for host in hosts]
+    pump.run(60.0)
+    assert [len(host.dials) for host in hosts] == dials
+
+
+def test_a_probe_by_a_dial_leaves_nothing_but_a_closed_stream() -> None:
+    pump = Pump()
+    hosts = pump.cluster(6, mesh_members=1, fanout_min=1)
+    silent = pump.host(7, port=0, mesh_members=1, fanout_min=1)
+    pump.join(silent, hosts[0])
+    pump.run(5.0)
+    hosts.append(silent)
     links = [host.linked() for host in hosts]
-    dials = sum(len(host.dials) for host in hosts)
+    dials = len(silent.dials)
     bytes_out = [host.count("bytes_out", "hello") for host in hosts]
     pump.run(60.0)
-    assert sum(len(host.dials) for host in hosts) > dials
+    assert len(silent.dials) > dials
     assert [host.linked() for host in hosts] == links
     assert [host.count("bytes_out", "hello") for host in hosts] == bytes_out
     assert not [event for host in hosts for event in host.of(Fail)]
@@ -411,6 +424,36 @@ def test_an_advertised_address_that_leads_nowhere_is_told_of_with_the_bound_one(
     assert "127.0.0.1:9999" in told[0].text
     assert "0.0.0.0:9003" in told[0].text
     assert not [each for each in [*a.of(Conflict), *b.of(Conflict)] if each.kind == "address"]
+
+
+@pytest.mark.parametrize("second", [0.0, 3.0])
+def test_an_address_that_two_advertise_is_told_of_everywhere(second: float) -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    b.node.listening(("127.0.0.1", 9999), pump.now, bound=b.address)
+    pump.run(second)
+    c.node.listening(("127.0.0.1", 9999), pump.now, bound=c.address)
+    pump.run(SHARED_SECONDS - 5.0)
+    assert not [event for host in (a, b, c) for event in host.of(Conflict)]
+    pump.run(10.0)
+    for host in (a, b, c):
+        (told,) = [event for event in host.of(Conflict) if "2 live" in event.text]
+        assert told.kind == "address"
+        assert "127.0.0.1:9999" in told.text
+        assert b.node.id.hex() in told.text
+        assert c.node.id.hex() in told.text
+
+
+def test_an_address_that_was_shared_for_a_moment_is_no_conflict() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    for host in (b, c):
+        host.node.listening(("127.0.0.1", 9999), pump.now)
+    pump.run(5.0)
+    c.node.listening(c.address, pump.now)
+    b.node.listening(b.address, pump.now)
+    pump.run(60.0)
+    assert not [event for host in (a, b, c) for event in host.of(Conflict)]
 
 
 def test_an_address_that_was_bound_is_not_suspected() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -188,6 +189,23 @@ REFUSED: dict[str, tuple[Callable[[], bytes], tuple[str, int], str]] = {
     "a group of IPv6": (lambda: datagram(Probe(DIGEST)), ("ff02::1", 5), "source"),
     "port 0": (lambda: datagram(Probe(DIGEST)), ("192.0.2.7", 0), "source"),
 }
+
+
+def test_datagrams_and_their_bytes_are_counted_by_kind() -> None:
+    pump = Pump()
+    one, _two, three = pump.cluster(3)
+    pump.walls.add(frozenset((one.address, three.address)))
+    pump.run(30.0)
+    sizes = {"probe": HEAD_BYTES + 8, "ack": HEAD_BYTES + 7, "ask": HEAD_BYTES + 16}
+    sizes |= {"alive": HEAD_BYTES + 4, "nack": HEAD_BYTES + 4}
+    for way in ("in", "out"):
+        total: Counter[str] = Counter()
+        for host in pump.hosts:
+            stats: dict = host.node.stats()
+            for kind, count in stats[f"datagrams_{way}"].items():
+                assert stats[f"datagram_bytes_{way}"][kind] == count * sizes[kind]
+                total[kind] += count
+        assert total.keys() >= {"probe", "ack", "ask", "alive"}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from math import ceil, log2
 from random import Random
+from typing import Any
 
 from vines.simulation import Simulation
 from vines.simulation.frames import NAMES, frame_type
@@ -59,10 +60,10 @@ class Found:
         )
 
 
-def grown(nodes: int, seed: int = 1) -> Simulation:
+def grown(nodes: int, seed: int = 1, **options: Any) -> Simulation:
     """A cluster joined through one seed, whose trees have seen writes."""
     calm = Conditions(latency=HOP, jitter=0.0, lag=0.0)
-    simulation = Simulation(seed, nodes=nodes, conditions=calm, watching=False)
+    simulation = Simulation(seed, nodes=nodes, conditions=calm, watching=False, **options)
     simulation.run(WARM_SECONDS)
     chance = Random(seed)
     for number in range(10):
@@ -71,9 +72,9 @@ def grown(nodes: int, seed: int = 1) -> Simulation:
     return simulation
 
 
-def measure(nodes: int, seed: int = 1, writes: int = 10) -> Found:
+def measure(nodes: int, seed: int = 1, writes: int = 10, **options: Any) -> Found:
     """Writes of nodes at random, each alone; then a hundred a second of one of them."""
-    simulation = grown(nodes, seed)
+    simulation = grown(nodes, seed, **options)
     chance, meter = Random(seed), Meter()
     simulation.spectators.append(meter)
     hops = [_spread(simulation, f"key/{number}", chance) for number in range(writes)]

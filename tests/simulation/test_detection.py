@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from vines.events import ALIVE, Fail, Suspect
@@ -21,8 +23,12 @@ def cluster(nodes: int, **conditions: float) -> Simulation:
 
 def failed(simulation: Simulation) -> set[str]:
     """The names of all who were ever held dead, by anybody."""
-    events = (event for host in simulation.nodes for event in host.events)
-    return {event.member.name for event in events if isinstance(event, Fail)}
+    return {event.member.name for event in told(simulation) if isinstance(event, Fail)}
+
+
+def told(simulation: Simulation) -> list[object]:
+    """Everything that users were told."""
+    return [event for host in simulation.nodes for event in host.events]
 
 
 def views(simulation: Simulation) -> set[int]:
@@ -86,6 +92,44 @@ def test_processes_that_stand_still_for_five_seconds_are_not_held_dead() -> None
     simulation.run(125.0)
     assert not failed(simulation)
     assert any(isinstance(event, Suspect) for event in simulation.nodes[-1].events)
+
+
+def test_wall_clocks_that_jump_make_no_suspects() -> None:
+    """Forward and back, by a little and by years; no timer is theirs."""
+    simulation = cluster(10)
+    chance = Random(5)
+    for _ in range(60):
+        host = chance.choice(simulation.nodes)
+        host.skew += chance.choice((-3.2e8, -3600.0, -1.0, 0.5, 90.0, 3600.0, 3.2e8))
+        simulation.run(2.0)
+    assert not [event for event in told(simulation) if isinstance(event, Suspect | Fail)]
+    assert views(simulation) == {10}
+
+
+def test_who_is_killed_beside_clocks_that_jumped_is_found_as_soon() -> None:
+    simulation = cluster(10)
+    for number, host in enumerate(simulation.nodes):
+        host.skew = (-1.0) ** number * 600.0 * number
+    simulation.nodes[-1].crash()
+    simulation.run(1.0)
+    assert views(simulation) == {9}
+    assert failed(simulation) == {"node-10"}
+
+
+@pytest.mark.parametrize("lag", [0.05, 0.25])
+def test_a_loop_that_is_late_for_half_a_minute_is_not_held_dead_and_that_it_is_late_is_seen(
+    lag: float,
+) -> None:
+    """As beside a callback that computes: each turn comes late by so much at most."""
+    simulation = cluster(10)
+    slow, *others = simulation.nodes
+    assert slow.process is not None
+    chance, turn_at = Random(5), slow.process._turn_at
+    slow.process._turn_at = lambda when: turn_at(when + lag * chance.random())  # type: ignore[method-assign]
+    simulation.run(30.0)
+    assert not failed(simulation)
+    lags = [member.lag for host in others for member in host.members() if member.name == slow.name]
+    assert max(each for each in lags if each is not None) >= lag / 2
 
 
 def test_a_firewall_for_datagrams_around_one_host_kills_nobody() -> None:

@@ -7,6 +7,7 @@ import pytest
 from vines.errors import Closed, InvalidValue
 from vines.events import ALIVE, DEAD, LEFT, Fail, Flushed, Join, Leave
 from vines.simulation import Conditions, Simulation, Violation
+from vines.simulation.checks import Watch
 from vines.simulation.host import Host
 
 
@@ -225,3 +226,53 @@ def test_same_seed_and_calls_same_trace() -> None:
 
     assert trace(1) == trace(1)
     assert trace(1) != trace(2)
+
+
+def test_without_checking_invariants_wait_until_the_cluster_rests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked: list[str] = []
+    check = Watch.check
+
+    def note(watch: Watch) -> bool:
+        checked.append(watch.name)
+        return check(watch)
+
+    monkeypatch.setattr(Watch, "check", note)
+    hashes = []
+    for checking in (True, False):
+        checked.clear()
+        simulation = Simulation(seed=3, nodes=3, checking=checking)
+        simulation.nodes[0].gossip("colour", "red")
+        simulation.run(5.0)
+        assert bool(checked) == checking
+        simulation.settle()
+        assert {f"node-{number}.0 data" for number in (1, 2, 3)} <= set(checked)
+        hashes.append(simulation.trace_hash())
+    assert hashes[0] == hashes[1]
+
+
+def test_without_checking_a_lost_write_is_found_at_rest() -> None:
+    simulation = Simulation(seed=3, nodes=3, checking=False)
+    simulation.settle()
+    simulation.nodes[0].gossip("colour", "red")
+    written = simulation.data.highest[0, b"colour"]
+    ahead = written._replace(stamp=written.stamp + 1, counter=2)
+    simulation.data.wrote(ahead)
+    with pytest.raises(Violation, match="lost"):
+        simulation.settle()
+
+
+def test_a_slow_host_comes_late_to_what_arrives() -> None:
+    late = []
+    for slowness in (0.0, 1.0):
+        simulation = Simulation(seed=3, nodes=2)
+        simulation.settle()
+        first, second = simulation.nodes
+        second.slowness = slowness
+        began = simulation.now
+        first.gossip("colour", "red")
+        while "colour" not in second:
+            simulation.run(0.01)
+        late.append(simulation.now - began)
+    assert late[0] < 0.05 < late[1] < 1.1

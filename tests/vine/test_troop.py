@@ -40,5 +40,20 @@ def test_a_hundred_processes_are_one_cluster_whoever_dies(
     record_property("times", found["times"])
 
 
+def test_halves_between_which_packets_are_dropped_are_one_cluster_once_they_are_not(
+    record_property: Callable[[str, object], None],
+) -> None:
+    found = run("parted", 40)
+    if "unpermitted" in found:
+        pytest.skip(found["unpermitted"])
+    assert found["seen"] == [40] * 40
+    assert found["seen_apart"] == [20] * 40
+    assert found["crossed"] == [None] * 40
+    assert found["seen_together"] == [40] * 40
+    assert found["got"] == [["value"] * 40] * 2
+    assert found["seen_last"] == [39] * 39
+    record_property("times", found["times"])
+
+
 def test_what_one_writes_as_fast_as_it_can_is_in_every_table_of_ten() -> None:
     assert run("pour", 10, 50_000)["held"] == [50_000] * 10

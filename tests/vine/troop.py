@@ -3,7 +3,8 @@
 A node is driven by lines: each names something to do (a method of `Soldier`), each answer is one
 line of JSON. Times are of CLOCK_MONOTONIC, which all processes of a machine share.
 
-python -m tests.vine.troop scenario NODES, or pour NODES KEYS, says what came of it, in JSON.
+python -m tests.vine.troop scenario NODES, or parted NODES, or pour NODES KEYS, says what came of
+it, in JSON.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import vines.engine.chance  # noqa: F401  # imported before the fork, once for all
+from tests.vine.machines import HOSTS, Machines, Unpermitted
 from vines import Vine
 
 VALUE = bytes(32)
@@ -29,8 +31,8 @@ BARRIER_SECONDS = 0.3
 class Soldier:
     """What one process of the troop can be told to do."""
 
-    def __init__(self) -> None:
-        self.vine = Vine().listen(0)
+    def __init__(self, host: str | None = None) -> None:
+        self.vine = Vine(insecure=host is not None).listen(0, host)
         self.complete = threading.Event()
         self.wanted = 0
         self.alive = 1
@@ -44,15 +46,15 @@ class Soldier:
             self.at = time.monotonic()
             self.complete.set()
 
-    def port(self) -> int:
+    def address(self) -> str:
         assert self.vine.address is not None
-        return self.vine.address[1]
+        return "{}:{}".format(*self.vine.address)
 
-    def join(self, seed: int, members: int, begin: float, limit: float) -> dict[str, Any]:
+    def join(self, seed: str, members: int, begin: float, limit: float) -> dict[str, Any]:
         """Join at a time; seconds from then until so many members were seen."""
         self.wanted = members
         time.sleep(max(0.0, begin - time.monotonic()))
-        if seed != self.port():
+        if seed != self.address():
             self.vine.join(seed)
         found = self.complete.wait(limit)
         return {"seconds": self.at - begin if found else None, "alive": self.alive}
@@ -134,12 +136,13 @@ class Soldier:
 class Troop:
     """So many processes."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, machines: Machines | None = None) -> None:
+        self._machines = machines
         self._pids: dict[int, int] = {}
         self._pipes: list[tuple[Any, Any]] = []
         for node in range(count):
             self._fork(node)
-        self.ports: list[int] = self.all("port")
+        self.addresses: list[str] = self.all("address")
 
     def __len__(self) -> int:
         return len(self._pids)
@@ -191,7 +194,7 @@ class Troop:
     def join(self, limit: float = 30.0) -> list[dict[str, Any]]:
         """All join through the first, released together."""
         begin = time.monotonic() + BARRIER_SECONDS + len(self) * 0.002
-        return self.all("join", self.ports[0], len(self), begin, limit)
+        return self.all("join", self.addresses[0], len(self), begin, limit)
 
     def _fork(self, node: int) -> None:
         down_read, down_write = os.pipe()
@@ -205,8 +208,12 @@ class Troop:
                 for pipes in self._pipes:
                     for pipe in pipes:
                         os.close(pipe.fileno())
+                host = None
+                if self._machines is not None:
+                    self._machines.enter(node % 2)
+                    host = HOSTS[node % 2]
                 with os.fdopen(down_read) as orders, os.fdopen(up_write, "w") as answers:
-                    obey(orders, answers)
+                    obey(orders, answers, host)
                 status = 0
             except BaseException:
                 traceback.print_exc()
@@ -218,9 +225,9 @@ class Troop:
         self._pipes.append((os.fdopen(down_write, "w"), os.fdopen(up_read)))
 
 
-def obey(orders: Any, answers: Any) -> None:
+def obey(orders: Any, answers: Any, host: str | None) -> None:
     """Do what the lines say."""
-    soldier = Soldier()
+    soldier = Soldier(host)
     for line in orders:
         what, *arguments = json.loads(line)
         method: Callable[..., Any] = getattr(soldier, what)
@@ -281,6 +288,51 @@ def scenario(nodes: int) -> dict[str, Any]:
     }
 
 
+def parted(nodes: int) -> dict[str, Any]:
+    """On two machines: half is cut off from the other half, both go on, and they find each other
+    again; one leaves. What came of it.
+    """
+    limit, times, began = 60.0, {}, time.monotonic()
+    os.environ |= {"VINES_NETWORK": "local", "VINES_HEAL_INTERVAL": "2"}
+
+    def lap(what: str) -> None:
+        nonlocal began
+        times[what], began = round(time.monotonic() - began, 2), time.monotonic()
+
+    try:
+        machines = Machines()
+    except Unpermitted as reason:
+        return {"unpermitted": str(reason)}
+    with machines, Troop(nodes, machines) as troop:
+        lap("begun")
+        seen = [each["alive"] for each in troop.join(limit)]
+        lap("joined")
+        machines.part()
+        seen_apart = troop.all("sees", nodes // 2, limit)
+        lap("halves seen as halves")
+        for node in (0, 1):
+            troop.ask(node, "write", f"half/{node}", "value")
+        crossed = [troop.ask(node, "gets", f"half/{1 - node % 2}", 0.0) for node in range(nodes)]
+        machines.heal()
+        seen_together = troop.all("sees", nodes, limit)
+        lap("one cluster again")
+        got = [troop.all("gets", f"half/{node}", limit) for node in (0, 1)]
+        lap("all have what either half wrote")
+        troop.ask(nodes - 1, "leave")
+        troop.kill(nodes - 1)
+        seen_last = troop.all("sees", nodes - 1, limit)
+        lap("leave seen by all")
+    return {
+        "seen": seen,
+        "seen_apart": seen_apart,
+        "crossed": crossed,
+        "seen_together": seen_together,
+        "got": got,
+        "seen_last": seen_last,
+        "times": times,
+    }
+
+
 def pour(nodes: int, count: int) -> dict[str, Any]:
     """One writes so many keys as fast as it can; how many each holds in the end."""
     with Troop(nodes) as troop:
@@ -296,5 +348,5 @@ def pour(nodes: int, count: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     what, *numbers = sys.argv[1:]
-    found = {"scenario": scenario, "pour": pour}[what](*map(int, numbers))
+    found = {"scenario": scenario, "parted": parted, "pour": pour}[what](*map(int, numbers))
     sys.stdout.write(json.dumps(found) + "\n")

@@ -6,9 +6,9 @@ from argparse import Namespace
 
 from vines import Vine
 from vines.cli.connecting import join, label_of
-from vines.cli.following import MEMBER_EVENTS, OTHER_EVENTS, Following
+from vines.cli.following import OTHER_EVENTS, Following
 from vines.cli.output import Output
-from vines.cli.stories import Story, address_text
+from vines.cli.stories import MEMBER_EVENTS, Story, address_text
 
 
 def agent(arguments: Namespace, output: Output) -> int:

@@ -18,7 +18,6 @@ from vines.cli.exits import DONE, INTERRUPTED, Terminated
 from vines.cli.output import Output
 from vines.cli.stories import Story, of_event
 
-MEMBER_EVENTS = ("join", "fail", "leave", "update")
 OTHER_EVENTS = ("synced", "refused", "conflict", "clock_suspect", "lagged")
 
 LOOK_SECONDS = 0.5 if os.name == "nt" else None

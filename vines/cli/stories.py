@@ -25,6 +25,9 @@ STYLES: Final = {
 }
 """Of the name of an event; what is not listed here deserves attention."""
 
+MEMBER_EVENTS: Final = ("join", "suspect", "fail", "leave", "update")
+"""Those that tell of a member."""
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -47,7 +50,7 @@ def of_event(name: str, event: Any, key: str | None = None) -> Story:
     """The story of an event that a vine tells by this name; `key` if only that was listened to."""
     if name in ("gossip", "delete"):
         return _of_change(name, event, key)
-    if name in ("join", "fail", "leave", "update"):
+    if name in MEMBER_EVENTS:
         return _story(name, member_words(event.member), **member_fields(event.member))
     match event:
         case events.Synced():
@@ -101,6 +104,7 @@ def member_fields(member: Member) -> dict[str, Any]:
         "name": member.name,
         "address": None if member.address is None else address_text(member.address),
         "state": member.state,
+        "suspected": member.suspected,
         "observer": member.observer,
         "tags": dict(member.tags),
     }

@@ -7,9 +7,9 @@ from argparse import Namespace
 from vines.callbacks.listeners import encode_pattern
 from vines.cli.connecting import connected
 from vines.cli.exits import DONE
-from vines.cli.following import MEMBER_EVENTS, Following
+from vines.cli.following import Following
 from vines.cli.output import Output
-from vines.cli.stories import address_text, member_fields, tags_text
+from vines.cli.stories import MEMBER_EVENTS, address_text, member_fields, tags_text
 from vines.events import Member
 
 TITLES = ("NAME", "ADDRESS", "STATE", "TAGS", "ID")
@@ -41,6 +41,7 @@ def members(arguments: Namespace, output: Output) -> int:
 
 
 def _row(member: Member, *, short: bool) -> tuple[str, ...]:
-    state = f"{member.state}, observes" if member.observer else member.state
+    more = ["observes"] * member.observer + ["suspected"] * member.suspected
+    state = ", ".join([member.state, *more])
     address, tags = address_text(member.address), tags_text(member) or "-"
     return (member.name, address, state, tags, member.id.hex()[: 8 if short else None])

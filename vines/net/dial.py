@@ -1,9 +1,9 @@
 """Dialling: from an address to a stream that is up, without ever waiting.
 
 Of a name that gives several addresses all are tried: the next one when one fails, or beside one
-that keeps silent (RFC 8305). The first that answers wins. Each dial of the same name begins one
-address further on, so that a name with many nodes behind it leads to all of them in time, also when
-some are gone for good.
+that keeps silent (RFC 8305). The first that answers wins. Each dial of the same name begins behind
+the last address that was tried, so that a name with many nodes behind it leads to all of them in
+time, also when most are gone for good.
 """
 
 from __future__ import annotations
@@ -67,12 +67,15 @@ class Dialler:
         """The targets in the order of this dial: from where the last one of this name left off."""
         if len(targets) < 2:
             return targets
+        first = self._turns.get(address, 0) % len(targets)
+        return (targets[first:] + targets[:first])[: self.limits.addresses_max]
+
+    def tried(self, address: Address) -> None:
+        """One more address of a name is being tried."""
         turn = self._turns.pop(address, 0)
         while len(self._turns) >= _NAMES_MAX:
             del self._turns[next(iter(self._turns))]
         self._turns[address] = turn + 1
-        first = turn % len(targets)
-        return (targets[first:] + targets[:first])[: self.limits.addresses_max]
 
     def end(self, dial: _Dial) -> None:
         """A dial has been answered."""
@@ -122,6 +125,8 @@ class _Dial:
         while self._left:
             attempt = _Attempt(self)
             self._attempts.add(attempt)
+            if self._several:
+                self._dialler.tried(self._address)
             if attempt.begin(self._left.popleft()):
                 self._stagger = self._dialler.reactor.timers.at(
                     now + self._dialler.limits.stagger_seconds, self._next

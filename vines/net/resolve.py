@@ -53,12 +53,15 @@ class Resolver:
         self._threads = 0
 
     def resolve(self, address: Address, answer: Answer) -> None:
-        """Call `answer` later, on the loop's thread; whoever asks has a deadline of its own."""
-        answers = self._asked.setdefault(address, [])
-        answers.append(answer)
-        if len(answers) == 1:
-            self._waiting.append(address)
-            self._begin()
+        """Call `answer` later, on the loop's thread; whoever asks has a deadline of its own. An
+        answer that comes too late for one who asked is good for the next.
+        """
+        if address in self._asked:
+            self._asked[address].append(answer)
+            return
+        self._asked[address] = [answer]
+        self._waiting.append(address)
+        self._begin()
 
     def forget(self, address: Address, answer: Answer) -> None:
         """Nobody waits for this any more."""

@@ -26,6 +26,10 @@ NAMES_MAX: Final = 1024
 """Where addresses lead that are remembered at once; of more the oldest is found out anew."""
 NAME_SECONDS: Final = 60.0
 """How long it is remembered where a name leads: the time of most records of the DNS."""
+LOST_SECONDS: Final = 2.0
+"""How long it is remembered that a name leads nowhere: whoever is called so must not be silent, and
+so suspected, for longer than it has to object.
+"""
 
 Ask = Callable[[Address, Answer], None]
 """Looks a name up, and answers later."""
@@ -125,10 +129,14 @@ class Datagrams:
             self._reactor.count("datagrams to nowhere", f"{address[0]}:{address[1]}")
         return target
 
-    def _resolved(self, address: Address, found: list[Target], _now: float) -> None:
+    def _resolved(self, address: Address, found: list[Target], now: float) -> None:
+        if address not in self._targets:
+            return
         target = self._choose(found)
-        if target is not None and address in self._targets:
+        if target is not None:
             self._targets[address] = target
+        else:
+            self._until[address] = min(self._until[address], now + LOST_SECONDS)
 
     def _choose(self, found: list[Target]) -> tuple[Any, ...] | None:
         """The first target that this socket can send to."""

@@ -61,6 +61,8 @@ class Machinery:
     ) -> None:
         self.now = now
         """When the node was last advanced."""
+        self.stirred = False
+        """What probes led to may have set another timer than theirs."""
         self._config = config
         self._rng = rng
         self._clock = clock
@@ -88,7 +90,7 @@ class Machinery:
             dial=self.linking.check,
             heard=self._heard,
             stream=self._probe,
-            bury=self.linking.bury,
+            bury=self._bury,
             differs=self._differs,
         )
         self.detector = Detector(
@@ -122,14 +124,18 @@ class Machinery:
         self.detector.forgive(gap)
 
     def run_timers(self, now: float) -> None:
-        """Let every part do what is due."""
+        """Let every part of links and tables do what is due."""
         links = self.linking.links
-        self.answering.advance(now)
-        self.identity.advance(now)
         self.patrol.advance(now)
         self.linking.advance(now)
         self.replication.advance(now, links.established())
         self.flushes.advance(now, links.established(), self.pusher.wake)
+
+    def run_probes(self, now: float) -> None:
+        """Let every part of failure detection do what is due: all that goes on without end."""
+        if self.answering.busy:
+            self.answering.advance(now)
+        self.identity.advance(now)
         self.detector.advance(now)
 
     def elect_on(self, now: float) -> None:
@@ -144,17 +150,15 @@ class Machinery:
         if self.pusher.push(self.linking.links.established):
             self.spreading.changed(self.linking.links.established(), now)
 
-    def election_due(self) -> float:
-        """When the next timer of an election is due; infinity if never."""
-        return inf if self.elections is None else self.elections.deadline()
+    def probes_due(self) -> float:
+        """When `run_probes` has something; infinity if never."""
+        due = min(self.identity.deadline(), self.detector.deadline())
+        return min(due, self.answering.deadline()) if self.answering.busy else due
 
     def due(self) -> float:
-        """When the next other timer is due; infinity if never."""
+        """When `run_timers` has something; infinity if never."""
         links = self.linking.links.established()
         return min(
-            self.identity.deadline(),
-            self.answering.deadline(),
-            self.detector.deadline(),
             self.patrol.deadline(),
             self.linking.deadline(),
             self.replication.deadline() if links else inf,
@@ -189,6 +193,7 @@ class Machinery:
             **self.traffic.statistics(),
             **self.post.statistics(),
             **self.detector.statistics(),
+            "hellos_refused": dict(sorted(self.handshake.refusals.items())),
             "links": len(links),
             "strangers": len(links.everything()) - len(links),
             "unsent": sum(link.unsent for link in links.everything()),
@@ -209,8 +214,10 @@ class Machinery:
         return self.now < link.urgent + URGENT_SECONDS
 
     def _frame(self, link: Link, room: bool) -> bytes | None:
-        bulk = URGENT_FRAME_BYTES if self._is_urgent(link) else inf
-        link.channels[DATA].budget = int(min(bulk, self._config.frame_bytes))
+        bulk = self._config.frame_bytes
+        link.channels[DATA].budget = (
+            min(URGENT_FRAME_BYTES, bulk) if self._is_urgent(link) else bulk
+        )
         return self.dialogue.frame(link, self.now, room=room)
 
     def _write(self, link: Link, frame: bytes) -> None:
@@ -227,6 +234,7 @@ class Machinery:
         """To a member; without a link it is dialled. What is lost is said again if it matters."""
         link = self.linking.links.to(member)
         if link is None:
+            self.stirred = True
             self.linking.dialler.errands.hold(member, frame, self.now)
         else:
             link.said = link.urgent = self.now
@@ -234,7 +242,13 @@ class Machinery:
 
     def _differs(self, member: bytes, now: float) -> None:
         """A member holds something else than this node."""
+        self.stirred = True
         self.replication.differ(now, self.linking.links.to(member))
+
+    def _bury(self, member: bytes, now: float) -> None:
+        """A member is held dead from now on."""
+        self.stirred = True
+        self.linking.bury(member, now)
 
     def _heard(self, member: bytes) -> float:
         """When a member last said anything on its link."""
@@ -246,6 +260,7 @@ class Machinery:
         frame = StreamProbe(token, probe).encode()
         link = self.linking.links.to(member)
         if link is None:
+            self.stirred = True
             self.linking.dialler.errands.hold(member, frame, self.now)
         elif self.pusher.takes(link):
             link.said = self.now

@@ -17,6 +17,8 @@ from vines.protocol.machinery import Machinery
 from vines.protocol.replicas.flushing import Target
 from vines.protocol.start import make_tables
 from vines.protocol.wire.messages import BALLOT, DATA, Delta, decode
+from vines.protocol.wire.probe import StreamAck, StreamProbe
+from vines.protocol.wire.talk import Ping, Pong
 
 if TYPE_CHECKING:
     import random
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 
 _DATA_DELTA = bytes((Delta.kind, 0, DATA))
+_PROBES = frozenset((StreamProbe.kind, StreamAck.kind))
+_TIMELESS = frozenset((BALLOT, Ping.kind, Pong.kind))
+"""Frames that set no timers but those of elections."""
 
 
 class Node:
@@ -55,8 +60,12 @@ class Node:
         self._parts = Machinery(config, self.id, rng, clock, tables, self.outbox, now, memory)
         self._links = self._parts.linking.links
         self._due = inf
+        self._probes_due = inf
+        """The same of probes, which come and go all the time and touch nothing else."""
         self._stale = True
-        """Something happened that may have set a timer earlier than `_due`."""
+        """Something happened that may have set a timer earlier than these two."""
+        self._probed = False
+        """Something happened that may have set one earlier than `_probes_due`."""
 
     @property
     def source(self) -> bytes:
@@ -94,10 +103,12 @@ class Node:
         if address is not None:
             seeds.own(address)
         self._parts.detector.probing.active = address is not None
+        self._parts.linking.dialler.lookout.probing = address is None
         self._parts.replication.poll(address is None, now)
         self._parts.identity.bound = bound
         if address != old:
             self._parts.identity.listen(address)
+            self._parts.linking.members.listening(address, now)
 
     def connected(self, link: int, ticket: int | None, now: float) -> None:
         """A stream is up: `ticket` of the Dial it answers, None if the other side dialled."""
@@ -124,9 +135,11 @@ class Node:
             self._parts.traffic.rejected(frame)
             raise
         stream.heard = now
-        # Data sets no timers, ballots none but those of elections, and both come too often to look
-        # at all of them.
-        self._stale = self._stale or not (frame[:3] == _DATA_DELTA or frame[0] == BALLOT)
+        # What comes so often sets no timers, or few: looking at all of them would cost more.
+        if frame[0] in _PROBES:
+            self._probed = True
+        elif not (frame[0] in _TIMELESS or frame[:3] == _DATA_DELTA):
+            self._stale = True
         self._parts.traffic.received(frame)
         if stream.channels and self._links.get(link) is stream:
             self._parts.pusher.wake(stream)
@@ -139,7 +152,7 @@ class Node:
         opened = self._parts.post.open(data, source)
         if isinstance(opened, str):
             return opened
-        self._stale = True
+        self._probed = True
         self._parts.detector.receive(opened, now)
         return ""
 
@@ -160,32 +173,45 @@ class Node:
 
     def advance(self, now: float) -> None:
         """Do what is due, and push what changed to every link that has room."""
-        late = now - max(self._parts.now, self._due)
-        self._parts.lag.note(max(0.0, late), now)
-        if late > self.config.probe_timeout / 2:
-            self._parts.forgive(late)
-        self._parts.now = now
-        if self._stale or now >= self._due:
-            self._parts.run_timers(now)
+        parts = self._parts
+        late = now - max(parts.now, min(self._due, self._probes_due))
+        if late > 0.0:
+            parts.lag.note(late, now)
+            if late > self.config.probe_timeout / 2:
+                parts.forgive(late)
+        parts.now = now
+        if self._stale or parts.stirred or now >= self._due:
+            parts.run_timers(now)
+            parts.run_probes(now)
             self._find_due()
-        self._parts.elect_on(now)
-        if now >= self._parts.spreading.due:
-            self._parts.spreading.advance(now, self._links.established())
-        self._parts.spread(now)
+        elif self._probed or now >= self._probes_due:
+            parts.run_probes(now)
+            self._probed = False
+            self._probes_due = parts.probes_due()
+        if parts.elections is not None:
+            parts.elect_on(now)
+        if now >= parts.spreading.due:
+            parts.spreading.advance(now, self._links.established())
+        if parts.pusher.more:
+            parts.spread(now)
 
     def deadline(self) -> float | None:
         """When `advance` is due next; at or before now: there is more to push at once."""
         if self._parts.pusher.more:
             return self._parts.now
-        if self._stale:
+        parts = self._parts
+        if self._stale or self._probed or parts.stirred:
             self._find_due()
-        due = min(self._due, self._parts.election_due(), self._parts.spreading.due)
+        due = min(self._due, self._probes_due, parts.spreading.due)
+        if parts.elections is not None:
+            due = min(due, parts.elections.deadline())
         return None if due == inf else due
 
     def _find_due(self) -> None:
         """The next time any timer is due; kept until something happens that may set one."""
-        self._stale = False
+        self._stale = self._probed = self._parts.stirred = False
         self._due = self._parts.due()
+        self._probes_due = self._parts.probes_due()
 
     def persisted(self, ticket: int, now: float) -> None:  # noqa: ARG002
         """All records up to this ticket are on disk: what waited for them happens now."""

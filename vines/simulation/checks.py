@@ -67,7 +67,7 @@ class Watch:
 
     def content(self) -> list[tuple[int, bytes, int, bytes, int, bytes]]:
         """What must be equal everywhere: sorted (family, key, stamp, origin, flags, value)."""
-        return [self.held[key].content for key in sorted(self.held)]
+        return sorted(Written(*fields).content for fields in self.table.records())
 
     def check_everything(self) -> None:
         """Check all positions anew, trusting nothing remembered: for the end of a run."""

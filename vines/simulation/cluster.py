@@ -50,7 +50,9 @@ class Simulation:
     fields of vines.Config for every node; the first `durable` of them have a disk, the last
     `observers` only watch. With `start=False` no node runs until its host is started. Every step
     checks the invariants of replication and membership; a broken one raises `Violation`, whose
-    message says how to see it again. `spectators` may check more.
+    message says how to see it again. `spectators` may check more. With `checking=False`, for
+    hundreds of nodes, none is until the cluster rests (`settle`): then all tables and views must be
+    equal, and every write of data held. `lifeguard=False` detects failures by SWIM alone.
     """
 
     def __init__(
@@ -64,10 +66,14 @@ class Simulation:
         durable: int = 0,
         start: bool = True,
         watching: bool = True,
+        checking: bool = True,
+        lifeguard: bool = True,
     ) -> None:
         self.seed = seed
         self.rng = Random(seed)
         self.watching = watching
+        self.checking = checking
+        self.lifeguard = lifeguard
         self.timeline = Timeline()
         self.counts: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
@@ -79,7 +85,7 @@ class Simulation:
         self.replay = f"Simulation(seed={seed}, nodes={nodes}) and the same calls"
         """What a Violation tells to do to see it again."""
         self.membership = MembershipRules(self)
-        self.spectators: list[Spectator] = [self.membership]
+        self.spectators: list[Spectator] = [self.membership] if checking else []
         """Who else is told of what processes do."""
         self.nodes: list[Host] = []
         for number in range(1, nodes + 1):
@@ -152,7 +158,7 @@ class Simulation:
 
     def trace(self, lines: int = 40) -> str:
         """The last things that happened, in words."""
-        return "\n".join(_describe(line) for line in list(self.timeline.tail)[-lines:])
+        return "\n".join(_describe(line) for line in self.timeline.tail[-lines:])
 
     def holders(self, process: Process, counter: int) -> int:
         """How many others hold the data writes of a process up to a counter: all that ever ran,

@@ -30,9 +30,9 @@ class Host:
     """One machine of a simulation.
 
     `address` is where its node listens. `skew` is what its wall clock is ahead by, in seconds;
-    `rate`, how many its monotonic clock counts in one, from the next start on. `events` is
-    everything its nodes told their users, in order. `disk`: what survives its processes; None:
-    each start is another node.
+    `rate`, how many its monotonic clock counts in one, from the next start on; `slowness`, how many
+    at most its process comes late to what arrived. `events` is everything its nodes told their
+    users, in order. `disk`: what survives its processes; None: each start is another node.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Host:
         """Whether a firewall lets no UDP in or out."""
         self.skew = 0.0
         self.rate = 1.0
+        self.slowness = 0.0
         self.disk = disk
         self.events: list[object] = []
         self.seeds: set[Address] = set()
@@ -112,7 +113,8 @@ class Host:
 
     def lag(self) -> float:
         """Seconds from a wake-up to the turn that follows it."""
-        return self.simulation.rng.random() * self.simulation.network.conditions.lag
+        most = self.simulation.network.conditions.lag + self.slowness
+        return self.simulation.rng.random() * most
 
     # -- what its user does
 
@@ -236,7 +238,7 @@ class Host:
         )
         self.simulation.data.wrote(written)
         process.follower.wrote((family, key), written.rank)
-        process.watches[1].check()
+        process.check()
         process.wake()
 
     def _up(self) -> Process:

@@ -83,7 +83,7 @@ class Network:
 
     def blocked(self, source: Host, target: Host) -> bool:
         """Whether nothing gets from one host to another."""
-        return (source.number, target.number) in self._blocked
+        return bool(self._blocked) and (source.number, target.number) in self._blocked
 
     def latency(self, pipe: Pipe) -> float:
         """Seconds the next piece of this direction takes; a slow pair of hosts and packet loss
@@ -122,7 +122,9 @@ class Network:
             self.count("datagram_duplicated")
             copies = 2
         for _ in range(copies):
-            delay = self._hop() + self.slow.get((source.number, target.number), 0.0)
+            delay = self._hop()
+            if self.slow:
+                delay += self.slow.get((source.number, target.number), 0.0)
             if conditions.straggling and self.rng.random() < conditions.straggling:
                 self.count("datagram_late")
                 delay += self.rng.random()

@@ -8,6 +8,7 @@ not. After every frame and at the end of every turn the invariants are checked.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from vines.simulation.follow import Follower
 from vines.simulation.frames import NAMES, WORDS, frame_type
 from vines.simulation.oracle import Violation
 from vines.simulation.sockets import Sockets
+from vines.simulation.swim import without_lifeguard
 
 if TYPE_CHECKING:
     from vines.config import Config
@@ -37,6 +39,7 @@ DATAGRAMS_MAX = 4096
 CONTROL_SLACK = 16 * 1024
 """Bytes a link may hold beyond its window and one frame: small control frames are never held
 back."""
+_COUNTED = {kind: f"datagram_{word}" for kind, word in WORDS.items()}
 
 
 class Process:
@@ -62,6 +65,8 @@ class Process:
         self._origin = rng.random() * 1e6
         self.disk = disk
         self.node = Node(config, rng, host.wall_clock, now=self.now, memory=memory)
+        if not simulation.lifeguard:
+            without_lifeguard(self.node)
         self.follower = Follower(self.node, watching=simulation.watching)
         self.watches = (
             Watch(
@@ -78,9 +83,14 @@ class Process:
         self.stream_bytes = 0
         """Bytes of all frames it wrote."""
         self.dials = 0
-        self._turn_due = float("inf")
-        self._turns = 0
+        self._wanted = inf
+        """When the next turn is due."""
+        self._calls: list[float] = []
+        """When the timeline calls, the next one last: never later than that."""
         self._idle_turns = 0
+        self._checked: tuple[object, ...] = ()
+        """What told of both tables when they were checked."""
+        self._sequences = -1, -1
 
     @property
     def now(self) -> float:
@@ -155,24 +165,34 @@ class Process:
     # -- turns
 
     def _turn_at(self, when: float) -> None:
-        if when < self._turn_due and self.running:
-            self._turn_due = when
-            self._turns += 1
-            self.timeline.at(when, self._turn, self._turns)
+        """Have a turn at a moment, or before. A timer that is put off is not called off: it costs
+        one call in vain at most, and mostly it is still the next one.
+        """
+        if when >= self._wanted or not self.running:
+            return
+        self._wanted = when = max(when, self.timeline.now)
+        if not self._calls or when < self._calls[-1]:
+            self._calls.append(when)
+            self.timeline.at(when, self._called)
 
-    def _turn(self, number: int) -> None:
-        if number != self._turns or not self.running:
-            return
-        self._turn_due = float("inf")
-        if self.host.paused:
-            return
-        inbox, self._inbox = self._inbox, []
-        for function, arguments in inbox:
-            function(*arguments)
+    def _called(self) -> None:
+        self._calls.pop()
+        when, self._wanted = self._wanted, inf
+        if when > self.timeline.now:
+            self._turn_at(when)
+        elif self.running and not self.host.paused:
+            self._turn()
+
+    def _turn(self) -> None:
+        inbox = self._inbox
+        if inbox:
+            self._inbox = []
+            for function, arguments in inbox:
+                function(*arguments)
         self._count_behind()
         self.node.advance(self.now)
-        effects = self._drain()
-        moved = self.sockets.pump(self._sent)
+        effects = self._drain() if self.node.outbox or self.disk is not None else 0
+        moved = self.sockets.pump(self._sent) if self.sockets.busy else 0
         self.check()
         self._check_queues()
         for spectator in self.host.simulation.spectators:
@@ -189,22 +209,37 @@ class Process:
             self._turn_at(max(soon, (deadline - self._origin) / self.rate))
 
     def check(self) -> None:
-        """Check what this process knows and holds."""
-        self.host.simulation.control.authors[self.node.control.source] = self.node.id
+        """Check what this process knows and holds, if that is another thing than before."""
+        simulation, control, data = self.host.simulation, self.node.control, self.node.data
+        if not simulation.checking:
+            return
+        now = control.sequence, data.sequence, control.fingerprint(), data.fingerprint()
+        if now == self._checked:
+            return
+        self._checked = now
+        simulation.control.authors[control.source] = self.node.id
         for watch in self.watches:
             watch.check()
 
     def _count_behind(self) -> None:
-        """Count links that the arrival log no longer reaches: no public call of a node tells."""
+        """Count links that the arrival log no longer reaches: no public call of a node tells. They
+        fall behind by what is new in a table.
+        """
+        sequences = self.node.control.sequence, self.node.data.sequence
+        if sequences == self._sequences:
+            return
+        self._sequences = sequences
         for link in self.node._links.established():
             if any(channel.progress.behind for channel in link.channels):
                 self.network.count("link_behind")
 
     def _check_queues(self) -> None:
         """Check that no more waits for the kernel than a window, a bulk frame and some control."""
+        if not self.sockets.busy:
+            return
+        waiting = self.sockets.waiting()
         config = self.node.config
         frame = max(config.frame_bytes, self.host.simulation.largest_record)
-        waiting = self.sockets.waiting()
         if waiting > config.link_window + frame + CONTROL_SLACK:
             raise Violation(f"{self.name} keeps {waiting} bytes waiting on one link")
 
@@ -213,10 +248,10 @@ class Process:
         effects = self.node.outbox.take()
         for effect in effects:
             match effect:
-                case Write(link, frame):
-                    self._write(link, frame)
                 case Send(address, data):
                     self._send(address, data)
+                case Write(link, frame):
+                    self._write(link, frame)
                 case Dial(ticket, address):
                     self._record("dial", f"{address[0]}:{address[1]}".encode())
                     self.dials += 1
@@ -259,7 +294,6 @@ class Process:
         refusal = self.node.datagram(data, source, self.now)
         if refusal:
             raise Violation(f"{self.name} dropped a datagram of a faultless peer: {refusal}")
-        self.check()
 
     def _disconnected(self, end: End) -> None:
         if self.sockets.forget(end):
@@ -292,7 +326,7 @@ class Process:
 
     def _send(self, address: Address, data: bytes) -> None:
         self._record("datagram out", data)
-        self.network.count("datagram_" + WORDS.get(data[5], "other"))
+        self.network.counts[_COUNTED.get(data[5], "datagram_other")] += 1
         self.datagram_bytes += len(data)
         self.network.post(self.host, address, data)
 

@@ -9,15 +9,19 @@ fingerprint of a whole run, its tail is what a failure shows.
 
 from __future__ import annotations
 
-import heapq
 import struct
 from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
+from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 TAIL_LENGTH = 400
 """Lines of the trace that are kept for showing; the hash covers all of them."""
+UNHASHED_MAX = 3000
+"""Parts of the trace that wait to be hashed at once: hashing is dear by the call."""
+
+_HEAD = struct.Struct("<dI")
 
 
 class Line(NamedTuple):
@@ -37,19 +41,30 @@ class Timeline:
     def __init__(self) -> None:
         self.now = 0.0
         self.steps = 0
-        self.tail: deque[Line] = deque(maxlen=TAIL_LENGTH)
+        self._tail: deque[tuple[float, str, str, bytes]] = deque(maxlen=TAIL_LENGTH)
         self._due: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = 0
         self._hash = blake2b(digest_size=16)
+        self._unhashed: list[bytes] = []
+        self._words: dict[tuple[str, str], bytes] = {}
+        """What and who, as they are hashed."""
+
+    @property
+    def tail(self) -> list[Line]:
+        """The last of what was recorded."""
+        return [Line(*fields) for fields in self._tail]
 
     def at(self, when: float, action: Callable[..., object], *arguments: Any) -> None:
         """Run an action at a moment; one that has passed counts as now."""
         self._order += 1
-        heapq.heappush(self._due, (max(when, self.now), self._order, action, arguments))
+        if when < self.now:
+            when = self.now
+        heappush(self._due, (when, self._order, action, arguments))
 
     def after(self, delay: float, action: Callable[..., object], *arguments: Any) -> None:
         """Run an action `delay` seconds from now."""
-        self.at(self.now + delay, action, *arguments)
+        self._order += 1
+        heappush(self._due, (self.now + max(delay, 0.0), self._order, action, arguments))
 
     def next(self) -> float | None:
         """The moment of the next action, or None if there is none."""
@@ -59,18 +74,26 @@ class Timeline:
         """Run every action due up to and including `until`; the time is `until` afterwards."""
         due = self._due
         while due and due[0][0] <= until:
-            self.now, _, action, arguments = heapq.heappop(due)
+            self.now, _, action, arguments = heappop(due)
             self.steps += 1
             action(*arguments)
         self.now = max(self.now, until)
 
     def record(self, what: str, who: str, data: bytes = b"") -> None:
         """Put something that happened on the trace."""
-        self._hash.update(struct.pack("<dI", self.now, len(data)))
-        self._hash.update(what.encode() + b"\0" + who.encode() + b"\0")
-        self._hash.update(data)
-        self.tail.append(Line(self.now, what, who, data))
+        words = self._words.get((what, who))
+        if words is None:
+            words = self._words[what, who] = what.encode() + b"\0" + who.encode() + b"\0"
+        self._unhashed += (_HEAD.pack(self.now, len(data)), words, data)
+        if len(self._unhashed) >= UNHASHED_MAX:
+            self._digest()
+        self._tail.append((self.now, what, who, data))
 
     def trace_hash(self) -> str:
         """The fingerprint of everything recorded so far: equal runs have equal ones."""
+        self._digest()
         return self._hash.hexdigest()
+
+    def _digest(self) -> None:
+        self._hash.update(b"".join(self._unhashed))
+        self._unhashed.clear()

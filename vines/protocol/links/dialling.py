@@ -57,7 +57,7 @@ class Dialler:
         self._rng = rng
         self._view = view
         self._answers: dict[Address, bytes] = {}
-        self._lookout = Lookout(config, rng, view, self._others)
+        self.lookout = Lookout(config, rng, view, self._others)
 
     def take(self, ticket: int) -> Attempt | None:
         """The attempt of a ticket, once: its stream is up, or there is none.
@@ -91,7 +91,9 @@ class Dialler:
         grace: float = 0.0,
     ) -> None:
         """A link broke that had been up for `lived` seconds; dial no sooner than after `grace`."""
-        if address is not None and self.seeds.is_own(address):
+        if address is not None and (
+            self.seeds.is_own(address) or not self._config.reaches(address)
+        ):
             address = None
         self.losses.lose(member, address, now, lived=lived, grace=grace)
         self._others.changed(now)
@@ -108,7 +110,7 @@ class Dialler:
         self.losses.find(member)
         self._others.linked(member)
         self._others.changed(now)
-        self._lookout.begin(now)
+        self.lookout.begin(now)
 
     def check(self, member: bytes, address: Address, now: float) -> Attempt | None:
         """Dial a suspect, unless it is being dialled; None if there is no need or no room."""
@@ -180,7 +182,7 @@ class Dialler:
             self._dial_errands(plan, now)
         if now >= self._others.review:
             self._dial_others(plan, now)
-        if now >= self._lookout.due:
+        if now >= self.lookout.due:
             self._look_out(plan, now)
         return plan
 
@@ -191,7 +193,7 @@ class Dialler:
         late = self._config.dial_timeout * LATE_DIALS
         expiry = self.attempts.oldest() + late
         seeds = self.seeds.deadline() if self.attempts.room() > 0 else inf
-        others = min(self._others.review, self._lookout.due, self.errands.deadline())
+        others = min(self._others.review, self.lookout.due, self.errands.deadline())
         return min(self.losses.deadline(), seeds, others, expiry)
 
     def _expire(self, plan: Plan, now: float) -> None:
@@ -220,7 +222,8 @@ class Dialler:
         if enough is None or self._view.link_count() < enough:
             return False
         candidates = self._view.candidates()
-        return seed.member in candidates or address in candidates.values()
+        there = self._view.directory().at(address)
+        return seed.member in candidates or any(each in candidates for each in there)
 
     def _dial_others(self, plan: Plan, now: float) -> None:
         self._others.review = inf
@@ -264,11 +267,13 @@ class Dialler:
         hint = self._others.take_hint()
         if hint is None or self.seeds.is_own(hint) or self.attempts.to(hint):
             return False
+        if not self._config.reaches(hint):
+            return False
         self._dial(plan, hint, None, HINT, now)
         return True
 
     def _look_out(self, plan: Plan, now: float) -> None:
-        chosen, gone = self._lookout.look(self._may_help, self._taken, now)
+        chosen, gone = self.lookout.look(self._may_help, self._all_taken(), now)
         plan.gone += gone
         for member, address, purpose in chosen:
             if self.attempts.room() > 0:
@@ -282,6 +287,12 @@ class Dialler:
     def _taken(self, address: Address) -> bool:
         """Whether a dial would reach this node itself, or somebody who is linked."""
         return self.seeds.is_own(address) or self._holder(address) is not None
+
+    def _all_taken(self) -> list[Address]:
+        """The addresses for which that is so."""
+        answers = self._answers.items()
+        answered = [address for address, member in answers if self._view.linked(member)]
+        return list(dict.fromkeys([*self.seeds.owned(), *self._view.addresses(), *answered]))
 
     def _dial(
         self, plan: Plan, address: Address, member: bytes | None, purpose: str, now: float

@@ -9,6 +9,7 @@ from math import inf
 from vines.frozen import Frozen
 from vines.hints import Final, Protocol
 from vines.protocol.machine import Address
+from vines.protocol.members.directory import Directory
 
 SEED: Final = "seed"
 """To an address the user gave."""
@@ -119,10 +120,10 @@ class View(Protocol):
         """Where a member that is alive listens."""
 
     def candidates(self) -> dict[bytes, Address]:
-        """The members to choose links from, in a fixed order."""
+        """The members to choose links from, in a fixed order; it changes with the members."""
 
-    def unlinked(self) -> dict[bytes, Address | None]:
-        """The members that are alive and not linked, observers too, and where they listen."""
+    def directory(self) -> Directory:
+        """Who is alive or held dead, and where."""
 
-    def buried(self) -> dict[bytes, Address]:
-        """The members held dead that may be dialled, in a fixed order."""
+    def addresses(self) -> list[Address]:
+        """Where the linked members say they listen."""

@@ -9,6 +9,8 @@ or dialling.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from vines.config import Config
 from vines.events import ClockSuspect, Conflict, Refused
 from vines.hints import Final
@@ -45,6 +47,8 @@ class Handshake:
     def __init__(self, config: Config, identity: Identity, clock: Clock, outbox: Outbox) -> None:
         self.serial = 0
         """Of the last hello made."""
+        self.refusals: Counter[str] = Counter()
+        """Hellos that this node refused, by reason."""
         self._identity = identity
         self._clock = clock
         self._outbox = outbox
@@ -115,6 +119,8 @@ class Handshake:
         by_us: bool,
     ) -> None:
         """A handshake came to nothing: an event, unless it is ordinary or was told just now."""
+        if by_us:
+            self.refusals[refuse.reason] += 1
         helped = refuse.reason == FULL and (by_us or refuse.hints)
         if refuse.reason in ORDINARY or helped:
             return

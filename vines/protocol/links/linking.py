@@ -21,6 +21,7 @@ from vines.protocol.links.dials import CHECK, ERRAND, PROBE, Attempt
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.links import Link, Links
 from vines.protocol.machine import Address, Outbox
+from vines.protocol.members.directory import Directory
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
 from vines.protocol.members.profile import Sighting
@@ -93,21 +94,23 @@ class Linking:
         return self.admission.wanted()
 
     def address(self, member: bytes) -> Address | None:
-        """Where a member that is alive listens."""
+        """Where a member that is alive listens, if this node may reach it."""
         known = self.members.get(member)
-        return known.profile.address if known is not None and known.state == ALIVE else None
+        address = known.profile.address if known is not None and known.state == ALIVE else None
+        return address if address is not None and self._config.reaches(address) else None
 
     def candidates(self) -> dict[bytes, Address]:
         """The members to choose links from: observers are no part of a graph, only of a mesh."""
         return self.members.candidates(observers=self.wanted() is None)
 
-    def unlinked(self) -> dict[bytes, Address | None]:
-        """The members that are alive and not linked, observers too, and where they listen."""
-        return self.members.unlinked()
+    def directory(self) -> Directory:
+        """Who is alive or held dead, and where."""
+        return self.members.directory
 
-    def buried(self) -> dict[bytes, Address]:
-        """The members held dead that may be dialled."""
-        return self.members.buried()
+    def addresses(self) -> list[Address]:
+        """Where the linked members say they listen."""
+        hellos = (link.hello for link in self.links.established())
+        return [hello.address for hello in hellos if hello is not None and hello.address]
 
     # Streams.
 
@@ -218,7 +221,7 @@ class Linking:
         """What is newly believed of members matters to whom is dialled."""
         for sighting in news:
             if sighting.state == ALIVE:
-                self.dialler.losses.move(sighting.id, sighting.profile.address)
+                self.dialler.losses.move(sighting.id, self.address(sighting.id))
                 self.dialler.changed(now)
             else:
                 self.dialler.forget(sighting.id, now)

@@ -2,9 +2,9 @@
 
 Now and then somebody held dead is dialled, so that a healed partition heals without an operator:
 one on either side is enough, for the rest is gossip. In a larger cluster, where most are not
-linked, some member that is not is dialled just to see whether anybody answers. And some cannot be
-dialled at all, or their address has passed to another: those are held dead after having been out of
-sight for long.
+linked, a node that cannot probe by datagrams, because it does not listen, dials some member just to
+see whether anybody answers. And some cannot be dialled at all, or their address has passed to
+another: those are held dead after having been out of sight for long.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Lookout:
     def __init__(self, config: Config, rng: random.Random, view: View, others: Others) -> None:
         self.due = inf
         """When to look around next."""
+        self.probing = True
+        """Whether members are dialled to see whether they are there: not where datagrams ask."""
         self._config = config
         self._rng = rng
         self._view = view
@@ -47,12 +49,12 @@ class Lookout:
     def look(
         self,
         may_help: Callable[[bytes, Address], bool],
-        taken: Callable[[Address], bool],
+        taken: list[Address],
         now: float,
     ) -> tuple[list[Choice], list[bytes]]:
         """Whom to dial, and who is to be held dead by now.
 
-        `may_help` says whether a dial may tell anything, `taken` whether an address belongs to this
+        `may_help` says whether a dial may tell anything, `taken` which addresses belong to this
         node or to somebody linked.
         """
         alone = self._view.link_count() == 0
@@ -60,48 +62,61 @@ class Lookout:
         if alone:
             seconds = min(seconds, self._config.seed_delay_max)
         self.due = now + seconds * self._rng.uniform(0.75, 1.25)
-        unlinked = self._view.unlinked()
-        sought = set(unlinked.values())
-        buried = {
-            member: address
-            for member, address in self._view.buried().items()
-            if not self._view.linked(member) and may_help(member, address) and address not in sought
-        }
-        chosen = [(each, buried[each], HEAL) for each in self._some(list(buried))]
+        chosen = self._buried(may_help)
         if not self._config.observer:
-            chosen += self._probes(unlinked, may_help, now)
-        least = {}
-        for member, address in unlinked.items():
-            if address is None:
-                least[member] = UNSEEN_SECONDS
-            elif taken(address):
-                least[member] = UNREACHED_SECONDS
+            chosen += self._probes(may_help, now)
+        directory, linked = self._view.directory(), self._view.linked
+        least = {each: UNSEEN_SECONDS for each in directory.hidden if not linked(each)}
+        for address in taken:
+            for member in directory.at(address):
+                if not linked(member):
+                    least[member] = UNREACHED_SECONDS
         return chosen, self._out_of_sight(least, now)
 
-    def _probes(
-        self,
-        unlinked: Mapping[bytes, Address | None],
-        may_help: Callable[[bytes, Address], bool],
-        now: float,
-    ) -> list[Choice]:
+    def _buried(self, may_help: Callable[[bytes, Address], bool]) -> list[Choice]:
+        """One of those held dead, where nobody else is known to listen."""
+        directory = self._view.directory()
+
+        def fits(member: bytes, address: Address) -> bool:
+            free = not self._view.linked(member) and not directory.at(address)
+            return free and may_help(member, address)
+
+        buried = directory.buried
+        return [(each, buried[each], HEAL) for each in self._one(list(buried), buried, fits)]
+
+    def _probes(self, may_help: Callable[[bytes, Address], bool], now: float) -> list[Choice]:
         """One of those who are not dialled for a link in turn, rather one that did not answer.
 
         An observer is linked to at once: all that it watched may have died, and it knows of nobody.
         """
-        others = self._view.candidates()
-        mesh = self._view.wanted() is None
-        passed_over = {
-            member: address
-            for member, address in unlinked.items()
-            if address is not None and not (mesh and member in others) and may_help(member, address)
-        }
-        suspects = self._others.suspects(list(passed_over), now)
-        chosen = self._some(suspects or list(passed_over))
-        return [(each, passed_over[each], PROBE if each in others else OTHER) for each in chosen]
+        if self._view.wanted() is None:
+            return []  # In a mesh all are dialled for a link in turn.
+        everybody, others = self._view.directory().dialable, self._view.candidates()
 
-    def _some(self, members: list[bytes]) -> list[bytes]:
-        """One of them at random, if there is one."""
-        return [self._rng.choice(members)] if members else []
+        def fits(member: bytes, address: Address) -> bool:
+            return not self._view.linked(member) and may_help(member, address)
+
+        suspects = [each for each in self._others.suspects(now) if each in everybody]
+        chosen = self._one(suspects, everybody, fits)
+        if not chosen and (self.probing or len(everybody) > len(others)):
+            left = [each for each in everybody if self.probing or each not in others]
+            chosen = self._one(left, everybody, fits)
+        return [(each, everybody[each], PROBE if each in others else OTHER) for each in chosen]
+
+    def _one(
+        self,
+        members: list[bytes],
+        addresses: Mapping[bytes, Address],
+        fits: Callable[[bytes, Address], bool],
+    ) -> list[bytes]:
+        """One of these at random that fits, if there is one; the list is used up."""
+        while members:
+            at = self._rng.randrange(len(members))
+            members[at], members[-1] = members[-1], members[at]
+            member = members.pop()
+            if fits(member, addresses[member]):
+                return [member]
+        return []
 
     def _out_of_sight(self, least: dict[bytes, float], now: float) -> list[bytes]:
         """Who has been out of sight for as long as it takes; `least` has how long that is."""

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HINTS_MAX: Final = 16
+FAILURES_FREE: Final = 16
+"""Dials that may come to nothing at once: as many as are under way."""
+FAILURES_RATE: Final = 4.0
+"""Such dials a second after that, about as many as where nobody answers at all: whoever names
+thousands of members must not have this node knock at thousands of doors."""
 UNREACHED_TRIES: Final = 4
 UNREACHED_SECONDS: Final = 20.0
 """How long somebody must be out of reach to be accused for the first time."""
@@ -51,6 +56,9 @@ class Others:
         self._rests: dict[bytes, Rest] = {}
         self._patience: dict[bytes, float] = {}
         self._hints: dict[Address, None] = {}
+        self._failures = 0.0
+        self._failed = 0.0
+        """When a dial last came to nothing, and how many had then that were not made up for."""
         self.review = inf
         """When `choose` is worth calling."""
 
@@ -94,6 +102,7 @@ class Others:
 
     def failed(self, member: bytes, now: float, *, slow: bool) -> bool:
         """A dial to this member came to nothing; True if it is to be held dead for that."""
+        self._failures, self._failed = self._owed(now) + 1.0, now
         rest = self.rest(member, now, slow=slow)
         rest.since = min(rest.since, now)
         if rest.tries < UNREACHED_TRIES or not self.outlasts(member, rest.since, now):
@@ -105,10 +114,10 @@ class Others:
         """Somebody answered where it listens: what failed before was no sign."""
         self._rests.pop(member, None)
 
-    def suspects(self, members: list[bytes], now: float) -> list[bytes]:
-        """Of these, who could not be reached before and may be dialled again."""
-        rests = ((member, self._rests.get(member)) for member in members)
-        return [member for member, rest in rests if rest and rest.since < inf and rest.due <= now]
+    def suspects(self, now: float) -> list[bytes]:
+        """Who could not be reached before and may be dialled again."""
+        rests = self._rests.items()
+        return [member for member, rest in rests if rest.since < inf and rest.due <= now]
 
     def outlasts(self, member: bytes, since: float, now: float) -> bool:
         """Whether it was out of reach for as long as it takes; next time it takes twice that."""
@@ -125,12 +134,25 @@ class Others:
         self, unlinked: Mapping[bytes, Address], count: int, now: float, *, mesh: bool
     ) -> list[bytes]:
         """Up to `count` members to dial, at random; in a mesh the lower id of two dials first."""
-        for member in unlinked:
-            first = now + YIELD_SECONDS if mesh and self._own > member else now
-            self._rests.setdefault(member, Rest(first))
-        rests = [(member, self._rests[member]) for member in unlinked]
-        ready = [member for member, rest in rests if rest.due <= now]
-        chosen = self._rng.sample(ready, max(0, min(count, len(ready))))
-        waiting = (rest.due for _, rest in rests if rest.due > now)
+        room = FAILURES_FREE - self._owed(now)
+        if room < 1.0:
+            self.review = now + (1.0 - room) / FAILURES_RATE
+            return []
+        count = min(count, int(room))
+        if mesh:
+            for member in unlinked:
+                first = now + YIELD_SECONDS if self._own > member else now
+                self._rests.setdefault(member, Rest(first))
+        rests = self._rests
+        waiting = [
+            rest.due for member, rest in rests.items() if rest.due > now and member in unlinked
+        ]
         self.review = min(waiting, default=inf)
-        return chosen
+        ready = list(unlinked)
+        if waiting:
+            ready = [each for each in ready if each not in rests or rests[each].due <= now]
+        return self._rng.sample(ready, max(0, min(count, len(ready))))
+
+    def _owed(self, now: float) -> float:
+        """Dials that came to nothing and are not made up for by time."""
+        return max(0.0, self._failures - (now - self._failed) * FAILURES_RATE)

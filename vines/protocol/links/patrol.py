@@ -64,7 +64,7 @@ class Patrol:
                 continue
             ping = link.heard + self._config.keepalive_interval
             if link.hello is not None and ping > now:
-                end = ping
+                end = min(end, ping)
             elif link.hello is not None and link.pinged is None:
                 link.ping = True
                 self._wake(link)

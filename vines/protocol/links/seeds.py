@@ -7,7 +7,7 @@ It must not know frames, tables or sockets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 
 from vines.config import Config, is_address
@@ -63,6 +63,10 @@ class Seeds:
     def is_own(self, address: Address) -> bool:
         """Whether dialling this address would reach this node."""
         return address in self._own
+
+    def owned(self) -> Iterable[Address]:
+        """The addresses of this node."""
+        return self._own
 
     def own(self, address: Address) -> None:
         """This address is ours: a hello of ours came back from it, or we listen there."""

@@ -90,7 +90,7 @@ class Accusations:
     def settle(self, subject: bytes) -> None:
         """Collect what is void of what is said of a member."""
         accusers = self._accusers.get(subject)
-        record = self._control.get(MEMBER, subject)
+        record = self._control.get(MEMBER, subject) if accusers else None
         if accusers is None or record is None:
             return
         for accuser in list(accusers):

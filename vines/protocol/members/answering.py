@@ -59,6 +59,7 @@ class Answering:
 
         self._hash = blake2b
         self._timeout = config.probe_timeout
+        self._reaches = config.reaches
         self._identity = identity
         self._tables = tables
         self._members = members
@@ -95,7 +96,9 @@ class Answering:
         address = target.profile.address
         if address is None or address == self._identity.profile.address:
             return
-        token = self._post.send(address, Probe(self.digest()))
+        if not self._reaches(address):
+            return
+        token = self._post.send(address, Probe(self.digest(), None))
         due = now + self._timeout * NACK_SHARE
         self._relays[token] = Relay(letter.source, letter.token, ask.member, due)
 
@@ -112,6 +115,11 @@ class Answering:
         """This process stood still for so long."""
         for relay in self._relays.values():
             relay.due += gap
+
+    @property
+    def busy(self) -> bool:
+        """Whether it probes for anybody now."""
+        return bool(self._relays)
 
     def advance(self, now: float) -> None:
         """Tell who asked that there is no answer yet; later, forget it."""

@@ -108,6 +108,7 @@ class Detector:
         self._post = post
         self._answering = answering
         self._world = world
+        self._reaches = config.reaches
         self._lags: dict[bytes, int] = {}
         members.suspected = self.suspicion.__contains__
         members.lag = self._lag
@@ -215,17 +216,20 @@ class Detector:
         """Probe, judge, and bury whose time to object is over."""
         self.accusations.settle(self._identity.id)
         self.probing.advance(now)
+        if not self.suspicion.busy:
+            return
         for member in self.suspicion.due(now):
             # Who goes on talking on its link has not read yet that it is suspected.
             if not self.suspicion.heard(member, self._world.heard(member)):
                 self._bury(member, now)
-        while proved := next(filter(self.suspicion.is_proved, self.suspicion), None):
+        while proved := next(filter(self.suspicion.is_proved, self.suspicion.tried()), None):
             # With each one that is dead there is one less who could say otherwise of the others.
             self._bury(proved, now)
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return min(self.probing.deadline(), self.suspicion.deadline())
+        due = self.probing.deadline()
+        return min(due, self.suspicion.deadline()) if self.suspicion.busy else due
 
     def statistics(self) -> dict[str, object]:
         """Counts since the start, and what is so now."""
@@ -307,6 +311,8 @@ class Detector:
         if known is None or known.state != ALIVE:
             return None
         address = known.profile.address
+        if address is None or not self._reaches(address):
+            return None
         return None if address == self._identity.profile.address else address
 
     def _word(self, member: bytes) -> Probe:

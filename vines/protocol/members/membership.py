@@ -18,6 +18,8 @@ from vines.errors import WireError
 from vines.events import ALIVE, DEAD, Conflict, Fail, Join, Leave, Member, Update
 from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
+from vines.protocol.members.directory import Directory
+from vines.protocol.members.doors import Doors
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.profile import Sighting, read, stamp_of
 
@@ -54,11 +56,13 @@ class Membership:
         self._control = control
         self._outbox = outbox
         self._linked = linked
+        self.directory = Directory(config.reaches)
         self._members: dict[bytes, Sighting] = {}
         self._gone: dict[bytes, float] = {}
         self._doubts: dict[bytes, tuple[Sighting, float]] = {}
         self._names: dict[str, bytes] = {identity.profile.name: identity.id}
         self._namesakes: dict[tuple[bytes, bytes], float] = {}
+        self._doors = Doors(self._sharing, self._tell_neighbours)
         self._shared: dict[str, bytes] = {}
         """Names that more than one live member had, and the last that came to have it."""
 
@@ -95,31 +99,8 @@ class Membership:
         return sorted(members, key=lambda member: (member.name, member.id))
 
     def candidates(self, *, observers: bool) -> dict[bytes, Address]:
-        """Who is alive and can be dialled, observers too or not."""
-        return {
-            each.id: each.profile.address
-            for each in self._members.values()
-            if each.state == ALIVE
-            and each.profile.address
-            and (observers or not each.profile.observer)
-        }
-
-    def unlinked(self) -> dict[bytes, Address | None]:
-        """Who is alive and not linked, observers too, and where they listen."""
-        return {
-            each.id: each.profile.address
-            for each in self._members.values()
-            if each.state == ALIVE and not self._linked(each.id)
-        }
-
-    def buried(self) -> dict[bytes, Address]:
-        """Who is held dead and could be dialled."""
-        gone = (self._members[each] for each in self._gone)
-        return {
-            each.id: each.profile.address
-            for each in gone
-            if each.state == DEAD and each.profile.address
-        }
+        """Who is alive and can be dialled, observers too or not; it changes with the members."""
+        return self.directory.dialable if observers else self.directory.fellows
 
     def learn(self, changes: Changes, now: float) -> list[Sighting]:
         """Records that became current; returns what is newly believed, for the dialler."""
@@ -141,6 +122,11 @@ class Membership:
             elif self._believe(sighting, now):
                 news.append(sighting)
         return news
+
+    def listening(self, address: Address | None, now: float) -> None:
+        """This node listens somewhere else from now on."""
+        if address is not None:
+            self._doors.look(address, now)
 
     def is_alive(self, member: bytes) -> bool:
         """Whether a member is known, and believed alive."""
@@ -186,6 +172,7 @@ class Membership:
             if due <= now:
                 del self._namesakes[pair]
                 self._tell_namesakes(*pair)
+        self._doors.advance(now)
         news = [sighting for sighting, due in self._doubts.values() if due <= now]
         return [sighting for sighting in news if self._believe(sighting, now)]
 
@@ -193,16 +180,20 @@ class Membership:
         """When `advance` has something; infinity if never."""
         oldest = next(iter(self._gone.values()), inf) + self._config.dead_retention
         doubts = min((due for _, due in self._doubts.values()), default=inf)
-        return min(oldest, doubts, min(self._namesakes.values(), default=inf))
+        namesakes = min(self._namesakes.values(), default=inf)
+        return min(oldest, doubts, namesakes, self._doors.deadline())
 
     def _doubtful(self, new: Sighting) -> bool:
-        """Whether it says that a member is dead to which this node is linked. Of a suspect that is
-        believed: it had its time to object.
+        """Whether it says that a member is dead to which this node is linked, or that it left, but
+        not by the start to which this node is linked. Of a suspect that is believed: it had its
+        time to object.
         """
-        if new.state != DEAD or not self._linked(new.id) or self.suspected(new.id):
+        if new.state == ALIVE or not self._linked(new.id) or self.suspected(new.id):
             return False
         old = self._members.get(new.id)
-        return old is not None and old.state == ALIVE
+        if old is None or old.state != ALIVE:
+            return False
+        return new.state == DEAD or new.profile.source != old.profile.source
 
     def _believe(self, new: Sighting, now: float) -> bool:
         """Take a sighting for the truth and tell of it; False if there is no room for it."""
@@ -213,6 +204,9 @@ class Membership:
         self._doubts.pop(new.id, None)
         self.alive += _counts(new) - _counts(old)
         self._members[new.id] = new
+        self.directory.change(old, new)
+        if new.state == ALIVE and new.profile.address is not None:
+            self._doors.look(new.profile.address, now)
         if new.state == ALIVE:
             self._gone.pop(new.id, None)
             self._check_name(new, now)
@@ -246,8 +240,22 @@ class Membership:
     def _forget(self, id: bytes) -> None:
         del self._gone[id]
         gone = self._members.pop(id)
+        self.directory.change(gone, None)
         if self._names.get(gone.profile.name) == id:
             del self._names[gone.profile.name]
+
+    def _sharing(self, address: Address) -> list[bytes]:
+        """Who is alive and says that it listens there, others first."""
+        sharing = list(self.directory.at(address))
+        if address == self._identity.profile.address and not self._identity.leaving:
+            sharing.append(self._identity.id)
+        return sharing
+
+    def _tell_neighbours(self, members: list[bytes], address: Address) -> None:
+        ids = " and ".join(sorted(each.hex() for each in members[:-9:-1]))
+        text = f"{len(members)} live members say that they listen at {address[0]}:{address[1]}, of"
+        text += f" which a dial reaches only one: {ids}"
+        self._outbox.emit(Conflict("address", text, self._member(self._members[members[0]])))
 
     def _check_name(self, new: Sighting, now: float) -> None:
         """Watch a member whose name another live one has."""

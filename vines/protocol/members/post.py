@@ -14,7 +14,7 @@ from vines.errors import WireError
 from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.identity import Identity
-from vines.protocol.wire.datagram import HEAD_BYTES, Datagram
+from vines.protocol.wire.datagram import HEAD_BYTES, pack, unpack
 from vines.protocol.wire.hello import MAGIC, VERSION_HIGH, VERSION_LOW, cluster_id
 from vines.protocol.wire.probe import TOKEN_MASK, WORDS, Word, decode_word
 
@@ -27,6 +27,8 @@ MALFORMED: Final = "malformed"
 SELF: Final = "self"
 SOURCE: Final = "source"
 
+HOSTS_MAX: Final = 4096
+"""Addresses remembered as those of hosts: a large cluster's, and no more than 1 MiB of a liar's."""
 _VERSION_AT: Final = len(MAGIC)
 
 
@@ -53,25 +55,20 @@ class Post:
         self._outbox = outbox
         self._epoch = int.from_bytes(identity.profile.source[:8], "big")
         self._counter = 0
+        self._hosts: set[Address] = set()
         self._in: Counter[str] = Counter()
         self._out: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
-        self._bytes_in = 0
-        self._bytes_out = 0
+        self._bytes_in: Counter[str] = Counter()
+        self._bytes_out: Counter[str] = Counter()
 
     def send(self, address: Address, word: Word) -> int:
         """Send a datagram; returns the token that an answer will name."""
         self._counter += 1
-        data = Datagram(
-            kind=word.kind,
-            cluster=self._cluster,
-            sender=self._identity.id,
-            epoch=self._epoch,
-            counter=self._counter,
-            payload=word.encode(),
-        ).encode()
+        head = (word.kind, self._cluster, self._identity.id, self._epoch, self._counter)
+        data = pack(*head, word.encode())
         self._out[WORDS[word.kind]] += 1
-        self._bytes_out += len(data)
+        self._bytes_out[WORDS[word.kind]] += len(data)
         self._outbox.send(address, data)
         return self._counter & TOKEN_MASK
 
@@ -87,7 +84,7 @@ class Post:
             self._rejected[opened] += 1
         else:
             self._in[WORDS[opened.word.kind]] += 1
-            self._bytes_in += len(data)
+            self._bytes_in[WORDS[opened.word.kind]] += len(data)
         return opened
 
     def statistics(self) -> dict[str, object]:
@@ -95,8 +92,8 @@ class Post:
         return {
             "datagrams_in": dict(sorted(self._in.items())),
             "datagrams_out": dict(sorted(self._out.items())),
-            "datagram_bytes_in": self._bytes_in,
-            "datagram_bytes_out": self._bytes_out,
+            "datagram_bytes_in": dict(sorted(self._bytes_in.items())),
+            "datagram_bytes_out": dict(sorted(self._bytes_out.items())),
             "datagrams_rejected": dict(sorted(self._rejected.items())),
         }
 
@@ -110,15 +107,26 @@ class Post:
         if data[8:16] != self._cluster:
             return CLUSTER
         try:
-            datagram = Datagram.decode(data)
-            if datagram.tag or datagram.key_id:
+            kind, _, sender, _, counter, payload, key_id, tag = unpack(data)
+            if tag or key_id:
                 # No key can have made it: this node has none, and so cannot tell a right tag.
                 return TAG
-            word = decode_word(datagram.kind, datagram.payload)
+            word = decode_word(kind, payload)
         except WireError:
             return MALFORMED
-        if datagram.sender == self._identity.id:
+        if sender == self._identity.id:
             return SELF
-        if not is_address(source) or source == self._identity.profile.address:
+        if source == self._identity.profile.address or not self._is_host(source):
             return SOURCE
-        return Letter(datagram.sender, source, datagram.counter & TOKEN_MASK, word)
+        return Letter(sender, source, counter & TOKEN_MASK, word)
+
+    def _is_host(self, source: Address) -> bool:
+        """Whether a host can be meant, looked up where it was found before."""
+        if source in self._hosts:
+            return True
+        if not is_address(source):
+            return False
+        if len(self._hosts) >= HOSTS_MAX:
+            self._hosts.clear()
+        self._hosts.add(source)
+        return True

@@ -146,7 +146,7 @@ class Probing:
         """Begin, ask and judge what is due."""
         if not self.active:
             return
-        for attempt in list(self._attempts.values()):
+        for attempt in list(self._attempts.values()) if self._attempts else ():
             if attempt.end <= now:
                 self._judge(attempt, now)
             elif attempt.asking_at <= now:
@@ -174,8 +174,9 @@ class Probing:
 
     def others(self, member: bytes, count: int) -> Iterable[bytes]:
         """So many other members at random, who can be asked."""
-        candidates = [each for each in self._everybody(True) if each != member]
-        return self._rng.sample(candidates, min(count, len(candidates)))
+        candidates = list(self._everybody(True))
+        drawn = self._rng.sample(candidates, min(count + 1, len(candidates)))
+        return [each for each in drawn if each != member][:count]
 
     def _may(self, member: bytes) -> bool:
         return member not in self._attempts and self._address(member) is not None

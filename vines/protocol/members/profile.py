@@ -9,6 +9,8 @@ has.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from vines._core.changes import Change
 from vines.config import is_tags
 from vines.errors import WireError
@@ -18,6 +20,8 @@ from vines.hints import Any, Final
 from vines.protocol.machine import Address
 from vines.protocol.wire import fields
 
+PROFILES_MAX: Final = 2048
+"""Profiles remembered with the values they were read from, of some hundred bytes each."""
 RANKS: Final = (ALIVE, DEAD, LEFT)
 
 
@@ -100,10 +104,16 @@ def read(change: Change) -> Sighting:
     rank = stamp & 3
     if len(key) != fields.ID_BYTES or rank >= len(RANKS):
         raise WireError("a member record with an impossible key or stamp")
-    profile = Profile.decode(value)
+    profile = _profile(value)
     if RANKS[rank] != DEAD and origin != profile.source:
         raise WireError("a member record that its subject did not write")
     return Sighting(key, stamp >> 2, RANKS[rank], profile)
+
+
+@lru_cache(maxsize=PROFILES_MAX)
+def _profile(value: bytes) -> Profile:
+    """The profile in a record's value, read once: a death and what contradicts it repeat it."""
+    return Profile.decode(value)
 
 
 def _tags(values: dict[str, Any]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf, log, log10
 
-from vines.config import Config
+from vines.config import Config, is_here
 from vines.events import ALIVE
 from vines.hints import Final
 from vines.protocol.machine import Address
@@ -76,6 +76,10 @@ class Suspicion:
         self._identity = identity
         self._members = members
         self._suspects: dict[bytes, Suspect] = {}
+        self._ends: dict[bytes, float] = {}
+        """When the time of each suspect is over, as far as was known when it was last accused."""
+        self._tried: dict[bytes, None] = {}
+        """Whom somebody dialled in vain."""
 
     def __len__(self) -> int:
         return sum(suspect.since < inf for suspect in self._suspects.values())
@@ -86,6 +90,11 @@ class Suspicion:
 
     def __iter__(self) -> Iterator[bytes]:
         return (member for member, each in self._suspects.items() if each.since < inf)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anybody is accused: without, there is nothing to look at."""
+        return bool(self._suspects)
 
     def incarnation(self, member: bytes) -> int | None:
         """The incarnation at which a member is suspected; None: it is not."""
@@ -107,31 +116,49 @@ class Suspicion:
             suspect = self._suspects[accusation.subject] = Suspect(accusation.incarnation)
         if accusation.accuser in suspect.accusers or len(suspect.accusers) < ACCUSERS_MAX:
             suspect.accusers[accusation.accuser] = accusation
-        return self._begin(accusation.subject, suspect, now)
+            if accusation.evidence == PROVED:
+                self._tried[accusation.subject] = None
+        begun = self._begin(accusation.subject, suspect, now)
+        self._reckon(accusation.subject)
+        return begun
 
     def changed(self, member: bytes, now: float) -> tuple[bool, bool]:
         """Its record changed; whether it was, and whether it is now a suspect."""
+        for subject, each in self._suspects.items():
+            if member in each.accusers:
+                self._reckon(subject)
         suspect = self._suspects.get(member)
         if suspect is None:
             return False, False
         was = suspect.since < inf
         known = self._members.get(member)
         if known is None or known.state != ALIVE or known.incarnation > suspect.incarnation:
-            del self._suspects[member]
+            self.drop(member)
             return was, False
-        return was, was or self._begin(member, suspect, now)
+        began = self._begin(member, suspect, now)
+        self._reckon(member)
+        return was, was or began
 
     def drop(self, member: bytes) -> None:
         """It is no suspect any more, whoever has accused it."""
         del self._suspects[member]
+        self._ends.pop(member, None)
+        self._tried.pop(member, None)
 
     def due(self, now: float) -> list[bytes]:
         """Suspects whose time to object is over."""
-        return [each for each in self if self._end(each) <= now]
+        ready = [member for member, end in self._ends.items() if end <= now]
+        for member in ready:
+            self._reckon(member)
+        return [member for member in ready if self._ends[member] <= now]
 
     def deadline(self) -> float:
         """When the first of these is due; infinity if there is none."""
-        return min((self._end(each) for each in self), default=inf)
+        return min(self._ends.values(), default=inf)
+
+    def tried(self) -> list[bytes]:
+        """The suspects that somebody dialled in vain: no other can be proved to be gone."""
+        return [member for member in self._tried if member in self]
 
     def heard(self, member: bytes, when: float) -> bool:
         """When a suspect was last heard; True if its time begins anew, for that was later."""
@@ -139,12 +166,14 @@ class Suspicion:
         if when <= suspect.since:
             return False
         suspect.since = when
+        self._reckon(member)
         return True
 
     def forgive(self, gap: float) -> None:
         """This process stood still for so long."""
-        for suspect in self._suspects.values():
+        for member, suspect in self._suspects.items():
             suspect.since += gap
+            self._reckon(member)
 
     def needs(self, member: bytes, evidence: int) -> bool:
         """Whether an accusation of this node's, on this evidence, would change anything."""
@@ -165,8 +194,9 @@ class Suspicion:
         return frozenset(each.accuser for each in believed if each.evidence == PROVED)
 
     def is_proved(self, member: bytes) -> bool:
-        """Whether a suspect is known to be gone: two have dialled in vain, or this node has, and
-        nobody is left to say otherwise: who listens there now would only say that it is there.
+        """Whether a suspect is known to be gone: two have dialled in vain, or this node has, on its
+        own machine, where no firewall says no for a process that is there, and nobody is left to
+        say otherwise: who listens there now would only say that it is there.
         """
         provers = self.proved_by(member)
         if len(provers) >= PROVERS_MIN:
@@ -175,6 +205,8 @@ class Suspicion:
         if own not in provers:
             return False
         address = self._address(member)
+        if address is not None and not self._is_here(address[0]):
+            return False
         others = self._members.living() - {member}
         return all(
             own in self.proved_by(other) or self._address(other) == address for other in others
@@ -183,6 +215,11 @@ class Suspicion:
     def _address(self, member: bytes) -> Address | None:
         known = self._members.get(member)
         return None if known is None else known.profile.address
+
+    def _is_here(self, host: str) -> bool:
+        """Whether a host is this node's machine, as far as its spelling says."""
+        own = self._identity.profile.address
+        return is_here(host) or (own is not None and host == own[0])
 
     def _begin(self, member: bytes, suspect: Suspect, now: float) -> bool:
         """Let the time of a suspect begin, if it is one; True if it began now."""
@@ -193,6 +230,13 @@ class Suspicion:
             return False
         suspect.since = now
         return True
+
+    def _reckon(self, member: bytes) -> None:
+        """See anew when the time of a suspect is over."""
+        if member in self:
+            self._ends[member] = self._end(member)
+        else:
+            self._ends.pop(member, None)
 
     def _end(self, member: bytes) -> float:
         """When the time of a suspect is over."""

@@ -217,15 +217,21 @@ class Channel:
             page = pull_page(list(self.pulls.items()))
             self.pulls.clear()
             return Pull(self.number, page).encode()
-        word = self.word()
-        if word is not None:
-            return word
+        if self.graft_owed or self.prune_owed:
+            return self.word()
         if self.digest_owed is not None:
             marks, self.digest_owed = self.digest_owed, None
             return Digest(self.number, self.table.fingerprint(), marks).encode()
         if self.pages:
             return Vector(self.number, self.pages_marks, self.pages.popleft()).encode()
-        return self._snapshot() or self._delta() or self._announcement()
+        if self.floors_owed or self.page_owed is not None:
+            return self._snapshot()
+        # Mostly there is nothing: this is asked of every link at every change.
+        if self.progress.ready and self.table.sequence != self.served:
+            delta = self._delta()
+            if delta is not None:
+                return delta
+        return self._announcement() if self.announce_owed else None
 
     def word(self) -> bytes | None:
         """What is owed about the tree, a few bytes that wait for no room."""
@@ -239,12 +245,11 @@ class Channel:
             return Prune(self.number).encode()
         return None
 
-    def _snapshot(self) -> bytes | None:
+    def _snapshot(self) -> bytes:
         """The next part of a join that the peer asked for."""
         if self.floors_owed:
             return Snapshot(self.number, BEGIN, 0, self.floors_owed.popleft()).encode()
-        if self.page_owed is None:
-            return None
+        assert self.page_owed is not None, "called when one of both is owed"
         body, cursor = self.table.page(self.page_owed, self.budget)
         self.page_owed = None
         self.page_next = cursor or 0
@@ -254,8 +259,6 @@ class Channel:
     def _delta(self) -> bytes | None:
         """What the peer is to get; when that is nothing, what follows from it."""
         sequence = self.table.sequence
-        if not self.progress.ready or sequence == self.served:
-            return None
         everything = self.eager or self.owing
         if everything or self.direct:
             body = self.table.delta(self.progress, self.budget, not everything)
@@ -273,8 +276,6 @@ class Channel:
 
     def _announcement(self) -> bytes | None:
         """What the peer may lack and is not sent."""
-        if not self.announce_owed:
-            return None
         page = self.table.announce(self.progress, self.budget, self.direct)
         if page is not None:
             return Announce(self.number, page).encode()

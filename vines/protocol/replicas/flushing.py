@@ -69,7 +69,7 @@ class Flushes:
 
     def question(self, link: Link, now: float) -> Flush | None:
         """What to ask this peer now, if it is time to ask."""
-        if link.asked is not None or now < link.asking_after:
+        if not self._targets or link.asked is not None or now < link.asking_after:
             return None
         target = self._unmet(link)
         if target is None or not _given(link, target):

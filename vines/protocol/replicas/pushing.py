@@ -85,7 +85,7 @@ class Pusher:
                 break
             link = self._ready.pop(next(iter(self._ready)))
             # The reserve is for questions, answers and the control table: data stays behind.
-            room = link.unsent < self._room(link)
+            room = not link.unsent or link.unsent < self._room(link)
             frame = self._frame(link, room)
             link.blocked = frame is None and not room
             if frame is not None:

@@ -25,7 +25,7 @@ _HEAD: Final = struct.Struct("<4sBBBB8s16sQQ")
 HEAD_BYTES: Final = _HEAD.size
 
 
-class Datagram(Frozen, kw_only=True):
+class Datagram(Frozen):
     """One datagram; `tag` is empty unless it is authenticated."""
 
     kind: int
@@ -38,40 +38,54 @@ class Datagram(Frozen, kw_only=True):
     tag: bytes = b""
 
     def __post_init__(self) -> None:
-        assert len(self.tag) in (0, TAG_BYTES), "a tag has 16 bytes"
+        assert not self.tag or len(self.tag) == TAG_BYTES, "a tag has 16 bytes"
         length = HEAD_BYTES + len(self.payload) + len(self.tag)
         assert length <= DATAGRAM_BYTES_MAX, "a datagram of ours is too long"
 
     def encode(self) -> bytes:
         """The bytes on the wire."""
-        flags = TAGGED if self.tag else 0
-        head = (MAGIC, VERSION_HIGH, self.kind, flags, self.key_id)
-        tail = (self.cluster, self.sender, self.epoch, self.counter)
-        return _HEAD.pack(*head, *tail) + self.payload + self.tag
+        head = (self.kind, self.cluster, self.sender, self.epoch, self.counter)
+        return pack(*head, self.payload, self.key_id, self.tag)
 
     @classmethod
     def decode(cls, data: bytes) -> Datagram:
         """The datagram; WireError if `data` is not one of this version."""
-        if not HEAD_BYTES <= len(data) <= DATAGRAM_BYTES_MAX:
-            raise WireError(f"a datagram of {len(data)} bytes")
-        magic, version, kind, flags, key_id, *rest = _HEAD.unpack_from(data)
-        if magic != MAGIC:
-            raise WireError("a datagram without its magic")
-        if not VERSION_LOW <= version <= VERSION_HIGH:
-            raise WireError(f"a datagram of version {version}")
-        if flags not in (0, TAGGED):
-            raise WireError(f"datagram flags {flags:#04x} are not of this version")
-        end = len(data) - (TAG_BYTES if flags else 0)
-        if end < HEAD_BYTES:
-            raise WireError("a datagram with no room for its tag")
-        cluster, sender, epoch, counter = rest
-        return cls(
-            kind=kind,
-            key_id=key_id,
-            cluster=cluster,
-            sender=sender,
-            epoch=epoch,
-            counter=counter,
-            payload=data[HEAD_BYTES:end],
-            tag=data[end:],
-        )
+        return cls(*unpack(data))
+
+
+def pack(
+    kind: int,
+    cluster: bytes,
+    sender: bytes,
+    epoch: int,
+    counter: int,
+    payload: bytes,
+    key_id: int = 0,
+    tag: bytes = b"",
+) -> bytes:
+    """A datagram's bytes, for who has no use for an object of it: there are very many."""
+    flags = TAGGED if tag else 0
+    head = _HEAD.pack(MAGIC, VERSION_HIGH, kind, flags, key_id, cluster, sender, epoch, counter)
+    data = head + payload + tag
+    assert len(data) <= DATAGRAM_BYTES_MAX, "a datagram of ours is too long"
+    return data
+
+
+def unpack(data: bytes) -> tuple[int, bytes, bytes, int, int, bytes, int, bytes]:
+    """The fields of a datagram, in order; WireError if `data` is not one of this version."""
+    if not HEAD_BYTES <= len(data) <= DATAGRAM_BYTES_MAX:
+        raise WireError(f"a datagram of {len(data)} bytes")
+    head = _HEAD.unpack_from(data)
+    magic, version, kind, flags, key_id, cluster, sender, epoch, counter = head
+    if magic != MAGIC:
+        raise WireError("a datagram without its magic")
+    if not VERSION_LOW <= version <= VERSION_HIGH:
+        raise WireError(f"a datagram of version {version}")
+    if not flags:
+        return kind, cluster, sender, epoch, counter, data[HEAD_BYTES:], key_id, b""
+    if flags != TAGGED:
+        raise WireError(f"datagram flags {flags:#04x} are not of this version")
+    end = len(data) - TAG_BYTES
+    if end < HEAD_BYTES:
+        raise WireError("a datagram with no room for its tag")
+    return kind, cluster, sender, epoch, counter, data[HEAD_BYTES:end], key_id, data[end:]

@@ -48,7 +48,7 @@ class Probe(Frozen):
     def decode(cls, payload: bytes) -> Probe:
         """The message; WireError if the payload is not one."""
         if len(payload) == DIGEST_BYTES:
-            return cls(payload)
+            return cls(payload, None)
         _check_length(payload, DIGEST_BYTES + _ACCUSED.size)
         (accused,) = _ACCUSED.unpack_from(payload, DIGEST_BYTES)
         if accused > INCARNATION_MAX:
