@@ -58,13 +58,14 @@ class Config(Frozen, kw_only=True):
     included, and leaves half of the interval for asking others.
     """
     probe_interval: float = 0.0
-    """Between two probes of a node, each of another member; 0: what `network` says. A dead member
-    is probed first after 1.6 intervals on average, at any size; idle costs 112 B an interval."""
+    """Between two probes of a node; 0: what `network` says. A dead member is probed first after 0.6
+    intervals on average and 1.5 at most, at any size; idle costs 112 B an interval."""
     probe_timeout: float = 0.0
     """How long a member may take to answer before others are asked; 0: what `network` says."""
     suspicion_factor: float = 0.0
-    """A suspect has factor * max(1, log10 N) * probe_interval to object, once four members accuse
-    it, and six times that for one accuser; 0: what `network` says."""
+    """A suspect has factor * max(2, log10 N) * probe_interval to object, once four members accuse
+    it, three times that for one accuser, and factor * probe_interval if its machine is silent, too;
+    0: what `network` says."""
 
     sync_interval: float = 1.0
     """Between comparisons of tables with a linked member, 80 B each: while probes tell that some

@@ -113,6 +113,8 @@ class Pump:
         self.hosts: list[Host] = []
         self.listeners: dict[Address, Host] = {}
         self.vanished: set[Address] = set()
+        self.patience = 0.0
+        """Seconds until a dial to one that vanished comes to nothing."""
         self.walls: set[frozenset[Address | None]] = set()
         """Pairs of addresses between which dials are refused, and datagrams lost."""
         self.mute: set[Address] = set()
@@ -125,6 +127,7 @@ class Pump:
         self.tell: Callable[[str], None] = lambda line: None
         self._numbers = 0
         self._datagrams: deque[tuple[Address, Address, bytes]] = deque()
+        self._late: list[tuple[float, Host, int]] = []
         self._failures: deque[tuple[Host, int, bool]] = deque()
 
     def wall(self, skew: float = 0.0) -> int:
@@ -237,10 +240,15 @@ class Pump:
         self.settle()
         while True:
             due = [host.node.deadline() for host in self.hosts if host.alive]
-            soonest = min((each for each in due if each is not None), default=inf)
+            late = min((when for when, _, _ in self._late), default=inf)
+            soonest = min((each for each in due if each is not None), default=late)
+            soonest = min(soonest, late)
             if soonest > end:
                 break
             self.now = max(self.now, soonest)
+            over = [each for each in self._late if each[0] <= self.now]
+            self._late = [each for each in self._late if each[0] > self.now]
+            self._failures.extend((host, ticket, False) for _, host, ticket in over)
             for host in self.hosts:
                 if host.alive:
                     host.node.advance(self.now)
@@ -354,6 +362,9 @@ class Pump:
         if address in self.vanished or host.deaf or target is None or wall:
             refused = address not in self.vanished and not host.deaf
             self.tell(f"{host.name} dials {address[1]}: {'refused' if refused else 'no answer'}")
+            if not refused and self.patience:
+                self._late.append((self.now + self.patience, host, ticket))
+                return
             self._failures.append((host, ticket, refused))
             return
         self._numbers += 1

@@ -13,10 +13,11 @@ from vines._core.table import MEMBER
 from vines.config import Config
 from vines.errors import InvalidConfig
 from vines.events import Conflict, Fail, Suspect, Update
-from vines.protocol.members.accusations import ACCUSATION
+from vines.protocol.members.accusations import ACCUSATION, PROVED, SILENT, UNANSWERED
 from vines.protocol.members.health import HEALTH_MAX, Health
 from vines.protocol.members.lag import WINDOW_SECONDS, Lag
 from vines.protocol.members.profile import Profile, stamp_of
+from vines.protocol.members.ring import Ring
 from vines.protocol.members.rounds import Rounds
 from vines.protocol.members.suspicion import time_to_object
 from vines.protocol.wire.probe import Ack, Probe
@@ -30,7 +31,7 @@ def accuse(
     subject: Host,
     accuser: int,
     *,
-    proved: bool = False,
+    evidence: int = UNANSWERED,
     incarnation: int = 0,
     source: bytes | None = None,
     value: bytes = b"",
@@ -42,7 +43,7 @@ def accuse(
     written.adopt(source or (known.profile.source if known else bytes(16)))
     # Its source has numbered other writes before: a far higher position of its own.
     key = subject.node.id + label(accuser)
-    change = (ACCUSATION, key, 0, value, number << 1 | proved, written.source)
+    change = (ACCUSATION, key, 0, value, number << 2 | evidence, written.source)
     host.node._stale = True
     host.node._parts.detector.learn([change], host.pump.now)  # type: ignore[arg-type]
     host.node.advance(host.pump.now)
@@ -53,6 +54,14 @@ def isolate(pump: Pump, host: Host) -> None:
     """Its machine is gone: nothing is heard of it, and its streams stay as they are."""
     assert host.address is not None
     pump.vanished.add(host.address)
+    pump.patience = host.node.config.dial_timeout
+    host.alive = False
+
+
+def stop(host: Host) -> None:
+    """Its process stands still, and its machine goes on."""
+    assert host.address is not None
+    host.pump.mute.add(host.address)
     host.alive = False
 
 
@@ -204,7 +213,7 @@ def test_of_two_machines_one_that_refuses_dials_for_longer_is_held_dead() -> Non
     pump = Pump()
     one, other = apart(pump)
     pump.kill(other)
-    least = time_to_object(one.node.config, 2, 0, proved=True)
+    least = time_to_object(one.node.config, 2, 0, gone=True)
     assert least <= pump.until(lambda: bool(one.of(Fail))) <= least + 0.5
 
 
@@ -212,7 +221,7 @@ def test_refused_dials_of_one_member_alone_leave_time_to_object() -> None:
     pump = Pump()
     a, b, _ = pump.cluster(3)
     pump.held = True
-    accuse(a, b, 3, proved=True)
+    accuse(a, b, 3, evidence=PROVED)
     assert suspected(a) == ["n2"]
     assert not a.of(Fail)
 
@@ -221,10 +230,10 @@ def test_refused_dials_of_two_members_prove_it() -> None:
     pump = Pump()
     a, b, *_ = pump.cluster(4)
     pump.held = True
-    accuse(a, b, 3, proved=True)
-    accuse(a, b, 3, proved=True)
+    accuse(a, b, 3, evidence=PROVED)
+    accuse(a, b, 3, evidence=PROVED)
     assert not a.of(Fail)
-    accuse(a, b, 4, proved=True)
+    accuse(a, b, 4, evidence=PROVED)
     assert [event.member.name for event in a.of(Fail)] == ["n2"]
 
 
@@ -234,18 +243,106 @@ def test_refused_dials_of_two_members_prove_it() -> None:
 @pytest.mark.parametrize("members", [4, 10, 30, 100, 1000])
 def test_the_time_to_object_shrinks_with_each_independent_accuser(members: int) -> None:
     config = Config()
-    least = 3.0 * max(1.0, log10(members)) * 1.0
-    times = [time_to_object(config, members, c, proved=False) for c in range(6)]
-    assert times[0] == pytest.approx(6 * least)
+    least = 3.0 * max(2.0, log10(members)) * 1.0
+    times = [time_to_object(config, members, c, gone=False) for c in range(6)]
+    assert times[0] == pytest.approx(3 * least)
     assert times == sorted(times, reverse=True)
     enough = min(3, members - 2)
     assert times[enough] == times[-1] == pytest.approx(least)
-    assert time_to_object(config, members, 0, proved=True) == pytest.approx(least)
+    assert time_to_object(config, members, 0, gone=True) == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_where_nobody_else_could_accuse_the_time_is_the_least(members: int) -> None:
-    assert time_to_object(Config(), members, 0, proved=False) == 3.0
+    assert time_to_object(Config(), members, 0, gone=False) == 6.0
+
+
+@pytest.mark.parametrize(
+    ("silent", "others", "dies"), [(2, 0, False), (3, 0, True), (3, 2, True), (3, 3, False)]
+)
+def test_a_machine_that_most_find_silent_has_the_short_time(
+    silent: int, others: int, *, dies: bool
+) -> None:
+    pump = Pump()
+    a, b, *_ = pump.cluster(9)
+    pump.held = True
+    for number in range(3, 3 + silent):
+        accuse(a, b, number, evidence=SILENT)
+    for number in range(3 + silent, 3 + silent + others):
+        accuse(a, b, number)
+    suspicion = a.node._parts.detector.suspicion
+    assert suspicion.due(pump.now + 2.99) == []
+    assert suspicion.due(pump.now + 3.01) == ([b.node.id] if dies else [])
+
+
+def test_a_machine_that_answers_for_a_process_that_stands_still_is_not_silent() -> None:
+    pump = Pump()
+    *hosts, still = pump.cluster(6)
+    stop(still)
+    pump.run(4.0)
+    suspicion = hosts[0].node._parts.detector.suspicion
+    accusers = suspicion._suspects[still.node.id].accusers.values()
+    assert len(accusers) >= 4
+    assert {each.evidence for each in accusers} == {UNANSWERED}
+    pump.run(2.0)
+    assert not any(host.of(Fail) for host in hosts)
+
+
+def test_what_fails_at_once_failed_on_the_own_machine_and_makes_nobody_silent() -> None:
+    pump = Pump()
+    a, b, _ = pump.cluster(3)
+    pump.held = True
+    accuse(a, b, 3)
+    linking = a.node._parts.linking
+    for age, evidence in ((0.1, None), (3.0, SILENT)):
+        linking.dialler.attempts._dialling.clear()
+        linking.check(b.node.id, pump.now)
+        (ticket,) = linking.dialler.attempts._dialling
+        linking.dial_failed(ticket, False, pump.now + age)
+        own = a.node._parts.detector.suspicion._suspects[b.node.id].accusers.get(a.node.id)
+        assert (own and own.evidence) == evidence
+
+
+# -- neighbours
+
+
+def test_each_is_the_next_of_one_and_near_to_as_many_as_look() -> None:
+    ids = [label(number) for number in range(1, 31)]
+    rings = {own: Ring(own, lambda own=own: [each for each in ids if each != own]) for own in ids}
+    assert sorted(filter(None, (ring.next() for ring in rings.values()))) == ids
+    for member in ids:
+        near = [own for own, ring in rings.items() if own != member and ring.is_near(member, 4)]
+        assert len(near) == 8
+    assert Ring(label(1), list).next() is None
+
+
+def test_who_comes_next_is_looked_up_anew_once_somebody_came_or_went() -> None:
+    others = [label(3), label(9)]
+    ring = Ring(label(5), lambda: others)
+    assert ring.next() == label(9)
+    others.append(label(7))
+    ring.changed()
+    assert ring.next() == label(7)
+    del others[1:]
+    ring.changed()
+    assert ring.next() == label(3)
+
+
+def test_everybody_is_probed_by_its_neighbour_every_interval_and_a_half() -> None:
+    pump = Pump()
+    hosts = pump.cluster(12)
+    pump.run(5.0)
+    counts = {host.name: 0 for host in hosts}
+    since = {host.name: pump.now for host in hosts}
+    longest = 0.0
+    for _ in range(300):
+        pump.run(0.05)
+        for host in hosts:
+            probes = host.node.stats()["datagrams_in"]["probe"]  # type: ignore[index]
+            if probes != counts[host.name]:
+                longest = max(longest, pump.now - since[host.name])
+                counts[host.name], since[host.name] = probes, pump.now
+    assert longest <= 1.6
 
 
 def test_one_who_accuses_everybody_kills_nobody_that_objects() -> None:
@@ -296,7 +393,7 @@ def test_what_is_no_accusation_of_now_suspects_nobody(wrong: str) -> None:
         case "a value":
             accuse(a, b, 3, value=b"x")
         case _:
-            change = (ACCUSATION, b.node.id, 0, b"", now << 1, a.node.control.source)
+            change = (ACCUSATION, b.node.id, 0, b"", now << 2, a.node.control.source)
             a.node._parts.detector.learn([change], pump.now)  # type: ignore[arg-type]
     assert suspected(a) == []
     assert not a.of(Suspect)
@@ -486,6 +583,6 @@ def test_a_death_that_was_doubted_is_believed_once_it_is_proved() -> None:
     pump.settle()
     assert one.states()["n3"] == "alive"  # its link says otherwise
     for accuser in (2, 4):
-        accuse(one, gone, accuser, proved=True)
+        accuse(one, gone, accuser, evidence=PROVED)
     assert one.states()["n3"] == "dead"
     assert suspected(one) == []

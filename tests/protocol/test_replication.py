@@ -401,10 +401,31 @@ def test_a_newcomer_asks_the_next_peer_when_the_first_falls_silent() -> None:
     assert equal(late, *hosts)
 
 
-@pytest.mark.parametrize("listening", [True, False], ids=["probed", "not listening"])
-def test_a_write_that_was_missed_is_seen_and_repaired(*, listening: bool) -> None:
+@pytest.mark.parametrize("network", ["lan", "local"])
+@pytest.mark.parametrize("nodes", [2, 12])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_write_that_was_missed_is_there_after_two_seconds(
+    seed: int, nodes: int, network: str
+) -> None:
+    pump = Pump(seed)
+    *hosts, last = pump.cluster(nodes, network=network)
+    pump.run(10.0 + seed / 7)
+    hosts[0].node.data.write(b"missed", 0, b"\x01", pump.wall())
+    delta = hosts[0].node.data.delta_for(last.node.data.vector(), 4096)
+    assert delta is not None
+    for host in hosts:
+        host.node.data.apply(delta)
+        for link in host.node._links.established():
+            link.channels[1].progress.assume_equal()
+    assert last.value("missed") is None
+    assert pump.until(lambda: last.value("missed") is not None) <= 2.0
+    pump.run(3.0)
+    assert equal(last, *hosts)
+
+
+def test_a_write_that_was_missed_by_one_who_does_not_listen_is_seen_and_repaired() -> None:
     pump = Pump()
-    a, b = pump.host(1), pump.host(2, port=9002 if listening else 0)
+    a, b = pump.host(1), pump.host(2, port=0)
     pump.join(b, a)
     pump.run(5.0)
     a.node.data.write(b"missed", 0, b"\x01", pump.wall())

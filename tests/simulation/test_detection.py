@@ -38,12 +38,13 @@ def views(simulation: Simulation) -> set[int]:
 
 
 @pytest.mark.parametrize("power", [False, True], ids=["killed", "vanished"])
-def test_one_that_is_gone_is_held_dead_by_all_in_time(*, power: bool) -> None:
-    simulation = cluster(10)
+@pytest.mark.parametrize("nodes", [2, 10, 30])
+def test_one_that_is_gone_is_held_dead_by_all_in_time(nodes: int, *, power: bool) -> None:
+    simulation = cluster(nodes)
     simulation.nodes[-1].crash(power=power)
-    simulation.run(8.0 if power else 1.0)
-    assert views(simulation) == {9}
-    assert failed(simulation) == {"node-10"}
+    simulation.run(6.0 if power else 1.0)
+    assert views(simulation) == {nodes - 1}
+    assert failed(simulation) == {f"node-{nodes}"}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,18 @@ def test_a_short_stall_makes_a_suspect_at_most_and_a_long_one_is_outlived() -> N
     simulation.settle()
     assert failed(simulation) == {"node-5"}
     assert views(simulation) == {10}
+
+
+def test_processes_that_stand_still_for_five_seconds_are_not_held_dead() -> None:
+    simulation = cluster(20, loss=0.1)
+    for number, host in enumerate(simulation.nodes[:2]):
+        for turn in range(6):
+            begin = simulation.now + 20.0 * turn + 7.0 * number
+            simulation.timeline.at(begin, host.pause)
+            simulation.timeline.at(begin + 5.0, host.resume)
+    simulation.run(125.0)
+    assert not failed(simulation)
+    assert any(isinstance(event, Suspect) for event in simulation.nodes[-1].events)
 
 
 def test_wall_clocks_that_jump_make_no_suspects() -> None:

@@ -96,6 +96,10 @@ class Table:
         what is held. `remaining` as for `write`."""
     def get(self, family: int, key: bytes) -> tuple[int, bytes, int, bytes] | None:
         """(stamp, origin, flags, value) of the current record, tombstones included, or None."""
+    def collect(self, family: int, key: bytes) -> bool:
+        """Forget a record without a trace; False if there is none. Its position stays covered, so
+        no copy of it is merged again. Only for what every replica forgets for the same reason,
+        found in the table itself: those that do not would differ for ever."""
     def current(self, changes: Changes, start: int, stop: int) -> Changes:
         """Those of `changes[start:stop]` that the table still holds, with the content it holds. One
         without an origin is held if its stamp is; a value that lapsed since is not."""
@@ -166,9 +170,6 @@ class Table:
     def fingerprint(self) -> bytes:
         """32 bytes: roster 8, vector 16, state 8 (replication: 'Fingerprint'); kept
         incrementally."""
-    def collect(self, family: int, key: bytes) -> bool:
-        """Forget a record without a trace; only in a build with planted bugs, LocalError
-        otherwise."""
     def state_bytes(self) -> bytes:
         """A canonical encoding of everything that decides what this table does next; equal bytes,
         equal behaviour."""

@@ -1625,18 +1625,15 @@ cdef class Table:
         self.cut_log(slot, self.sources[slot].log.count, floor)
         self.sources[slot].floor = max(self.sources[slot].floor, floor)
 
-    # ------------------------------------------------------------------ for tests and tools
-
+    @cython.critical_section
     def collect(self, uint8_t family, bytes key not None):
-        """Forget a record without a trace, as collecting a tombstone will; only in a build with
-        planted bugs."""
-        if not vines_plantable:
-            raise LocalError("this build cannot forget records: build with VINES_BUILD=debug")
         cdef vines_record* record = self.held(family, key)
         if record == NULL:
             return False
         self.drop(hash_record(&self.index, record), record)
         return True
+
+    # ------------------------------------------------------------------ for tests and tools
 
     cdef bytes id_at(self, size_t slot):
         return PyBytes_FromStringAndSize(

@@ -88,7 +88,8 @@ class Machinery:
             differs=self._differs,
         )
         world = World(
-            candidates=lambda: self.linking.members.candidates(observers=True),
+            candidates=lambda observers: self.linking.members.candidates(observers=observers),
+            dial=self._check,
             heard=self._heard,
             stream=self._probe,
             bury=self._bury,
@@ -115,6 +116,7 @@ class Machinery:
         self.linking.ended = self._ended
         self.linking.moved = self._moved
         self.linking.refused = self.detector.refused
+        self.linking.unheard = self.detector.unheard
         self.linking.proves = self.detector.proves
         if memory is not None and memory.records:
             self.elect()
@@ -259,6 +261,11 @@ class Machinery:
         """A member holds something else than this node."""
         self.stirred = True
         self.replication.differ(now, self.linking.links.to(member))
+
+    def _check(self, member: bytes, now: float) -> None:
+        """Dial a member to see whether its machine answers."""
+        self.stirred = True
+        self.linking.check(member, now)
 
     def _bury(self, member: bytes, now: float) -> None:
         """A member is held dead from now on."""

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vines.simulation.oracle import Oracle, Violation, Written, lapsed
+from vines._core.table import MEMBER
+from vines.protocol.members.accusations import ACCUSATION
+from vines.protocol.wire.fields import ID_BYTES
+from vines.simulation.oracle import Oracle, Violation, Written, lapsed, voids
 
 if TYPE_CHECKING:
     from vines._core.table import Table
@@ -26,7 +29,8 @@ class Watch:
 
     With `writes_itself` the oracle learns of the table's own writes here; else it was told of each.
     Raises `Violation` from `check` when
-    * a record is lost, or replaced by one that ranks lower or equal (tables only rise);
+    * a record is lost that no other in the table makes void, or replaced by one that ranks lower or
+      equal (tables only rise);
     * a record is not, byte for byte, what somebody wrote under that position and rank (the order is
       total);
     * a position is covered for whose key a lower record, or none, is held (covered means held);
@@ -89,8 +93,18 @@ class Watch:
         lapses = [self._check_record(Written(*fields)) for fields in changed]
         if len(self.held) != len(self._records):
             lost = self.held.keys() - {fields[:2] for fields in self._records}
+            for key in [key for key in lost if self._is_void(self.held[key])]:
+                self.forget(key)
+                lost.discard(key)
+            if not lost:
+                return
             raise Violation(f"{self.name} lost {', '.join(_say(self.held[key]) for key in lost)}")
         return bool(lapses) and all(lapses)
+
+    def _is_void(self, written: Written) -> bool:
+        """Whether the table holds why it may collect this."""
+        member = self.held.get((MEMBER, written.key[:ID_BYTES]))
+        return written.family == ACCUSATION and voids(member, written.stamp)
 
     def _check_record(self, written: Written) -> bool:
         """Check what is held now; whether it is what is left of what was held before."""
@@ -131,7 +145,7 @@ class Watch:
             raise Violation(f"{self.name} covers {_short(source)} up to {upto}, never issued")
         for index in range(after, upto):
             key = keys[index]
-            if key is None or key in self.collected:
+            if key is None or key in self.collected or self.oracle.is_void(key, ranks[index][0]):
                 continue
             holds = self.held.get(key)
             if holds is None or holds.rank < ranks[index]:

@@ -17,6 +17,7 @@ from vines.config import Config
 from vines.simulation.disk import Disk
 from vines.simulation.frames import describe, describe_datagram
 from vines.simulation.host import Host
+from vines.simulation.membership import MembershipRules
 from vines.simulation.network import Conditions, Network
 from vines.simulation.oracle import ControlOracle, Oracle, Violation
 from vines.simulation.rest import check_rest, wait_for_rest
@@ -83,7 +84,8 @@ class Simulation:
         self.largest_record = 0
         self.replay = f"Simulation(seed={seed}, nodes={nodes}) and the same calls"
         """What a Violation tells to do to see it again."""
-        self.spectators: list[Spectator] = []
+        self.membership = MembershipRules(self)
+        self.spectators: list[Spectator] = [self.membership] if checking else []
         """Who else is told of what processes do."""
         self.nodes: list[Host] = []
         for number in range(1, nodes + 1):

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 class Follower:
-    """The view of one node's members and keys that its events add up to."""
+    """M9: the events of a node, replayed from its start, add up to its view: none is missed,
+    doubled or out of order.
+    """
 
     def __init__(self, node: Node, *, watching: bool) -> None:
         self.node = node
@@ -58,7 +60,9 @@ class Follower:
         others = {member.id: member for member in self.node.members() if not member.local}
         alive = {key: member for key, member in others.items() if member.state == events.ALIVE}
         if _told(self.alive) != _told(alive):
-            raise Violation(f"events say {_told(self.alive)} are alive, the node {_told(alive)}")
+            raise Violation(
+                f"M9: events say {_told(self.alive)} are alive, the node {_told(alive)}"
+            )
         if self.watching:
             held = {(family, key): (stamp, origin) for family, key, stamp, origin, *_ in
                     self.node.data.records()}  # fmt: skip
@@ -71,7 +75,7 @@ class Follower:
         if (member.id in self.alive) != known or member.state != state or member.local:
             was = "alive" if member.id in self.alive else "not"
             raise Violation(
-                f"an event says {member.name} is {member.state} now, before it was {was}"
+                f"M9: an event says {member.name} is {member.state} now, before it was {was}"
             )
 
 

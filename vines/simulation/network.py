@@ -76,6 +76,11 @@ class Network:
         """Note that a fault or a rare path occurred."""
         self.counts[name] += 1
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether any host is cut off from any other."""
+        return bool(self._blocked)
+
     def blocked(self, source: Host, target: Host) -> bool:
         """Whether nothing gets from one host to another."""
         return bool(self._blocked) and (source.number, target.number) in self._blocked
@@ -143,6 +148,10 @@ class Network:
         silent = host is None or not host.powered or self._cut_off(process.host, host)
         if not silent and self.rng.random() < self.conditions.dial_failure:
             self.count("dial_lost")
+            silent = True
+        loss = self.conditions.loss
+        if not silent and loss and self.rng.random() < loss * (2.0 - loss):
+            # The question or the answer did not get there: a kernel asks again a second later.
             silent = True
         if silent and self.timeline.now < deadline:
             self.timeline.after(1.0, self._knock, process, ticket, address, deadline)

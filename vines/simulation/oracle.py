@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.errors import VinesError
+from vines.protocol.members.accusations import ACCUSATION
+from vines.protocol.wire.fields import ID_BYTES
 
 if TYPE_CHECKING:
     from vines._core.table import Table
@@ -59,6 +61,11 @@ def lapsed(written: Written) -> Written:
     return written._replace(flags=written.flags | TOMBSTONE, value=b"")
 
 
+def voids(member: Written | None, accusation: int) -> bool:
+    """Whether a member record, if any, says more than an accusation of this stamp knew of."""
+    return member is not None and member.stamp > accusation >> 2 << 2
+
+
 class Violation(VinesError, AssertionError):
     """A simulated cluster did what it must never do; the message says what, and how to see it
     again.
@@ -91,6 +98,10 @@ class Oracle:
         best = self.highest.get((written.family, written.key))
         if best is None or best.rank < written.rank:
             self.highest[written.family, written.key] = written
+
+    def is_void(self, key: Key, stamp: int) -> bool:  # noqa: ARG002
+        """A hook: whether a record may have been collected by those who know why."""
+        return False
 
     def inspect(self, written: Written, highest: Written | None) -> None:
         """A hook: judge a write by what it was written over, anywhere."""
@@ -139,14 +150,20 @@ class ControlOracle(Oracle):
         self.authors: dict[bytes, bytes] = {}
         self.refutations = 0
 
+    def is_void(self, key: Key, stamp: int) -> bool:
+        """Whether an accusation was answered by whatever anybody wrote of its subject."""
+        return key[0] == ACCUSATION and voids(self.highest.get((MEMBER, key[1][:ID_BYTES])), stamp)
+
     def inspect(self, written: Written, highest: Written | None) -> None:
-        """Raise Violation if a member record is not its author's to write; count refutations."""
+        """M3: only the subject of a member record raises its incarnation. Raise Violation if a
+        record is not its author's to write; count refutations.
+        """
         if written.family != MEMBER:
             return
         author, state = self.authors[written.source], written.stamp & 3
         if state != DEAD and written.key != author:
-            raise Violation(f"{author.hex()} wrote state {state} of {written.key.hex()}")
+            raise Violation(f"M3: {author.hex()} wrote state {state} of {written.key.hex()}")
         if state == DEAD and (highest is None or highest.stamp >> 2 < written.stamp >> 2):
-            raise Violation(f"{author.hex()} raised the incarnation of {written.key.hex()}")
+            raise Violation(f"M3: {author.hex()} raised the incarnation of {written.key.hex()}")
         if highest is not None and state != DEAD and highest.stamp & 3 == DEAD:
             self.refutations += 1

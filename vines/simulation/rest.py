@@ -52,14 +52,14 @@ def unrest(processes: list[Process]) -> str | None:
 
 
 def wait_for_rest(simulation: Simulation, limit: float) -> None:
-    """Let time pass until a cluster rests. Raises Violation if it does not within `limit`
-    seconds.
+    """M6: after faults stop, all live views and tables are equal within `limit` seconds. Raises
+    Violation if not.
     """
     deadline = simulation.now + limit
     why: str | None = "it has just begun"
     while why is not None:
         if simulation.now >= deadline:
-            raise Violation(f"no rest after {limit:g} s: {why}")
+            raise Violation(f"M6: no rest after {limit:g} s: {why}")
         simulation.timeline.run(simulation.now + STEP_SECONDS)
         why = unrest(simulation.processes) or _noise(simulation)
 
@@ -74,6 +74,8 @@ def check_rest(simulation: Simulation) -> None:
         process.follower.verify()
     _check_equal(processes)
     _check_acknowledged(simulation)
+    if simulation.checking:
+        simulation.membership.rested()
 
 
 def time_left(process: Process) -> dict[Key, int]:

@@ -15,6 +15,7 @@ from math import log10
 from typing import TYPE_CHECKING
 
 from vines.protocol.members.health import Health
+from vines.protocol.members.suspicion import LEAST_FACTOR
 from vines.protocol.wire.probe import Probe
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def without_lifeguard(node: Node) -> None:
 
     def end(member: bytes) -> float:
         members = len(node._parts.linking.members.directory.fellows) + 1
-        seconds = node.config.suspicion_factor * max(1.0, log10(members))
+        seconds = node.config.suspicion_factor * max(LEAST_FACTOR, log10(members))
         return suspicion._suspects[member].since + seconds * node.config.probe_interval
 
     def word(member: bytes) -> Probe:  # noqa: ARG001

@@ -14,6 +14,7 @@ from math import inf
 from vines.config import Config
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.dials import (
+    CHECK,
     DIALS_MAX,
     ERRAND,
     HEAL,
@@ -131,6 +132,12 @@ class Dialler:
         self._others.changed(now)
         self.lookout.begin(now)
 
+    def check(self, member: bytes, address: Address, now: float) -> Attempt | None:
+        """Dial a suspect, unless it is being dialled; None if there is no need or no room."""
+        if self.stopped or self.attempts.to(address) or self.attempts.room() <= 0:
+            return None
+        return self.attempts.begin(address, member, CHECK, now)
+
     def probed(self, attempt: Attempt) -> None:
         """Somebody answered a probe."""
         self.attempts.end(attempt)
@@ -171,7 +178,7 @@ class Dialler:
         self.attempts.end(attempt)
         self.seeds.failed(attempt.address, slow=slow, now=now)
         self._others.changed(now)
-        if attempt.member is None or attempt.purpose == HEAL:
+        if attempt.member is None or attempt.purpose in (CHECK, HEAL):
             return False
         if attempt.purpose != SAME:
             return self._others.failed(attempt.member, now, slow=slow)

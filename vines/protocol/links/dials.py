@@ -25,6 +25,8 @@ ERRAND: Final = "errand"
 """To a member that is not linked, to tell it something."""
 PROBE: Final = "probe"
 """To a member that is not linked, to see whether anybody answers; the stream is closed at once."""
+CHECK: Final = "check"
+"""To a suspect, linked or not, to see whether its machine answers; closed at once, too."""
 
 
 DIALS_MAX: Final = 16

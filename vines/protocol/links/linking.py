@@ -17,7 +17,7 @@ from vines.events import ALIVE
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.admission import Admission
 from vines.protocol.links.dialling import Dialler
-from vines.protocol.links.dials import ERRAND, PROBE, Attempt
+from vines.protocol.links.dials import CHECK, ERRAND, PROBE, Attempt
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.links import Link, Links
 from vines.protocol.machine import Address, Outbox
@@ -64,6 +64,7 @@ class Linking:
         self.ended: Callable[[Link], None]
         self.moved: Callable[[list[Sighting], float], None]
         self.refused: Callable[[bytes, float], None]
+        self.unheard: Callable[[bytes, float], None]
         self.proves: Callable[[bytes, float], bool]
         self._config = config
         self._identity = identity
@@ -135,6 +136,17 @@ class Linking:
             self.fail(attempt.member, now)
         elif refused and attempt.member is not None:
             self.refused(attempt.member, now)
+        elif attempt.member is not None and now - attempt.since >= self._config.dial_timeout / 2:
+            # What fails sooner failed on this machine, and tells nothing of another.
+            self.unheard(attempt.member, now)
+
+    def check(self, member: bytes, now: float) -> None:
+        """Dial a suspect to see whether its machine answers."""
+        address = self.address(member)
+        if address is not None:
+            attempt = self.dialler.check(member, address, now)
+            if attempt is not None:
+                self._outbox.dial(attempt.ticket, attempt.address)
 
     def greet(self, link: Link, frame: bytes, now: float) -> None:
         """Take the first frame of a stranger. WireError if it cannot be one."""
@@ -254,7 +266,7 @@ class Linking:
     def _needless(self, attempt: Attempt, now: float) -> bool:
         """Whether nobody needs the stream of a dial any more."""
         linked = attempt.member is not None and self.linked(attempt.member)
-        if attempt.purpose == PROBE:
+        if attempt.purpose in (CHECK, PROBE):
             self.dialler.probed(attempt)
             return True
         if linked or self.dialler.stopped:

@@ -4,8 +4,9 @@ SWIM (Das, Gupta, Motivala, DSN 2002) with Lifeguard (Dadgar, Phillips, Currey, 
 what is said of a suspect are records: a failed probe accuses, who is accused is told at once and
 objects by a higher incarnation, and whose time to object is over is held dead. Dials that were
 refused prove more, but one firewall between two nodes does so, too: a second member's are needed,
-unless there is nobody to ask. Some members look for themselves as soon as somebody is accused, so a
-verdict does not wait for everybody's round. It must not know links, streams or sockets.
+unless there is nobody to ask. A suspect's neighbours look for themselves as soon as it is accused,
+so a verdict does not wait for everybody's round; a dial tells them whether its machine answers,
+even if its process stands still. It must not know links, streams or sockets.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from vines.errors import WireError
 from vines.events import ALIVE, Suspect, Update
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.machine import Address, Outbox
-from vines.protocol.members.accusations import ACCUSATION, Accusation, read_accusation
+from vines.protocol.members.accusations import (
+    ACCUSATION,
+    PROVED,
+    SILENT,
+    UNANSWERED,
+    Accusation,
+    Accusations,
+    read_accusation,
+)
 from vines.protocol.members.answering import Answering
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
@@ -32,20 +41,21 @@ from vines.protocol.wire.probe import Ack, Alive, Ask, Nack, Probe
 if TYPE_CHECKING:
     import random
 
-LOOKING: Final = 6
-"""Members that probe a new suspect out of turn, on average: chance decides at each, so that nobody
-has to know who the others are; at least four do in 85 of 100 cases."""
+LOOKING: Final = 4
+"""Members on either side of a new suspect that look for themselves: with half of them gone as well,
+or slow, there are still as many as can shorten its time."""
 
 
 class World:
     """What the detector asks of the rest of the node."""
 
-    __slots__ = ("bury", "candidates", "differs", "heard", "stream", "suspected")
+    __slots__ = ("bury", "candidates", "dial", "differs", "heard", "stream", "suspected")
 
     def __init__(
         self,
         *,
-        candidates: Callable[[], dict[bytes, Address]],
+        candidates: Callable[[bool], dict[bytes, Address]],
+        dial: Callable[[bytes, float], None],
         heard: Callable[[bytes], float],
         stream: Callable[[bytes, int, Probe], None],
         bury: Callable[[bytes, float], None],
@@ -53,7 +63,9 @@ class World:
         suspected: Callable[[float], None],
     ) -> None:
         self.candidates = candidates
-        """Who can be probed, and where."""
+        """Who can be probed, and where; observers too, or not."""
+        self.dial = dial
+        """Dial a member to see whether its machine answers."""
         self.heard = heard
         """When a member last said anything on its link; minus infinity if it is not linked."""
         self.stream = stream
@@ -83,15 +95,15 @@ class Detector:
         now: float,
     ) -> None:
         self.suspicion = Suspicion(config, identity, members)
+        self.accusations = Accusations(control)
         self.probing = Probing(
-            *(config, rng, post, world.candidates, self._address, self._word),
+            *(config, rng, identity.id, post, world.candidates, self._address, self._word),
             stream=world.stream,
             failed=self._unanswered,
             now=now,
         )
         self.ignored = 0
         """Accusations that were malformed."""
-        self._rng = rng
         self._identity = identity
         self._members = members
         self._control = control
@@ -137,6 +149,7 @@ class Detector:
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
+        self.accusations.learn(changes)
         for change in changes:
             if change[0] != ACCUSATION:
                 continue
@@ -145,6 +158,7 @@ class Detector:
             except WireError:
                 self.ignored += 1
                 continue
+            self.accusations.add(accusation)
             if accusation.subject != self._identity.id:
                 self._note(accusation, now)
             elif self._is_writer(accusation):
@@ -152,8 +166,10 @@ class Detector:
 
     def changed(self, news: list[Sighting], now: float) -> None:
         """What is believed of these members changed."""
+        self.probing.ring.changed()
         for sighting in news:
             member = sighting.id
+            self.accusations.settle(member)
             was = is_now = False
             if self.suspicion.any:
                 was, is_now = self.suspicion.changed(member, now)
@@ -175,7 +191,12 @@ class Detector:
     def refused(self, member: bytes, now: float) -> None:
         """A dial to a member was refused: that is proof, if others have proof already."""
         if self.suspicion.proved_by(member):
-            self._accuse(member, now, proved=True)
+            self._accuse(member, now, PROVED)
+
+    def unheard(self, member: bytes, now: float) -> None:
+        """A dial to a member was not answered by its machine: that matters of a suspect."""
+        if member in self.suspicion:
+            self._accuse(member, now, SILENT)
 
     def proves(self, member: bytes, now: float) -> bool:
         """Dials to a member came to nothing, as often as that is evidence: whether it is dead now.
@@ -188,7 +209,7 @@ class Detector:
             return False
         if known.profile.address is None:
             return True
-        self._accuse(member, now, proved=True)
+        self._accuse(member, now, PROVED)
         return self.suspicion.is_proved(member)
 
     def forgive(self, gap: float) -> None:
@@ -198,6 +219,7 @@ class Detector:
 
     def advance(self, now: float) -> None:
         """Probe, judge, and bury whose time to object is over."""
+        self.accusations.settle(self._identity.id)
         self.probing.advance(now)
         if not self.suspicion.busy:
             return
@@ -221,6 +243,7 @@ class Detector:
             "suspects": len(self.suspicion),
             "probes_failed": self.probing.failures,
             "probes_streamed": self.probing.streamed,
+            "accusations": len(self.accusations),
             "accusations_ignored": self.ignored,
         }
 
@@ -234,19 +257,22 @@ class Detector:
 
     def _unanswered(self, member: bytes, now: float) -> None:
         """A probe of this node failed."""
-        self._accuse(member, now, proved=False)
+        self._accuse(member, now, UNANSWERED)
+        if member in self.suspicion:
+            self._world.dial(member, now)
 
-    def _accuse(self, member: bytes, now: float, *, proved: bool) -> None:
+    def _accuse(self, member: bytes, now: float, evidence: int) -> None:
         """Say that a member failed, if that is news to anybody; and say it to that member first."""
         known = self._members.get(member)
         if known is None or known.state != ALIVE:
             return
-        if not self.suspicion.needs(member, proved=proved):
+        if not self.suspicion.needs(member, evidence):
             return
         own, source = self._identity.id, self._control.source
-        accusation = Accusation(member, own, known.incarnation, proved, source)
+        accusation = Accusation(member, own, known.incarnation, evidence, source)
         # A clock that ran ahead in an earlier life may have left a higher stamp: then that stands.
         self._control.put(ACCUSATION, accusation.key, 0, b"", accusation.stamp)
+        self.accusations.add(accusation)
         self._note(accusation, now)
         address = self._address(member)
         if self.probing.active and address is not None:
@@ -257,7 +283,7 @@ class Detector:
         member = accusation.subject
         if self.suspicion.note(accusation, now):
             self._suspect(member, now)
-        elif accusation.proved and accusation.accuser != self._identity.id:
+        elif accusation.evidence == PROVED and accusation.accuser != self._identity.id:
             self._look(member, now, at_once=True)
 
     def _suspect(self, member: bytes, now: float) -> None:
@@ -265,13 +291,14 @@ class Detector:
         self._outbox.emit(Suspect(self._members.member(member)))
         self._world.suspected(now)
         own = self.suspicion.proved_by(member)
-        if self.suspicion.needs(member, proved=True):
+        if self.suspicion.needs(member, PROVED):
             self._look(member, now, at_once=bool(own))
 
     def _look(self, member: bytes, now: float, *, at_once: bool) -> None:
-        """Probe a suspect out of turn, as some others do."""
-        if self._rng.random() * (self._members.alive + 1) < LOOKING:
+        """Probe a suspect out of turn, if this node is one of its neighbours."""
+        if self.probing.ring.is_near(member, LOOKING):
             self.probing.probe(member, now, at_once=at_once)
+            self._world.dial(member, now)
 
     def _object(self, incarnation: int, now: float) -> None:
         """Somebody suspects this node."""
@@ -279,11 +306,11 @@ class Detector:
             self.probing.health.worse()
 
     def _is_writer(self, accusation: Accusation) -> bool:
-        """Whether its accuser, a living member, wrote an accusation."""
+        """Whether its accuser, a member, wrote an accusation. One that died since may have been
+        believed while it lived, and what is never answered would stand in the tables for ever.
+        """
         accuser = self._members.get(accusation.accuser)
-        if accuser is None or accuser.state != ALIVE:
-            return False
-        return accuser.profile.source == accusation.origin
+        return accuser is not None and accuser.profile.source == accusation.origin
 
     def _address(self, member: bytes) -> Address | None:
         """Where a member that is alive can be asked; None where only this node would hear it."""

@@ -1,10 +1,12 @@
 """Probing: the probes of this node, from the first question to the verdict.
 
-Every interval one member is probed, by a datagram. If it has not answered after the timeout, three
-others are asked to probe it (SWIM, section 4.1), and it is probed over a stream at the same time,
-in case only datagrams are lost. At the end of the interval it has answered, by whatever way, or it
-failed. Who was asked and says nothing, not even that there is no answer, shows that the fault is
-nearer (Lifeguard, section IV-A). It must not know what a failed probe means.
+Every interval one member is probed, by a datagram: two times of three the next one on the ring, so
+that each is probed by somebody every 1.5 intervals, and one time any, in rounds, so that each is
+probed by all. If it has not answered after the timeout, three others are asked to probe it (SWIM,
+section 4.1), and it is probed over a stream at the same time, in case only datagrams are lost. At
+the end of the interval it has answered, by whatever way, or it failed. Who was asked and says
+nothing, not even that there is no answer, shows that the fault is nearer (Lifeguard, section IV-A).
+It must not know what a failed probe means.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.machine import Address
 from vines.protocol.members.health import Health
 from vines.protocol.members.post import Post
+from vines.protocol.members.ring import Ring
 from vines.protocol.members.rounds import Rounds
 from vines.protocol.wire.probe import Ask, Probe
 
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 
 ASKED: Final = 3
 """Members that are asked to probe for this node: SWIM's k, and as many datagrams lost in vain."""
+NEXT_INTERVALS: Final = 1.5
+"""Between two probes of the next on the ring."""
+ROUND_INTERVALS: Final = 3.0
+"""Between two probes of a round: one an interval, together."""
 PROBES_MAX: Final = 32
 """Probes under way: one of the round, and those of suspects out of turn."""
 
@@ -52,8 +59,9 @@ class Probing:
         self,
         config: Config,
         rng: random.Random,
+        own: bytes,
         post: Post,
-        everybody: Callable[[], dict[bytes, Address]],
+        everybody: Callable[[bool], dict[bytes, Address]],
         address: Callable[[bytes], Address | None],
         word: Callable[[bytes], Probe],
         stream: Callable[[bytes, int, Probe], None],
@@ -61,7 +69,8 @@ class Probing:
         now: float,
     ) -> None:
         self.health = Health()
-        self.rounds = Rounds(rng, everybody)
+        self.rounds = Rounds(rng, lambda: everybody(True))
+        self.ring = Ring(own, lambda: everybody(False))
         self.active = False
         """Whether this node probes: it can be answered, for it listens."""
         self.failures = 0
@@ -75,7 +84,8 @@ class Probing:
         self._word = word
         self._stream = stream
         self._failed = failed
-        self._next = now + rng.uniform(0.0, config.probe_interval)
+        self._next_due = now + rng.uniform(0.0, config.probe_interval * NEXT_INTERVALS)
+        self._round_due = now + rng.uniform(0.0, config.probe_interval * ROUND_INTERVALS)
         self._attempts: dict[bytes, Attempt] = {}
         self._tokens: dict[int, Attempt] = {}
 
@@ -119,13 +129,15 @@ class Probing:
 
     def gone(self, member: bytes) -> None:
         """A member left or is held dead: what it would answer does not matter."""
+        self.rounds.drop(member)
         attempt = self._attempts.get(member)
         if attempt is not None:
             self._end(attempt)
 
     def forgive(self, gap: float) -> None:
         """This process stood still for so long: answers that came meanwhile are not read yet."""
-        self._next += gap
+        self._next_due += gap
+        self._round_due += gap
         for attempt in self._attempts.values():
             attempt.asking_at += gap
             attempt.end += gap
@@ -139,8 +151,14 @@ class Probing:
                 self._judge(attempt, now)
             elif attempt.asking_at <= now:
                 self._ask(attempt)
-        if self._next <= now:
-            self._next = now + self._config.probe_interval * self.health.factor
+        interval = self._config.probe_interval * self.health.factor
+        if self._next_due <= now:
+            self._next_due = now + interval * NEXT_INTERVALS
+            member = self.ring.next()
+            if member is not None:
+                self.probe(member, now)
+        if self._round_due <= now:
+            self._round_due = now + interval * ROUND_INTERVALS
             member = self.rounds.next(self._may)
             if member is not None:
                 self.probe(member, now)
@@ -149,14 +167,14 @@ class Probing:
         """When `advance` has something; infinity if never."""
         if not self.active:
             return inf
-        soonest = self._next
+        soonest = min(self._next_due, self._round_due)
         for attempt in self._attempts.values():
             soonest = min(soonest, attempt.asking_at, attempt.end)
         return soonest
 
     def others(self, member: bytes, count: int) -> Iterable[bytes]:
         """So many other members at random, who can be asked."""
-        candidates = list(self._everybody())
+        candidates = list(self._everybody(True))
         drawn = self._rng.sample(candidates, min(count + 1, len(candidates)))
         return [each for each in drawn if each != member][:count]
 

@@ -1,8 +1,8 @@
 """Rounds: in what order members are probed.
 
 Everybody once a round, each round in another order, and newcomers somewhere in what is left of it:
-so a failed member is probed by every other within two rounds, and by somebody soon (Das, Gupta,
-Motivala, SWIM, DSN 2002, section 4.3).
+so a failed member is probed by every other within two rounds (Das, Gupta, Motivala, SWIM, DSN 2002,
+section 4.3).
 """
 
 from __future__ import annotations
@@ -37,6 +37,12 @@ class Rounds:
             self._awaited = set(self._left)
             self._rng.shuffle(self._left)
         return None
+
+    def drop(self, member: bytes) -> None:
+        """Somebody went: a round must not grow by all who come and go meanwhile."""
+        if member in self._awaited:
+            self._awaited.discard(member)
+            self._left.remove(member)
 
     def add(self, member: bytes) -> None:
         """Somebody came: it has its turn in this round."""

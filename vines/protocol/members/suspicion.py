@@ -3,13 +3,16 @@
 The time begins at its longest and shrinks with each further, independent accuser (Lifeguard,
 section IV-B):
 
-    least = suspicion_factor * max(1, log10 N) * probe_interval
-    most  = 6 * least
+    short = suspicion_factor * probe_interval
+    least = short * max(2, log10 N)
+    most  = 3 * least
     time  = most - (most - least) * log(c + 1) / log(k + 1)      after c further accusers, k = 3
 
-Where there are not so many who could accuse, or a dial has proved it, the time is the least. Only
-accusations of the incarnation that a member has now count, and only those by members that are
-alive, each of its own start. It must not know probes, links or time but what it is given.
+Where there are not so many who could accuse, the time is the least. It is for processes that stand
+still: their machine answers dials for them. So the time is short, at any N, once a dial was
+refused, or once most accusers, and no fewer than three, found the machine silent. Only accusations
+of the incarnation that a member has now count, and only those by members that are alive, each of
+its own start. It must not know probes, links or time but what it is given.
 """
 
 from __future__ import annotations
@@ -21,24 +24,33 @@ from vines.config import Config, is_here
 from vines.events import ALIVE
 from vines.hints import Final
 from vines.protocol.machine import Address
-from vines.protocol.members.accusations import Accusation
+from vines.protocol.members.accusations import PROVED, SILENT, Accusation
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
 
 FURTHER_ACCUSERS: Final = 3
 """k: after so many beside the first one nobody has to say it again."""
-MOST_FACTOR: Final = 6
+LEAST_FACTOR: Final = 2.0
+"""A process may stand still for five seconds: memory is swapped in, disks are slow."""
+MOST_FACTOR: Final = 3.0
 ACCUSERS_MAX: Final = 16
 """Accusers remembered of one suspect: more than can change anything, with some not believed."""
 PROVERS_MIN: Final = 2
 """Members whose dials came to nothing: one firewall between two nodes is only one."""
+SILENT_MIN: Final = 3
+"""Members that found a machine silent: two may sit behind one broken switch."""
 
 
-def time_to_object(config: Config, members: int, further: int, *, proved: bool) -> float:
-    """Seconds that a suspect of a cluster of so many has, after so many further accusers."""
-    least = config.suspicion_factor * max(1.0, log10(max(members, 1))) * config.probe_interval
+def time_to_object(config: Config, members: int, further: int, *, gone: bool) -> float:
+    """Seconds that a suspect of a cluster of so many has, after so many further accusers; `gone`:
+    more than the process does not answer.
+    """
+    short = config.suspicion_factor * config.probe_interval
+    if gone:
+        return short
+    least = short * max(LEAST_FACTOR, log10(max(members, 1)))
     wanted = min(FURTHER_ACCUSERS, members - 2)
-    if proved or wanted <= 0:
+    if wanted <= 0:
         return least
     share = log(min(further, wanted) + 1) / log(wanted + 1)
     return least * (MOST_FACTOR - (MOST_FACTOR - 1) * share)
@@ -109,7 +121,7 @@ class Suspicion:
             suspect = self._suspects[accusation.subject] = Suspect(accusation.incarnation)
         if accusation.accuser in suspect.accusers or len(suspect.accusers) < ACCUSERS_MAX:
             suspect.accusers[accusation.accuser] = accusation
-            if accusation.proved:
+            if accusation.evidence == PROVED:
                 self._tried[accusation.subject] = None
         begun = self._begin(accusation.subject, suspect, now)
         self._reckon(accusation.subject)
@@ -168,22 +180,23 @@ class Suspicion:
             suspect.since += gap
             self._reckon(member)
 
-    def needs(self, member: bytes, *, proved: bool) -> bool:
-        """Whether an accusation of this node's would change anything."""
+    def needs(self, member: bytes, evidence: int) -> bool:
+        """Whether an accusation of this node's, on this evidence, would change anything."""
         suspect = self._suspects.get(member)
         if suspect is None or suspect.since == inf:
             return True
         own = suspect.accusers.get(self._identity.id)
         if own is not None:
-            return proved and not own.proved
-        return proved or len(self._believed(suspect)) <= FURTHER_ACCUSERS
+            return evidence > own.evidence
+        alike = [each for each in self._believed(suspect) if each.evidence >= evidence]
+        return evidence == PROVED or len(alike) <= FURTHER_ACCUSERS
 
     def proved_by(self, member: bytes) -> frozenset[bytes]:
         """The accusers of a suspect whose dials came to nothing."""
         if member not in self:
             return frozenset()
         believed = self._believed(self._suspects[member])
-        return frozenset(each.accuser for each in believed if each.proved)
+        return frozenset(each.accuser for each in believed if each.evidence == PROVED)
 
     def is_proved(self, member: bytes) -> bool:
         """Whether a suspect is known to be gone: two have dialled in vain, or this node has, on its
@@ -234,10 +247,10 @@ class Suspicion:
         """When the time of a suspect is over."""
         suspect = self._suspects[member]
         believed = self._believed(suspect)
-        proved = any(each.proved for each in believed)
         members = self._members.alive + 1
         further = max(0, len(believed) - 1)
-        return suspect.since + time_to_object(self._config, members, further, proved=proved)
+        gone = _are_of_one_gone(believed, members)
+        return suspect.since + time_to_object(self._config, members, further, gone=gone)
 
     def _believed(self, suspect: Suspect) -> list[Accusation]:
         """The accusations by members that are alive, in their own words, and by this node."""
@@ -253,3 +266,10 @@ class Suspicion:
             and not accuser.profile.observer
             and accuser.profile.source == accusation.origin
         )
+
+
+def _are_of_one_gone(accusations: list[Accusation], members: int) -> bool:
+    """Whether these say more of a suspect than that its process does not answer."""
+    silent = sum(each.evidence >= SILENT for each in accusations)
+    agreed = silent >= min(SILENT_MIN, members - 1) and 2 * silent > len(accusations)
+    return agreed or any(each.evidence == PROVED for each in accusations)

@@ -53,9 +53,10 @@ PATIENCE_MIN: Final = 2
 """Comparisons that differ before vectors are exchanged: one may have met writes on their way."""
 PATIENCE_MAX: Final = 64
 """Where the doubling of that ends, when exchanges do not help."""
-GRAFTS: Final = 5
+GRAFTS: Final = 2
 """Announce intervals before the first comparison: what is on its way, or announced and asked for,
-is better had from the tree, which mends itself by that."""
+is better had from the tree, which mends itself in that time. With the 1.5 s that may pass until a
+probe shows a difference in a LAN, a write that was missed is there after two seconds."""
 LAPSES_PER_TURN: Final = 1024
 """Records that lapse in one turn, some two milliseconds; the next turn, at once, goes on."""
 COMPARISONS: Final = 8
@@ -202,7 +203,13 @@ class Replication:
         self._differing = link or self._differing
         grace = GRAFTS * self._config.announce_interval
         due = max(now + grace, self._compared_at + self._config.sync_interval)
-        self._comparing = min(self._comparing, due)
+        if due < self._comparing:
+            self._comparing = due
+            for each in self._links():
+                for channel in each.channels:
+                    # It counts as a first comparison: what changes until the next is on its way.
+                    channel.differed = max(channel.differed, 1)
+                    channel.sequence = channel.table.sequence
 
     def _compare(self, links: list[Link]) -> None:
         """Show both fingerprints to a random peer with which nothing else is under way."""

@@ -1,0 +1,246 @@
+"""The invariants of membership are awake, and known bugs, planted in Python, run into them.
+
+Each bug is found by the first few random runs: hosts that stall, vanish, are killed and leave, in
+a network with nothing else wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from vines._core.table import MEMBER
+from vines.events import ALIVE, DEAD, LEFT, Fail, Join, Leave, Member, Update
+from vines.protocol.members.accusations import Accusations
+from vines.protocol.members.detector import Detector
+from vines.protocol.members.identity import Identity
+from vines.protocol.members.membership import GONE_MAX, Membership
+from vines.protocol.members.probing import Probing
+from vines.protocol.members.profile import stamp_of
+from vines.protocol.members.ring import Ring
+from vines.protocol.members.suspicion import Suspicion
+from vines.protocol.replicas.replication import Replication
+from vines.simulation import Simulation, Violation
+from vines.simulation.membership import CALM_SECONDS, detection_bound
+
+SEEDS = range(6)
+
+Patch = pytest.MonkeyPatch
+
+
+def calm(nodes: int = 2) -> Simulation:
+    """A cluster in which nothing was wrong for long enough to excuse anything."""
+    simulation = Simulation(1, nodes=nodes, watching=False)
+    simulation.run(CALM_SECONDS + 2.0)
+    return simulation
+
+
+def other(simulation: Simulation) -> Member:
+    """The second node as the first sees it."""
+    second = simulation.nodes[1].name
+    return next(each for each in simulation.nodes[0].members() if each.name == second)
+
+
+# -- each invariant notices
+
+
+def test_m1_a_node_that_lets_it_stand_that_it_is_dead_is_noticed(monkeypatch: Patch) -> None:
+    simulation = Simulation(1, nodes=2)
+    simulation.run(2.0)
+    monkeypatch.setattr(Identity, "meet", lambda *_: None)
+    first = simulation.processes[0]
+    first.call(lambda: first.node._parts.linking.bury(other(simulation).id, first.now))
+    with pytest.raises(Violation, match=r"M1: node-2\.0 lets it stand"):
+        simulation.run(2.0)
+
+
+@pytest.mark.parametrize(
+    ("told", "back", "name"),
+    [
+        (Update, {"incarnation": -1}, "M2"),
+        (Fail, {"state": ALIVE}, "M7"),
+        (Leave, {"state": ALIVE, "incarnation": 1}, "M7"),
+        (Join, {"id": b"x" * 16}, "M8"),
+    ],
+)
+def test_what_goes_back_comes_back_or_never_was_is_noticed(
+    told: Callable[[Member], object], back: dict[str, Any], name: str
+) -> None:
+    simulation = Simulation(1, nodes=2)
+    simulation.run(2.0)
+    process, member = simulation.processes[0], other(simulation)
+    state = {Fail: DEAD, Leave: LEFT}.get(told, ALIVE)  # type: ignore[call-overload]
+    rules = simulation.membership
+    if name != "M8":
+        rules.told(process, told(member.replace(state=state)))
+    back = dict(back)
+    if "incarnation" in back:
+        back["incarnation"] += member.incarnation
+    with pytest.raises(Violation, match=name):
+        rules.told(process, Join(member.replace(**back)))
+
+
+def test_m4_one_that_all_reach_and_somebody_holds_dead_is_noticed() -> None:
+    simulation = calm()
+    first = simulation.processes[0]
+    first.call(lambda: first.node._parts.linking.bury(other(simulation).id, first.now))
+    with pytest.raises(Violation, match=r"M4: .* is held dead, though all reach it"):
+        simulation.run(2.0)
+
+
+def test_m5_one_that_vanished_unseen_is_noticed(monkeypatch: Patch) -> None:
+    simulation = calm(6)
+    monkeypatch.setattr(Probing, "_judge", lambda self, attempt, _: self._end(attempt))
+    monkeypatch.setattr(Detector, "proves", lambda *_: False)
+    simulation.nodes[-1].crash(power=True)
+    bound = detection_bound(simulation.processes[0])
+    simulation.run(bound - 1.0)
+    with pytest.raises(Violation, match=r"M5: .* ended .* s ago"):
+        simulation.run(2.0)
+
+
+def test_m6_tables_that_stay_different_are_noticed(monkeypatch: Patch) -> None:
+    simulation = Simulation(1, nodes=2)
+    simulation.settle()
+    monkeypatch.setattr(Replication, "_compare", lambda *_: None)
+    first = simulation.nodes[0]
+    (link,) = simulation.processes[0].node._links.established()
+    first.gossip("k", 1)
+    link.channels[1].progress.assume_equal()
+    with pytest.raises(Violation, match=r"M6: no rest after 5 s: the tables .* differ"):
+        simulation.settle(limit=5.0)
+
+
+def test_m10_gone_ones_without_end_are_noticed(monkeypatch: Patch) -> None:
+    simulation = Simulation(1, nodes=2)
+    simulation.settle()
+    process, member = simulation.processes[0], other(simulation)
+    gone = [member.replace(state=DEAD)] * (GONE_MAX + 1)
+    monkeypatch.setattr(process.node, "members", lambda: gone)
+    with pytest.raises(Violation, match=f"M10: .* remembers {GONE_MAX + 1} that are gone"):
+        simulation.membership.rested()
+
+
+def test_m10_one_remembered_beyond_its_time_is_noticed() -> None:
+    simulation = Simulation(1, nodes=3, config={"dead_retention": 10.0}, watching=False)
+    simulation.run(5.0)
+    simulation.nodes[-1].crash()
+    simulation.run(5.0)
+    members = simulation.processes[0].node._parts.linking.members
+    members.advance = lambda _: []  # type: ignore[method-assign]
+    members.deadline = lambda: float("inf")  # type: ignore[method-assign]
+    simulation.run(2 * CALM_SECONDS + 10.0)
+    with pytest.raises(Violation, match=r"M10: .* is remembered for too long"):
+        simulation.membership.rested()
+
+
+# -- planted bugs
+
+
+def a_third_party_raises_the_incarnation(monkeypatch: Patch) -> None:
+    fail = Membership.fail
+
+    def wrong(self: Membership, member: bytes, now: float) -> Any:
+        dead = fail(self, member, now)
+        held = self._control.get(MEMBER, member)
+        if dead is not None and held is not None:
+            higher = stamp_of(dead.incarnation + 1, DEAD)
+            self._control.put(MEMBER, member, held[2], held[3], higher)
+        return dead
+
+    monkeypatch.setattr(Membership, "fail", wrong)
+
+
+def nobody_objects(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Identity, "meet", lambda *_: None)
+    monkeypatch.setattr(Identity, "refute", lambda *_: False)
+
+
+def an_objection_ends_no_suspicion(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Suspicion, "changed", lambda *_: (False, False))
+
+
+def the_last_is_never_probed(monkeypatch: Patch) -> None:
+    after, may = Ring.next, Probing._may
+
+    def unlike_last(self: Probing, member: bytes) -> bool:
+        return member != max(self._everybody(True), default=b"") and may(self, member)
+
+    def next_but_last(self: Ring) -> bytes | None:
+        member = after(self)
+        return None if member == max(self._everybody(), default=b"") else member
+
+    monkeypatch.setattr(Probing, "_may", unlike_last)
+    monkeypatch.setattr(Ring, "next", next_but_last)
+
+
+def an_event_is_told_without_its_state(monkeypatch: Patch) -> None:
+    believe = Membership._believe
+
+    def wrong(self: Membership, new: Any, now: float) -> bool:
+        old = self._members.get(new.id)
+        if new.state == ALIVE or old is None:
+            return believe(self, new, now)
+        self._emit(old, new)
+        return True
+
+    monkeypatch.setattr(Membership, "_believe", wrong)
+
+
+def an_accusation_stays_when_it_was_answered(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Accusations, "settle", lambda *_: None)
+
+
+PLANTED = {
+    "a third party raises the incarnation": (a_third_party_raises_the_incarnation, "M3"),
+    "nobody objects": (nobody_objects, "M1|M6"),
+    "an objection ends no suspicion": (an_objection_ends_no_suspicion, "M9|M4|M6"),
+    "the last is never probed": (the_last_is_never_probed, "M5"),
+    "an event is told without its state": (an_event_is_told_without_its_state, "M9|M2|M5|M6"),
+    "an accusation stays when it was answered": (an_accusation_stays_when_it_was_answered, "M10"),
+}
+"""Per bug how it is planted, and the invariants that may find it."""
+
+
+def run(seed: int) -> None:
+    """One random run: some hosts stall, one vanishes or is killed, one leaves; then rest."""
+    rng = Random(seed)
+    simulation = Simulation(seed, nodes=rng.randint(4, 7), watching=False)
+    simulation.run(5.0)
+    hosts = list(simulation.nodes)
+    for host in rng.sample(hosts, 2):
+        host.pause()
+        simulation.run(rng.uniform(2.0, 4.0))
+        host.resume()
+        simulation.run(rng.uniform(1.0, 3.0))
+    simulation.run(CALM_SECONDS + 1.0)
+    last = max(simulation.processes, key=lambda process: process.node.id).host
+    gone = last if seed % 2 else rng.choice(hosts)
+    gone.crash(power=bool(rng.randint(0, 3)))
+    simulation.run(12.0)
+    leaver = rng.choice([host for host in hosts if host is not gone])
+    leaver.leave()
+    simulation.run(1.0)
+    leaver.crash()
+    simulation.settle()
+
+
+def run_all() -> None:
+    for seed in SEEDS:
+        run(seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_without_a_bug_random_runs_find_none(seed: int) -> None:
+    run(seed)
+
+
+@pytest.mark.parametrize("bug", PLANTED)
+def test_random_runs_find_the_planted_bug(bug: str, monkeypatch: Patch) -> None:
+    plant, finders = PLANTED[bug]
+    plant(monkeypatch)
+    with pytest.raises(Violation, match=finders):
+        run_all()

@@ -1,0 +1,198 @@
+"""The invariants of membership, M1 to M10, each under its name.
+
+Most are judged by what nodes tell their users, at once; the rest by looking at all views now and
+then, and at rest. Who had reason to think otherwise is judged leniently: while a network is cut or
+a process stands still, and for a while after that, the living may be held dead. Three stand
+elsewhere, where what they need is known: M3 in oracle.py, M6 in rest.py and M9 in follow.py.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from vines import events
+from vines._core.table import MEMBER
+from vines.protocol.members.accusations import ACCUSATION
+from vines.protocol.members.identity import BOOT_BITS
+from vines.protocol.members.membership import GONE_MAX
+from vines.protocol.members.profile import RANKS
+from vines.protocol.wire.fields import ID_BYTES
+from vines.simulation.oracle import Violation
+from vines.simulation.spectator import Spectator
+
+if TYPE_CHECKING:
+    from vines.events import Member
+    from vines.simulation.cluster import Simulation
+    from vines.simulation.process import Process
+
+CALM_SECONDS = 30.0
+"""After the last fault: what was believed because of it may be told and contradicted until then."""
+LOOK_SECONDS = 0.5
+"""Between two looks at everything."""
+SLACK_SECONDS = 1.0
+"""What turns, frames and their spread may add to the bound of detection."""
+
+
+def detection_bound(process: Process) -> float:
+    """Seconds within which a node knows of one that vanished: until the probe by its neighbour, the
+    probe, and the time to object; a kernel's patience with dials may be longer than that.
+    """
+    config = process.node.config
+    silence = max(config.dial_timeout, config.suspicion_factor * config.probe_interval)
+    return 2.5 * config.probe_interval + silence + SLACK_SECONDS
+
+
+class MembershipRules(Spectator):
+    """Watches all members of a simulation. Raises Violation, whose message names the invariant."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self._next_look = 0.0
+        self._calm_since = 0.0
+        self._names: dict[bytes, str] = {}
+        self._clusters: dict[bytes, str] = {}
+        self._began: dict[bytes, float] = {}
+        self._ended: dict[bytes, float] = {}
+        self._told: dict[tuple[str, bytes], tuple[int, int]] = {}
+        """Per process and member the (incarnation, rank of the state) that was told last."""
+
+    # -- what it is told
+
+    def started(self, process: Process) -> None:
+        """A process begins."""
+        node = process.node
+        self._names[node.id] = process.name
+        self._clusters[node.id] = node.config.cluster
+        self._began[node.id] = self.simulation.now
+        self._ended.pop(node.id, None)
+
+    def ended(self, process: Process) -> None:
+        """A process is gone."""
+        self._ended[process.node.id] = self.simulation.now
+
+    def told(self, process: Process, event: object) -> None:
+        """A node told its user something."""
+        match event:
+            case events.Join(member) | events.Update(member) | events.Suspect(member):
+                self.m2_never_back(process, member)
+                self.m8_one_cluster(process, member)
+            case events.Leave(member):
+                self.m2_never_back(process, member)
+            case events.Fail(member):
+                self.m2_never_back(process, member)
+                self.m4_reachable_never_dead(process, member)
+
+    def turned(self, process: Process) -> None:
+        """A turn of a process is over."""
+        self.m1_itself_alive(process)
+        if self.simulation.now >= self._next_look:
+            self._next_look = self.simulation.now + LOOK_SECONDS
+            self._look()
+
+    def rested(self) -> None:
+        """The cluster has come to rest."""
+        for process in self.simulation.processes:
+            self.m10_bounded(process)
+
+    # -- the invariants
+
+    def m1_itself_alive(self, process: Process) -> None:
+        """M1: a node is alive in its own view until it leaves: what says otherwise of it in its
+        table it is about to contradict.
+        """
+        identity = process.node._parts.identity
+        held = process.node.control.get(MEMBER, identity.id)
+        if held is None or identity.leaving:
+            return
+        stamp, origin, _, _ = held
+        contradicts = identity.deadline() < inf
+        if stamp & 3 and not contradicts and origin != process.node.control.source:
+            raise Violation(f"M1: {process.name} lets it stand that it is {RANKS[stamp & 3]}")
+
+    def m2_never_back(self, process: Process, member: Member) -> None:
+        """M2: per member (incarnation, state) never goes back in any view. M7: who was held gone
+        does not come back but by a higher incarnation, and who left not but by a new start.
+        """
+        key = process.name, member.id
+        rank = member.incarnation, RANKS.index(member.state)
+        before = self._told.get(key, (0, 0))
+        self._told[key] = rank
+        if before[1] and not rank[1]:
+            if rank[0] <= before[0]:
+                self._complain("M7", process, member, "came back without a new incarnation")
+            if RANKS[before[1]] == events.LEFT and rank[0] >> BOOT_BITS <= before[0] >> BOOT_BITS:
+                self._complain("M7", process, member, "left, and came back without a new start")
+        if rank < before:
+            self._complain("M2", process, member, f"was told as {before} before, now {rank}")
+
+    def m4_reachable_never_dead(self, process: Process, member: Member) -> None:
+        """M4: a member that all can reach, and that reaches all, is never held dead."""
+        now = self.simulation.now
+        calm = now - self._calm_since >= CALM_SECONDS
+        runs = member.id in self._began and member.id not in self._ended
+        if calm and runs and now - self._began[member.id] >= CALM_SECONDS:
+            self._complain("M4", process, member, "is held dead, though all reach it")
+
+    def m5_crashed_is_dead(self, process: Process) -> None:
+        """M5: a member that ended is dead in all views within the bound of detection."""
+        now = self.simulation.now
+        bound = detection_bound(process)
+        for member, ended in self._ended.items():
+            since = max(ended, self._calm_since + CALM_SECONDS, self._began[process.node.id])
+            known = process.node._parts.linking.members.get(member)
+            if now - since > bound and known is not None and known.state == events.ALIVE:
+                member_now = process.node._parts.linking.members.member(member)
+                self._complain("M5", process, member_now, f"ended {now - ended:.1f} s ago")
+
+    def m8_one_cluster(self, process: Process, member: Member) -> None:
+        """M8: no view has a node of another cluster, or one that never was."""
+        if self._clusters.get(member.id) != process.node.config.cluster:
+            self._complain("M8", process, member, "is of another cluster")
+
+    def m10_bounded(self, process: Process) -> None:
+        """M10: a view has the living and a bounded number of the gone, none beyond the time that
+        they are remembered; and no accusation stands that was answered.
+        """
+        node = process.node
+        gone = [member for member in node.members() if member.state != events.ALIVE]
+        if len(gone) > GONE_MAX:
+            raise Violation(f"M10: {process.name} remembers {len(gone)} that are gone")
+        for member in gone:
+            ended = self._ended.get(member.id, self.simulation.now)
+            if self.simulation.now - ended > node.config.dead_retention + CALM_SECONDS * 2:
+                self._complain("M10", process, member, "is remembered for too long")
+        for (family, key), written in process.watches[0].held.items():
+            if family == ACCUSATION and self.simulation.control.is_void(
+                (family, key), written.stamp
+            ):
+                raise Violation(
+                    f"M10: {process.name} keeps an accusation of"
+                    f" {self._names.get(key[:ID_BYTES])} that was answered"
+                )
+
+    # -- what they need
+
+    def _look(self) -> None:
+        if self._is_disturbed():
+            self._calm_since = self.simulation.now
+        elif self._ended and self.simulation.now - self._calm_since > CALM_SECONDS:
+            for process in self.simulation.processes:
+                self.m5_crashed_is_dead(process)
+
+    def _is_disturbed(self) -> bool:
+        """Whether anything is wrong now with the network or a machine."""
+        network = self.simulation.network
+        conditions = network.conditions
+        weather = conditions.loss or conditions.dial_failure or conditions.bandwidth
+        slow = conditions.latency + conditions.jitter > 0.05 or conditions.lag > 0.05
+        if weather or slow or conditions.straggling or network.slow or network.is_cut:
+            return True
+        return any(
+            host.paused or host.datagrams_blocked or host.rate != 1.0
+            for host in self.simulation.nodes
+        ) or any(pipe.clogged for stream in network.streams.values() for pipe in stream.pipes)
+
+    def _complain(self, name: str, process: Process, member: Member, what: str) -> None:
+        who = self._names.get(member.id, "nobody")
+        raise Violation(f"{name}: in the view of {process.name} {member.name} ({who}) {what}")
