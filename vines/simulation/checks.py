@@ -96,9 +96,9 @@ class Watch:
             for key in [key for key in lost if self._is_void(self.held[key])]:
                 self.forget(key)
                 lost.discard(key)
-            if not lost:
-                return
-            raise Violation(f"{self.name} lost {', '.join(_say(self.held[key]) for key in lost)}")
+            if lost:
+                said = ", ".join(_say(self.held[key]) for key in lost)
+                raise Violation(f"{self.name} lost {said}")
         return bool(lapses) and all(lapses)
 
     def _is_void(self, written: Written) -> bool:

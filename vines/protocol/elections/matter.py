@@ -514,8 +514,7 @@ class Matter(Surroundings):
         part.listening = self.listening
         asked = definition.terms
         if asked.signup and part.me:  # who gathered the roll said what it counts by
-            gatherer = criteria_of(asked.choices, asked.least, asked.plurality)
-            part.heard_criteria(0, gatherer.digest())
+            part.heard_criteria(0, asked.criteria().digest())
         self._office.bound(self, election)
         return part
 
