@@ -108,7 +108,7 @@ class Hearers:
     `of_key` says who wants a key: those with prefixes first, each kind in order of registration.
     """
 
-    __slots__ = ("everybody", "prefixed", "with_key")
+    __slots__ = ("beginning", "everybody", "prefixed", "with_key")
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self.prefixed = tuple(one for one in listeners if not one.exact)
@@ -117,12 +117,18 @@ class Hearers:
             if one.exact:
                 key = one.beginning
                 self.with_key[key] = (*self.with_key.get(key, ()), one)
+        self.beginning = self.prefixed[0].beginning if len(self.prefixed) == 1 else None
+        """The prefix of the only one who has one, which is common."""
         self.everybody = not self.with_key and all(not one.beginning for one in self.prefixed)
         """Whether all want every key: then `prefixed` are those of any key, and the usual case."""
 
     def of_key(self, key: str) -> Sequence[Listener]:
         """Who wants a key."""
         found = self.with_key.get(key, ())
+        if self.beginning is not None:
+            if not key.startswith(self.beginning):
+                return found
+            return (*self.prefixed, *found) if found else self.prefixed
         if self.prefixed:
             return [one for one in self.prefixed if key.startswith(one.beginning)] + list(found)
         return found
