@@ -55,7 +55,7 @@ GRAFTS: Final = 5
 """Announce intervals before the first comparison: what is on its way, or announced and asked for,
 is better had from the tree, which mends itself by that."""
 LAPSES_PER_TURN: Final = 1024
-"""Records that lapse in one turn, some two milliseconds; the next turn, at once, goes on."""
+"""Records that lapse in one turn, less than a millisecond; the next turn, at once, goes on."""
 COMPARISONS: Final = 8
 """Comparisons after a difference was seen: as many peers at random, most of them of a larger
 cluster; where the difference lasts it is seen again before they are used up."""
