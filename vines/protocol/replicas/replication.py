@@ -58,7 +58,7 @@ GRAFTS: Final = 2
 is better had from the tree, which mends itself in that time. With the 1.5 s that may pass until a
 probe shows a difference in a LAN, a write that was missed is there after two seconds."""
 LAPSES_PER_TURN: Final = 1024
-"""Records that lapse in one turn, some two milliseconds; the next turn, at once, goes on."""
+"""Records that lapse in one turn, less than a millisecond; the next turn, at once, goes on."""
 COMPARISONS: Final = 8
 """Comparisons after a difference was seen: as many peers at random, most of them of a larger
 cluster; where the difference lasts it is seen again before they are used up."""
