@@ -8,7 +8,7 @@ annotations, defaults are values beside them; a class may check itself in `__pos
 
 from __future__ import annotations
 
-from vines._core.slots import fill
+from vines._core.slots import Filled, fill
 from vines.hints import Any, ClassVar, Self, dataclass_transform
 
 
@@ -70,7 +70,7 @@ class FrozenType(type):
         super().__init__(name, bases, namespace)
 
 
-class Frozen(metaclass=FrozenType):
+class Frozen(Filled, metaclass=FrozenType):
     """The base of frozen classes."""
 
     fields: ClassVar[tuple[str, ...]]
@@ -85,14 +85,6 @@ class Frozen(metaclass=FrozenType):
     _shown: ClassVar[tuple[str, ...]]
     _checked: ClassVar[bool]
     """Whether the class checks itself."""
-
-    def __init__(self, *values: Any, **named: Any) -> None:
-        if named or len(values) != self._places:
-            self._fill(values, named)
-        else:
-            fill(self, self.fields, values)
-        if self._checked:
-            self.__post_init__()
 
     def _fill(self, values: tuple[Any, ...], named: dict[str, Any]) -> None:
         """Give each field its value, by place, by name or by default."""
