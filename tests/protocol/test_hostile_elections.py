@@ -207,7 +207,7 @@ def test_thousands_of_callers_of_one_topic_are_taken_together_and_not_kept_twice
     assert callers_module._noted.sizes() == before
     callers = elections._callers
     everybody = frozenset(number.to_bytes(16, "big") for number in range(2_000))
-    assert callers_module.candidates(callers.of(("email", 0)), 2, everybody) == everybody
+    assert callers.candidates(callers.of(("email", 0)), 2, everybody) == everybody
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])

@@ -1,3 +1,5 @@
+cimport cython
+
 from vines.protocol.elections.records cimport call_key, call_value, read_call
 
 cdef int TOMBSTONE
@@ -8,10 +10,23 @@ cdef class Callers:
     cdef public object _control
     cdef public long long _calls
     cdef public dict _known
+    cdef public frozenset _before
+    cdef public frozenset _after
+    cdef public bytes _member
+    cdef public long long _total
+    cdef public frozenset _calling
+    cdef public long long _among
+    cdef public frozenset _alive
+    cdef public frozenset _found
 
     cpdef object announce(self, tuple key, long long total)
     cpdef object read(self, bytes key, bytes value, int flags, dict calls)
+    @cython.locals(member=bytes)
     cpdef object note(self, tuple key, dict calls)
+    @cython.locals(known=frozenset)
+    cpdef object _note_one(self, tuple key, bytes member, long long total)
+    cpdef object _set(self, tuple key, frozenset callers)
+    cpdef frozenset candidates(self, frozenset known, long long total, frozenset alive)
     cpdef object forget(self, tuple key)
     cpdef frozenset of(self, tuple key)
     cpdef frozenset others(self, tuple key, long long total, frozenset alive)

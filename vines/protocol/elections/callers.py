@@ -15,6 +15,7 @@ object, and what follows from one is remembered.
 """
 
 NOBODY: Final[Calls] = frozenset()
+NONE: Final[frozenset[bytes]] = frozenset()
 
 
 class Callers:
@@ -26,6 +27,11 @@ class Callers:
         self._calls = boot << 32
         """The stamp of the last call: each start's are higher than those of the one before."""
         self._known: dict[Key, Calls] = {}
+        # What was asked last, and found: of many elections the same is asked in turn.
+        self._before = self._after = self._calling = NOBODY
+        self._member = b""
+        self._total = self._among = -1
+        self._alive = self._found = NONE
 
     def announce(self, key: Key, total: int) -> None:
         """Say that this node calls for it; 0: that it no longer does."""
@@ -34,7 +40,7 @@ class Callers:
         self._control.put(CALL, call_key(self._me, key), flags, value, self._calls)
         known = self._known.pop(key, NOBODY)
         self._known[key] = known  # under the key that everything else here has
-        self.note(key, {self._me: total})
+        self._note_one(key, self._me, total)
 
     def read(
         self, key: bytes, value: bytes, flags: int, calls: dict[Key, dict[bytes, int]]
@@ -53,12 +59,20 @@ class Callers:
 
     def note(self, key: Key, calls: dict[bytes, int]) -> None:
         """These members call among so many, or (0) no longer do."""
-        known = self._known.get(key, NOBODY)
         if len(calls) == 1:
-            ((member, total),) = calls.items()
-            callers = _noted(known, member, total)
+            for member in calls:
+                self._note_one(key, member, calls[member])
         else:
-            callers = _all_noted(known, calls)
+            self._set(key, _all_noted(self._known.get(key, NOBODY), calls))
+
+    def _note_one(self, key: Key, member: bytes, total: int) -> None:
+        known = self._known.get(key, NOBODY)
+        if known is not self._before or member != self._member or total != self._total:
+            self._before, self._member, self._total = known, member, total
+            self._after = _noted(known, member, total)
+        self._set(key, self._after)
+
+    def _set(self, key: Key, callers: Calls) -> None:
         if callers:
             self._known[key] = callers
         else:
@@ -71,6 +85,13 @@ class Callers:
     def of(self, key: Key) -> Calls:
         """Who calls for it, alive or not, among whatever number."""
         return self._known.get(key, NOBODY)
+
+    def candidates(self, known: Calls, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
+        """Those of them who call among so many, and live."""
+        if known is not self._calling or total != self._among or alive is not self._alive:
+            self._calling, self._among, self._alive = known, total, alive
+            self._found = _candidates(known, total, alive)
+        return self._found
 
     def others(self, key: Key, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
         """Those who call for it among another number, and live."""
@@ -92,8 +113,7 @@ def _all_noted(known: Calls, calls: dict[bytes, int]) -> Calls:
 
 
 @remembered(FEW, 1024)
-def candidates(known: Calls, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
-    """Those of them who call among so many, and live."""
+def _candidates(known: Calls, total: int, alive: frozenset[bytes]) -> frozenset[bytes]:
     return frozenset(member for member, wanted in known if wanted == total and member in alive)
 
 

@@ -61,6 +61,7 @@ cdef class Decree:
     cdef public unsigned char frozen
     cdef public unsigned char phase
 
+    cpdef object _enter(self, Electorate electorate, long me, Record record)
     cpdef bytes fresh_value(self)
     cpdef str fault(self, bytes value)
     cpdef bint objects(self, bytes value) except -1

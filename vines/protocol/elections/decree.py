@@ -122,6 +122,9 @@ class Decree:
     )
 
     def __init__(self, electorate: Electorate, me: int, record: Record = NOTHING) -> None:
+        self._enter(electorate, me, record)
+
+    def _enter(self, electorate: Electorate, me: int, record: Record) -> None:
         self.electorate = electorate
         self.me = me
         self.record = record
@@ -424,7 +427,7 @@ class Decree:
 
     def _close(self, value: bytes, fire: bool, out: Effects) -> None:
         # The outcome takes the place of the acceptor's record in one step.
-        self._keep(Record(outcome=value, fired=fire), out)
+        self._keep(Record(FIRST, NEVER, b"", False, False, value, fire), out)
         out.decided(value, fire, self.ticket)
 
     def _answered(self, rank: int, out: Effects) -> bool:

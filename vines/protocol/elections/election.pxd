@@ -23,6 +23,7 @@ cdef class Election(Decree):
     cdef public unsigned char called
     cdef public unsigned char late
 
+    cpdef object _votes(self)
     cpdef bint has_votes(self) except -1
     cpdef long long sequence_of(self, long rank) except -1
     cpdef Vote cast(self, int choice)

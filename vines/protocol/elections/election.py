@@ -41,12 +41,11 @@ class Election(Decree):
         electorate: Electorate,
         me: int,
         criteria: Criteria,
-        *,
         called: bool = True,
         boot: int = 0,
         record: Record = NOTHING,
     ) -> None:
-        super().__init__(electorate, me, record)
+        self._enter(electorate, me, record)
         self.criteria = criteria
         self.called = called
         self._tally: Tally | None = None
@@ -68,13 +67,16 @@ class Election(Decree):
     @property
     def tally(self) -> Tally:
         """The votes known."""
-        if self._tally is None:
-            self._tally = _tally(self.electorate, self.criteria)
-        return self._tally
+        return self._votes()
 
     @tally.setter
     def tally(self, tally: Tally) -> None:
         self._tally = tally
+
+    def _votes(self) -> Tally:
+        if self._tally is None:
+            self._tally = _tally(self.electorate, self.criteria)
+        return self._tally
 
     def has_votes(self) -> bool:
         """Whether any vote is known."""
@@ -95,7 +97,7 @@ class Election(Decree):
         if record.outcome or record.accepted != NEVER or self.late or record.refused:
             return None
         self.sequence += 1
-        self.tally.vote(self.me, self.sequence, choice)
+        self._votes().vote(self.me, self.sequence, choice)
         return self.vote()
 
     def vote(self) -> Vote | None:
@@ -111,7 +113,7 @@ class Election(Decree):
         if self.late or self.record.accepted != NEVER or self.record.outcome:
             return True
         if self._counts(message.choice):
-            self.tally.vote(rank, message.sequence, message.choice)
+            self._votes().vote(rank, message.sequence, message.choice)
         return self.sequence_of(rank) >= message.sequence
 
     def on_vote(self, rank: int, message: Vote, out: Effects) -> None:
@@ -145,7 +147,7 @@ class Election(Decree):
         old, self._tally, self.criteria = self._tally, None, criteria
         for rank, sequence, choice in () if old is None else old.held():
             if self._counts(choice):
-                self.tally.vote(rank, sequence, choice)
+                self._votes().vote(rank, sequence, choice)
         others, self._others, self._agreeing = self._others, None, bit(self.me)
         for rank, other in (others or {}).items():
             self._agree(rank, other, self.criteria.digest())
@@ -160,7 +162,7 @@ class Election(Decree):
         """A result, if the votes known decide and a quorum is known to have asked for nothing
         else; that time ran out, once it did here; else nothing.
         """
-        tally, criteria = self.tally, self.criteria
+        tally, criteria = self._votes(), self.criteria
         outcome = tally.closing() if self.late else tally.outcome
         votes = tally.packed()
         versions = tuple(
@@ -203,8 +205,7 @@ class Election(Decree):
 
     def is_mine(self, value: bytes) -> bool:
         """Whether it is a commit that this member acts on."""
-        read = values.decode(value)
-        return read.kind == values.COMMIT and read.owner == self.me
+        return values.names(value, self.me)
 
     # What promises carry.
 
@@ -222,7 +223,7 @@ class Election(Decree):
             return
         for voter, sequence, choice in promise.votes:
             if voter < len(self.electorate.voters) and self._counts(choice):
-                self.tally.vote(voter, sequence, choice)
+                self._votes().vote(voter, sequence, choice)
 
     def _digest(self) -> bytes:
         return self.criteria.digest() if self.called else b""

@@ -13,6 +13,7 @@ from vines.protocol.elections.messages cimport (
     Said,
     Sign,
     Signed,
+    Terms,
     Unknown,
     Vote,
 )
@@ -107,4 +108,4 @@ cdef class Elections(Office):
     cpdef object _settle(self, Matter matter, bytes value, bint fire, bint decided_here)
 
 
-cdef bint _same_voters(Definition one, Definition other) except -1
+cdef bint _same_voters(Terms these, Terms those) except -1

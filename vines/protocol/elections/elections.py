@@ -21,7 +21,7 @@ from vines.config import Config
 from vines.errors import InvalidElection, StorageError, VoteRefused
 from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
-from vines.protocol.elections.callers import Callers, candidates
+from vines.protocol.elections.callers import Callers
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import Record
 from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX, Electorate
@@ -34,6 +34,7 @@ from vines.protocol.elections.messages import (
     Said,
     Sign,
     Signed,
+    Terms,
     Unknown,
     Vote,
     gathered,
@@ -205,7 +206,7 @@ class Elections(Office):
         matter = self._matters.get(key)
         if matter is None:
             matter = self._open(key, definition, call.total, deadline)
-        elif not _same_voters(matter.definition, definition):
+        elif not _same_voters(matter.signup.terms, definition.terms):
             if matter.signup.calling or matter.signup.enrolment.bound:
                 raise InvalidElection(
                     f"this node takes part in an election on {key[0]!r} that has other voters;"
@@ -215,7 +216,7 @@ class Elections(Office):
             matter = self._open(key, definition, call.total, deadline)
             matter.signup.enrolment = declined
         if matter.asked is None or not matter.signup.calling:
-            self._keep_choice(matter, matter.definition.terms.choices, definition.terms.choices)
+            self._keep_choice(matter, matter.signup.terms.choices, definition.terms.choices)
             matter.call(call, deadline)
             if call.roll and matter.signup.me:
                 matter.take()
@@ -226,9 +227,8 @@ class Elections(Office):
 
     def _open(self, key: Key, definition: Definition, total: int, deadline: float) -> Matter:
         """A matter that there was none of; nobody has called for it here yet."""
-        matter = Matter(
-            *(self, self._who.here(definition), definition, total, deadline),
-        )
+        me = self._who.here(definition) if definition.terms.roll else self.me
+        matter = Matter(self, me, definition, total, deadline)
         self._matters[key] = matter
         matter.key = matter.signup.key = key  # one object
         matter.listening = self.listening
@@ -403,7 +403,7 @@ class Elections(Office):
             if len(self._matters) >= UNCALLED_MAX or not _can_decide(election, definition):
                 return None
             matter = self._open(key, definition, 0, now + definition.terms.remaining_ms / 1000)
-        elif not _same_voters(matter.definition, definition):
+        elif not _same_voters(matter.signup.terms, definition.terms):
             self._clash(key, "somebody names other voters")
             return None
         if matter.signup.me and not matter.signup.enrolment.bound:
@@ -522,7 +522,7 @@ class Elections(Office):
         else:
             signup = matter.signup
             calls = self._callers.of(key)
-            callers = candidates(calls, signup.total, self._alive)
+            callers = self._callers.candidates(calls, signup.total, self._alive)
             if len(calls) != len(callers) or len(callers) > signup.total:
                 self._count(key, matter, callers)
             if len(callers) < signup.total and signup.roll is None:
@@ -859,7 +859,8 @@ def _blank(definition: Definition, signup: bytes) -> Definition:
     return Definition(definition.topic, definition.round, terms)
 
 
-def _same_voters(one: Definition, other: Definition) -> bool:
-    these, those = one.terms, other.terms
+def _same_voters(these: Terms, those: Terms) -> bool:
+    if these is those:
+        return True
     same = these.council == those.council and these.tiebreak == those.tiebreak
     return same and these.roll == those.roll

@@ -1,3 +1,5 @@
+cimport cython
+
 from vines.protocol.elections.facts cimport Facts
 
 
@@ -13,6 +15,9 @@ cpdef bytes instance_id(
 )
 
 
+cpdef bytes id_with(bytes namespace, str topic, bytes ending)
+
+
 cdef class Strength(Facts):
     cdef readonly object roll
     cdef readonly long acceptors
@@ -20,12 +25,31 @@ cdef class Strength(Facts):
     cdef readonly long long half
 
 
+cdef class Voters(Facts):
+    cdef readonly tuple names
+    cdef readonly dict weights
+    cdef readonly Strength equal
+
+
 cdef class Electorate:
     cdef public tuple voters
     cdef public Strength shared
     cdef public dict _ranks
 
+    cpdef object _stand(
+        self, bytes iid, Voters voters, bytes first, long long council, bint tiebreak
+    )
     cpdef long rank(self, bytes voter)
     cpdef bint is_quorum(self, long long strength)
     cpdef bint is_lost_without(self, object ranks)
     cpdef long long strength(self, object ranks)
+
+
+cpdef Electorate among(
+    bytes iid, Voters voters, bytes first, long long council, bint tiebreak
+)
+cdef tuple _last_equal
+cdef dict _orders
+@cython.locals(last=tuple)
+cpdef tuple equal_roll(frozenset voters)
+cdef tuple _order(tuple voters)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 from struct import Struct
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import cython
 
@@ -31,6 +31,7 @@ Roll: TypeAlias = tuple[tuple[bytes, int], ...]
 
 FEW_IN_ORDER: Final = 7
 """Voters whose orders are one object for all elections that have the same."""
+ORDERS_MAX: Final = 1024
 NO_ID: Final = bytes(ID_BYTES)
 """In place of the id of an electorate that is only looked at."""
 
@@ -52,10 +53,15 @@ def instance_id(
     `namespace` holds the cluster's label and its epoch. What decides what a quorum is must be in
     here, council and tiebreak too: two quorums of one election have to share a member.
     """
-    text = topic.encode()
     voters = roll if isinstance(roll, tuple) else tuple(sorted(roll.items()))
+    return id_with(namespace, topic, id_ending(voters, signup, round, council, tiebreak))
+
+
+def id_with(namespace: bytes, topic: str, ending: bytes) -> bytes:
+    """The same of what its last part was made for."""
+    text = topic.encode()
     state = _begun(namespace).copy()
-    state.update(_SIZE.pack(len(text)) + text + _named(voters, signup, round, council, tiebreak))
+    state.update(b"".join((len(text).to_bytes(4, "big"), text, ending)))
     return state.digest()
 
 
@@ -68,7 +74,7 @@ def _begun(namespace: bytes) -> blake2b:
 
 
 @remembered(FEW)
-def _named(roll: Roll, signup: bytes, round: int, council: int, tiebreak: bool) -> bytes:
+def id_ending(roll: Roll, signup: bytes, round: int, council: int, tiebreak: bool) -> bytes:
     """What follows the topic in an id: the same in many."""
     head = _SIZE.pack(len(signup)) + signup + _SHAPE.pack(round, council, tiebreak)
     return head + b"".join(
@@ -103,8 +109,12 @@ class Electorate:
         first: bytes = b"",
     ) -> None:
         given = roll if isinstance(roll, tuple) else tuple(sorted(roll.items()))
-        voters = _voters(given, council, tiebreak)
-        self.voters = _order(ranked(iid or NO_ID, voters.names, first))
+        self._stand(iid or NO_ID, voters_of(given, council, tiebreak), first, council, tiebreak)
+
+    def _stand(
+        self, iid: bytes, voters: Voters, first: bytes, council: int, tiebreak: bool
+    ) -> None:
+        self.voters = _order(ranked(iid, voters.names, first))
         self.shared = voters.equal or _strength(
             tuple([voters.weights[voter] for voter in self.voters]), council, tiebreak
         )
@@ -141,10 +151,23 @@ class Electorate:
         return total
 
 
-@remembered(FEW_IN_ORDER, 1024)
+def among(iid: bytes, voters: Voters, first: bytes, council: int, tiebreak: bool) -> Electorate:
+    """The electorate of an election by its id, of voters of whom is known what they weigh."""
+    made: Electorate = Electorate.__new__(Electorate)
+    made._stand(iid or NO_ID, voters, first, council, tiebreak)
+    return made
+
+
+_orders: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
+
+
 def _order(voters: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """Equal orders are one object: of few voters there are not many."""
-    return voters
+    if len(voters) > FEW_IN_ORDER:
+        return voters
+    if len(_orders) >= ORDERS_MAX:
+        _orders.clear()
+    return _orders.setdefault(voters, voters)
 
 
 @cython.no_gc
@@ -181,18 +204,23 @@ def _strength(weights: tuple[int, ...], council: int, tiebreak: bool) -> Strengt
     return Strength(roll, acceptors, (*strengths, *others), half)
 
 
-class Voters(NamedTuple):
-    """What a roll says, whatever the election."""
+class Voters(Facts):
+    """What a roll says, whatever the election. `names`: ascending. `equal`: what the ranks count,
+    if all weigh the same, so that no order changes it.
+    """
 
-    names: tuple[bytes, ...]
-    """Ascending."""
-    weights: dict[bytes, int]
-    equal: Strength | None
-    """What the ranks count, if all weigh the same, so that no order changes it."""
+    __slots__ = ("names", "weights", "equal")
+
+    def __init__(
+        self, names: tuple[bytes, ...], weights: dict[bytes, int], equal: Strength | None
+    ) -> None:
+        self.names = names
+        self.weights = weights
+        self.equal = equal
 
 
 @remembered(FEW)
-def _voters(roll: Roll, council: int, tiebreak: bool) -> Voters:
+def voters_of(roll: Roll, council: int, tiebreak: bool) -> Voters:
     """ValueError if there cannot be such a roll."""
     if not 0 < len(roll) <= VOTERS_MAX:
         raise ValueError(f"an election has 1 to {VOTERS_MAX:,} voters, not {len(roll):,}")
@@ -210,7 +238,18 @@ def one_id(voter: bytes) -> bytes:
     return voter
 
 
-@remembered(FEW)
+_last_equal: tuple[frozenset[bytes], Roll] = (frozenset(), ())
+
+
 def equal_roll(voters: frozenset[bytes]) -> Roll:
     """These voters with one vote each; the same ones are one object, too."""
+    global _last_equal  # the same few call again and again
+    last = _last_equal
+    if last[0] is not voters:
+        _last_equal = last = (voters, _equal_roll(voters))
+    return last[1]
+
+
+@remembered(FEW)
+def _equal_roll(voters: frozenset[bytes]) -> Roll:
     return tuple((voter, 1) for voter in sorted(voters))

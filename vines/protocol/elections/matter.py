@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cython
 
 from vines.protocol.elections.ballots import NEVER
-from vines.protocol.elections.criteria import Criteria, criteria_of
+from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import NOTHING, Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import bit
@@ -504,15 +504,9 @@ class Matter(Surroundings):
     def begin(self, election: bytes, definition: Definition, record: Record = NOTHING) -> Election:
         """Take part in this."""
         electorate = electorate_of(election, definition)
-        own = self.signup.terms
-        part = Election(
-            electorate,
-            electorate.rank(self.signup.me),
-            criteria_of(own.choices, own.least, own.plurality),
-            called=self.signup.calling,
-            boot=self._office.boot,
-            record=record,
-        )
+        signup = self.signup
+        me, criteria = electorate.rank(signup.me), signup.terms.criteria()
+        part = Election(electorate, me, criteria, signup.calling, self._office.boot, record)
         part.listening = self.listening
         self._office.bound(self, election)
         return part

@@ -1,3 +1,5 @@
+from vines.protocol.elections.criteria cimport Criteria
+from vines.protocol.elections.electorate cimport Voters
 from vines.protocol.elections.facts cimport Facts, Known
 
 
@@ -5,7 +7,20 @@ cdef class Said(Facts):
     pass
 
 
-cdef class Terms(Known):
+cdef int FEW
+
+
+cdef class Followed(Known):
+    cdef Criteria _criteria
+    cdef bytes _ending
+    cdef Voters _voters
+    cdef readonly object attempt
+    cdef readonly bytes coordinator
+    cdef public bytes packed
+    cdef readonly tuple passing
+
+
+cdef class Terms(Followed):
     cdef readonly tuple roll
     cdef readonly bytes signup
     cdef readonly long long council
@@ -14,6 +29,10 @@ cdef class Terms(Known):
     cdef readonly long long least
     cdef readonly bint plurality
     cdef readonly long long remaining_ms
+
+    cpdef Criteria criteria(self)
+    cpdef Voters voters(self)
+    cpdef bytes ending(self, long long round)
 
 
 cdef class Definition(Said):

@@ -7,6 +7,8 @@ from typing import TypeAlias
 import cython
 
 from vines.protocol.elections.ballots import NEVER
+from vines.protocol.elections.criteria import Criteria, criteria_of
+from vines.protocol.elections.electorate import Voters, id_ending, one_id, voters_of
 from vines.protocol.elections.facts import Facts, Known
 from vines.protocol.elections.remembering import FEW, remembered
 
@@ -20,9 +22,17 @@ class Said(Facts):
     __slots__ = ()
 
 
+class Followed(Known):
+    """The base of those of which what follows is found once, as many elections share them; of
+    those that are long it is not kept.
+    """
+
+    __slots__ = ("_criteria", "_ending", "_voters", "attempt", "coordinator", "packed", "passing")
+
+
 @cython.no_gc
 @cython.cclass
-class Terms(Known):
+class Terms(Followed):
     """What is asked for in an election, whatever its topic. `roll`: (voter, weight), ascending.
     `signup`: who gathered the roll, and in which attempt; empty for a roll that callers gave.
     `remaining_ms`: until its caller's deadline.
@@ -53,6 +63,40 @@ class Terms(Known):
         self.least = least
         self.plurality = plurality
         self.remaining_ms = remaining_ms
+        self.coordinator = one_id(signup[:-8])
+        """Who gathered the roll; empty if callers named it."""
+        self.attempt = int.from_bytes(signup[-8:], "big")
+        """The number of the attempt that gathered it."""
+        self.passing = ((self.coordinator, self.attempt),)
+        self.packed = b""
+        """As they travel, if somebody has packed them."""
+        self._criteria: Criteria | None = None
+        self._ending = b""
+        self._voters: Voters | None = None
+
+    def criteria(self) -> Criteria:
+        """What of it is the caller's to choose. ValueError."""
+        if self._criteria is None:
+            self._criteria = criteria_of(self.choices, self.least, self.plurality)
+        return self._criteria
+
+    def voters(self) -> Voters:
+        """Who votes. ValueError if nobody can."""
+        if self._voters is not None:
+            return self._voters
+        found = voters_of(self.roll, self.council, self.tiebreak)
+        if len(self.roll) <= FEW:
+            self._voters = found
+        return found
+
+    def ending(self, round: int) -> bytes:
+        """What follows the topic in the id of an election."""
+        if self._ending and not round:
+            return self._ending
+        ending: bytes = id_ending(self.roll, self.signup, round, self.council, self.tiebreak)
+        if not round and len(self.roll) <= FEW:
+            self._ending = ending
+        return ending
 
 
 @remembered(FEW)

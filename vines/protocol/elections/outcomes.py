@@ -138,16 +138,18 @@ class Outcomes:
 
 
 def outcome_of(decision: Decision, electorate: Electorate | None = None) -> Outcome:
-    """A decision in a user's words. ValueError if nobody honest wrote it."""
+    """A decision in a user's words. ValueError if nobody honest wrote it. `electorate`: in which it
+    was made, as it was seen there that it could be.
+    """
     definition = decision.definition
-    electorate = electorate or electorate_of(decision.election, definition)
-    wrong = values.fault(decision.value, electorate)
-    if wrong:
-        raise ValueError(wrong)
-    said = _words(electorate.voters, decision.value, definition.terms.choices)
-    kind, choice, owner, votes = said
-    about = definition.topic, definition.round, decision.election
-    return Outcome(*about, kind, choice, owner, dict(votes))
+    if electorate is None:
+        electorate = electorate_of(decision.election, definition)
+        wrong = values.fault(decision.value, electorate)
+        if wrong:
+            raise ValueError(wrong)
+    kind, choice, owner, votes = _words(electorate.voters, decision.value, definition.terms.choices)
+    topic, number = definition.topic, definition.round
+    return Outcome(topic, number, decision.election, kind, choice, owner, dict(votes))
 
 
 @remembered(FEW)

@@ -1,10 +1,18 @@
 cimport cython
 
+from vines._core.pieces cimport begins, piece
+
+cdef int ID_BYTES
+cdef unsigned long long NUMBER_MAX
+cdef int _ROUND_BYTES
+cdef int _TOTAL_BYTES
 
 cpdef bytes call_key(bytes member, tuple key)
 cpdef tuple read_call(bytes key, bytes value)
 cpdef bytes call_value(long long total)
 cpdef bytes decision_key(tuple key)
 cpdef tuple read_decision_key(bytes key)
-@cython.locals(at=Py_ssize_t)
-cdef unsigned long long _number(bytes data, Py_ssize_t size) except? 0
+@cython.locals(start=Py_ssize_t, number="unsigned long long")
+cdef tuple _read_about(bytes key, Py_ssize_t at)
+@cython.locals(at=Py_ssize_t, number="unsigned long long")
+cdef unsigned long long _number(bytes data, Py_ssize_t start, Py_ssize_t end) except? 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
+from vines._core.pieces import begins, piece
 from vines.errors import WireError
 from vines.protocol.elections.electorate import ID_BYTES
 from vines.protocol.elections.messages import Definition
@@ -29,8 +30,8 @@ def call_key(member: bytes, key: Key) -> bytes:
 
 def read_call(key: bytes, value: bytes) -> tuple[bytes, Key, int]:
     """Who calls, for what, among how many. WireError."""
-    about = read_decision_key(key[fields.ID_BYTES :])
-    return key[: fields.ID_BYTES], about, _number(value, min(len(value), _TOTAL_BYTES))
+    about = _read_about(key, ID_BYTES)
+    return piece(key, 0, ID_BYTES), about, _number(value, 0, min(len(value), _TOTAL_BYTES))
 
 
 def call_value(total: int) -> bytes:
@@ -46,19 +47,27 @@ def decision_key(key: Key) -> bytes:
 
 def read_decision_key(key: bytes) -> Key:
     """What a decision is about. WireError."""
-    number = _number(key, _ROUND_BYTES) if len(key) > _ROUND_BYTES else NUMBER_MAX + 1
+    return _read_about(key, 0)
+
+
+def _read_about(key: bytes, at: int) -> Key:
+    """The topic and round from a place on. WireError."""
+    start = at + _ROUND_BYTES
+    if len(key) <= start:
+        raise WireError("a record that is about no topic and round")
+    number = 0 if begins(key, at, _FIRST) else _number(key, at, start)
     if number > NUMBER_MAX:
         raise WireError("a record that is about no topic and round")
     try:
-        return key[_ROUND_BYTES:].decode(), number
+        return key[start:].decode(), number
     except UnicodeDecodeError:
         raise WireError("a record whose topic is no text") from None
 
 
-def _number(data: bytes, size: int) -> int:
-    """The big-endian number in the first bytes."""
+def _number(data: bytes, start: int, end: int) -> int:
+    """The big-endian number in these bytes."""
     number = 0
-    for at in range(size):
+    for at in range(start, end):
         number = number << 8 | data[at]
     return number
 

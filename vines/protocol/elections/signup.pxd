@@ -1,6 +1,6 @@
 from vines.protocol.elections.decree cimport Effects
 from vines.protocol.elections.election cimport Election
-from vines.protocol.elections.electorate cimport Electorate, instance_id
+from vines.protocol.elections.electorate cimport Electorate, among, equal_roll, id_with
 from vines.protocol.elections.facts cimport Facts
 from vines.protocol.elections.messages cimport (
     Definition,

@@ -19,7 +19,7 @@ import cython
 
 from vines.protocol.elections.decree import Effects
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.electorate import Electorate, equal_roll, instance_id, one_id
+from vines.protocol.elections.electorate import Electorate, among, equal_roll, id_with
 from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.messages import (
     Cancel,
@@ -33,7 +33,6 @@ from vines.protocol.elections.messages import (
     Vote,
     gathered,
 )
-from vines.protocol.elections.remembering import remembered
 
 COORDINATORS_MAX: Final = 64
 """Coordinators of one topic and round whose attempts are told apart; of more none is signed."""
@@ -164,11 +163,11 @@ class SignUp:
 
     def coordinates(self) -> bool:
         """Whether the roll it is bound to is its own attempt."""
-        return self.roll is not None and self.roll.signup[:-8] == self.me
+        return self.roll is not None and self.roll.coordinator == self.me
 
     def coordinator(self) -> bytes:
         """Who gathered the roll it is bound to; empty if it is bound to none."""
-        return b"" if self.roll is None else self.roll.signup[:-8]
+        return b"" if self.roll is None else self.roll.coordinator
 
     def is_named(self) -> bool:
         """Whether callers named the voters: nobody has to sign, and nobody can be replaced."""
@@ -417,7 +416,7 @@ class SignUp:
 
     def _passing(self, definition: Definition) -> tuple[tuple[bytes, int], ...]:
         """What was passed, and that this will not be signed (again)."""
-        this = _passing_this(definition.terms.signup)
+        this = definition.terms.passing
         if not self.enrolment.passed:
             return this
         return tuple(sorted([*dict((*self.enrolment.passed, *this)).items()]))
@@ -457,17 +456,9 @@ class SignUp:
             self.election.ticket = self.ticket
 
 
-@remembered(results=1024)
-def _passing_this(signup: bytes) -> tuple[tuple[bytes, int], ...]:
-    """Who gathered a roll, and in which attempt: most are the first of one of few."""
-    return ((one_id(signup[:-8]), int.from_bytes(signup[-8:], "big")),)
-
-
 def id_of(namespace: bytes, definition: Definition) -> bytes:
     """The id of the election that a definition defines."""
-    terms = definition.terms
-    about = (namespace, definition.topic, definition.round)
-    return instance_id(*about, terms.roll, terms.signup, terms.council, terms.tiebreak)
+    return id_with(namespace, definition.topic, definition.terms.ending(definition.round))
 
 
 def electorate_of(election: bytes, definition: Definition) -> Electorate:
@@ -477,20 +468,14 @@ def electorate_of(election: bytes, definition: Definition) -> Electorate:
     votes that were cast by then.
     """
     terms = definition.terms
-    return Electorate(
-        election,
-        terms.roll,
-        council=terms.council,
-        tiebreak=terms.tiebreak,
-        first=terms.signup[:-8],
-    )
+    return among(election, terms.voters(), terms.coordinator, terms.council, terms.tiebreak)
 
 
 def coordinator_of(definition: Definition) -> bytes:
     """Who gathered a roll; empty if callers named it."""
-    return definition.terms.signup[:-8]
+    return definition.terms.coordinator
 
 
 def attempt_of(definition: Definition) -> int:
     """The number of the attempt that gathered a roll."""
-    return int.from_bytes(definition.terms.signup[-8:], "big")
+    return definition.terms.attempt

@@ -1,6 +1,10 @@
+from vines._core.pieces cimport number4
 from vines.protocol.elections.criteria cimport Criteria
 from vines.protocol.elections.electorate cimport Electorate
 from vines.protocol.elections.facts cimport Facts
+
+cdef int _COMMIT
+cdef int _OWNER
 
 
 cdef class Value(Facts):
@@ -18,6 +22,7 @@ cdef class Value(Facts):
     cpdef bytes encode(self)
 
 
+cpdef bint names(bytes value, long rank) except -1
 cpdef str fault(bytes value, Electorate electorate)
 cpdef bytes commit(int choice, long owner, Criteria criteria, bytes votes, tuple versions)
 cpdef bytes abort(long owner, Criteria criteria, bytes votes, tuple versions)

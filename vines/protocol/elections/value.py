@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 import cython
 
+from vines._core.pieces import number4
 from vines._core.tally import CHOICES_MAX, LOST, NONE, Roll, count
 from vines.errors import WireError
 from vines.protocol.elections.criteria import DIGEST_BYTES, LABEL_BYTES_MAX, Criteria
@@ -28,6 +29,9 @@ Versions: TypeAlias = tuple[tuple[int, int], ...]
 """(rank, sequence number) of votes, ascending."""
 
 _HEAD: Final = Struct(f"<BBI{DIGEST_BYTES}sBBQHI")
+_COMMIT: Final = COMMIT
+_OWNER: Final = 2
+"""Where the owner stands in it."""
 _VERSION: Final = Struct("<IQ")
 
 
@@ -100,6 +104,11 @@ def decode(data: bytes) -> Value:
     votes = data[start : start + votes_size]
     shape = (winnable, plurality == 1, least, label, votes, versions)
     return Value(kind, choice, owner, digest, *shape)
+
+
+def names(value: bytes, rank: int) -> bool:
+    """Whether this value, in which there is no fault, has this rank act on a commit."""
+    return value[0] == _COMMIT and number4(value, _OWNER) == rank
 
 
 def fault(value: bytes, electorate: Electorate) -> str:

@@ -8,7 +8,6 @@ no link, is not said: who said it says it again if it matters.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
 from typing import Final
 
 from vines.protocol.wire.ballot import ENTRIES_MAX, frame_of
@@ -21,53 +20,62 @@ taken all the same if it is alone.
 """
 
 
+class Waiting:
+    """What waits for one member, and its bytes."""
+
+    __slots__ = ("packed", "size")
+
+    def __init__(self) -> None:
+        self.packed: list[bytes] = []
+        self.size = 0
+
+
 class Mail:
     """Packed ballots for members. `room`: whether a frame for a member may leave now, even if only
     because there is no link to it; `send`: it leaves.
     """
 
-    __slots__ = ("_room", "_send", "_sizes", "_waiting")
+    __slots__ = ("_room", "_send", "_waiting")
 
     def __init__(self, room: Callable[[bytes], bool], send: Callable[[bytes, bytes], None]) -> None:
         self._room = room
         self._send = send
-        self._waiting: dict[bytes, list[bytes]] = {}
-        self._sizes: dict[bytes, int] = {}
-        """Bytes that wait for each member."""
+        self._waiting: dict[bytes, Waiting] = {}
 
     def add(self, member: bytes, packed: bytes) -> None:
         """One packed ballot for a member."""
         waiting = self._waiting.get(member)
-        size = len(packed)
         if waiting is None:
-            self._waiting[member] = [packed]
-            self._sizes[member] = size
-        elif self._sizes[member] + size <= WAITING_BYTES_MAX:
-            waiting.append(packed)
-            self._sizes[member] += size
+            waiting = self._waiting[member] = Waiting()
+        size = len(packed)
+        if not waiting.size or waiting.size + size <= WAITING_BYTES_MAX:
+            waiting.packed.append(packed)
+            waiting.size += size
 
     def leave(self) -> None:
         """The turn is over: write what there is room for."""
         for member in list(self._waiting):
             waiting = self._waiting[member]
+            packed = waiting.packed
             begun = 0
-            while begun < len(waiting) and self._room(member):
-                count, size = _fitting(waiting, begun)
-                self._send(member, frame_of(waiting[begun : begun + count]))
-                self._sizes[member] -= size
-                begun += count
-            if begun == len(waiting):
-                del self._waiting[member], self._sizes[member]
+            while begun < len(packed) and self._room(member):
+                end = _end_of_frame(packed, begun)
+                leaving = packed[begun:end]
+                self._send(member, frame_of(leaving))
+                waiting.size -= sum(map(len, leaving))
+                begun = end
+            if begun == len(packed):
+                del self._waiting[member]
             else:
-                del waiting[:begun]
+                del packed[:begun]
 
 
-def _fitting(waiting: list[bytes], begun: int) -> tuple[int, int]:
-    """How many from there share a frame, and their bytes."""
-    count = size = 0
-    for packed in islice(waiting, begun, begun + ENTRIES_MAX):
-        if count and size + len(packed) > FRAME_BYTES_MAX:
+def _end_of_frame(waiting: list[bytes], begun: int) -> int:
+    """Up to where those that wait share a frame that begins there."""
+    size, end = len(waiting[begun]), begun + 1
+    while end < len(waiting) and end - begun < ENTRIES_MAX:
+        size += len(waiting[end])
+        if size > FRAME_BYTES_MAX:
             break
-        count += 1
-        size += len(packed)
-    return count, size
+        end += 1
+    return end

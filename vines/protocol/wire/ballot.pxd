@@ -1,5 +1,6 @@
 cimport cython
 
+from vines._core.pieces cimport entry, number4, number8, piece
 from vines.protocol.elections.messages cimport (
     Accept,
     Accepted,
@@ -19,25 +20,33 @@ from vines.protocol.elections.messages cimport (
 from vines.protocol.wire.definition cimport pack_definition, unpack_definition
 
 
+cdef int DIGEST_BYTES
+cdef int _ENTRIES_MAX
 cdef int ID_BYTES
+cdef int NONE
+cdef unsigned long long NUMBER_MAX
+cdef int _ACCEPT_BYTES
+cdef int _ACCEPTED_BYTES
+cdef int _ENTRY_BYTES
+cdef int _VOTE_BYTES
 
 
 @cython.locals(
     start=Py_ssize_t, end=Py_ssize_t, about=Py_ssize_t, size=Py_ssize_t, slot="long long", word=int
 )
 cpdef tuple unpack(bytes data, Py_ssize_t at=*)
-@cython.locals(number="long long")
-cdef long long _number_at(bytes data, Py_ssize_t at) except -1
-cpdef bytes pack(bytes election, long long slot, Said said)
+cpdef bytes pack(bytes election, unsigned int slot, Said said)
 cpdef bytes frame_of(list packed)
 cdef Said _read(int word, bytes body)
 cdef bytes _write(Said said)
 cdef bytes _write_promise(Promise promise)
-cdef object _number(bytes body)
-cdef object _ballot(object number)
-cdef object _sequence(object number)
+cdef long long _number(bytes body) except -1
+cdef unsigned long long _eight(bytes body) except? 0
+cdef long long _ballot(unsigned long long number) except -1
+cdef long long _sequence(unsigned long long number) except -1
 cdef bint _truth(int byte) except -1
 cdef bytes _decision(bytes value)
+@cython.locals(size=Py_ssize_t, choice=int, sequence="long long")
 cdef Vote _read_vote(bytes body)
 cdef VoteAck _read_ack(bytes body)
 cdef Promise _read_promise(bytes body)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from typing import ClassVar, Final, TypeAlias
 
+from vines._core.pieces import entry, number4, number8, piece
 from vines._core.tally import NONE
 from vines.errors import WireError
 from vines.frozen import Frozen
@@ -46,14 +47,19 @@ DECISION_BYTES_MAX: Final = 256 * 1024
 """A decision among 10,000 voters, all of whom changed their votes, is half of that."""
 ENTRIES_MAX: Final = 1024
 """Of one frame: a turn must stay short. The shortest 64 KiB of what is said often are fewer."""
+_ENTRIES_MAX: Final = ENTRIES_MAX
 
-_ENTRY: Final = struct.Struct(f"<IB{ID_BYTES}sI")
+_ENTRY_BYTES: Final = 4 + 1 + ID_BYTES + 4
+"""Before what is said: its length, the word, the election's id, the slot."""
 _VOTE: Final = struct.Struct("<QBB")
+_VOTE_BYTES: Final = _VOTE.size
 _NUMBER: Final = struct.Struct("<Q")
 _PROMISE: Final = struct.Struct("<QB")
 _ACCEPTED_BEFORE: Final = struct.Struct("<QI")
 _ACCEPT: Final = struct.Struct("<QB")
+_ACCEPT_BYTES: Final = _ACCEPT.size
 _ACCEPTED: Final = struct.Struct(f"<Q{DIGEST_BYTES}s")
+_ACCEPTED_BYTES: Final = _ACCEPTED.size
 _NACK: Final = struct.Struct("<QQB")
 _TESTIMONY: Final = struct.Struct("<IQB")
 
@@ -93,32 +99,24 @@ def unpack(data: bytes, at: int = 0) -> tuple[Ballot, ...]:
     end = len(data)
     try:
         while at < end:
-            start = at + _ENTRY.size
-            if start > end or len(found) == ENTRIES_MAX:
+            start = at + _ENTRY_BYTES
+            if start > end or len(found) == _ENTRIES_MAX:
                 raise WireError("a ballot that is cut short, or one too many")
-            size, word, about = _number_at(data, at), data[at + 4], at + 5
-            election, slot = data[about : about + ID_BYTES], _number_at(data, about + ID_BYTES)
+            size, word, about = number4(data, at), data[at + 4], at + 5
+            election, slot = piece(data, about, about + ID_BYTES), number4(data, about + ID_BYTES)
             at = start + size
             if at > end:
                 raise WireError("a ballot that is cut short")
-            found.append((election, slot, _read(word, data[start:at])))
+            found.append((election, slot, _read(word, piece(data, start, at))))
     except struct.error:
         raise WireError("a ballot that is not as long as it must be") from None
     return tuple(found)
 
 
-def _number_at(data: bytes, at: int) -> int:
-    """The four bytes there as a number; the caller has seen that they are there."""
-    number = data[at + 3]
-    number = number << 8 | data[at + 2]
-    number = number << 8 | data[at + 1]
-    return number << 8 | data[at]
-
-
 def pack(election: bytes, slot: int, said: Said) -> bytes:
     """One ballot as it stands in a frame."""
-    body = _write(said)
-    return _ENTRY.pack(len(body), _NUMBERS[type(said)], election, slot) + body
+    assert len(election) == ID_BYTES, "an election of ours has no id"
+    return entry(_NUMBERS[type(said)], election, slot, _write(said))
 
 
 def frame_of(packed: list[bytes]) -> bytes:
@@ -146,8 +144,14 @@ def _write_promise(promise: Promise) -> bytes:
 
 
 def _number(body: bytes) -> int:
-    (number,) = _NUMBER.unpack(body)
-    return _ballot(number)
+    return _ballot(_eight(body))
+
+
+def _eight(body: bytes) -> int:
+    """The number that is all of it."""
+    if len(body) != 8:
+        raise WireError("a number that is not eight bytes")
+    return number8(body, 0)
 
 
 def _ballot(number: int) -> int:
@@ -175,16 +179,18 @@ def _decision(value: bytes) -> bytes:
 
 
 def _read_vote(body: bytes) -> Vote:
-    sequence, choice, willing = _VOTE.unpack_from(body)
-    digest = body[_VOTE.size :]
-    if choice == NONE or len(digest) not in (0, DIGEST_BYTES):
+    size = len(body)
+    if size != _VOTE_BYTES and size != _VOTE_BYTES + DIGEST_BYTES:
+        raise WireError("a vote that is not as long as it must be")
+    choice = body[8]
+    if choice == NONE:
         raise WireError("a vote that nobody can have cast")
-    return Vote(_sequence(sequence), choice, digest, _truth(willing))
+    sequence, digest = _sequence(number8(body, 0)), piece(body, _VOTE_BYTES, size)
+    return Vote(sequence, choice, digest, _truth(body[9]))
 
 
 def _read_ack(body: bytes) -> VoteAck:
-    (sequence,) = _NUMBER.unpack(body)
-    return VoteAck(_sequence(sequence))
+    return VoteAck(_sequence(_eight(body)))
 
 
 def _read_promise(body: bytes) -> Promise:
@@ -223,13 +229,16 @@ def _testimony(data: bytes) -> Testimony:
 
 
 def _read_accept(body: bytes) -> Accept:
-    ballot, fresh = _ACCEPT.unpack_from(body)
-    return Accept(_ballot(ballot), _decision(body[_ACCEPT.size :]), _truth(fresh))
+    if len(body) < _ACCEPT_BYTES:
+        raise WireError("a proposal that is cut short")
+    value = _decision(piece(body, _ACCEPT_BYTES, len(body)))
+    return Accept(_ballot(number8(body, 0)), value, _truth(body[8]))
 
 
 def _read_accepted(body: bytes) -> Accepted:
-    ballot, digest = _ACCEPTED.unpack(body)
-    return Accepted(_ballot(ballot), digest)
+    if len(body) != _ACCEPTED_BYTES:
+        raise WireError("an accept that is not as long as it must be")
+    return Accepted(_ballot(number8(body, 0)), piece(body, 8, _ACCEPTED_BYTES))
 
 
 def _read_nack(body: bytes) -> Nack:

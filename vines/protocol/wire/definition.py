@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
+from vines._core.pieces import begins, piece
 from vines._core.tally import WEIGHT_MAX
 from vines.config import is_topic
 from vines.protocol.elections.criteria import criteria_of
@@ -46,7 +47,7 @@ _LONGER: Final = 0xD9
 
 def pack_definition(definition: Definition, value: bytes = b"") -> bytes:
     """A definition as it travels, a map of its fields; `value`, if there is one, at its end."""
-    packed = _pack_about(definition) + _pack_terms(definition.terms.roll, definition.terms)
+    packed = _pack_about(definition) + _pack_terms(definition.terms)
     if not value:
         return packed
     size = len(value)
@@ -59,15 +60,16 @@ def _pack_about(definition: Definition) -> bytes:
     size = len(topic)
     if size > 255 or number > _ROUND_MAX:
         return _MAP + fields.pack({"topic": definition.topic, "round": number})[1:]
-    head = (_SHORT | size,) if size <= _SHORT_MAX else (_LONGER, size)
-    return b"".join((_TOPIC, bytes(head), topic, _ROUND, bytes((number,))))
+    head = bytes((_SHORT | size,)) if size <= _SHORT_MAX else bytes((_LONGER, size))
+    return b"".join((_TOPIC, head, topic, _ROUND, bytes((number,))))
 
 
-@remembered(FEW)
-def _pack_terms(roll: Roll, terms: Terms) -> bytes:
-    packed = pack_roll(roll)
+def _pack_terms(terms: Terms) -> bytes:
+    if terms.packed:
+        return terms.packed
+    packed = pack_roll(terms.roll)
     assert len(packed) <= ROLL_BYTES_MAX, "a roll of ours is too long"
-    return fields.pack(
+    made = fields.pack(
         {
             "roll": packed,
             "signup": terms.signup,
@@ -79,6 +81,9 @@ def _pack_terms(roll: Roll, terms: Terms) -> bytes:
             "remaining": terms.remaining_ms,
         }
     )[1:]
+    if len(terms.roll) <= FEW:
+        terms.packed = made
+    return made
 
 
 @remembered(FEW)
@@ -94,10 +99,9 @@ def unpack_definition(data: bytes) -> Definition:
     """The definition in these bytes. WireError."""
     end, topic = _topic_of(data)
     at = end + len(_ROUND) + 1
-    usual = end and len(data) > at and data[end : at - 1] == _ROUND
-    if not usual or data[at - 1] > _ROUND_MAX:
+    if not end or len(data) <= at or not begins(data, end, _ROUND) or data[at - 1] > _ROUND_MAX:
         return read_definition(fields.unpack(data))
-    return Definition(topic, data[at - 1], _read_terms(data[at:]))
+    return Definition(topic, data[at - 1], _read_terms(piece(data, at, len(data))))
 
 
 def _topic_of(data: bytes) -> tuple[int, str]:
@@ -105,7 +109,7 @@ def _topic_of(data: bytes) -> tuple[int, str]:
     ours do, or is none.
     """
     start = len(_TOPIC) + 1
-    if len(data) <= start or not data.startswith(_TOPIC):
+    if len(data) <= start or not begins(data, 0, _TOPIC):
         return 0, ""
     size = data[start - 1] ^ _SHORT
     if size > _SHORT_MAX:
