@@ -18,12 +18,33 @@ from vines.protocol.elections.electorate import VOTERS_MAX, Electorate
 from vines.protocol.elections.matter import Call
 from vines.protocol.elections.voters import voter_of
 
+_PLAIN: Final = frozenset((int, float, bool))
+"""Types of options of which the same always mean the same; a text may be a time of day."""
+SAME_MAX: Final = 256
+_same: dict[tuple[Any, ...], Call] = {}
+"""What was understood before, by names, values and types: who calls thousands asks for the same."""
+
 SECONDS_MAX: Final = 10 * 366 * 86_400.0
 """The longest an election may take: ten years."""
 
 
 def call_of(given: Mapping[str, Any]) -> Call:
     """What is asked for by these options, whatever the topic. Raises InvalidElection."""
+    values = given.values()
+    kinds = tuple(map(type, values))
+    if not _PLAIN.issuperset(kinds):
+        return _understood(given)
+    asked = (*given, *values, *kinds)
+    call = _same.get(asked)
+    if call is None:
+        call = _understood(given)
+        if len(_same) >= SAME_MAX:
+            _same.clear()
+        _same[asked] = call
+    return call
+
+
+def _understood(given: Mapping[str, Any]) -> Call:
     roll = _roll(given.get("voters"))
     if roll and given.get("total") is not None:
         raise InvalidElection("an election has a total or voters, not both; nothing changed")

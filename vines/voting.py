@@ -21,6 +21,7 @@ _OPTIONS = {"topic", "total", "voters", "min", "expire", "choices", "plurality"}
 _OPTIONS |= {"council", "tiebreak"}
 
 _Choice: TypeAlias = bool | str | None
+_CHOICES = frozenset((bool, str, type(None)))
 
 
 class Voting:
@@ -57,7 +58,7 @@ class Voting:
         if not given.keys() <= _OPTIONS:
             unknown = ", ".join(sorted(map(str, given.keys() - _OPTIONS)))
             raise InvalidElection(f"an election has no {unknown}; nothing changed")
-        topic = check_topic(given.get("topic"))
+        topic = check_topic(given.pop("topic", None))
         self._engine.electing.call(topic, _call_of()(given))
         return self
 
@@ -86,7 +87,7 @@ class Voting:
         Raises VoteRefused if it is too late to change a vote, if time is up, or if this node is
         none of the voters; InvalidElection for what is no choice; StorageError, Closed.
         """
-        if not isinstance(choice, _Choice):
+        if type(choice) not in _CHOICES and not isinstance(choice, _Choice):
             raise InvalidElection(f"{choice!r} is nothing to vote for; nothing changed")
         if not self._engine.electing.vote(check_topic(topic), choice):
             raise VoteRefused(f"it is too late for a vote on {topic!r}; nothing changed")

@@ -110,13 +110,14 @@ class Dispatcher:
         audience = self.audience
         writes, self._writes = self._writes, self._table.counter
         news = False
+        others = audience.others
         for event in events:
             if type(event) is KeysChanged:
                 wanted = audience.wanted(event.changes)
                 if wanted:
                     self._backlog.add(wanted, writes)
                     news = True
-            elif type(event) is Quorum or event_name(event) in audience.others:
+            elif type(event) is Quorum or event_name(event) in others:
                 # A Quorum also if its last listener has gone meanwhile: `acted` is to be called.
                 if type(event) in DECISIONS:
                     self._decisions.append((None, event))

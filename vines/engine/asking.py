@@ -8,7 +8,7 @@ whoever asks.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from vines.errors import Closed, TimedOut
 from vines.events import ALIVE, Fail, Flushed, Join, Leave, Outcome, Settled
@@ -154,20 +154,19 @@ class Asker:
 
         return self.wait(question, timeout, f"{topic!r} was not decided after {timeout} s")
 
-    def tell(self, events: Sequence[object]) -> None:
-        """Answer those whom an event concerns. On the loop's thread."""
-        counting = False
-        for event in events:
-            if type(event) is Settled:
-                if event.outcome.topic in self._outcomes:
+    def tell(self, events: Sequence[object], kinds: Set[type]) -> None:
+        """Answer those whom an event concerns, of these types. On the loop's thread."""
+        if Settled in kinds and self._outcomes:
+            for event in events:
+                if type(event) is Settled and event.outcome.topic in self._outcomes:
                     self._settle(event.outcome.topic)
-            elif type(event) is Flushed:
-                answer = self._flushes.pop(event.token, None)
-                if answer is not None:
-                    answer.give(None)
-            elif type(event) in _COUNTED:
-                counting = True
-        if counting:
+        if Flushed in kinds:
+            for event in events:
+                if type(event) is Flushed:
+                    answer = self._flushes.pop(event.token, None)
+                    if answer is not None:
+                        answer.give(None)
+        if not kinds.isdisjoint(_COUNTED):
             self._count()
 
     def _settle(self, topic: str) -> None:

@@ -8,8 +8,8 @@ share a turn of the loop. Whatever can fail is asked, and raises what the node s
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
-from functools import partial
 
 from vines._core.tally import ABSTAIN, REFUSE
 from vines.engine.asking import Asker
@@ -44,6 +44,10 @@ class Electing:
         """
         self._last: tuple[Call, int] | None = None
         """Of the last call: one object for all of one second."""
+        self._wanted: deque[tuple[str, Call | int]] = deque()
+        """What is handed over: calls, and votes as numbers."""
+        self._posted = False
+        """The node is about to take what is handed over."""
 
     def call(self, topic: str, call: Call) -> None:
         """Call for an election. Raises InvalidElection."""
@@ -51,7 +55,7 @@ class Electing:
             self._called[topic] = None
             self._asker.ask(lambda now: self._node.elections().call(topic, call, now))
             return
-        self._post(partial(self._call, topic, call))
+        self._hand_over(topic, call)
         # Of what is called again the first call counts, as it does at the node.
         if topic not in self._called:
             until = int(time.monotonic() + call.seconds - MARGIN_SECONDS)
@@ -60,11 +64,37 @@ class Electing:
                 last = self._last = call, until
             self._called[topic] = last
 
-    def _call(self, topic: str, call: Call, now: float) -> None:
-        try:
-            self._node.elections().call(topic, call, now)
-        except LocalError as error:  # its voters were named meanwhile, or the disk has failed
-            self._node.outbox.emit(Conflict("election", str(error)))
+    def _hand_over(self, topic: str, wanted: Call | int) -> None:
+        """In order; what comes before the node has taken it goes with it. Raises Closed."""
+        self._wanted.append((topic, wanted))
+        self._ring()
+
+    def _ring(self) -> None:
+        if not self._posted:
+            self._posted = True
+            try:
+                self._post(self._take)
+            except BaseException:
+                self._posted = False
+                raise
+
+    def _take(self, now: float) -> None:
+        # Before the first look: what is handed over after the last one posts anew.
+        self._posted = False
+        elections, wanted = self._node.elections(), self._wanted
+        for _ in range(len(wanted)):
+            topic, asked = wanted.popleft()
+            try:
+                if isinstance(asked, int):
+                    elections.vote(topic, asked, now)
+                else:
+                    elections.call(topic, asked, now)
+            except LocalError as error:  # its voters were named meanwhile, or the disk has failed
+                if not isinstance(asked, int):  # a vote fails if the call before it has
+                    self._node.outbox.emit(Conflict("election", str(error)))
+            except BaseException:
+                self._ring()  # for those after it
+                raise
 
     def forget(self, topic: str) -> None:
         """Another round begins: ask whatever is done in it."""
@@ -78,15 +108,9 @@ class Electing:
             call, until = called
             code = _code(choice, call.criteria.choices)
             if code is not None and time.monotonic() <= until:
-                self._post(partial(self._vote, topic, code))
+                self._hand_over(topic, code)
                 return True
         return self._ask(topic, choice)
-
-    def _vote(self, topic: str, code: int, now: float) -> None:
-        try:
-            self._node.elections().vote(topic, code, now)
-        except LocalError:
-            pass  # then the call before it has failed, and that was told
 
     def _ask(self, topic: str, choice: bool | str | None) -> bool:
         def act(now: float) -> bool:

@@ -59,6 +59,9 @@ INERT = (
 )
 BROKEN = "this vine met a bug and has ended: please report the traceback in the log of 'vines'"
 
+_NOTED = (Fail, Conflict)
+"""Events that the engine itself has use for."""
+
 Result = TypeVar("Result")
 
 
@@ -359,12 +362,14 @@ class Engine:
     # On the loop's thread.
 
     def _tell(self, events: list[object]) -> None:
-        self._asker.tell(events)
-        for event in events:
-            if type(event) is Fail:
-                self.discovery.refused(event.member.address)
-            elif type(event) is Conflict and event.kind == "storage":
-                self.unstored = StorageError(event.text)
+        kinds = set(map(type, events))
+        self._asker.tell(events, kinds)
+        if not kinds.isdisjoint(_NOTED):
+            for event in events:
+                if type(event) is Fail:
+                    self.discovery.refused(event.member.address)
+                elif type(event) is Conflict and event.kind == "storage":
+                    self.unstored = StorageError(event.text)
         self.dispatcher.tell(events)
 
     def _crashed(self, _error: BaseException) -> None:

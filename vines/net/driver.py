@@ -100,15 +100,19 @@ class Driver:
         Returns whether anything was sent.
         """
         events: list[object] = []
+        acts = False
         for _ in range(_ROUNDS_MAX):
             for effect in self._node.outbox.take():
-                self._perform(effect, events, now)
+                if type(effect) is Emit:
+                    events.append(effect.event)
+                    acts = acts or type(effect.event) is Quorum
+                else:
+                    self._perform(effect, now)
             self.streams.finish_rejected(now)
             if not self._node.outbox:
                 break
         if self._disk is not None:
             self._disk.commit()
-        acts = any(isinstance(event, Quorum) for event in events)
         if acts:
             self._hand_on(events)
         sent = self.streams.flush(now)
@@ -146,14 +150,12 @@ class Driver:
         for listening in self._listening:
             listening.abandon()
 
-    def _perform(self, effect: Effect, events: list[object], now: float) -> None:
+    def _perform(self, effect: Effect, now: float) -> None:
         if isinstance(effect, Write):
             self.streams.write(effect.link, effect.frame)
         elif isinstance(effect, Send):
             if self._listening:
                 self._listening[0].datagrams.send(effect.address, effect.data, now)
-        elif isinstance(effect, Emit):
-            events.append(effect.event)
         elif isinstance(effect, Dial):
             self._dialler.dial(effect.ticket, effect.address, now)
         elif isinstance(effect, Close):

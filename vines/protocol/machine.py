@@ -13,6 +13,7 @@ What a driver owes a machine: it carries the effects out in the order they were 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from vines.hints import Any, NamedTuple, Protocol, TypeAlias
 
@@ -91,6 +92,9 @@ class Emit(NamedTuple):
     event: object
 
 
+_emit: Callable[[tuple[object]], Emit] = partial(tuple.__new__, Emit)
+"""What `Emit` does, without a call in Python: thousands of elections may end in one turn."""
+
 Effect: TypeAlias = Write | Send | Dial | Close | Persist | Emit
 
 
@@ -141,7 +145,7 @@ class Outbox:
 
     def emit(self, event: object) -> None:
         """Tell the user something."""
-        self._effects.append(Emit(event))
+        self._effects.append(_emit((event,)))
 
     def persist(self, key: bytes, value: bytes | Packable | None) -> int:
         """Ask for a record to be put on disk, or taken from it; returns the ticket that effects can
