@@ -7,6 +7,7 @@ ones. None of them knows a part that it does not use; here is the only place tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
 from vines._core.table import Table
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from vines.protocol.elections.elections import Elections
     from vines.protocol.links.mail import Mail
+    from vines.protocol.wire.ballot import Ballot
 
 
 URGENT_SECONDS: Final = 1.0
@@ -105,6 +107,7 @@ class Machinery:
         self.elections: Elections | None = None
         """Made with the first call, vote or word about an election."""
         self._mail: Mail | None = None
+        self._read_ballots: Callable[[bytes], tuple[Ballot, ...]]
         self.patrol = Patrol(config, self.linking, self.replication.joins, self.pusher.wake)
         self.linking.write = self._write
         self.linking.begun = self._begun
@@ -135,6 +138,13 @@ class Machinery:
             self.answering.advance(now)
         self.identity.advance(now)
         self.detector.advance(now)
+
+    def hear(self, link: Link, frame: bytes, now: float) -> None:
+        """Take a frame of ballots. WireError, before anything changed."""
+        assert self.elections is not None, "the code of elections is loaded with their first word"
+        ballots = self._read_ballots(frame)
+        link.said = link.urgent = now
+        self.elections.receive(link.member, ballots, now)
 
     def elect_on(self, now: float) -> None:
         """Let elections do what is due, and write what they said in this turn."""
@@ -168,7 +178,9 @@ class Machinery:
         if self.elections is None:
             from vines.protocol.elections.elections import Elections
             from vines.protocol.links.mail import Mail
+            from vines.protocol.wire.ballot import Ballots
 
+            self._read_ballots = Ballots.read
             self._mail = Mail(self._has_room, self._send)
             self.elections = Elections(
                 *(self._config, self.identity.id, self._tables[0], self._outbox, self._rng),

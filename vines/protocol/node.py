@@ -30,6 +30,7 @@ _DATA_DELTA = bytes((Delta.kind, 0, DATA))
 _PROBES = frozenset((StreamProbe.kind, StreamAck.kind))
 _TIMELESS = frozenset((BALLOT, Ping.kind, Pong.kind))
 """Frames that set no timers but those of elections."""
+_BALLOTS = bytes((BALLOT, 0))
 
 
 class Node:
@@ -129,6 +130,12 @@ class Node:
         try:
             if stream.hello is None:
                 self._parts.linking.greet(stream, frame, now)
+            elif frame[:2] == _BALLOTS and self._parts.elections is not None:
+                # They set no timers but those of elections, and nothing of a table follows.
+                self._parts.hear(stream, frame, now)
+                stream.heard = now
+                self._parts.traffic.received(frame)
+                return
             else:
                 self._parts.dialogue.receive(stream, decode(frame), now)
         except WireError:

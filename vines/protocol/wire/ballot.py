@@ -87,10 +87,15 @@ class Ballots(Frozen):
         """The message; WireError if the frame is not one."""
         if frame[:HEAD_BYTES] != bytes((cls.kind, 0)):
             raise WireError("not ballots")
+        return cls(cls.read(frame))
+
+    @staticmethod
+    def read(frame: bytes) -> tuple[Ballot, ...]:
+        """What is said in a frame that is known to be of this kind. WireError."""
         found = unpack(frame, HEAD_BYTES)
         if not found:
             raise WireError("ballots without one")
-        return cls(found)
+        return found
 
 
 def unpack(data: bytes, at: int = 0) -> tuple[Ballot, ...]:
