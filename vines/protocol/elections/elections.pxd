@@ -19,12 +19,14 @@ from vines.protocol.elections.messages cimport (
 )
 from vines.protocol.elections.outcomes cimport Decision, Outcomes, outcome_of
 from vines.protocol.elections.records cimport read_decision_key
+from vines.protocol.elections.shelf cimport Part, Shelf
 from vines.protocol.elections.signup cimport SignUp, electorate_of, id_of
 from vines.protocol.elections.voters cimport Who
 from vines.protocol.wire.ballot cimport pack, unpack
 
 cdef double inf
 cdef int CALL
+cdef int HELD_BYTES
 cdef int DECISION
 cdef int PROPOSING
 cdef int TOMBSTONE
@@ -41,7 +43,7 @@ cdef class Elections(Office):
     cdef public object _send
     cdef public frozenset _alive
     cdef public Who _who
-    cdef public object _shelf
+    cdef public Shelf _shelf
     cdef public Callers _callers
     cdef public Outcomes _outcomes
     cdef public dict _matters
@@ -58,6 +60,7 @@ cdef class Elections(Office):
     cdef public dict _early
     cdef public Agenda _due
     cdef public long long _held
+    cdef public dict _holding
     cdef public bytes _about
     cdef public bytes _packed
     cdef public Said _said
@@ -100,6 +103,10 @@ cdef class Elections(Office):
     cpdef object _learn_decision(self, bytes about, bytes record)
     @cython.locals(before=Decision)
     cpdef object _tell(self, Decision decision, Electorate electorate=*)
+    @cython.locals(size=Py_ssize_t, held=list)
+    cpdef object _hold(self, bytes member, bytes packed, long long after)
+    @cython.locals(member=bytes, packed=bytes)
+    cpdef object _let_go(self, long long ticket)
     cpdef bint _is_owed(self, Matter matter) except -1
     @cython.locals(matter=Matter, known=Decision)
     cpdef object _close(self, tuple key)

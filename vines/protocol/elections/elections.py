@@ -23,7 +23,7 @@ from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
 from vines.protocol.elections.callers import Callers
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.decree import Record
+from vines.protocol.elections.decree import NOTHING, Record
 from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX, Electorate
 from vines.protocol.elections.matter import Call, Matter, Office
 from vines.protocol.elections.messages import (
@@ -136,6 +136,8 @@ class Elections(Office):
         """When matters are looked at; what a matter is not scheduled for is passed over."""
         self._held = 0
         """Bytes of what waits for the disk to be said."""
+        self._holding: dict[int, list[tuple[bytes, bytes]]] = {}
+        """What that is, to whom it is said, by the ticket it rests on."""
         self._about = self._packed = b""
         self._said: Said | None = None
         """What was packed last: much is said to several."""
@@ -488,6 +490,7 @@ class Elections(Office):
             return
         self.failure = text
         self.listening = False
+        self._holding.clear()
         for key, matter in list(self._matters.items()):
             matter.stop()
             if not matter.value or self._outcomes.covers(key):
@@ -764,11 +767,18 @@ class Elections(Office):
         if self._held + size > HELD_BYTES_MAX:
             return
         self._held += size
-        self._outbox.after(after, self._let_go, member, packed)
+        held = self._holding.get(after)
+        if held is not None:
+            held.append((member, packed))
+        else:
+            self._holding[after] = [(member, packed)]
+            self._outbox.after(after, self._let_go, after)
 
-    def _let_go(self, member: bytes, packed: bytes) -> None:
-        self._held -= len(packed) + HELD_BYTES
-        self._send(member, packed)
+    def _let_go(self, ticket: int) -> None:
+        """What rests on this ticket may be said now."""
+        for member, packed in self._holding.pop(ticket):
+            self._held -= len(packed) + HELD_BYTES
+            self._send(member, packed)
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
         """The outcome of a matter is known; nobody hears of it before it is on disk."""
@@ -810,8 +820,12 @@ class Elections(Office):
         """Put a matter's part on disk; returns the ticket."""
         if self._shelf is None or self.failure:
             return 0
-        roll = None if matter.signup.roll is None else matter.signup.bound()
-        return self._shelf.put(matter.key, matter.part, roll)
+        signup, election = matter.signup, matter.signup.election
+        bound = signup.enrolment.bound
+        record = NOTHING if election is None or not bound else election.record
+        part = Part(signup.enrolment, record, matter.finished)
+        known = not bound or self._shelf.has_roll(matter.key, bound)
+        return self._shelf.put(matter.key, part, None if known else signup.bound())
 
     def _keep_foreign(self, decision: Decision) -> None:
         """It was decided among others: that it is over is kept all the same."""

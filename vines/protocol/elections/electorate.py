@@ -244,7 +244,7 @@ _last_equal: tuple[frozenset[bytes], Roll] = (frozenset(), ())
 def equal_roll(voters: frozenset[bytes]) -> Roll:
     """These voters with one vote each; the same ones are one object, too."""
     global _last_equal  # the same few call again and again
-    last = _last_equal
+    last = _last_equal  # looked at once: the nodes of a process have a thread each
     if last[0] is not voters:
         _last_equal = last = (voters, _equal_roll(voters))
     return last[1]

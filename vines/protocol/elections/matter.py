@@ -210,14 +210,6 @@ class Matter(Surroundings):
         """What was called for here, or what it was told of."""
         return self.signup.definition
 
-    @property
-    def part(self) -> Part:
-        """What of it must not be forgotten."""
-        enrolment, election = self.signup.enrolment, self.signup.election
-        if election is None or not enrolment.bound:
-            return Part(enrolment, finished=self.finished)
-        return Part(enrolment, election.record, self.finished)
-
     # What the user does.
 
     def call(self, call: Call, deadline: float) -> None:

@@ -25,7 +25,9 @@ _HEAD: Final = struct.Struct(">BQqQBIII")
 """Truths, one bit each; promised, accepted, attempt; sizes of bound, value and outcome; how many
 were passed.
 """
+_pack_head: Final = _HEAD.pack
 _PASSED: Final = struct.Struct(">QB")
+_last_passed: tuple[tuple[tuple[bytes, int], ...], bytes] = ((), b"")
 
 
 class Part(Facts):
@@ -58,29 +60,41 @@ class Shelf:
         self._parts = b"part" + cluster
         self._rolls = b"roll" + cluster
         self._outbox = outbox
-        self._bound: dict[Key, bytes] = {}
-        """What is there: topics and rounds, and the elections whose rolls are beside them."""
+        self._bound: dict[Key, tuple[bytes, bytes]] = {}
+        """What is there: topics and rounds, the elections whose rolls are beside them, and the keys
+        of their records.
+        """
 
     def __contains__(self, key: Key) -> bool:
         return key in self._bound
 
+    def has_roll(self, key: Key, election: bytes) -> bool:
+        """Whether the roll of this election is beside the part in a topic and round."""
+        place = self._bound.get(key)
+        return place is not None and place[0] == election
+
     def put(self, key: Key, part: Part, roll: Definition | None) -> int:
         """Put a part there, and the roll it is bound to; returns the ticket."""
-        before, bound = self._bound.get(key, b""), part.enrolment.bound
-        if before and before != bound:
+        place, bound = self._bound.get(key), part.enrolment.bound
+        if place is not None and place[0] == bound:
+            return self._outbox.persist(place[1], part)
+        before = b"" if place is None else place[0]
+        if before:
             self._outbox.persist(self._rolls + before, None)
-        if bound and before != bound:
+        if bound:
             assert roll is not None, "who is bound is bound to something"
             packed = pack_definition(roll)
             self._outbox.persist(self._rolls + bound, packed)
-        self._bound[key] = bound
-        return self._outbox.persist(self._parts + decision_key(key), part)
+        record = self._parts + decision_key(key) if place is None else place[1]
+        self._bound[key] = bound, record
+        return self._outbox.persist(record, part)
 
     def remove(self, key: Key) -> None:
         """Take a part away, which nothing may rest on any more."""
-        bound = self._bound.pop(key, None)
-        if bound is not None:
-            self._outbox.persist(self._parts + decision_key(key), None)
+        place = self._bound.pop(key, None)
+        if place is not None:
+            bound, record = place
+            self._outbox.persist(record, None)
             if bound:
                 self._outbox.persist(self._rolls + bound, None)
 
@@ -91,7 +105,7 @@ class Shelf:
         for each in mine:
             key, part = read_decision_key(each[start:]), read_part(records[each])
             bound = part.enrolment.bound
-            self._bound[key] = bound
+            self._bound[key] = bound, each
             roll = records.get(self._rolls + bound, b"") if bound else None
             yield key, part, None if roll is None else read_definition(fields.unpack(roll))
 
@@ -106,12 +120,27 @@ def pack_part(part: Part) -> bytes:
         | record.refused << 3
         | record.fired << 4
     )
-    head = _HEAD.pack(
-        *(truths, record.promised, record.accepted, enrolment.attempt),
-        *(len(enrolment.bound), len(record.value), len(record.outcome), len(passed)),
+    bound, value, outcome = enrolment.bound, record.value, record.outcome
+    head = _pack_head(
+        truths,
+        record.promised,
+        record.accepted,
+        enrolment.attempt,
+        len(bound),
+        len(value),
+        len(outcome),
+        len(passed),
     )
-    rest = [_PASSED.pack(attempt, len(member)) + member for member, attempt in passed]
-    return b"".join([head, enrolment.bound, record.value, record.outcome, *rest])
+    return b"".join((head, bound, value, outcome, _pack_passed(passed)))
+
+
+def _pack_passed(passed: tuple[tuple[bytes, int], ...]) -> bytes:
+    global _last_passed  # in most elections the same few have gathered one roll each
+    last = _last_passed  # looked at once: the nodes of a process have a thread each
+    if last[0] is not passed:
+        packed = [_PASSED.pack(attempt, len(member)) + member for member, attempt in passed]
+        _last_passed = last = (passed, b"".join(packed))
+    return last[1]
 
 
 def read_part(data: bytes) -> Part:
