@@ -6,9 +6,11 @@ import pytest
 
 from vines.errors import StorageError, VoteRefused, WireError
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
+from vines.protocol.elections.ballots import FIRST, NEVER
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.matter import Call
-from vines.protocol.elections.messages import Formed, Refusal, Sign
+from vines.protocol.elections.messages import Accept, Formed, Refusal, Sign
+from vines.protocol.elections.shelf import read_part
 from vines.protocol.elections.voters import voter_of
 from vines.protocol.wire.ballot import Ballots
 
@@ -381,6 +383,31 @@ def test_nothing_that_rests_on_a_record_leaves_before_it_is_on_disk() -> None:
         pump.run(0.1)
     assert len(outcomes(*hosts)) == 3
     assert len(acted(*hosts)) == 1
+
+
+def test_a_claimants_own_accept_is_written_when_something_rests_on_it_and_lost_without_harm() -> (
+    None
+):
+    """It said to nobody what was decided, so nobody has counted on it."""
+    pump = Pump()
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES))
+    pump.run(1.0)
+    parts = {host.name: host.node.elections()._matters["email", 0].signup for host in hosts}
+    claimant = next(host for host in hosts if parts[host.name].election.me == 0)
+    pump.lost = lambda _host, said: isinstance(said, Accept)
+    for host in hosts:
+        vote(host)
+    pump.settle()
+    assert parts[claimant.name].election.record.accepted == FIRST
+    kept = [read_part(value) for key, value in claimant.disk.items() if key[:4] == b"part"]
+    assert [part.record.accepted for part in kept] == [NEVER]
+    hosts[hosts.index(claimant)] = pump.restart(claimant)
+    pump.lost = None
+    pump.run(10.0)
+    assert len({outcome.kind for outcome in outcomes(*hosts)}) == 1
+    assert len(outcomes(*hosts)) == 3
 
 
 def test_a_refusal_is_not_repeated_before_it_is_on_disk() -> None:

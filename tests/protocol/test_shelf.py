@@ -69,3 +69,30 @@ def test_records_of_a_turn_share_a_ticket_and_only_the_last_of_each_is_packed() 
     outbox.persisted(2)
     outbox.after(2, done.append, "at once")
     assert done == ["first", "second", "at once"]
+
+
+def test_a_record_that_can_wait_is_written_with_one_that_cannot_or_never() -> None:
+    outbox = Outbox()
+    assert outbox.persist(b"a", b"1", can_wait=True) == 1
+    assert not outbox
+    assert outbox.take() == []
+    assert outbox.persist(b"a", b"2", can_wait=True) == 1
+    assert outbox.persist(b"b", b"3") == 1
+    assert outbox
+    assert outbox.take() == [Persist(1, {b"a": b"2", b"b": b"3"})]
+    assert (outbox.persist(b"a", b"4", can_wait=True), bool(outbox)) == (2, False)
+
+
+def test_a_record_that_can_wait_is_written_as_soon_as_something_waits_for_it() -> None:
+    outbox, done = Outbox(), []
+    outbox.persist(b"a", b"1")
+    outbox.take()
+    ticket = outbox.persist(b"b", b"2", can_wait=True)
+    outbox.after(1, done.append, "no need of it")
+    assert not outbox
+    outbox.after(ticket, done.append, "rests on it")
+    assert outbox
+    assert outbox.take() == [Persist(2, {b"b": b"2"})]
+    assert not outbox
+    outbox.persisted(2)
+    assert done == ["no need of it", "rests on it"]

@@ -79,7 +79,7 @@ class Close(NamedTuple):
 
 class Persist(NamedTuple):
     """Records (None: that there is none) that must be on disk before any effect that waits for them
-    may leave: all that were asked for since the outbox was last taken, of each the last.
+    may leave: all that were asked for since the last of these, of each the last.
     """
 
     ticket: int
@@ -109,15 +109,18 @@ class Outbox:
     """The ordered list of effects a machine wants, and what it will want once records are on disk.
 
     Records that are asked for between two takings share a ticket; tickets rise by one. What waits
-    for one is never held up by another.
+    for one is never held up by another. Those that can wait do so until another cannot, or until
+    something waits for them.
     """
 
-    __slots__ = ("_effects", "_persisted", "_records", "_ticket", "_waiting")
+    __slots__ = ("_effects", "_persisted", "_pressing", "_records", "_ticket", "_waiting")
 
     def __init__(self) -> None:
         self._effects: list[Effect] = []
         self._records: dict[bytes, bytes | Packable | None] = {}
-        """What is to be put on disk, as asked for since the outbox was taken."""
+        """What is to be put on disk, as asked for since some of it last was."""
+        self._pressing = False
+        """Not all of it can wait."""
         self._waiting: dict[int, list[tuple[Callable[..., None], tuple[Any, ...]]]] = {}
         """What is to happen once a ticket's records are on disk."""
         self._ticket = 0
@@ -125,7 +128,7 @@ class Outbox:
         self._persisted = 0
 
     def __bool__(self) -> bool:
-        return bool(self._effects or self._records)
+        return bool(self._effects or self._pressing)
 
     def write(self, link: Link, frame: bytes) -> None:
         """Write a frame to a stream."""
@@ -147,11 +150,14 @@ class Outbox:
         """Tell the user something."""
         self._effects.append(_emit((event,)))
 
-    def persist(self, key: bytes, value: bytes | Packable | None) -> int:
+    def persist(self, key: bytes, value: bytes | Packable | None, *, can_wait: bool = False) -> int:
         """Ask for a record to be put on disk, or taken from it; returns the ticket that effects can
-        wait for.
+        wait for. `can_wait`: until one cannot, or an effect waits for it; it may be replaced before
+        it is ever written.
         """
         self._records[key] = value
+        if not can_wait:
+            self._pressing = True
         return self._ticket + 1
 
     def after(self, ticket: int, action: Callable[..., None], *arguments: object) -> None:
@@ -160,7 +166,10 @@ class Outbox:
         """
         if ticket <= self._persisted:
             action(*arguments)
-        elif ticket in self._waiting:
+            return
+        if ticket > self._ticket:
+            self._pressing = True
+        if ticket in self._waiting:
             self._waiting[ticket].append((action, arguments))
         else:
             self._waiting[ticket] = [(action, arguments)]
@@ -180,7 +189,8 @@ class Outbox:
     def take(self) -> list[Effect]:
         """Everything that is to be carried out, in order; the outbox is left empty."""
         effects, self._effects = self._effects, []
-        if self._records:
+        if self._pressing:
+            self._pressing = False
             self._ticket += 1
             records, self._records = self._records, {}
             packed = {

@@ -37,6 +37,7 @@ cdef class Record(Facts):
 
 cdef class Effects:
     cpdef long long persist(self, Record record) except? -1
+    cpdef long long persist_later(self, Record record) except? -1
     cpdef object send(self, long rank, Said message, long long after)
     cpdef object publish(self, Vote vote)
     cpdef object decided(self, bytes value, bint fire, long long after)

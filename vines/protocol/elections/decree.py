@@ -7,7 +7,7 @@ decided here. No clock, no retries: what may be done is here, when to do it is p
 What must survive a restart is one small record. Everything said that rests on it waits for it to
 be on disk: effects name the ticket of the record they follow from. A proposal rests on what its
 claimant promised, not on its own accept: two commits, one after the other, lead to an outcome, that
-of an acceptor and that of the outcome.
+of an acceptor and that of the outcome, which comes in the place of the claimant's accept.
 """
 
 from __future__ import annotations
@@ -84,6 +84,10 @@ class Effects:
     def persist(self, record: Record) -> int:
         """Put the record on disk; returns its ticket."""
         raise NotImplementedError
+
+    def persist_later(self, record: Record) -> int:
+        """The same of a record that need not be there unless something waits for it."""
+        return self.persist(record)
 
     def send(self, rank: int, message: Said, after: int) -> None:
         """Say something to a rank."""
@@ -257,11 +261,13 @@ class Decree:
         self.replied = self.strength = 0
 
     def _propose(self, value: bytes, fresh: bool, out: Effects) -> None:
-        # Others may accept it while one's own accept is on its way to the disk: in no later life
-        # anything else is proposed at this ballot. What came before must be there.
+        # Others may accept it before one's own accept is on the disk: in no later life anything
+        # else is proposed at this ballot. What came before must be there. Nothing rests on that
+        # accept but the outcome, which takes its place; it need never be written.
         before, record = self.ticket, self.record
         kept = Record(record.promised, self.ballot, value, record.foreign, record.refused)
-        self._keep(kept, out)
+        self.record = kept
+        self.ticket = out.persist_later(kept)
         self._say_to_acceptors(Accept(self.ballot, value, fresh), before, out)
         self._count(self.me)
         if self.electorate.is_quorum(self.strength):

@@ -816,7 +816,7 @@ class Elections(Office):
         """The matter is decided in this election from now on, unless it is released from it."""
         self._elections[election] = matter.key
 
-    def keep(self, matter: Matter) -> int:
+    def keep(self, matter: Matter, can_wait: bool = False) -> int:
         """Put a matter's part on disk; returns the ticket."""
         if self._shelf is None or self.failure:
             return 0
@@ -825,7 +825,7 @@ class Elections(Office):
         record = NOTHING if election is None or not bound else election.record
         part = Part(signup.enrolment, record, matter.finished)
         known = not bound or self._shelf.has_roll(matter.key, bound)
-        return self._shelf.put(matter.key, part, None if known else signup.bound())
+        return self._shelf.put(matter.key, part, None if known else signup.bound(), can_wait)
 
     def _keep_foreign(self, decision: Decision) -> None:
         """It was decided among others: that it is over is kept all the same."""

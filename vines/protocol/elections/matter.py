@@ -130,8 +130,10 @@ class Office:
         """The matter is decided in this election from now on, unless it is released from it."""
         raise NotImplementedError
 
-    def keep(self, matter: Matter) -> int:
-        """Put the matter's part on disk; returns the ticket."""
+    def keep(self, matter: Matter, can_wait: bool = False) -> int:
+        """Put the matter's part on disk; returns the ticket. `can_wait`: as far as an outbox has
+        them wait.
+        """
         raise NotImplementedError
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
@@ -536,6 +538,10 @@ class Matter(Surroundings):
     def persist(self, record: Record) -> int:  # noqa: ARG002
         """It is part of what is kept."""
         return self._office.keep(self)
+
+    def persist_later(self, record: Record) -> int:  # noqa: ARG002
+        """It is part of what is kept, as soon as something is."""
+        return self._office.keep(self, can_wait=True)
 
     def send(self, rank: int, message: Said, after: int) -> None:
         """To the voter of a rank."""

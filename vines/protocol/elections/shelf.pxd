@@ -22,7 +22,9 @@ cdef class Shelf:
 
     cpdef bint has_roll(self, tuple key, bytes election) except -1
     @cython.locals(place=tuple, bound=bytes, before=bytes)
-    cpdef long long put(self, tuple key, Part part, Definition roll) except -1
+    cpdef long long put(
+        self, tuple key, Part part, Definition roll, bint can_wait=*
+    ) except -1
     cpdef object remove(self, tuple key)
 
 

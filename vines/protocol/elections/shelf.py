@@ -73,11 +73,13 @@ class Shelf:
         place = self._bound.get(key)
         return place is not None and place[0] == election
 
-    def put(self, key: Key, part: Part, roll: Definition | None) -> int:
-        """Put a part there, and the roll it is bound to; returns the ticket."""
+    def put(self, key: Key, part: Part, roll: Definition | None, can_wait: bool = False) -> int:
+        """Put a part there, and the roll it is bound to; returns the ticket. `can_wait`: as the
+        outbox says, unless the roll is another one.
+        """
         place, bound = self._bound.get(key), part.enrolment.bound
         if place is not None and place[0] == bound:
-            return self._outbox.persist(place[1], part)
+            return self._outbox.persist(place[1], part, can_wait=can_wait)
         before = b"" if place is None else place[0]
         if before:
             self._outbox.persist(self._rolls + before, None)
