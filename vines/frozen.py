@@ -56,7 +56,7 @@ class FrozenType(type):
             "_compared": compared,
             "_hashed": tuple(field for field in compared if field not in unhashed),
             "_shown": tuple(field for field in names if field not in hidden),
-            "_checked": bases != ()
+            "_checked": any(isinstance(base, FrozenType) for base in bases)
             and (
                 "__post_init__" in namespace
                 or any(getattr(base, "_checked", False) for base in bases)

@@ -12,6 +12,9 @@ cdef long long NEVER
 cdef int PROPOSING
 
 
+cdef object _tally(Electorate electorate, Criteria criteria)
+
+
 cdef class Election(Decree):
     cdef public Criteria criteria
     cdef public object _tally

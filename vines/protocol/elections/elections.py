@@ -66,6 +66,8 @@ EARLY_MAX: Final = 65_536
 """Votes kept for calls that have not come."""
 SEEN_SECONDS: Final = 1.0
 """How long who decided something has to put it into the table, before others do."""
+WAITED_FOR: Final = (*QUESTIONS, Signed, Formed, Refusal)
+"""What is said by somebody who has yet to hear of an election."""
 UNCALLED_MAX: Final = 65_536
 """Matters beyond which none is begun because others say so."""
 PASSED_MAX: Final = 1_000
@@ -348,7 +350,7 @@ class Elections(Office):
         bound = matter is not None and matter.signup.enrolment.bound == election
         if key is None or matter is None or (isinstance(said, Refusal | Formed) and not bound):
             # Who is bound there is not free before it knows that others do not take part.
-            if isinstance(said, (*QUESTIONS, Signed, Formed, Refusal)):
+            if isinstance(said, WAITED_FOR):
                 self._say(member, election, Unknown(), 0)
             return
         if isinstance(said, Unknown):
