@@ -8,6 +8,7 @@ find one that is gone; the checksum over both finds a change of these.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 
 from vines.hints import NamedTuple, TypeAlias
@@ -80,10 +81,16 @@ def born(identity: bytes, name: str) -> Meta:
 
 def record_seal(identity: bytes, key: bytes, value: bytes) -> bytes:
     """The checksum of one record."""
-    content = len(key).to_bytes(8, "big") + key + value
-    return blake2b(
-        content, digest_size=SEAL_BYTES, salt=identity, person=b"vines record"
-    ).digest()  # not by way of `_seal`: it is called for every record of every commit
+    # Not by way of `_seal`: it is called for every record of every commit.
+    state = _begun(identity).copy()
+    state.update(len(key).to_bytes(8, "big") + key + value)
+    return state.digest()
+
+
+@lru_cache(maxsize=16)
+def _begun(identity: bytes) -> blake2b:
+    """The checksum of a record, as far as it is that of all: that takes as long as the rest."""
+    return blake2b(digest_size=SEAL_BYTES, salt=identity, person=b"vines record")
 
 
 def mark_seal(identity: bytes, content: bytes) -> bytes:
