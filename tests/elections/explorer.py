@@ -50,9 +50,12 @@ STATES_MAX = 100_000_000
 class Recorder(Effects):
     """What one step of one member did."""
 
-    def __init__(self) -> None:
+    def __init__(self, unwritten: bool = False) -> None:
+        self.unwritten = unwritten
         self.tickets = 0
         self.records: list[Record] = []
+        self.later: Record | None = None
+        """What may be written, or never."""
         self.sent: list[tuple[int, Message, int]] = []
         self.told: list[tuple[bytes, bool, int]] = []
         self.wrong = ""
@@ -60,6 +63,13 @@ class Recorder(Effects):
     def persist(self, record: Record) -> int:
         self.tickets += 1
         self.records.append(record)
+        self.later = None
+        return self.tickets
+
+    def persist_later(self, record: Record) -> int:
+        if not self.unwritten:
+            return self.persist(record)
+        self.later = record
         return self.tickets
 
     def send(self, rank: int, message: Message, after: int) -> None:
@@ -113,6 +123,8 @@ class World:
     """Whether refusals of a ballot arrive: a claimant may give up without one, too."""
     records: bool = True
     """Whether what members notice and keep is judged, and not only what users were promised."""
+    unwritten: bool = False
+    """A claimant's own accept may stay unwritten, or be written; else it is written at once."""
     amnesia: bool = False
     """A crash takes the disk with it, and not the identity."""
     states: int = field(default=0, init=False)
@@ -285,10 +297,12 @@ class Explorer:
     def _run(self, rank: int, place: int, name: str, cost: int, act: Action) -> list[Step]:
         """One step, and what it leaves if the member crashes in the middle of it."""
         before, disk = self._members[rank][place]
-        member, out = clone(before), Recorder()
+        member, out = clone(before), Recorder(self.world.unwritten)
         act(member, out)
         self._check(before, member, out)
         found = [self._made(rank, member, out, disk, name, cost)]
+        if out.later is not None:
+            found.append(self._made(rank, member, out, disk, name, cost, out.later))
         for written in range(out.tickets if self.world.crashes else 0):
             early = [(to, message) for to, message, after in out.sent if after <= written]
             fires = sum(fire for _, fire, after in out.told if after <= written)
@@ -306,7 +320,7 @@ class Explorer:
         """What must hold of a member's records whatever happens."""
         if not self.world.records:
             return
-        for record in out.records:
+        for record in (*out.records, *([out.later] if out.later else [])):
             if not (record.outcome or before.record.outcome):
                 if record.promised < before.record.promised and not out.wrong:
                     out.wrong = "a promise was forgotten"
@@ -316,9 +330,16 @@ class Explorer:
             out.wrong = out.wrong or "an outcome changed"
 
     def _made(
-        self, rank: int, member: Election, out: Recorder, disk: Record, name: str, cost: int
+        self,
+        rank: int,
+        member: Election,
+        out: Recorder,
+        disk: Record,
+        name: str,
+        cost: int,
+        later: Record | None = None,
     ) -> Step:
-        disk = out.records[-1] if out.records else disk
+        disk = later or (out.records[-1] if out.records else disk)
         member.ticket = 0
         bits = 0
         learned = self._value(member.record.outcome)
