@@ -50,7 +50,8 @@ STATES_MAX = 100_000_000
 class Recorder(Effects):
     """What one step of one member did."""
 
-    def __init__(self) -> None:
+    def __init__(self, unwritten: bool = False) -> None:
+        self.unwritten = unwritten
         self.tickets = 0
         self.records: list[Record] = []
         self.later: Record | None = None
@@ -66,6 +67,8 @@ class Recorder(Effects):
         return self.tickets
 
     def persist_later(self, record: Record) -> int:
+        if not self.unwritten:
+            return self.persist(record)
         self.later = record
         return self.tickets
 
@@ -120,6 +123,8 @@ class World:
     """Whether refusals of a ballot arrive: a claimant may give up without one, too."""
     records: bool = True
     """Whether what members notice and keep is judged, and not only what users were promised."""
+    unwritten: bool = False
+    """A claimant's own accept may stay unwritten, or be written; else it is written at once."""
     amnesia: bool = False
     """A crash takes the disk with it, and not the identity."""
     states: int = field(default=0, init=False)
@@ -294,7 +299,7 @@ class Explorer:
     def _run(self, rank: int, place: int, name: str, cost: int, act: Action) -> list[Step]:
         """One step, and what it leaves if the member crashes in the middle of it."""
         before, disk = self._members[rank][place]
-        member, out = clone(before), Recorder()
+        member, out = clone(before), Recorder(self.world.unwritten)
         act(member, out)
         self._check(before, member, out)
         found = [self._made(rank, member, out, disk, name, cost)]

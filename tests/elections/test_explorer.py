@@ -21,6 +21,7 @@ TWO_AND_THREE = (Criteria((), 2), Criteria((), 2), Criteria((), 3))
 EVERY_TIME: dict[str, tuple[World, int]] = {
     "2 voters, ballots 0-3, 2 crashes": (free((1, 1), ballots=3, crashes=2), 11_490),
     "3 voters, ballots 0-2, 1 crash": (free(), 91_726),
+    "accepts of claimants unwritten": (free(unwritten=True), 348_783),
     "3 voters, ballots 0-2, 2 crashes": (free(crashes=2), 169_381),
     "3 voters who may refuse, ballots 0-1": (free(ballots=1, refusals=True), 41_000),
     "3 voters who say no to ballots": (free(ballots=1, nacks=True), 18_596),

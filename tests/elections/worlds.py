@@ -62,6 +62,7 @@ def free(
     voters: Electorate | None = None,
     nacks: bool = False,
     records: bool = True,
+    unwritten: bool = False,
 ) -> World:
     """Claimants propose what they like."""
     voters = voters or electorate(weights, tiebreak)
@@ -94,6 +95,7 @@ def free(
         len(weights),
         actions,
         crashes=crashes,
+        unwritten=unwritten,
         amnesia=amnesia,
         nacks=nacks,
         records=records,
