@@ -207,3 +207,13 @@ def test_planted_refusing_it_leaves_it_undecided(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Member, "election", Refusing)
     for seed in range(5):
         assert not recover_against_other_criteria(seed).all_closed
+
+
+def test_late_answers_that_come_in_heaps_are_one_sign_that_it_takes_longer() -> None:
+    pacer = Run(3, 1).members[0].pacer
+    begun = pacer.pace.rtt
+    pacer._given_up = 7
+    for _ in range(20):
+        pacer.answered_late(7)
+        pacer.answered_late(6)
+    assert begun < pacer.pace.rtt <= 2 * begun

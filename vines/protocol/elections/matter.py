@@ -354,7 +354,7 @@ class Matter(Surroundings):
             if isinstance(said, Nack) and phase != IDLE and part.phase == IDLE:
                 pacer.failed(now, self)
             elif isinstance(said, Promise | Accepted) and phase == IDLE:
-                pacer.answered_late()
+                pacer.answered_late(said.ballot)
             elif isinstance(said, Formed):
                 rank = part.electorate.rank(sender)
                 if said.sequence and rank >= 0:

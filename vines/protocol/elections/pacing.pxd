@@ -32,6 +32,7 @@ cdef class Pacer:
     cdef public double _due
     cdef public long _attempt
     cdef public long _failures
+    cdef public long long _given_up
     cdef public long long _seen_promised
     cdef public long long _seen_accepted
     cdef public bint standing
@@ -54,7 +55,7 @@ cdef class Pacer:
     cpdef object _before(self)
     cpdef double _wait(self) except? -1
     cpdef object _begin(self, double now, Effects out)
-    cpdef object answered_late(self)
+    cpdef object answered_late(self, long long ballot)
     cpdef object failed(self, double now, Effects out)
     cpdef object _fail(self)
     cpdef object advance(self, double now, Effects out)

@@ -87,9 +87,9 @@ class Pacer:
     """
 
     __slots__ = (
-        *("_acked", "_attempt", "_due", "_failures", "_rng", "_seen_accepted", "_seen_phase"),
-        *("_seen_promised", "_vote", "_vote_at", "_vote_ranks", "_vote_said", "deadline"),
-        *("election", "pace", "standing", "timed_out"),
+        *("_acked", "_attempt", "_due", "_failures", "_given_up", "_rng", "_seen_accepted"),
+        *("_seen_phase", "_seen_promised", "_vote", "_vote_at", "_vote_ranks", "_vote_said"),
+        *("deadline", "election", "pace", "standing", "timed_out"),
     )
 
     def __init__(self, election: Election, deadline: float, rng: random.Random, pace: Pace) -> None:
@@ -114,6 +114,8 @@ class Pacer:
         self._attempt = 0
         """How often the attempt under way has asked."""
         self._failures = 0
+        self._given_up = NEVER
+        """The ballot of the last attempt that had no answer, until there is one."""
         # What there was when somebody last got on with it.
         self._seen_phase = NOTHING_SEEN
         self._seen_promised = FIRST
@@ -318,9 +320,12 @@ class Pacer:
         self._see()
         self._due = inf if one.record.outcome or one.phase == IDLE else now + self.pace.retry
 
-    def answered_late(self) -> None:
-        """An answer came to an attempt that was given up."""
-        if not self.election.record.outcome:
+    def answered_late(self, ballot: int) -> None:
+        """An answer came to this ballot when it was no longer under way. If nobody had answered
+        until it was given up, that was too soon; once, for what waited for a link comes in heaps.
+        """
+        if ballot == self._given_up and not self.election.record.outcome:
+            self._given_up = NEVER
             self.pace.hasty()
 
     def failed(self, now: float, out: Effects) -> None:
@@ -350,6 +355,7 @@ class Pacer:
                 out.publish(self._vote)
         if now >= self._due and one.phase != IDLE:
             if self._attempt > REPEATS:
+                self._given_up = one.ballot
                 one.give_up()
                 self.failed(now, out)
             else:
