@@ -350,7 +350,7 @@ def test_words_about_nothing_and_empty_ones_end_nobody(seed: int) -> None:
     one_acts(simulation.nodes)
 
 
-@pytest.mark.parametrize("seed", (*range(6), 11, 24, 37))
+@pytest.mark.parametrize("seed", range(6))
 def test_answers_that_nobody_asked_for_count_for_nothing(seed: int) -> None:
     """Whoever got the creator's answer acted, asked for or not, and again with each. Answers that
     are repeated, and those of outsiders, make no majority of two in five.

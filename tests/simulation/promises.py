@@ -14,7 +14,7 @@ from typing import TypeAlias
 from vines.events import Settled
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.decree import NOTHING, Record, digest_of
-from vines.protocol.elections.election import _tally as fresh_tally
+from vines.protocol.elections.election import tally_of
 from vines.protocol.elections.electorate import Electorate
 from vines.protocol.elections.messages import (
     Accept,
@@ -206,7 +206,7 @@ class Promises(Spectator):
         if self._votes.get((process.name, key)) == held:
             return
         self._votes[process.name, key] = held
-        again = fresh_tally(part.electorate, part.criteria)
+        again = tally_of(part.electorate, part.criteria)
         for vote in reversed(held):
             again.vote(*vote)
         if again.state_bytes() != part._tally.state_bytes():

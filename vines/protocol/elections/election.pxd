@@ -12,7 +12,7 @@ cdef long long NEVER
 cdef int PROPOSING
 
 
-cdef object _tally(Electorate electorate, Criteria criteria)
+cpdef object tally_of(Electorate electorate, Criteria criteria)
 
 
 cdef class Election(Decree):

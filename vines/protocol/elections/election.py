@@ -77,7 +77,7 @@ class Election(Decree):
 
     def _votes(self) -> Tally:
         if self._tally is None:
-            self._tally = _tally(self.electorate, self.criteria)
+            self._tally = tally_of(self.electorate, self.criteria)
         return self._tally
 
     def has_votes(self) -> bool:
@@ -284,6 +284,7 @@ class Election(Decree):
             self._tally = None
 
 
-def _tally(electorate: Electorate, criteria: Criteria) -> Tally:
+def tally_of(electorate: Electorate, criteria: Criteria) -> Tally:
+    """A tally without votes, of these voters and by these criteria."""
     least = min(criteria.least, electorate.shared.roll.total)
     return Tally(electorate.shared.roll, criteria.winnable(), least, plurality=criteria.plurality)
