@@ -510,7 +510,7 @@ def test_a_callback_that_takes_long_makes_no_failure(run, what):
     seconds = 3.0
     with Vine(network="local").listen().on("fail", fails).on("gossip", "done", done) as here:
         config = here._engine.config
-        assert time_to_object(config, 2, 0, proved=True) <= seconds / 2
+        assert time_to_object(config, 2, 0, gone=True) <= seconds / 2
         program = run(BUSY.format(seconds=seconds, what=what, port=here.address[1]), feed=True)
         here.wait_for(2, PATIENCE)
         before = here.stats()["node"]["datagrams_in"].get("ack", 0)

@@ -36,11 +36,12 @@ SLACK_SECONDS = 1.0
 
 def detection_bound(process: Process) -> float:
     """Seconds within which a node knows of one that vanished: until the probe by its neighbour, the
-    probe, and the time to object; a kernel's patience with dials may be longer than that.
+    probe, and the time to object; a kernel's patience with dials may be longer than that. Who
+    doubts itself, as who is left alone does, probes less often by as much.
     """
-    config = process.node.config
+    config, health = process.node.config, process.node._parts.detector.probing.health
     silence = max(config.dial_timeout, config.suspicion_factor * config.probe_interval)
-    return 2.5 * config.probe_interval + silence + SLACK_SECONDS
+    return 2.5 * config.probe_interval * health.factor + silence + SLACK_SECONDS
 
 
 class MembershipRules(Spectator):

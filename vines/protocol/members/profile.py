@@ -20,8 +20,8 @@ from vines.hints import Any, Final
 from vines.protocol.machine import Address
 from vines.protocol.wire import fields
 
-PROFILES_MAX: Final = 2048
-"""Profiles remembered with the values they were read from, of some hundred bytes each."""
+PROFILES_MAX: Final = 256
+"""Profiles remembered with the values they were read from: mostly of some hundred bytes."""
 RANKS: Final = (ALIVE, DEAD, LEFT)
 
 
