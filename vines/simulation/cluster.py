@@ -113,7 +113,7 @@ class Simulation:
         """Let time pass. Raises Violation as soon as anything is wrong; the time stands still
         there.
         """
-        with self._explaining():
+        with self.explaining():
             self.timeline.run(self.timeline.now + seconds)
 
     def partition(self, *groups: Iterable[Host]) -> None:
@@ -148,7 +148,7 @@ class Simulation:
             host.skew = 0.0
             host.datagrams_blocked = False
             host.resume()
-        with self._explaining():
+        with self.explaining():
             wait_for_rest(self, limit)
             check_rest(self)
 
@@ -177,7 +177,7 @@ class Simulation:
         return Disk(self.timeline, rng, self.network.count)
 
     @contextmanager
-    def _explaining(self) -> Iterator[None]:
+    def explaining(self) -> Iterator[None]:
         """Give whatever goes wrong the time, the seed and the way to see it again."""
         try:
             yield

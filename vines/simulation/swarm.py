@@ -163,12 +163,14 @@ class Swarm:
             simulation.settle()
             others = [one for one in simulation.processes if one is not joiner.process]
             if joiner.process is not None:
-                check_joiner(joiner.process, others)
+                with simulation.explaining():
+                    check_joiner(joiner.process, others)
         while left := [ms for one in simulation.processes for ms in time_left(one).values()]:
             simulation.run(max(left) / 1000 + LAPSE_SECONDS)
         simulation.network.count("all_lapsed")
         simulation.settle()
-        check_lapsed(simulation)
+        with simulation.explaining():
+            check_lapsed(simulation)
 
     def _calm(self) -> None:
         """End the bad weather, and introduce islands to each other that never knew one another."""
