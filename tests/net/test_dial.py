@@ -235,6 +235,7 @@ def test_an_answer_that_is_late_is_for_the_next_dial(it: Running) -> None:
         release.set()
         it.node.wait(lambda: list(it.node.links.values()) == [2])
         assert asked == ["slow.example"]
+        other.node.wait(lambda: other.node.links)
         assert len(other.node.links) == 1, "a dial that was given up went on"
 
 

@@ -143,11 +143,11 @@ def test_who_comes_late_and_holds_a_key_for_longer_is_noticed() -> None:
     simulation.nodes[2].restart()
     simulation.run(5)
     processes = simulation.processes
-    check_joiner(processes[2], processes[:2])
+    check_joiner(processes[2], processes[:2], 5)
     late = processes[2].node.data
     late.put(0, b"k", EXPIRING, b"\x01", 1 << 62, 60_000)
     with pytest.raises(Violation, match="came late"):
-        check_joiner(processes[2], processes[:2])
+        check_joiner(processes[2], processes[:2], 5)
 
 
 def test_a_key_that_is_still_there_is_noticed() -> None:

@@ -85,14 +85,18 @@ def time_left(process: Process) -> dict[Key, int]:
     return {(family, key): left for family, key, left in table.expiring()}
 
 
-def check_joiner(joiner: Process, others: list[Process]) -> None:
-    """Whoever comes late does not see a key for longer than those who gave it. Raises Violation."""
+def check_joiner(joiner: Process, others: list[Process], seconds: float) -> None:
+    """Whoever came late, so many seconds ago, does not see a key for longer than those who gave it,
+    but for what was under way, at most since then. Raises Violation.
+    """
+    fastest = max(process.rate for process in (joiner, *others))
+    late = LATE_MILLISECONDS + fastest * seconds * 1000
     given: dict[Key, int] = {}
     for other in others:
         for key, left in time_left(other).items():
             given[key] = max(left, given.get(key, 0))
     for key, left in time_left(joiner).items():
-        if left > given.get(key, 0) + LATE_MILLISECONDS:
+        if left > given.get(key, 0) + late:
             raise Violation(
                 f"{joiner.name} came late and holds {key[1]!r} for {left} ms more, the others for"
                 f" {given.get(key, 0)}"

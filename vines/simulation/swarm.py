@@ -159,12 +159,13 @@ class Swarm:
         if len(simulation.processes) > 1:
             hosts = [host for host in simulation.nodes if host.process]
             joiner = simulation.rng.choice(hosts)
+            began = simulation.now
             joiner.restart(hosts)
             simulation.settle()
             others = [one for one in simulation.processes if one is not joiner.process]
             if joiner.process is not None:
                 with simulation.explaining():
-                    check_joiner(joiner.process, others)
+                    check_joiner(joiner.process, others, simulation.now - began)
         while left := [ms for one in simulation.processes for ms in time_left(one).values()]:
             simulation.run(max(left) / 1000 + LAPSE_SECONDS)
         simulation.network.count("all_lapsed")
