@@ -18,7 +18,7 @@ from vines.protocol.members.identity import BOOT_BITS
 from vines.protocol.members.membership import GONE_MAX
 from vines.protocol.members.profile import RANKS
 from vines.protocol.wire.fields import ID_BYTES
-from vines.simulation.oracle import Violation
+from vines.simulation.oracle import Violation, voids
 from vines.simulation.spectator import Spectator
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ class MembershipRules(Spectator):
 
     def m10_bounded(self, process: Process) -> None:
         """M10: a view has the living and a bounded number of the gone, none beyond the time that
-        they are remembered; and no accusation stands that was answered.
+        they are remembered; and no accusation stands beside the record that answers it. (One whose
+        subject's record died with all who held it is kept: nobody knows that it was answered.)
         """
         node = process.node
         gone = [member for member in node.members() if member.state != events.ALIVE]
@@ -163,13 +164,12 @@ class MembershipRules(Spectator):
             ended = self._ended.get(member.id, self.simulation.now)
             if self.simulation.now - ended > node.config.dead_retention + CALM_SECONDS * 2:
                 self._complain("M10", process, member, "is remembered for too long")
-        for (family, key), written in process.watches[0].held.items():
-            if family == ACCUSATION and self.simulation.control.is_void(
-                (family, key), written.stamp
-            ):
+        held = process.watches[0].held
+        for (family, key), written in held.items():
+            if family == ACCUSATION and voids(held.get((MEMBER, key[:ID_BYTES])), written.stamp):
                 raise Violation(
                     f"M10: {process.name} keeps an accusation of"
-                    f" {self._names.get(key[:ID_BYTES])} that was answered"
+                    f" {self._names.get(key[:ID_BYTES])} beside what answers it"
                 )
 
     # -- what they need
