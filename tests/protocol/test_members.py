@@ -501,3 +501,17 @@ def test_an_address_that_was_bound_is_not_suspected() -> None:
     b.node._parts.identity.meet(b.node._parts.identity.incarnation << 2 | 1, bytes(16), pump.now)
     pump.run(5.0)
     assert b.of(Conflict) == []
+
+
+def test_what_a_user_does_to_the_tags_of_an_event_changes_nobodys_view() -> None:
+    pump = Pump()
+    one, other = pump.host(1), pump.host(2)
+    for host in (one, other):
+        learn(host, 7, tags={"role": "web"})
+    (join,) = one.of(Join)
+    join.member.tags["role"] = "changed"
+    late = pump.host(3)
+    learn(late, 7, tags={"role": "web"})
+    for host in (one, other, late):
+        (member,) = (each for each in host.node.members() if each.name == "m7")
+        assert member.tags == {"role": "web"}

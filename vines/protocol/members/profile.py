@@ -79,7 +79,7 @@ class Sighting(Frozen):
             id=self.id,
             name=self.profile.name,
             address=self.profile.address,
-            tags=self.profile.tags,
+            tags=dict(self.profile.tags),  # the user's to change; the profile is shared
             observer=self.profile.observer,
             state=self.state,
             incarnation=self.incarnation,
