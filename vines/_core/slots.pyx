@@ -8,26 +8,25 @@ cimport cython
 from cpython.object cimport PyObject_GenericSetAttr
 
 
-def fill(object one, tuple names not None, tuple values not None):
+cdef int put(object one, tuple names, tuple values) except -1:
     cdef Py_ssize_t at
     if len(names) != len(values):
         raise ValueError(f"{len(values)} values for {len(names)} names")
     for at in range(len(names)):
         PyObject_GenericSetAttr(one, names[at], values[at])
+    return 0
+
+
+def fill(object one, tuple names not None, tuple values not None):
+    put(one, names, values)
 
 
 @cython.auto_pickle(False)
 cdef class Filled:
     def __init__(self, *values, **named):
-        cdef Py_ssize_t at
-        cdef tuple fields
         if named or len(values) != self._places:
             self._fill(values, named)
         else:
-            fields = self.fields
-            if len(fields) != len(values):
-                raise ValueError(f"{len(values)} values for {len(fields)} names")
-            for at in range(len(fields)):
-                PyObject_GenericSetAttr(self, fields[at], values[at])
+            put(self, self.fields, values)
         if self._checked:
             self.__post_init__()
