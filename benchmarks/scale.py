@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks.scale_page import load, save
 from tests.simulation.spreading import measure
+from tests.simulation.stalling import stalling
 from vines._core.changes import Changes
 from vines._core.table import MEMBER, Table
 from vines.config import Config
@@ -39,7 +40,6 @@ KILLS = 5
 IDLE_SECONDS = 120.0
 BAD_SECONDS = 600.0
 """Of loss, or of nodes that stand still."""
-STALL_SECONDS, STALL_EVERY = 5.0, 20.0
 SLOW_SECONDS = 2.0
 APART_SECONDS = 300.0
 
@@ -183,21 +183,6 @@ def _ill(nodes: int, fall_ill: Callable[[Simulation], list[Host]]) -> Row:
         row[f"{_on(lifeguard)}_suspected"] = sum(of in well for of, _ in deaths.suspected)
         row[f"{_on(lifeguard)}_ill"] = len({of for _, of in told if of not in well})
     return row
-
-
-def stalling(simulation: Simulation) -> list[Host]:
-    """Let one node in ten stand still for 5 s in every 20, from a moment of its own on."""
-    chance = Random(simulation.seed)
-    slow = chance.sample(simulation.nodes, len(simulation.nodes) // 10)
-
-    def stall(host: Host) -> None:
-        host.pause()
-        simulation.timeline.after(STALL_SECONDS, host.resume)
-        simulation.timeline.after(STALL_EVERY, stall, host)
-
-    for host in slow:
-        simulation.timeline.after(chance.uniform(0.0, STALL_EVERY), stall, host)
-    return slow
 
 
 def slowing(simulation: Simulation) -> list[Host]:

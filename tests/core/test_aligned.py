@@ -17,7 +17,7 @@ from .forms import COUNTER_MAX, FIRST, LAST, varint
 from .kinds import A, B, C, frame, span
 from .reading import Malformed, Reading
 from .siphash import siphash13
-from .test_sketch import IDS, counters, held, table
+from .test_sketch import IDS, counters, flips, held, prefixes, table
 from .world import FINGERPRINT_KEY
 
 Vector = dict[bytes, int]
@@ -103,16 +103,6 @@ def test_another_roster_is_said_to_be_one_and_teaches_nothing() -> None:
 
 MINE = {source: 200 for source in IDS[:6]}  # noqa: C420
 THEIRS = {source: 2**place for place, source in enumerate(IDS[:6])} | {IDS[4]: COUNTER_MAX}
-
-
-def prefixes(data: bytes) -> Iterator[bytes]:
-    return (data[:size] for size in range(len(data)))
-
-
-def flips(data: bytes) -> Iterator[bytes]:
-    for at in range(len(data)):
-        for bit in range(8):
-            yield data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]
 
 
 def longer(data: bytes) -> Iterator[bytes]:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
-from random import Random
 
 import pytest
 
+from tests.simulation.stalling import stalling
 from vines.events import Fail
-from vines.simulation import Host, Simulation
+from vines.simulation import Simulation
 
 LOSS = 0.1
-STALL_SECONDS, STALL_EVERY = 5.0, 20.0
 HEAL_SECONDS = 60.0
 
 
@@ -42,20 +41,6 @@ def alive(simulation: Simulation) -> set[int]:
     """How many members the running nodes hold to be alive, themselves among them."""
     nodes = [process.node for process in simulation.processes]
     return {len(node._parts.linking.members.directory.fellows) + 1 for node in nodes}
-
-
-def stalling(simulation: Simulation) -> None:
-    """Let one node in ten stand still for 5 s in every 20, from a moment of its own on."""
-    chance = Random(simulation.seed)
-    slow = chance.sample(simulation.nodes, len(simulation.nodes) // 10)
-
-    def stall(host: Host) -> None:
-        host.pause()
-        simulation.timeline.after(STALL_SECONDS, host.resume)
-        simulation.timeline.after(STALL_EVERY, stall, host)
-
-    for host in slow:
-        simulation.timeline.after(chance.uniform(0.0, STALL_EVERY), stall, host)
 
 
 def failed(simulation: Simulation) -> set[str]:
