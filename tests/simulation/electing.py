@@ -157,7 +157,7 @@ class World(Spectator):
     def check(self) -> Counter[str]:
         """Hold the history against what is promised; returns what was seen."""
         checker = Checker()
-        with self.simulation._explaining():
+        with self.simulation.explaining():
             for entry in self.history:
                 checker.take(entry)  # type: ignore[arg-type]
             checker.end()
@@ -437,7 +437,7 @@ class World(Spectator):
         fresh = self._call_fresh(up)
         self._call_again(up)
         simulation.run(2 * DEADLINE_SECONDS_MAX + CALM_SECONDS)
-        with simulation._explaining():
+        with simulation.explaining():
             self._require_decided(up)
             self._require_known(fresh)
 
