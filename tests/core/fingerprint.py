@@ -20,9 +20,18 @@ def fingerprint(key: bytes, counters: dict[bytes, int], records: Iterable[Record
         sum(counter * (siphash13(key, source + lane) % PRIME) for source, counter in counted)
         for lane in (b"\x01", b"\x02")
     ]
-    state = sum(_hash(key, record) for record in records if not record.flags & NOT_IN_STATE)
+    state = sum(_part(key, counters, record) for record in records)
     words = (roster % 2**64, lanes[0] % PRIME, lanes[1] % PRIME, state % 2**64)
     return b"".join(word.to_bytes(8, "little") for word in words)
+
+
+def _part(key: bytes, counters: dict[bytes, int], record: Record) -> int:
+    """What a record adds to the state: of those that are not in it, strays are counted alone."""
+    if not record.flags & NOT_IN_STATE:
+        return _hash(key, record)
+    if record.counter <= counters.get(record.source, 0):
+        return 0
+    return record.counter * (siphash13(key, record.source + b"\x01") % PRIME | 1)
 
 
 def _hash(key: bytes, record: Record) -> int:

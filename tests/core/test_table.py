@@ -89,6 +89,8 @@ def test_any_well_formed_delta_is_merged_as_the_rules_say(
             data, 0, None, limit, expected
         )
         assert changes == expected
+        # Some of these ranges leave out a position that is a record's own.
+        table.recount()
         assert same(table, oracle)
         assert (table.overtaken, len(table)) == (oracle.overtaken, len(oracle))
         for source in strategies.SOURCES:

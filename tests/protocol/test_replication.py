@@ -246,6 +246,25 @@ def test_a_join_brings_what_increments_no_longer_can() -> None:
     assert b.node.stats()["joins"] == 1
 
 
+def test_a_join_of_many_pages_takes_no_time_but_theirs() -> None:
+    """The floors of forty sources do not fit one frame, and no other frame drives them out."""
+    pump = Pump()
+    a, b = pump.cluster(2, frame_bytes=64)
+    for number in range(3, 43):
+        other = pump.host(number)
+        other.write(f"key{number}")
+        a.node.data.apply(other.node.data.delta_for(a.node.data.vector(), 4096))
+    pump.run(5.0)
+    assert equal(a, b)
+    before, start = a.count("frames_out", "snapshot"), pump.now
+    link = a.node._links.established()[0]
+    link.channels[1].floor_owed = True
+    a.node._parts.pusher.wake(link)
+    pump.settle()
+    assert (b.node.stats()["joins"], pump.now) == (1, start)
+    assert a.count("frames_out", "snapshot") - before > 40
+
+
 def test_a_join_goes_on_while_the_table_changes() -> None:
     pump = Pump()
     a = pump.host(1, log_slack=0, frame_bytes=256)

@@ -21,6 +21,7 @@ cdef struct Source:             # beside its id and counter in the vector; first
     uint64_t lane_two
     uint64_t roster             # its part of the roster fingerprint
     uint64_t highest            # own position of any record merged from here
+    uint64_t strays             # sum of the positions of strays that the state does not count
     size_t live                 # records whose own position is here
 
 cdef struct Run:                # positions of one source that became covered together
@@ -88,7 +89,6 @@ cdef class Table:
     cdef size_t logged                  # entries of all logs
     cdef size_t memory                  # bytes allocated for large values
     cdef size_t tombstones
-    cdef size_t strayed                 # sources with a record merged whose position is not covered
     cdef size_t live[256]               # live records by family
     cdef uint64_t now                   # ms on this process's monotonic clock, as told last
     cdef Deadlines deadlines            # of live records that expire
@@ -152,6 +152,9 @@ cdef class Table:
     cdef uint64_t hash_content(self, const vines_record* record) noexcept
     cdef void count_in(self, vines_record* record) noexcept
     cdef void count_out(self, vines_record* record) noexcept
+    cdef bint is_stray(self, const vines_record* record) noexcept
+    cdef void count_stray(self, size_t slot, uint64_t counter) noexcept
+    cdef void recount_strays(self) noexcept
     cdef void drop(self, uint64_t hashed, vines_record* record) noexcept
     cdef void show(self, vines_record* record, Changed* row) noexcept
 
@@ -172,7 +175,6 @@ cdef class Table:
         self, Body* body, int32_t* slots, vines_record** records, Progress progress,
         uint64_t limit, Changes changes, list refused,
     ) except -1
-    cdef void notice(self, Source* source, uint64_t counter, uint64_t covered) noexcept
     cdef int cover(self, size_t slot, uint64_t held, uint64_t stop) except -1
 
     cdef object emit(self, Progress progress, size_t budget, bint mine)

@@ -60,10 +60,6 @@ class Table:
     """Positions that the last delta taken named although they were covered here."""
     overtaken: bool
     """A peer knows more of this table's own source than this table does: take a new source."""
-    strays: int
-    """0 unless records were merged whose own positions are not covered (their author fell silent
-    in between); else a number that two replicas with equal vectors share when they hold the same
-    highest of them."""
     lapses: int
     """Records that lapsed here so far."""
     due: float
@@ -156,6 +152,11 @@ class Table:
         changes: Changes | None = None,
     ) -> None:
         """Merge one page of a join. WireError before any change."""
+    def recount(self) -> None:
+        """Count anew, over all records, the strays that are in the state fingerprint: what is kept
+        step by step is right as long as every range has an entry for each position that is some
+        record's own, which nobody can check of a peer.
+        """
     def finish_join(self, floors: list[bytes]) -> None:
         """Cover the vector captured at the begin of a join whose pages have all been merged:
         vector and floors rise to it. `floors` are the encoded floor pages of that begin. WireError

@@ -120,6 +120,7 @@ cdef enum:
     AHEAD = 12                  # entries between asking for a record's memory and reading it
     BLOCK = 16                  # records whose memory is asked for before any is merged
     COMPACT_MAX = 1024          # log entries dropped in one step
+    RECOUNT_AHEAD = 8           # slots between asking for a record's memory and reading it
     BUDGET_MAX = 4194304
     NANOSECONDS = 1000000       # in a millisecond, of which a stamp counts
     LOGICAL_BITS = 16           # of a stamp, below its milliseconds
@@ -435,8 +436,6 @@ cdef class Table:
         cdef Source* source = &self.sources[slot]
         if self.known.counters[slot] == 0:
             self.roster += source.roster
-        if self.known.counters[slot] < source.highest <= counter:
-            self.strayed -= 1
         self.lanes[0] = vines_add_residue(
             self.lanes[0], vines_multiply_residue(gained, source.lane_one))
         self.lanes[1] = vines_add_residue(
@@ -494,6 +493,12 @@ cdef class Table:
         if log_add(&self.sources[slot].log, counter, record):
             refer(record)
             self.logged += 1
+            # Its position is covered in the same step: it is no stray then.
+            if (
+                record.flags & UNCOUNTED_FLAGS and lives_at(record, slot, counter)
+                and self.is_stray(record)
+            ):
+                self.count_stray(slot, 0 - counter)
 
     cdef void cut_log(self, size_t slot, size_t most, uint64_t floor) noexcept:
         """Drop the oldest entries of a source up to a position, or `most` of them; its floor rises
@@ -559,6 +564,8 @@ cdef class Table:
             self.live[record.family] += 1
         if record.flags & UNCOUNTED_FLAGS:
             record.state = 0
+            if self.is_stray(record):
+                self.count_stray(record.source, record.counter)
             if vines_planted(12) and expires(<uint8_t>record.flags):
                 self.state += self.hash_content(record)
             return
@@ -576,7 +583,49 @@ cdef class Table:
             deadlines_remove(&self.deadlines, record)
             if vines_planted(12):
                 self.state -= self.hash_content(record)
+        if record.flags & UNCOUNTED_FLAGS and self.is_stray(record):
+            self.count_stray(record.source, 0 - <uint64_t>record.counter)
         self.state -= record.state
+
+    cdef bint is_stray(self, const vines_record* record) noexcept:
+        """Whether no range is sure to carry this record on: its own position is not covered."""
+        return (
+            record.source != self.own
+            and record.counter > self.known.counters[record.source]
+        )
+
+    cdef void count_stray(self, size_t slot, uint64_t counter) noexcept:
+        """One more record, of those that the state fingerprint leaves out else, is a stray; one
+        less if the counter is negative, modulo 2**64."""
+        cdef Source* source = &self.sources[slot]
+        source.strays += counter
+        self.state += counter * (source.lane_one | 1)
+
+    @cython.critical_section
+    def recount(self):
+        self.recount_strays()
+
+    cdef void recount_strays(self) noexcept:
+        """Count them anew, in one pass over all records."""
+        cdef uint64_t hashed = 0
+        cdef size_t slot
+        cdef uint32_t at
+        cdef Segment* segment
+        cdef vines_record* record
+        cdef bint more = True
+        for slot in range(self.source_count):
+            self.count_stray(slot, 0 - self.sources[slot].strays)
+        while more:
+            segment = segment_of(&self.index, hashed)
+            for at in range(segment.size):
+                if at + RECOUNT_AHEAD < segment.size:
+                    VINES_PREFETCH(pointed(segment.slots[at + RECOUNT_AHEAD]))
+                if segment.slots[at] == 0:
+                    continue
+                record = pointed(segment.slots[at])
+                if record.flags & UNCOUNTED_FLAGS and self.is_stray(record):
+                    self.count_stray(record.source, record.counter)
+            more = next_segment(segment, &hashed)
 
     cdef vines_record* create(
         self, uint64_t hashed, uint8_t family, const uint8_t* key, size_t key_length, size_t length,
@@ -895,17 +944,6 @@ cdef class Table:
         vines_write64(out + 24, self.state)
         return PyBytes_FromStringAndSize(<const char*>out, 32)
 
-    @property
-    def strays(self):
-        cdef size_t slot
-        cdef uint64_t total = 0
-        if self.strayed:
-            for slot in range(self.source_count):
-                if self.sources[slot].highest > self.known.counters[slot]:
-                    total = vines_add_residue(total, vines_multiply_residue(
-                        self.sources[slot].highest, self.sources[slot].lane_one))
-        return total
-
     # ------------------------------------------------------------------ merging
 
     cdef Py_ssize_t named_slot(self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept:
@@ -960,7 +998,8 @@ cdef class Table:
             and scan_msgpack(item.value, item.value_length, False) != 0,
             item.left)
         self.applied += 1
-        self.notice(&self.sources[record.source], item.own_counter, held)
+        self.sources[record.source].highest = max(
+            self.sources[record.source].highest, item.own_counter)
         if changes is not None:
             row = changes.add()
             row.key = item.key
@@ -975,13 +1014,6 @@ cdef class Table:
             self.drop(item.hashed, record)
             return ABSENT
         return record
-
-    cdef void notice(self, Source* source, uint64_t counter, uint64_t covered) noexcept:
-        """A record was merged ahead of what is covered of its source."""
-        if counter > source.highest:
-            if source.highest <= covered < counter:
-                self.strayed += 1
-            source.highest = counter
 
     @cython.critical_section
     def apply(self, bytes delta not None, size_t offset=0, Progress progress=None,
@@ -1600,6 +1632,7 @@ cdef class Table:
         cdef const uint8_t* id
         cdef uint64_t counter = 0, floor = 0
         cdef size_t slot
+        cdef bint strayed = False
         for page in floors:
             check_floors(page)
         for page in floors:
@@ -1617,8 +1650,14 @@ cdef class Table:
                     self.raise_floor(slot, counter)
                     self.arrive(slot, self.known.counters[slot], counter)
                     self.advance(slot, counter)
+                    if counter >= self.sources[slot].highest:
+                        self.count_stray(slot, 0 - self.sources[slot].strays)
+                    elif self.sources[slot].strays:
+                        strayed = True
                 elif floor > self.sources[slot].floor:
                     self.raise_floor(slot, floor)
+        if strayed:
+            self.recount_strays()
 
     cdef void raise_floor(self, size_t slot, uint64_t floor) noexcept:
         """Drop the log of a source up to a position: what was there is known by its record only."""
@@ -1702,7 +1741,7 @@ cdef class Table:
             run = &self.runs[number & (self.run_capacity - 1)]
             runs.append((self.id_at(run.slot), run.start, run.stop))
         return repr((
-            self.source, self.clock_stamp, self.overtaken, self.strays, self.records(), sources,
+            self.source, self.clock_stamp, self.overtaken, self.records(), sources,
             runs, self.run_first, self.run_sealed, self.now, self.expiring(),
         )).encode()
 

@@ -81,6 +81,10 @@ class Watch:
         self._records = []
         self._seen = None
         self.check()
+        kept = self.table.fingerprint()
+        self.table.recount()
+        if self.table.fingerprint() != kept:
+            raise Violation(f"{self.name}: the strays in the fingerprint are not those held")
 
     def _check_records(self) -> bool:
         """Check those that changed; whether all of them only lapsed."""

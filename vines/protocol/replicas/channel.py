@@ -74,6 +74,7 @@ class Channel:
         "pulls",
         "sequence",
         "served",
+        "spent",
         "table",
         "telling",
     )
@@ -86,6 +87,8 @@ class Channel:
         self.telling = Telling(table, budget)
         self.served = -1
         """The table's sequence when nothing was left to send; -1: look again."""
+        self.spent = False
+        """What `frame` made last was the end of all that is owed: nobody need ask again."""
         # Of the tree on which records travel; spreading.py decides.
         self.eager = True
         """What comes is sent here; else it is announced."""
@@ -217,6 +220,7 @@ class Channel:
 
     def frame(self) -> bytes | None:
         """The most urgent frame, None if nothing is owed: questions before answers before bulk."""
+        self.spent = False
         if self.floor_owed:
             return self._floor()
         if self.join_owed is not None:
@@ -242,14 +246,11 @@ class Channel:
         if self.progress.ready and self.table.sequence != self.served:
             delta = self._delta()
             if delta is not None:
+                # All that is more urgent was looked at above, and was not owed.
+                more = self.complete_owed or self.announce_owed
+                self.spent = not more and self.served == self.table.sequence
                 return delta
         return self._announcement() if self.announce_owed else None
-
-    @property
-    def spent(self) -> bool:
-        """Whether what `frame` made last has left nothing to say."""
-        owed = self.complete_owed or self.announce_owed or self.graft_owed or self.prune_owed
-        return not owed and self.served == self.table.sequence
 
     def word(self) -> bytes | None:
         """What is owed about the tree, a few bytes that wait for no room."""

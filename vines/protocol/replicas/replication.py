@@ -283,7 +283,9 @@ class Replication:
         channel.differed = 0
         channel.patience = min(channel.patience * 2, PATIENCE_MAX)
         if same_vector(mine, theirs) and not same_state(mine, theirs):
-            self._heal(link, channel)
+            channel.table.recount()
+            if channel.table.fingerprint() != theirs:
+                self._heal(link, channel)
             return
         self.exchanges += 1
         self._show(link, channel.number, WANT, now)
