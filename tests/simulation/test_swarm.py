@@ -57,7 +57,13 @@ def test_another_seed_is_another_run() -> None:
     assert draw(1) != draw(2)
 
 
-@pytest.mark.parametrize(("seed", "nodes"), [(1404, 3), (1473, 6), (1754, 3), (2090, 3), (2199, 3)])
+@pytest.mark.parametrize(
+    ("seed", "nodes"),
+    [
+        *((1404, 3), (1473, 6), (1754, 3), (2090, 3), (2199, 3)),
+        *((11162, 5), (11245, 3), (11772, 5), (11889, 7)),
+    ],
+)
 def test_pinned_seed(seed: int, nodes: int) -> None:
     run_seed(seed, nodes)
 

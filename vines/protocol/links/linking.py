@@ -170,8 +170,12 @@ class Linking:
             self._replace(old, hello, now)
         link.established = now
         self.dialler.linked(hello.id, now)
-        if link.attempt is not None and self.dialler.reached(link.attempt, hello.id, now):
-            self.replaced(link.attempt.member, now)
+        if link.attempt is not None:
+            if self.dialler.reached(link.attempt, hello.id, now):
+                self.replaced(link.attempt.member, now)
+            elif link.attempt.member != hello.id and hello.address == link.attempt.address:
+                # Who listens there now says so: only one of both can.
+                self.fail(link.attempt.member, now)
         self._handshake.check_clock(hello, now)
         self.begun(link)
 
