@@ -8,6 +8,17 @@ it.
 
 from __future__ import annotations
 
+MALFORMED = "malformed"
+"""No version writes such bytes."""
+UNKNOWN = "unknown"
+"""A type or a mark that this version does not know."""
+UNEXPECTED = "unexpected"
+"""What nobody asked for, or that does not belong here and now."""
+LENGTH = "length"
+"""A frame that would be shorter or longer than frames are."""
+REASONS = (LENGTH, MALFORMED, UNEXPECTED, UNKNOWN)
+"""Why frames are rejected; datagrams, for two of these and for what post.py adds."""
+
 
 class VinesError(Exception):
     """The root of all errors of this package."""
@@ -22,7 +33,14 @@ class RemoteError(VinesError):
 
 
 class WireError(RemoteError, ValueError):
-    """Bytes that are not what the protocol says; refused whole, before anything changed."""
+    """Bytes that are not what the protocol says; refused whole, before anything changed.
+
+    `reason`, one of REASONS, is what such bytes are counted under.
+    """
+
+    def __init__(self, text: str = "", reason: str = MALFORMED) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class IllFormedValue(RemoteError, ValueError):

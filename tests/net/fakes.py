@@ -167,15 +167,18 @@ class Running:
         """Have the node dial."""
         self.run(lambda now: self.node.outbox.dial(ticket, address))
 
-    def stat(self, name: str) -> float:
-        """One counter or gauge."""
-        return self.loop.stats().get(name, 0)
+    def stat(self, name: str, reason: str = "") -> float:
+        """One counter or gauge; of what is counted by reason the sum, or one of them."""
+        found = self.loop.stats()[name]
+        if isinstance(found, dict):
+            return found.get(reason, 0) if reason else sum(found.values())
+        return found
 
-    def wait_stat(self, name: str, least: float = 1) -> None:
+    def wait_stat(self, name: str, least: float = 1, reason: str = "") -> None:
         """Wait until a counter has come so far; counters tell nobody, so they are looked at."""
         deadline = time.monotonic() + PATIENCE
-        while self.stat(name) < least:
-            assert time.monotonic() < deadline, f"{name} is {self.stat(name)}"
+        while self.stat(name, reason) < least:
+            assert time.monotonic() < deadline, f"{name} is {self.stat(name, reason)}"
             self.run(lambda now: None)
 
 

@@ -163,7 +163,7 @@ def test_sent_tells_what_the_kernel_took_and_no_more() -> None:
         while received < total:
             received += len(peer.recv(1 << 20))
         it.node.wait(lambda: True)
-        it.wait_stat("bytes sent", total)
+        it.wait_stat("bytes_out", total)
         it.run(lambda now: None)
         assert it.node.sent_bytes[link] == total == received
 
@@ -234,7 +234,7 @@ def test_frames_for_streams_that_are_gone_are_dropped() -> None:
         it.run(lambda now: it.node.outbox.write(4711, b"nobody"))
         it.run(lambda now: it.node.outbox.send(b"m" * 16, b"nobody"))
         it.run(lambda now: it.node.outbox.close(4711, "nobody"))
-        assert it.stat("bytes sent") == 0
+        assert it.stat("bytes_out") == 0
 
 
 def test_events_of_a_turn_are_told_in_order() -> None:

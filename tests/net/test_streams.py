@@ -73,7 +73,7 @@ def held(it: Running) -> threading.Event:
 def test_a_stranger_with_a_bad_length_is_closed(it: Running, length: int) -> None:
     with connect(it.address, length.to_bytes(4, "little") + b"xx") as peer:
         assert is_closed(peer)
-    it.wait_stat("stream rejected: not the protocol")
+    it.wait_stat("streams_rejected", reason="length")
     others_are_unaffected(it)
 
 
@@ -91,7 +91,7 @@ def test_a_stranger_who_dribbles_is_closed_at_the_handshake_deadline(impatient: 
         began = time.monotonic()
         assert dribble(peer, frame(HELLO, bytes(4000)), 0.01)
         assert 0.15 < time.monotonic() - began < 5
-    impatient.wait_stat("stream rejected: handshake too slow")
+    impatient.wait_stat("streams_rejected", reason="slow_handshake")
     others_are_unaffected(impatient)
 
 
@@ -106,7 +106,7 @@ def test_a_peer_who_dribbles_is_closed_at_the_frame_deadline(impatient: Running,
             assert dribble(peer, frame(NOTE, bytes(4000)), 0.01)
         bystander.sendall(frame(NOTE, b"bystander"))
         impatient.node.wait(lambda: b"bystander" in impatient.node.notes())
-    impatient.wait_stat("stream rejected: frame too slow")
+    impatient.wait_stat("streams_rejected", reason="slow_frame")
 
 
 def test_slow_frames_that_arrive_in_time_are_no_offence(impatient: Running) -> None:
@@ -133,9 +133,9 @@ def test_a_frame_split_at_every_byte_arrives_once(it: Running) -> None:
     with greeted(it.address) as peer:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for offset in range(1, len(note)):
-            seen = it.stat("bytes received")
+            seen = it.stat("bytes_in")
             peer.sendall(note[:offset])
-            it.wait_stat("bytes received", seen + offset)
+            it.wait_stat("bytes_in", seen + offset)
             peer.sendall(note[offset:])
             it.node.wait(lambda count=offset: len(it.node.notes()) == count)
     assert set(it.node.notes()) == {b"in two pieces"}
@@ -163,7 +163,7 @@ def test_the_greeting_and_all_that_follows_may_come_in_one_segment(it: Running) 
 def test_foreign_protocols_are_closed(it: Running, protocol: str) -> None:
     with connect(it.address, FOREIGN[protocol]) as peer:
         assert is_closed(peer)
-    it.wait_stat("stream rejected: not the protocol")
+    it.wait_stat("streams_rejected", reason="length")
     others_are_unaffected(it)
 
 
@@ -217,7 +217,7 @@ def test_strangers_are_capped_and_members_are_not() -> None:
         strangers = [stack.enter_context(connect(it.address)) for _ in range(4)]
         it.wait_stat("strangers", 4)
         assert is_closed(stack.enter_context(connect(it.address)))
-        it.wait_stat("stream rejected: too many strangers")
+        it.wait_stat("streams_rejected", reason="too_many")
         strangers[0].sendall(frame(HELLO, b""))
         for count in range(1, 10):
             it.node.wait(lambda count=count: len(it.node.greeted) == count)

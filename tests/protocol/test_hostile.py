@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
-from vines.errors import WireError
+from vines.errors import REASONS, WireError
 from vines.events import KeysChanged, Refused
 from vines.protocol.machine import Close, Dial, Write
 from vines.protocol.wire import fields
@@ -13,6 +15,7 @@ from vines.protocol.wire.hello import Hello, Refuse, cluster_id
 from vines.protocol.wire.messages import (
     BEGIN,
     END,
+    NAMES,
     Announce,
     Delta,
     Detail,
@@ -152,7 +155,23 @@ def test_what_nobody_asked_for_is_refused(host: Host, peer: Stranger, name: str)
     with pytest.raises(WireError):
         peer.say(UNASKED[name])
     assert state(host) == before
-    assert sum(host.node.stats()["rejected"].values()) == 1  # type: ignore[attr-defined]
+    assert host.node.stats()["frames_rejected"] == {"unexpected": 1}
+
+
+def test_whatever_is_rejected_is_counted_under_one_of_few_names(host: Host, peer: Stranger) -> None:
+    for kind in range(256):
+        for rest in (b"", b"\x00", b"\x01", b"\x00" + bytes(9), b"\x00\x01" + bytes(40)):
+            with contextlib.suppress(WireError):
+                peer.say(bytes((kind,)) + rest)
+            if not host.node.established(LINK):
+                host.node.connected(LINK, None, host.pump.now)
+                peer.shake_hands(serial=kind + 10)
+    stats: dict = host.node.stats()
+    assert tuple(stats["frames_rejected"]) == ("malformed", "unexpected", "unknown")
+    assert set(stats["frames_rejected"]) | {"length"} == set(REASONS)
+    assert set(stats["frames_rejected_by_kind"]) <= {*NAMES.values(), "unknown"}
+    for counts in (stats["frames_rejected"], stats["frames_rejected_by_kind"]):
+        assert sum(counts.values()) > 1000
 
 
 @pytest.mark.parametrize("message", [Ping(1), Flush(1, SOURCE)], ids=["ping", "flush"])

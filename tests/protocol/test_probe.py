@@ -171,7 +171,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], tuple[str, int], str]] = {
     ),
     "a tag": (lambda: datagram(Probe(DIGEST), tag=bytes(16)), ("192.0.2.7", 1), "tag"),
     "a key": (lambda: datagram(Probe(DIGEST), key_id=1), ("192.0.2.7", 1), "tag"),
-    "an unknown type": (lambda: datagram(Probe(DIGEST), kind=9), ("192.0.2.7", 1), "malformed"),
+    "an unknown type": (lambda: datagram(Probe(DIGEST), kind=9), ("192.0.2.7", 1), "unknown"),
     "too long": (
         lambda: datagram(Probe(DIGEST)) + bytes(DATAGRAM_BYTES_MAX),
         ("192.0.2.7", 1),

@@ -64,7 +64,7 @@ def test_where_no_datagram_can_be_sent_nobody_fails(three: list[Vine], name: str
         listening.datagrams.socket = Walled(real, getattr(errno, name))  # type: ignore[assignment]
     for vine in three:
         wait(lambda vine=vine: node(vine, "probes_streamed") >= PROBES)
-        assert vine.stats()["loop"][f"datagram error sending: {name}"] >= PROBES
+        assert vine.stats()["loop"]["datagram_errors_out"][name] >= PROBES
     assert fails.seen == []
     assert [len(vine.members()) for vine in three] == [3, 3, 3]
 

@@ -169,7 +169,7 @@ class _Dial:
 
     def _fail(self, *, refused: bool, now: float) -> None:
         self.drop()
-        self._dialler.reactor.counters["dials failed"] += 1
+        self._dialler.reactor.counters["dials_failed"] += 1
         self._dialler.failed(self._ticket, refused, now)
 
     def drop(self) -> None:

@@ -130,7 +130,7 @@ class Driver:
     def stats(self) -> dict[str, int | float]:
         """Gauges."""
         return {
-            "links": len(self.streams),
+            "streams": len(self.streams),
             "strangers": len(self.streams.strangers),
             "dials": len(self._dialler),
             "datagram_buffer_bytes": max(

@@ -64,14 +64,14 @@ class Listener:
                     self._shed(error, now)
                     return
                 # The caller hung up before it was accepted, or its network failed: next, please.
-                self._reactor.count("callers lost before accept", str(error))
+                self._reactor.count("callers_lost", str(error))
                 continue
             host = presentable(sockaddr)[0]
             if self._room(host):
                 self._reactor.counters["accepted"] += 1
                 self._accepted(sock, host, now)
             else:
-                self._reactor.count("stream rejected: too many strangers", host)
+                self._reactor.count("streams_rejected", host, "too_many")
                 sock.close()
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class Listener:
         self._drop_reserve()
 
     def _shed(self, error: OSError, now: float) -> None:
-        self._reactor.count("out of descriptors", str(error))
+        self._reactor.count("descriptors_exhausted", str(error))
         if self._reserve is not None:
             self._drop_reserve()
             try:

@@ -179,10 +179,10 @@ class Loop:
 
         self.call(again)
 
-    def stats(self) -> dict[str, int | float]:
+    def stats(self) -> dict[str, int | float | dict[str, int]]:
         """Counters since the start, by what was counted, and a few gauges."""
         gauges = {"turns": self._turns, "late_seconds_max": self._lateness.seconds_max}
-        return {**self._reactor.counters, **self._driver.stats(), **gauges}
+        return {**self._reactor.stats(), **self._driver.stats(), **gauges}
 
     def forked(self) -> None:
         """Become inert: a child's copy, which must touch nothing that the parent uses."""

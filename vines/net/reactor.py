@@ -19,6 +19,15 @@ from vines.net.timers import Timers
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
+COUNTERS = (
+    *("accepted", "bugs", "bytes_in", "bytes_out", "callers_lost", "datagrams_in"),
+    *("datagrams_out", "datagrams_unaddressed", "descriptors_exhausted", "dials_failed"),
+    *("stalls", "streams_unwatchable"),
+)
+"""Everything that is counted."""
+BY_REASON = ("datagram_errors_in", "datagram_errors_out", "datagrams_rejected", "streams_rejected")
+"""What is counted by why it was so."""
+
 _LOG_INTERVAL = 10.0
 """Seconds between two log lines for the same reason: a stranger must not be able to fill a disk."""
 
@@ -43,7 +52,8 @@ class Reactor:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.timers = Timers()
-        self.counters: Counter[str] = Counter()
+        self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
+        self._reasons: dict[str, Counter[str]] = {name: Counter() for name in BY_REASON}
         self._selector: selectors.BaseSelector | None = None
         self._logged: dict[str, float] = {}
 
@@ -74,13 +84,23 @@ class Reactor:
         assert self._selector is not None
         return self._selector.select(timeout)
 
-    def count(self, reason: str, detail: str = "", amount: int = 1) -> None:
-        """Count something that was refused, lost or dropped, and log it now and then."""
-        self.counters[reason] += amount
+    def count(self, name: str, detail: str = "", reason: str = "") -> None:
+        """Count something that was refused, lost or dropped, by a reason if it has several, and log
+        it now and then.
+        """
+        counter = self._reasons[name] if reason else self.counters
+        counter[reason or name] += 1
+        what = f"{name}: {reason}" if reason else name
         now = self.clock()
-        if now - self._logged.get(reason, -_LOG_INTERVAL) >= _LOG_INTERVAL:
-            self._logged[reason] = now
-            logger.info("%s (%d so far): %s", reason, self.counters[reason], detail)
+        if now - self._logged.get(what, -_LOG_INTERVAL) >= _LOG_INTERVAL:
+            self._logged[what] = now
+            logger.info("%s (%d so far): %s", what, counter[reason or name], detail)
+
+    def stats(self) -> dict[str, int | dict[str, int]]:
+        """All counters, those with reasons by reason."""
+        # Copied at once: the loop goes on counting.
+        reasons = {name: dict(counter) for name, counter in self._reasons.items()}
+        return {**self.counters, **reasons}
 
     def close(self) -> None:
         """Close the selector; the sockets are their sources' to close."""

@@ -63,7 +63,7 @@ class Streams:
             stream = Stream(self._reactor, self, sock, inbound=ticket is None, host=host)
         except OSError as error:
             # The selector has a limit of its own.
-            self._reactor.count("streams not watchable", str(error))
+            self._reactor.count("streams_unwatchable", str(error))
             sock.close()
             if ticket is not None:
                 self._node.dial_failed(ticket, False, now)
@@ -73,7 +73,7 @@ class Streams:
             self.strangers.arrive(host)
         stream.handshake_timer = self._reactor.timers.at(
             now + self._config.handshake_timeout,
-            lambda now: self._expire(stream, "handshake too slow", now),
+            lambda now: self._expire(stream, "slow_handshake", now),
         )
         self._node.connected(stream.link, ticket, now)
 
@@ -99,7 +99,7 @@ class Streams:
         elif stream.closing:
             self._discard(stream, count, now)
         else:
-            self._reactor.counters["bytes received"] += count
+            self._reactor.counters["bytes_in"] += count
             self._receive(stream, bytes(self._view[:count]), now)
 
     def writable(self, stream: Stream) -> None:
@@ -156,7 +156,7 @@ class Streams:
                 if not stream.established and node.established(link):
                     self._welcome(stream)
         except WireError as error:
-            self._reactor.count("stream rejected: not the protocol", f"{stream.host}: {error}")
+            self._reactor.count("streams_rejected", f"{stream.host}: {error}", error.reason)
             self._reject(stream)
         except Exception:
             # A bug of ours that bytes of a peer have found. The peer may be hostile and do it
@@ -175,7 +175,7 @@ class Streams:
         if stream.frame_timer is None and stream.framer.partial:
             stream.frame_timer = self._reactor.timers.at(
                 now + self._config.frame_timeout,
-                lambda now: self._expire(stream, "frame too slow", now),
+                lambda now: self._expire(stream, "slow_frame", now),
             )
 
     def _welcome(self, stream: Stream) -> None:
@@ -203,7 +203,7 @@ class Streams:
         else:
             self._full.discard(stream)
         if count:
-            self._reactor.counters["bytes sent"] += count
+            self._reactor.counters["bytes_out"] += count
             if not stream.closing:
                 self._node.sent(stream.link, count, now)
 
@@ -241,7 +241,7 @@ class Streams:
 
     def _expire(self, stream: Stream, reason: str, now: float) -> None:
         """A deadline of the protocol has passed."""
-        self._reactor.count(f"stream rejected: {reason}", stream.host)
+        self._reactor.count("streams_rejected", stream.host, reason)
         self._lose(stream, reason, now)
 
     def _lose(self, stream: Stream, reason: str, now: float) -> None:

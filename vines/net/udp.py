@@ -75,14 +75,14 @@ class Datagrams:
             except OSError as error:
                 if error.errno == errno.EMSGSIZE:
                     # How Windows says that the rest was cut off.
-                    self._reactor.count("datagram rejected: oversize")
+                    self._reactor.count("datagrams_rejected", reason="oversize")
                     continue
-                self._fail("receiving", error)
+                self._fail("in", error)
                 continue
-            self._reactor.counters["datagrams received"] += 1
+            self._reactor.counters["datagrams_in"] += 1
             if len(data) > DATAGRAM_BYTES_MAX:
                 # One byte more than the maximum was asked for: the rest is cut off, unseen.
-                self._reactor.count("datagram rejected: oversize")
+                self._reactor.count("datagrams_rejected", reason="oversize")
             else:
                 self._take(data, _source(sockaddr), now)
 
@@ -96,9 +96,9 @@ class Datagrams:
         try:
             self.socket.sendto(data, target)
         except (BlockingIOError, OSError, OverflowError) as error:
-            self._fail("sending", error)
+            self._fail("out", error)
         else:
-            self._reactor.counters["datagrams sent"] += 1
+            self._reactor.counters["datagrams_out"] += 1
 
     def close(self) -> None:
         """Stop reading; the port is free."""
@@ -126,7 +126,7 @@ class Datagrams:
                 self._resolve(address, partial(self._resolved, address))
         target = self._targets[address]
         if target is None:
-            self._reactor.count("datagrams to nowhere", f"{address[0]}:{address[1]}")
+            self._reactor.count("datagrams_unaddressed", f"{address[0]}:{address[1]}")
         return target
 
     def _resolved(self, address: Address, found: list[Target], now: float) -> None:
@@ -151,11 +151,10 @@ class Datagrams:
         del self._targets[address]
         self._until.pop(address, None)
 
-    def _fail(self, doing: str, error: Exception) -> None:
+    def _fail(self, way: str, error: Exception) -> None:
         number = error.errno if isinstance(error, OSError) else None
         name = errno.errorcode.get(number, "other") if number is not None else "other"
-        self._reactor.counters["datagram errors"] += 1
-        self._reactor.count(f"datagram error {doing}: {name}", str(error))
+        self._reactor.count(f"datagram_errors_{way}", str(error), name)
 
 
 def _source(sockaddr: tuple[Any, ...]) -> Address:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vines._core.table import CALL, DECISION, VOTE, Table
-from vines.errors import WireError
+from vines.errors import UNEXPECTED, WireError
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.linking import Linking
@@ -69,20 +69,20 @@ class Dialogue:
             return
         match message:
             case Hello():
-                raise WireError("a second hello")
+                raise WireError("a second hello", UNEXPECTED)
             case Refuse():
                 self._linking.dismissed(link, message, now)
             case Ping():
                 if link.pong is not None:
-                    raise WireError("a ping before the last one was answered")
+                    raise WireError("a ping before the last one was answered", UNEXPECTED)
                 link.pong = message.token
             case Pong():
                 if link.pinged != message.token:
-                    raise WireError("an answer to a ping that nobody sent")
+                    raise WireError("an answer to a ping that nobody sent", UNEXPECTED)
                 link.pinged = None
             case Flush():
                 if link.answer is not None:
-                    raise WireError("a flush before the last one was answered")
+                    raise WireError("a flush before the last one was answered", UNEXPECTED)
                 link.answer = (message.token, message.source)
             case Flushed():
                 self._flushes.answered(link, message, self._linking.links.established(), now)

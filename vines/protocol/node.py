@@ -143,8 +143,8 @@ class Node:
                 return
             else:
                 self._parts.dialogue.receive(stream, decode(frame), now)
-        except WireError:
-            self._parts.traffic.rejected(frame)
+        except WireError as error:
+            self._parts.traffic.rejected(frame, error.reason)
             raise
         stream.heard = now
         # What comes so often sets no timers, or few: looking at all of them would cost more.

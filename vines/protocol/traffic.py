@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from vines.protocol.wire.messages import NAMES
 
 
@@ -11,7 +13,8 @@ class Traffic:
     def __init__(self) -> None:
         self._in: dict[int, list[int]] = {}
         self._out: dict[int, list[int]] = {}
-        self._rejected: dict[str, int] = {}
+        self._rejected: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
 
     def received(self, frame: bytes) -> None:
         """A frame (without its length) was taken."""
@@ -21,19 +24,20 @@ class Traffic:
         """A frame (with its length) was given to the driver."""
         _count(self._out, frame[4], len(frame))
 
-    def rejected(self, frame: bytes) -> None:
-        """A frame (without its length) was refused; counted by what it said it was."""
-        name = NAMES.get(frame[0], "unknown") if frame else "empty"
-        self._rejected[name] = self._rejected.get(name, 0) + 1
+    def rejected(self, frame: bytes, reason: str) -> None:
+        """A frame (without its length) was refused; counted by why, and by what it said it was."""
+        self._rejected[NAMES.get(frame[0], "unknown") if frame else "empty"] += 1
+        self._reasons[reason] += 1
 
     def statistics(self) -> dict[str, object]:
-        """All counters, by kind of frame."""
+        """All counters, by kind of frame or by reason."""
         return {
             "frames_in": _column(self._in, 0),
             "bytes_in": _column(self._in, 1),
             "frames_out": _column(self._out, 0),
             "bytes_out": _column(self._out, 1),
-            "rejected": dict(sorted(self._rejected.items())),
+            "frames_rejected": dict(sorted(self._reasons.items())),
+            "frames_rejected_by_kind": dict(sorted(self._rejected.items())),
         }
 
 

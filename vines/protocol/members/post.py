@@ -23,7 +23,6 @@ FOREIGN: Final = "magic"
 VERSION: Final = "version"
 CLUSTER: Final = "cluster"
 TAG: Final = "tag"
-MALFORMED: Final = "malformed"
 SELF: Final = "self"
 SOURCE: Final = "source"
 
@@ -112,8 +111,8 @@ class Post:
                 # No key can have made it: this node has none, and so cannot tell a right tag.
                 return TAG
             word = decode_word(kind, payload)
-        except WireError:
-            return MALFORMED
+        except WireError as error:
+            return error.reason
         if sender == self._identity.id:
             return SELF
         if source == self._identity.profile.address or not self._is_host(source):

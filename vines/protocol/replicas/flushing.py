@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from vines.errors import WireError
+from vines.errors import UNEXPECTED, WireError
 from vines.events import Flushed as FlushedEvent
 from vines.frozen import Frozen
 from vines.hints import Final
@@ -81,7 +81,7 @@ class Flushes:
     def answered(self, link: Link, message: Flushed, links: list[Link], now: float) -> None:
         """A peer says what it holds. WireError, before anything changed, if it was not asked."""
         if link.asked is None or link.asked[0] != message.token:
-            raise WireError("an answer to a flush that nobody asked for")
+            raise WireError("an answer to a flush that nobody asked for", UNEXPECTED)
         source = link.asked[1]
         link.asked = None
         sources = {target.source for target in self._targets.values()}

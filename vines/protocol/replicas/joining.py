@@ -14,7 +14,7 @@ from __future__ import annotations
 from math import inf
 
 from vines._core.table import check_floors
-from vines.errors import WireError
+from vines.errors import UNEXPECTED, WireError
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.wire.messages import BEGIN, END, TABLES, Floor, Join, Snapshot
 
@@ -34,9 +34,9 @@ FLOOR_BYTES_MAX: Final = 32 * 1024 * 1024
 def serve(channel: Channel, message: Join) -> None:
     """The peer asks for a page. WireError, before anything changed, if it may not."""
     if not channel.joinable or channel.page_owed is not None:
-        raise WireError("a join that nobody asked for")
+        raise WireError("a join that nobody asked for", UNEXPECTED)
     if message.cursor not in (0, channel.page_next):
-        raise WireError("a join at a cursor that was not given")
+        raise WireError("a join at a cursor that was not given", UNEXPECTED)
     if message.cursor == 0:
         channel.floors_owed.extend(channel.table.floor_pages(channel.budget))
     channel.page_owed = message.cursor
@@ -72,17 +72,17 @@ class Joins:
         """
         channel = link.channels[message.table]
         if channel.floors is None or not channel.join_asked:
-            raise WireError("a snapshot that nobody asked for")
+            raise WireError("a snapshot that nobody asked for", UNEXPECTED)
         if message.marks == BEGIN:
             body = message.body[message.offset :]
             if sum(map(len, channel.floors)) + len(body) > FLOOR_BYTES_MAX:
-                raise WireError("floors without end")
+                raise WireError("floors without end", UNEXPECTED)
             check_floors(body)
             channel.floors.append(body)
             channel.heard = now
             return []
         if not channel.floors:
-            raise WireError("a snapshot without floors")
+            raise WireError("a snapshot without floors", UNEXPECTED)
         channel.table.apply_page(message.body, message.offset, limit, changes)
         channel.heard = now
         channel.join_asked = False

@@ -14,7 +14,7 @@ from typing import ClassVar, Final, TypeAlias
 
 from vines._core.pieces import entry, number4, number8, piece
 from vines._core.tally import NONE
-from vines.errors import WireError
+from vines.errors import UNKNOWN, WireError
 from vines.frozen import Frozen
 from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.criteria import DIGEST_BYTES
@@ -204,7 +204,7 @@ def _read_ack(body: bytes) -> VoteAck:
 def _read_promise(body: bytes) -> Promise:
     ballot, marks = _PROMISE.unpack_from(body)
     if marks > _WILLING | _ASKED | _HAD_ACCEPTED:
-        raise WireError("a promise with unknown marks")
+        raise WireError("a promise with unknown marks", UNKNOWN)
     at = _PROMISE.size
     digest, accepted, value = b"", NEVER, b""
     if marks & _ASKED:
@@ -303,7 +303,7 @@ def _read(word: int, body: bytes) -> Said:
         return _read_formed(body)
     bare = _BARE.get(word)
     if bare is None:
-        raise WireError("a ballot that says nothing of this version")
+        raise WireError("a ballot that says nothing of this version", UNKNOWN)
     if body:
         raise WireError("a ballot that says more than its word")
     return bare

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 
-from vines.errors import WireError
+from vines.errors import UNKNOWN, WireError
 from vines.frozen import Frozen
 from vines.hints import Final
 from vines.protocol.wire.hello import MAGIC, VERSION_HIGH, VERSION_LOW
@@ -84,7 +84,7 @@ def unpack(data: bytes) -> tuple[int, bytes, bytes, int, int, bytes, int, bytes]
     if not flags:
         return kind, cluster, sender, epoch, counter, data[HEAD_BYTES:], key_id, b""
     if flags != TAGGED:
-        raise WireError(f"datagram flags {flags:#04x} are not of this version")
+        raise WireError(f"datagram flags {flags:#04x} are not of this version", UNKNOWN)
     end = len(data) - TAG_BYTES
     if end < HEAD_BYTES:
         raise WireError("a datagram with no room for its tag")

@@ -9,7 +9,7 @@ bytes that came. It must not know what a frame means.
 
 from __future__ import annotations
 
-from vines.errors import WireError
+from vines.errors import LENGTH, WireError
 from vines.hints import Final
 
 FRAME_BYTES_MIN: Final = 2
@@ -52,7 +52,7 @@ class Framer:
             start = position + LENGTH_BYTES
             length = int.from_bytes(source[position:start], "little")
             if not FRAME_BYTES_MIN <= length <= self._cap:
-                raise WireError(f"frame length {length} is not in 2..{self._cap}")
+                raise WireError(f"frame length {length} is not in 2..{self._cap}", LENGTH)
             if size - start < length:
                 self._wanted += length
                 break

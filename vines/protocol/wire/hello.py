@@ -8,7 +8,7 @@ docs/wire.md has every byte. It must not know links or time.
 from __future__ import annotations
 
 from vines.config import is_address
-from vines.errors import WireError
+from vines.errors import UNEXPECTED, WireError
 from vines.frozen import Frozen
 from vines.hints import ClassVar, Final
 from vines.protocol.machine import Address
@@ -46,7 +46,7 @@ def cluster_id(label: str) -> bytes:
 def greeting(frame: bytes) -> tuple[int, int, bytes]:
     """(lowest version, highest version, cluster id) of a hello of any version. WireError."""
     if len(frame) < BODY_OFFSET or frame[0] != Hello.kind or frame[1] != 0:
-        raise WireError("not a hello")
+        raise WireError("not a hello", UNEXPECTED)
     if frame[2:6] != MAGIC or not frame[6] <= frame[7]:
         raise WireError("a hello without its magic")
     return frame[6], frame[7], frame[8:BODY_OFFSET]

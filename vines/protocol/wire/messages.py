@@ -9,7 +9,7 @@ what.
 
 from __future__ import annotations
 
-from vines.errors import WireError
+from vines.errors import UNKNOWN, WireError
 from vines.frozen import Frozen
 from vines.hints import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
 from vines.protocol.wire import fields
@@ -62,7 +62,7 @@ class Digest(Frozen):
         """The message; WireError if the frame is not one."""
         table = _table(frame, 1 + fields.FINGERPRINT_BYTES + 1)
         if frame[-1] & ~(WANT | COMPLETE):
-            raise WireError("a digest with unknown marks")
+            raise WireError("a digest with unknown marks", UNKNOWN)
         return cls(table, frame[HEAD_BYTES + 1 : -1], frame[-1])
 
 
@@ -84,7 +84,7 @@ class Vector(Frozen, hidden=("body",)):
         """The message; WireError if the frame is not one. The core judges the body."""
         table = _table(frame, 3, more=True)
         if frame[3] & ~WANT:
-            raise WireError("a vector with unknown marks")
+            raise WireError("a vector with unknown marks", UNKNOWN)
         return cls(table, frame[3], frame, HEAD_BYTES + 2)
 
 
@@ -224,7 +224,7 @@ class Detail(Frozen):
             if not 0 < cells <= CELLS_MAX:
                 raise WireError(f"a question for {cells} cells")
         elif form not in (FULL, ALIGNED) or cells or keys:
-            raise WireError("a question for a form that is not known")
+            raise WireError("a question for a form that is not known", UNKNOWN)
         return cls(table, form, cells, keys)
 
 
@@ -277,14 +277,14 @@ def decode(frame: bytes) -> Message:
     if len(frame) < HEAD_BYTES:
         raise WireError("a frame without a head")
     if frame[1] != 0:
-        raise WireError(f"frame flags {frame[1]:#04x} are not of this version")
+        raise WireError(f"frame flags {frame[1]:#04x} are not of this version", UNKNOWN)
     kind = _BY_KIND.get(frame[0])
     if frame[0] == BALLOT:
         from vines.protocol.wire.ballot import Ballots
 
         return Ballots.decode(frame)
     if kind is None:
-        raise WireError(f"frame type {frame[0]} is not of this version")
+        raise WireError(f"frame type {frame[0]} is not of this version", UNKNOWN)
     message: Message = kind.decode(frame)
     return message
 
@@ -295,5 +295,5 @@ def _table(frame: bytes, length: int, *, more: bool = False) -> int:
     if size < length or (size > length and not more):
         raise WireError(f"a frame of type {frame[0]} with {len(frame)} bytes")
     if frame[HEAD_BYTES] not in TABLES:
-        raise WireError(f"there is no table {frame[HEAD_BYTES]}")
+        raise WireError(f"there is no table {frame[HEAD_BYTES]}", UNKNOWN)
     return frame[HEAD_BYTES]

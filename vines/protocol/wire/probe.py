@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 
-from vines.errors import WireError
+from vines.errors import UNKNOWN, WireError
 from vines.frozen import Frozen
 from vines.hints import ClassVar, Final, TypeAlias
 from vines.protocol.wire.framing import frame as framed
@@ -75,7 +75,7 @@ class Ack(Frozen):
         _check_length(payload, _ACK.size)
         token, lag, marks = _ACK.unpack(payload)
         if marks & ~DIFFERS:
-            raise WireError("an ack with unknown marks")
+            raise WireError("an ack with unknown marks", UNKNOWN)
         return cls(token, lag, bool(marks))
 
 
@@ -141,7 +141,7 @@ def decode_word(kind: int, payload: bytes) -> Word:
     """What a datagram of this type says. WireError."""
     word = _BY_KIND.get(kind)
     if word is None:
-        raise WireError(f"datagram type {kind} is not of this version")
+        raise WireError(f"datagram type {kind} is not of this version", UNKNOWN)
     return word.decode(payload)
 
 
