@@ -99,7 +99,8 @@ class Config(Frozen, kw_only=True):
     heal_interval: float = 10.0
     """Between dials of somebody held dead: about how long a healed partition stays split."""
     dead_retention: float = 86_400.0
-    """How long who failed or left is remembered: a day; most machines are repaired in that."""
+    """How long who failed or left is remembered, and what the control table says of them kept: a
+    day; most machines are repaired in that."""
 
     mesh_members: int = 8
     """Up to this many members all link to all: one hop, and 7 sockets cost nothing."""

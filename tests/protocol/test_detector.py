@@ -9,11 +9,17 @@ from math import log10
 import pytest
 
 from vines._core.changes import Changes
-from vines._core.table import MEMBER
+from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.config import Config
 from vines.errors import InvalidConfig
 from vines.events import Conflict, Fail, Suspect, Update
-from vines.protocol.members.accusations import ACCUSATION, PROVED, SILENT, UNANSWERED
+from vines.protocol.members.accusations import (
+    ACCUSATION,
+    PROVED,
+    SILENT,
+    UNANSWERED,
+    Accusation,
+)
 from vines.protocol.members.health import HEALTH_MAX, Health
 from vines.protocol.members.lag import WINDOW_SECONDS, Lag
 from vines.protocol.members.profile import Profile, stamp_of
@@ -23,7 +29,7 @@ from vines.protocol.members.suspicion import time_to_object
 from vines.protocol.wire.probe import Ack, Probe
 
 from .pump import Host, Pump, label
-from .test_probe import datagram
+from .test_probe import answers, datagram
 
 
 def accuse(
@@ -586,3 +592,46 @@ def test_a_death_that_was_doubted_is_believed_once_it_is_proved() -> None:
         accuse(one, gone, accuser, evidence=PROVED)
     assert one.states()["n3"] == "dead"
     assert suspected(one) == []
+
+
+def test_an_accusation_of_somebody_nobody_knows_lapses_everywhere() -> None:
+    pump = Pump()
+    one, two = pump.cluster(2, dead_retention=30.0)
+    subject = Accusation(label(77), one.node.id, 5, UNANSWERED, one.node.control.source)
+    one.node.control.put(ACCUSATION, subject.key, EXPIRING, b"", subject.stamp, 30_000)
+    one.node.advance(pump.now)
+    pump.settle()
+    pump.run(1.0)
+    assert two.node.stats()["accusations"] == 1
+    late = pump.host(3)
+    pump.run(30.0)
+    pump.join(late, one)
+    pump.run(5.0)
+    for host in (one, two, late):
+        assert host.node.stats()["accusations"] == 0
+        record = host.node.control.get(ACCUSATION, subject.key)
+        assert record is not None
+        assert record[2] & TOMBSTONE
+    assert len({host.node.control.fingerprint() for host in (one, two, late)}) == 1
+
+
+def test_an_accusation_is_written_to_lapse() -> None:
+    pump = Pump()
+    one, two = pump.cluster(2)
+    pump.held = True
+    one.node._parts.detector._accuse(two.node.id, pump.now, UNANSWERED)
+    record = one.node.control.get(ACCUSATION, two.node.id + one.node.id)
+    assert record is not None
+    assert record[2] == EXPIRING
+    (left,) = [left for family, _, left in one.node.control.expiring() if family == ACCUSATION]
+    assert left == 86_400_000
+
+
+def test_who_is_accused_is_told_at_once_by_its_accuser() -> None:
+    pump = Pump()
+    one, two, _ = pump.cluster(3)
+    one.node.outbox.take()
+    incarnation = two.node.members()[0].incarnation
+    one.node._parts.detector._accuse(two.node.id, pump.now, UNANSWERED)
+    told = [(address, Probe.decode(said.payload).accused) for address, said in answers(one)]
+    assert (two.address, incarnation) in told

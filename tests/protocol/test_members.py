@@ -7,7 +7,7 @@ import random
 import pytest
 
 from vines._core.changes import Changes
-from vines._core.table import MEMBER
+from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.config import Config
 from vines.errors import InvalidConfig
 from vines.events import Conflict, Fail, Join, Leave, Refused, Suspect, Update
@@ -348,6 +348,55 @@ def test_dead_members_are_forgotten_after_their_time() -> None:
     assert a.states() == {"n2": "dead"}
     pump.run(30.0)
     assert a.states() == {}
+
+
+@pytest.mark.parametrize("way", ["dead", "left"])
+def test_what_the_table_says_of_the_gone_lapses_everywhere_with_their_time(way: str) -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3, dead_retention=30.0)
+    if way == "left":
+        c.node.leave(pump.now)
+        pump.settle()
+    pump.kill(c)
+    pump.run(5.0)
+    assert a.states()["n3"] == b.states()["n3"] == way
+    pump.run(30.0)
+    late = pump.host(4, dead_retention=30.0)
+    pump.join(late, a)
+    pump.run(5.0)
+    prints = {host.node.control.fingerprint() for host in (a, b, late)}
+    assert len(prints) == 1
+    for host in (a, b, late):
+        record = host.node.control.get(MEMBER, c.node.id)
+        assert record is not None
+        assert (record[2] & TOMBSTONE, record[3]) == (TOMBSTONE, b"")
+        assert "n3" not in host.states()
+        assert host.node.stats()["members_ignored"] == 0
+        assert not host.of(Conflict)
+    again = pump.host(3, dead_retention=30.0)
+    pump.join(again, a)
+    pump.run(5.0)
+    for host in (a, b, late):
+        assert host.states()["n3"] == "alive"
+
+
+@pytest.mark.parametrize(("rank", "word"), [(1, "dead"), (2, "left")])
+def test_who_missed_an_end_until_it_had_lapsed_believes_it_all_the_same(
+    rank: int, word: str
+) -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    learn(a, 77)
+    about = MEMBER, (77).to_bytes(16, "big"), EXPIRING | TOMBSTONE, b"", 1 << 2 | rank
+    source = (77).to_bytes(16, "little")
+    for origin in (b.node.control.source, source) if word == "left" else (b.node.control.source,):
+        a.node._parts.linking.learn([(*about, origin)], pump.now)  # type: ignore[arg-type]
+    assert a.states()["m77"] == word
+    assert a.node.stats()["members_ignored"] == (1 if word == "left" else 0)
+    late = pump.host(5)
+    late.node._parts.linking.learn([(*about, source)], pump.now)  # type: ignore[arg-type]
+    assert "m77" not in late.states()
+    assert late.node.stats()["members_ignored"] == 0
 
 
 def test_the_view_is_bounded_whatever_the_table_holds() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from vines._core.table import MEMBER
+from vines._core.table import EXPIRING, MEMBER
 from vines.events import ALIVE, DEAD, LEFT, Fail, Join, Leave, Member, Update
 from vines.protocol.members.accusations import Accusations
 from vines.protocol.members.detector import Detector
@@ -148,7 +148,7 @@ def a_third_party_raises_the_incarnation(monkeypatch: Patch) -> None:
         held = self._control.get(MEMBER, member)
         if dead is not None and held is not None:
             higher = stamp_of(dead.incarnation + 1, DEAD)
-            self._control.put(MEMBER, member, held[2], held[3], higher)
+            self._control.put(MEMBER, member, EXPIRING, held[3], higher, 60_000)
         return dead
 
     monkeypatch.setattr(Membership, "fail", wrong)

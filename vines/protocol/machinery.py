@@ -127,6 +127,12 @@ class Machinery:
         self.answering.forgive(gap)
         self.detector.forgive(gap)
 
+    def lapse(self, now: float) -> None:
+        """Let lapse what is due in either table."""
+        gone = self.replication.lapse()
+        if gone:
+            self.detector.learn(gone, now)
+
     def run_timers(self, now: float) -> None:
         """Let every part of links and tables do what is due: mostly one of them, or none."""
         links = self.linking.links

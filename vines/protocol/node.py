@@ -198,7 +198,7 @@ class Node:
         self.control.tick(now)
         self.data.tick(now)
         if self.data.due <= now or self.control.due <= now:
-            parts.replication.lapse()
+            parts.lapse(now)
         if self._stale or parts.stirred or now >= self._due:
             parts.run_timers(now)
             parts.run_probes(now)

@@ -1,6 +1,6 @@
 """Accusations: records of the control table that say who holds whom for failed.
 
-    family 2, key = subject 16 | accuser 16, stamp = incarnation << 2 | evidence, no value
+    family 2, key = subject 16 | accuser 16, stamp = incarnation << 2 | evidence, no value, expiring
     evidence    unanswered 0 < silent 1 < proved 2
 
 Each accuser has a record of its own, so that independent ones count in whatever order they come,
@@ -12,7 +12,8 @@ is stored, and not believed.
 
 One that is void, because a member record says a higher incarnation, dead or left, is collected by
 every node that holds both. What decides are the two records alone, so all tables come to be equal
-in whatever order they arrive, and hold no accusation once nobody is suspected.
+in whatever order they arrive, and hold no accusation once nobody is suspected. One whose subject is
+known to nobody any more lapses, after as long as a record of somebody dead.
 """
 
 from __future__ import annotations
@@ -86,6 +87,15 @@ class Accusations:
         for change in changes:
             if change[0] == MEMBER and change[1] in self._accusers:
                 self.settle(change[1])
+
+    def lapsed(self, key: bytes) -> None:
+        """Nobody has answered one for so long that it is none any more."""
+        subject, accuser = key[:ID_BYTES], key[ID_BYTES:]
+        accusers = self._accusers.get(subject)
+        if accusers is not None:
+            accusers.discard(accuser)
+            if not accusers:
+                del self._accusers[subject]
 
     def settle(self, subject: bytes) -> None:
         """Collect what is void of what is said of a member."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vines._core.changes import Changes
-from vines._core.table import Table
+from vines._core.table import EXPIRING, TOMBSTONE, Table
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import ALIVE, Suspect, Update
@@ -34,7 +34,7 @@ from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
 from vines.protocol.members.post import Letter, Post
 from vines.protocol.members.probing import Probing
-from vines.protocol.members.profile import Sighting
+from vines.protocol.members.profile import Sighting, milliseconds_kept
 from vines.protocol.members.suspicion import Suspicion
 from vines.protocol.wire.probe import Ack, Alive, Ask, Nack, Probe
 
@@ -112,6 +112,7 @@ class Detector:
         self._answering = answering
         self._world = world
         self._reaches = config.reaches
+        self._kept = milliseconds_kept(config)
         self._lags: dict[bytes, int] = {}
         members.suspected = self.suspicion.__contains__
         members.lag = self._lag
@@ -152,6 +153,9 @@ class Detector:
         self.accusations.learn(changes)
         for change in changes:
             if change[0] != ACCUSATION:
+                continue
+            if change[2] & TOMBSTONE:
+                self.accusations.lapsed(change[1])
                 continue
             try:
                 accusation = read_accusation(change)
@@ -271,7 +275,8 @@ class Detector:
         own, source = self._identity.id, self._control.source
         accusation = Accusation(member, own, known.incarnation, evidence, source)
         # A clock that ran ahead in an earlier life may have left a higher stamp: then that stands.
-        self._control.put(ACCUSATION, accusation.key, 0, b"", accusation.stamp)
+        left = self._kept
+        self._control.put(ACCUSATION, accusation.key, EXPIRING, b"", accusation.stamp, left)
         self.accusations.add(accusation)
         self._note(accusation, now)
         address = self._address(member)

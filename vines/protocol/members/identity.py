@@ -11,12 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
-from vines._core.table import MEMBER, Table
+from vines._core.table import EXPIRING, MEMBER, Table
 from vines.config import Config
 from vines.events import ALIVE, DEAD, LEFT, Conflict, Member
 from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
-from vines.protocol.members.profile import RANKS, Profile, Sighting, stamp_of
+from vines.protocol.members.profile import (
+    RANKS,
+    Profile,
+    Sighting,
+    milliseconds_kept,
+    stamp_of,
+)
 from vines.protocol.wire.hello import INCARNATION_MAX, VERSION_HIGH, VERSION_LOW
 
 BOOT_BITS: Final = 24
@@ -50,6 +56,7 @@ class Identity:
         self._outbox = outbox
         self._announced = False
         self._pause = min(REFUTE_SECONDS, config.probe_interval)
+        self._kept = milliseconds_kept(config)
         self._rivals: dict[bytes, bool] = {}
         self._refute = inf
         self._refuted = -inf
@@ -172,10 +179,12 @@ class Identity:
     def _write(self, state: str) -> None:
         self._announced = True
         value = self.profile.encode()
+        flags, left = (0, 0) if state == ALIVE else (EXPIRING, self._kept)
         stamp = stamp_of(self.incarnation, state)
-        if self._control.put(MEMBER, self.id, 0, value, stamp):
+        if self._control.put(MEMBER, self.id, flags, value, stamp, left):
             return
         held = self._control.get(MEMBER, self.id)
         if held is not None and held[0] >> 2 < INCARNATION_MAX:
             self.incarnation = (held[0] >> 2) + 1
-            self._control.put(MEMBER, self.id, 0, value, stamp_of(self.incarnation, state))
+            stamp = stamp_of(self.incarnation, state)
+            self._control.put(MEMBER, self.id, flags, value, stamp, left)

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from vines._core.changes import Changes
-from vines._core.table import MEMBER, Table
+from vines._core.changes import Change, Changes
+from vines._core.table import EXPIRING, MEMBER, TOMBSTONE, Table
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, Conflict, Fail, Join, Leave, Member, Update
@@ -21,7 +21,7 @@ from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.directory import Directory
 from vines.protocol.members.doors import Doors
 from vines.protocol.members.identity import Identity
-from vines.protocol.members.profile import Sighting, read, stamp_of
+from vines.protocol.members.profile import Sighting, milliseconds_kept, read, stamp_of
 
 GONE_MAX: Final = 1000
 """Dead and gone members remembered at once: the latest ones."""
@@ -106,16 +106,18 @@ class Membership:
         """Records that became current; returns what is newly believed, for the dialler."""
         news = []
         for change in changes:
-            family, key, _, _, stamp, origin = change
+            family, key, flags, _, stamp, origin = change
             if family != MEMBER:
                 continue
             if key == self._identity.id:
                 self._identity.meet(stamp, origin, now)
                 continue
             try:
-                sighting = read(change)
+                sighting = self._lapsed(change) if flags & TOMBSTONE else read(change)
             except WireError:
                 self.ignored += 1
+                continue
+            if sighting is None:
                 continue
             if self._doubtful(sighting):
                 self._doubts[sighting.id] = (sighting, now + DOUBT_SECONDS)
@@ -139,10 +141,10 @@ class Membership:
         held = self._control.get(MEMBER, member)
         if believed is None or held is None or believed.state != ALIVE:
             return None
-        _, _, flags, value = held
         dead = Sighting(member, believed.incarnation, DEAD, believed.profile)
         stamp = stamp_of(believed.incarnation, DEAD)
-        if not self._control.put(MEMBER, member, flags, value, stamp):
+        left = milliseconds_kept(self._config)
+        if not self._control.put(MEMBER, member, EXPIRING, held[3], stamp, left):
             # Somebody has said as much before, which was doubted here until now.
             doubted = self._doubts.get(member)
             if doubted is None:
@@ -184,6 +186,15 @@ class Membership:
         doubts = min((due for _, due in self._doubts.values()), default=inf)
         namesakes = min(self._namesakes.values(), default=inf)
         return min(oldest, doubts, namesakes, self._doors.deadline())
+
+    def _lapsed(self, change: Change) -> Sighting | None:
+        """A record of somebody who is gone for so long that only that is left of it: news where it
+        is believed alive. WireError as `read`.
+        """
+        known = self._members.get(change[1])
+        if known is None or known.state != ALIVE:
+            return None
+        return read(change, known.profile)
 
     def _doubtful(self, new: Sighting) -> bool:
         """Whether it says that a member is dead to which this node is linked, or that it left, but

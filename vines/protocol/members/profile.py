@@ -12,7 +12,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from vines._core.changes import Change
-from vines.config import is_tags
+from vines._core.table import LEFT_MAX
+from vines.config import Config, is_tags
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, LEFT, Member
 from vines.frozen import Frozen
@@ -95,8 +96,16 @@ def stamp_of(incarnation: int, state: str) -> int:
     return incarnation << 2 | RANKS.index(state)
 
 
-def read(change: Change) -> Sighting:
-    """What a member record of the control table says. WireError: stored, but not believed.
+def milliseconds_kept(config: Config) -> int:
+    """How long records of those that are gone are kept in the tables; then they lapse, as keys do
+    whose time is over.
+    """
+    return min(max(1, int(config.dead_retention * 1000)), LEFT_MAX)
+
+
+def read(change: Change, profile: Profile | None = None) -> Sighting:
+    """What a member record of the control table says; `profile`: instead of a value that has
+    lapsed. WireError: stored, but not believed.
 
     Only the subject writes that it is alive or has left; that it is dead is written by others.
     """
@@ -104,7 +113,7 @@ def read(change: Change) -> Sighting:
     rank = stamp & 3
     if len(key) != fields.ID_BYTES or rank >= len(RANKS):
         raise WireError("a member record with an impossible key or stamp")
-    profile = _profile(value)
+    profile = profile or _profile(value)
     if RANKS[rank] != DEAD and origin != profile.source:
         raise WireError("a member record that its subject did not write")
     return Sighting(key, stamp >> 2, RANKS[rank], profile)

@@ -123,13 +123,14 @@ class Replication:
         if link.channels:
             self.spreading.stop(link, self._links())
 
-    def lapse(self) -> None:
-        """Let lapse what is due, up to a turn's bound."""
-        # Nobody is told of the control table: nothing that is known here lapses there.
-        self._tables[CONTROL].lapse(LAPSES_PER_TURN)
+    def lapse(self) -> Changes:
+        """Let lapse what is due, up to a turn's bound; what that was of the control table."""
         changes = Changes() if self.watching else None
         if self._tables[DATA].lapse(LAPSES_PER_TURN, changes) and changes:
             self._outbox.emit(KeysChanged(changes))
+        gone = Changes()
+        self._tables[CONTROL].lapse(LAPSES_PER_TURN, gone)
+        return gone
 
     def receive(self, link: Link, message: TableMessage, now: float, limit: int) -> Changes | None:
         """Take a message about a table; returns what it changed if it is the control table.
