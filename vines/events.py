@@ -97,8 +97,9 @@ class Conflict(Frozen):
     kind: str
     """identity (two live processes, one node id), name, source (somebody numbered writes as us),
     state (equal histories, different tables), address (others do not seem to reach this node where
-    it says that it listens, or two live members say that they listen at one address), election
-    (what cannot be decided as it was called), or storage (the data directory failed)."""
+    it says that it listens, or two live members say that they listen at one address), suspicion
+    (one member alone held most others for failed, who are there), election (what cannot be decided
+    as it was called), or storage (the data directory failed)."""
     text: str
     member: Member | None = None
 

@@ -10,6 +10,7 @@ from vines._core.table import MEMBER
 from vines.events import ALIVE, DEAD, LEFT, Conflict, Fail, Join, Leave, Suspect, Update
 from vines.protocol.links.others import FAILURES_FREE, FAILURES_RATE
 from vines.protocol.machine import Send, Write
+from vines.protocol.members.accusations import ACCUSATION, UNANSWERED, Accusation
 from vines.protocol.members.health import HEALTH_MAX
 from vines.protocol.members.membership import GONE_MAX
 from vines.protocol.members.profile import Profile, stamp_of
@@ -178,6 +179,68 @@ def test_who_hears_nobody_and_accuses_all_buries_nobody() -> None:
         assert {event.member.name for event in host.of(Fail)} == {"n1"}
         assert [event.member.name for event in host.of(Suspect)].count("n1") >= 1
     assert sick.node.stats()["health"] == HEALTH_MAX
+
+
+def alarms(host: Host) -> list[str]:
+    return [event.text for event in host.of(Conflict) if event.kind == "suspicion"]
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_who_hears_nobody_and_accuses_all_is_told_of(count: int) -> None:
+    pump = Pump()
+    sick, *others = pump.cluster(count)
+    sick.deaf = True
+    pump.run(60.0)
+    for host in others:
+        assert len(alarms(host)) == 1
+        assert "'n1' alone held" in alarms(host)[0]
+
+
+def test_who_accuses_everybody_without_a_reason_is_told_of_once_a_minute_at_most() -> None:
+    pump = Pump()
+    liar, *others = hosts = pump.cluster(6)
+    for _ in range(30):
+        for host in others:
+            liar.node._parts.detector._accuse(host.node.id, pump.now, UNANSWERED)
+            liar.node.advance(pump.now)
+        pump.run(3.0)
+    for host in hosts:
+        assert 1 <= len(alarms(host)) <= 2
+        assert not host.of(Fail)
+    assert all_see_all(hosts)
+    for other in others:
+        (conflict, *_) = [each for each in other.of(Conflict) if each.kind == "suspicion"]
+        assert conflict.member is not None
+        assert conflict.member.id == liar.node.id
+
+
+def test_nobody_is_told_of_whose_accusations_are_in_anothers_words() -> None:
+    pump = Pump()
+    liar, victim, *others = pump.cluster(6)
+    for host in others:
+        said = Accusation(host.node.id, victim.node.id, incarnation(host), UNANSWERED, b"")
+        liar.node.control.put(ACCUSATION, said.key, 0, b"", said.stamp)
+        host.node.tags({"a": "b"}, pump.now)
+    for host in pump.hosts:
+        host.node.advance(pump.now)
+    pump.run(10.0)
+    assert not [text for host in pump.hosts for text in alarms(host)]
+    assert all(host.node.stats()["accusations"] == 0 for host in pump.hosts)
+
+
+def test_several_who_accuse_the_same_members_are_no_alarm() -> None:
+    """As when a cluster was in two parts for a moment."""
+    pump = Pump()
+    hosts = pump.cluster(8)
+    pump.held = True
+    for accuser in hosts[:3]:
+        for subject in hosts[3:]:
+            accuser.node._parts.detector._accuse(subject.node.id, pump.now, UNANSWERED)
+    pump.held = False
+    pump.run(10.0)
+    assert all(len(host.of(Suspect)) == 5 for host in hosts[:3])
+    assert all_see_all(hosts)
+    assert not [text for host in hosts for text in alarms(host)]
 
 
 def test_deaths_and_leaves_of_the_unknown_are_no_news_and_cost_no_dials() -> None:

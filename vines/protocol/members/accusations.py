@@ -23,7 +23,7 @@ from vines._core.table import MEMBER, Table
 from vines.errors import WireError
 from vines.events import ALIVE
 from vines.hints import Final, NamedTuple
-from vines.protocol.members.profile import stamp_of
+from vines.protocol.members.profile import RANKS, stamp_of
 from vines.protocol.wire.fields import ID_BYTES
 from vines.protocol.wire.hello import INCARNATION_MAX
 
@@ -71,6 +71,10 @@ class Accusations:
     """
 
     def __init__(self, control: Table) -> None:
+        self.vain: list[tuple[bytes, bytes, bytes]] = []
+        """Accusers, subjects that objected, and who wrote it; of those nobody else accused. For
+        who wants to know of them: it empties the list.
+        """
         self._control = control
         self._accusers: dict[bytes, set[bytes]] = {}
 
@@ -103,10 +107,13 @@ class Accusations:
         record = self._control.get(MEMBER, subject) if accusers else None
         if accusers is None or record is None:
             return
+        alone = len(accusers) == 1 and record[0] & 3 == RANKS.index(ALIVE)
         for accuser in list(accusers):
             held = self._control.get(ACCUSATION, subject + accuser)
             if held is not None and record[0] <= stamp_of(held[0] >> 2, ALIVE):
                 continue
+            if held is not None and alone:
+                self.vain.append((accuser, subject, held[1]))
             self._control.collect(ACCUSATION, subject + accuser)
             accusers.discard(accuser)
         if not accusers:

@@ -17,7 +17,7 @@ from vines._core.changes import Changes
 from vines._core.table import EXPIRING, TOMBSTONE, Table
 from vines.config import Config
 from vines.errors import WireError
-from vines.events import ALIVE, Suspect, Update
+from vines.events import ALIVE, Conflict, Suspect, Update
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.accusations import (
@@ -29,6 +29,7 @@ from vines.protocol.members.accusations import (
     Accusations,
     read_accusation,
 )
+from vines.protocol.members.alarms import Alarms
 from vines.protocol.members.answering import Answering
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
@@ -104,6 +105,7 @@ class Detector:
         )
         self.ignored = 0
         """Accusations that were malformed."""
+        self._alarms = Alarms()
         self._identity = identity
         self._members = members
         self._control = control
@@ -165,8 +167,9 @@ class Detector:
             self.accusations.add(accusation)
             if accusation.subject != self._identity.id:
                 self._note(accusation, now)
-            elif self._is_writer(accusation):
+            elif self._is_writer(accusation.accuser, accusation.origin):
                 self._object(accusation.incarnation, now)
+        self._alarm(now)
 
     def changed(self, news: list[Sighting], now: float) -> None:
         """What is believed of these members changed."""
@@ -186,6 +189,7 @@ class Detector:
                 self._suspect(member, now)
             elif was and not is_now:
                 self._outbox.emit(Update(self._members.member(member)))
+        self._alarm(now)
 
     def lost(self, member: bytes, now: float) -> None:
         """The link to a member broke: look at it out of turn."""
@@ -224,6 +228,7 @@ class Detector:
     def advance(self, now: float) -> None:
         """Probe, judge, and bury whose time to object is over."""
         self.accusations.settle(self._identity.id)
+        self._alarm(now)
         self.probing.advance(now)
         if not self.suspicion.busy:
             return
@@ -310,12 +315,27 @@ class Detector:
         if self._identity.refute(incarnation, now):
             self.probing.health.worse()
 
-    def _is_writer(self, accusation: Accusation) -> bool:
+    def _is_writer(self, accuser: bytes, origin: bytes) -> bool:
         """Whether its accuser, a member, wrote an accusation. One that died since may have been
         believed while it lived, and what is never answered would stand in the tables for ever.
         """
-        accuser = self._members.get(accusation.accuser)
-        return accuser is not None and accuser.profile.source == accusation.origin
+        known = self._members.get(accuser)
+        return known is not None and known.profile.source == origin
+
+    def _alarm(self, now: float) -> None:
+        """Tell of a member, or of this node, that alone accuses most others."""
+        while self.accusations.vain:
+            accuser, subject, origin = self.accusations.vain.pop()
+            mine = accuser == self._identity.id
+            source = self._identity.profile.source
+            if not (origin == source if mine else self._is_writer(accuser, origin)):
+                continue
+            count = self._alarms.count(accuser, subject, self._members.alive, now)
+            if count:
+                member = self._identity.member() if mine else self._members.member(accuser)
+                text = f"{member.name!r} alone held {count} live members for failed: it may hear"
+                text += " nobody, or stand still now and then"
+                self._outbox.emit(Conflict("suspicion", text, member))
 
     def _address(self, member: bytes) -> Address | None:
         """Where a member that is alive can be asked; None where only this node would hear it."""
