@@ -600,3 +600,65 @@ def test_a_voter_is_found_by_its_name_though_another_that_had_it_died_after_it_c
     pump.run(1.0)
     vote(third)
     pump.until(lambda: len(outcomes(*hosts, third)) == 3, 10.0)
+
+
+def double(pump: Pump, first: Host) -> Host:
+    """Start another process on a copy of what a node has on disk, beside it."""
+    assert first.disk is not None
+    second = pump.host(first.node.id[0], port=9100, durable=True, past=first)
+    second.disk = dict(first.disk)
+    return second
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_two_processes_on_copies_of_one_disk_neither_vote_counts_until_one_is_left(
+    seed: int,
+) -> None:
+    pump = Pump(seed)
+    one, first, third = hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES))
+    pump.run(0.5)
+    pump.kill(third)
+    second = double(pump, first)
+    pump.join(second, one)
+    pump.run(5.0)
+    for twin in (first, second):
+        assert [event.kind for event in twin.of(Conflict)] == ["identity", "storage"]
+        with pytest.raises(StorageError, match="the same id"):
+            vote(twin)
+        with pytest.raises(StorageError, match="the same id"):
+            call(twin, roll(*NAMES), topic="other")
+    assert "identity" in [event.kind for event in one.of(Conflict)]
+    vote(one)
+    pump.run(10.0)
+    assert not outcomes(one, first, second)
+    pump.kill(second)
+    again = pump.restart(first)
+    pump.run(1.0)
+    call(again, roll(*NAMES))
+    vote(again)
+    pump.until(lambda: len(outcomes(one, again)) == 2, 10.0)
+    (outcome,) = {each.election: each for each in outcomes(one, again)}.values()
+    assert outcome.votes == {"n1": True, "n2": True}
+
+
+def test_what_a_double_voted_before_it_was_found_is_counted_once() -> None:
+    pump = Pump()
+    one, first, third = hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES), least=3)
+    pump.run(0.5)
+    vote(first)
+    pump.settle()
+    second = double(pump, first)
+    pump.join(second, one)
+    pump.settle()
+    pump.run(5.0)
+    vote(one)
+    pump.run(5.0)
+    assert not outcomes(*hosts, second)
+    vote(third)
+    pump.until(lambda: bool(outcomes(one, third)), 10.0)
+    for outcome in outcomes(one, third):
+        assert outcome.votes == {"n1": True, "n2": True, "n3": True}

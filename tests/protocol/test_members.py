@@ -297,7 +297,7 @@ def test_twins_are_told_of_and_the_later_start_stays() -> None:
     assert 1 <= len(a.of(Conflict)) <= 3
     assert {event.reason for event in first.of(Refused)} == {"identity"}
     for twin in (first, second):
-        assert [event.kind for event in twin.of(Conflict)] == ["identity"]
+        assert [event.kind for event in twin.of(Conflict)] == ["identity", "storage"]
         assert twin.node.id.hex() in twin.of(Conflict)[0].text
     assert len(first.dials) <= 20
 

@@ -45,6 +45,11 @@ if TYPE_CHECKING:
 URGENT_SECONDS: Final = 1.0
 """After a ballot on a link its data comes in small portions for so long: others may follow."""
 URGENT_FRAME_BYTES: Final = 8 * 1024
+SHARED: Final = (
+    "another process uses the same id, and may have promised what this one does not know: end both,"
+    " and start one of them again"
+)
+"""Why a node takes no part in elections that had a double."""
 
 
 class Machinery:
@@ -73,6 +78,7 @@ class Machinery:
         self._memory = memory
         self.traffic = Traffic()
         self.identity = Identity(config, id, tables[0], outbox, clock())
+        self.identity.shared = self._shared
         self.handshake = Handshake(config, self.identity, clock, outbox)
         self.linking = Linking(config, rng, self.identity, self.handshake, tables, outbox)
         self.pusher = Pusher(config, tables, self._frame, self._write, self._is_urgent)
@@ -231,6 +237,14 @@ class Machinery:
             "prunes": self.spreading.prunes,
             "flushes": len(self.flushes),
         }
+
+    def _shared(self) -> None:
+        """Two processes live under one id, and neither knows what the other promised: as if what
+        this one promised were forgotten.
+        """
+        if self.elections is None or not self.elections.failure:
+            self._outbox.give_up()
+            self.storage_failed(SHARED)
 
     def _is_urgent(self, link: Link) -> bool:
         """Whether somebody waits for what is told on a link besides the tables."""

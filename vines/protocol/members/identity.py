@@ -8,7 +8,7 @@ told, and the one that started later keeps it. It must not know other members, l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 
 from vines._core.table import EXPIRING, MEMBER, Table
@@ -52,6 +52,8 @@ class Identity:
         self.incarnation = min(max(wall_ms, 0) // 1000 << BOOT_BITS, INCARNATION_MAX - 1)
         self.bound: Address | None = None
         """The address that was bound, if it is told apart from the one that others dial."""
+        self.shared: Callable[[], None] = lambda: None
+        """Another process that lives uses this id: set by who has to know."""
         self._control = control
         self._outbox = outbox
         self._announced = False
@@ -114,11 +116,13 @@ class Identity:
     def clash(self, source: bytes) -> bool:
         """Another start shook hands under this node's id; True if this one, the later, stays."""
         self._tell(source)
+        self.shared()
         return self.profile.source > source
 
     def displaced(self) -> None:
         """Others hold another start for this node, and refuse this one."""
         self._tell(self.profile.source)
+        self.shared()
 
     def advance(self, now: float) -> None:
         """Refute what is due."""
