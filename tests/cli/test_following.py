@@ -131,6 +131,12 @@ def test_elections_that_were_decided_are_listed_and_the_next_are_watched(apple: 
         assert json.loads(elections.line("after").string)["outcome"] == "abort"
         assert elections.end(signal.SIGTERM) == (0, "")
     assert len(elections.seen) == 2
+    listed = [json.loads(line) for line in run("elections", "--json").stdout.splitlines()]
+    told = [json.loads(line) for line in elections.seen]
+    for fields in told:
+        assert fields.pop("event") == "closed"
+        assert fields.pop("time").endswith("+00:00")
+    assert sorted(told, key=str) == sorted(listed, key=str)
 
 
 @posix

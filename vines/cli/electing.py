@@ -22,7 +22,7 @@ from vines.cli.connecting import connected, join, label_of
 from vines.cli.exits import DONE, LOST, NO, NOBODY, UNREACHED, USAGE, Failure
 from vines.cli.following import Following
 from vines.cli.output import Output, shown, shown_key
-from vines.cli.stories import voter_text
+from vines.cli.stories import outcome_fields
 from vines.config import NODE_ID_BYTES
 from vines.errors import TimedOut, VoteRefused
 from vines.events import ALIVE
@@ -52,7 +52,7 @@ def vote(arguments: Namespace, output: Output) -> int:
     with _member(arguments) as vine:
         _call(vine, arguments, arguments.topic, choices).vote(arguments.topic, choice)
         outcome = _outcome(vine, arguments, arguments.topic)
-        output.line(_words(outcome), **_fields(outcome))
+        output.line(_words(outcome), **outcome_fields(outcome))
         _hand_over(vine)
     return DONE if outcome.kind == "commit" else NO
 
@@ -67,7 +67,7 @@ def elections(arguments: Namespace, output: Output) -> int:
         found = vine.elections()
     if output.as_json:
         for outcome in found:
-            output.line("", **_fields(outcome))
+            output.line("", **outcome_fields(outcome))
     else:
         rows: list[tuple[str, ...]] = [
             (shown_key(each.topic), each.kind, _choice(each), _who(each)) for each in found
@@ -217,15 +217,3 @@ def _words(outcome: Outcome) -> str:
         counts[word] = counts.get(word, 0) + 1
     votes = ", ".join(f"{word} {count}" for word, count in sorted(counts.items())) or "no votes"
     return f"{shown_key(outcome.topic)}: {outcome.kind} {_choice(outcome)} ({votes})"
-
-
-def _fields(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as JSON."""
-    return {
-        "topic": outcome.topic,
-        "round": outcome.round,
-        "outcome": outcome.kind,
-        "choice": outcome.choice,
-        "owner": None if outcome.owner is None else voter_text(outcome.owner),
-        "votes": {voter_text(voter): choice for voter, choice in outcome.votes.items()},
-    }

@@ -65,8 +65,7 @@ def of_event(name: str, event: Any, key: str | None = None) -> Story:
         case events.Outcome():
             choice = "" if event.choice is None else f" {shown(event.choice)}"
             words = f"{shown_key(event.topic)}: {event.kind}{choice}"
-            owner = None if event.owner is None else voter_text(event.owner)
-            return _story(name, words, topic=event.topic, outcome=event.kind, owner=owner)
+            return _story(name, words, **outcome_fields(event))
         case events.Lagged():
             return _story(name, f"{event.count:,} changes were skipped", count=event.count)
     raise AssertionError(f"nobody tells of {name!r}")
@@ -108,6 +107,18 @@ def member_fields(member: Member) -> dict[str, Any]:
         "suspected": member.suspected,
         "observer": member.observer,
         "tags": dict(member.tags),
+    }
+
+
+def outcome_fields(outcome: events.Outcome) -> dict[str, Any]:
+    """An outcome as JSON."""
+    return {
+        "topic": outcome.topic,
+        "round": outcome.round,
+        "outcome": outcome.kind,
+        "choice": outcome.choice,
+        "owner": None if outcome.owner is None else voter_text(outcome.owner),
+        "votes": {voter_text(voter): choice for voter, choice in outcome.votes.items()},
     }
 
 
