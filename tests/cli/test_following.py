@@ -73,6 +73,31 @@ def test_agent_tells_of_a_cluster_that_refuses_it(nameless: Vine) -> None:
 
 
 @posix
+def test_agent_says_when_nobody_is_where_it_was_to_join_and_goes_on(apple: Vine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with Terminal("agent", "--join", f"127.0.0.1:{port}", "--cluster", "other") as agent:
+        agent.line("listening")
+        assert agent.process.stderr is not None
+        complaint = agent.process.stderr.readline()
+        assert complaint == f"vines agent: nobody answered yet: 127.0.0.1:{port}; it is tried on\n"
+        with Terminal("agent", "--port", str(port), "--cluster", "other", "--name", "late"):
+            agent.line("join +late")
+        assert agent.end(signal.SIGINT) == (130, "")
+    with Terminal("agent", "--join", seed(apple)) as agent:
+        agent.line("join +apple")
+        assert agent.end(signal.SIGINT) == (130, "")
+
+
+def test_a_port_in_use_is_said_in_one_sentence(apple: Vine) -> None:
+    assert apple.address is not None
+    port = apple.address[1]
+    done = run("agent", "--port", str(port))
+    assert done.returncode == 5
+    assert done.stderr.startswith(f"vines agent: port {port} on 127.0.0.1 is held by another")
+
+
+@posix
 def test_agent_tells_of_a_member_that_fails() -> None:
     with Terminal("agent", "--no-keys") as agent:
         agent.line("listening")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from argparse import Namespace
 
 from vines import Vine
+from vines.addresses import parse_seeds
 from vines.cli.connecting import join, label_of
 from vines.cli.following import OTHER_EVENTS, Following
 from vines.cli.output import Output
 from vines.cli.stories import MEMBER_EVENTS, Story, address_text
+from vines.config import seeds_of_environment
 
 
 def agent(arguments: Namespace, output: Output) -> int:
@@ -26,10 +29,17 @@ def agent(arguments: Namespace, output: Output) -> int:
         following.events(vine, *MEMBER_EVENTS, *OTHER_EVENTS)
         if not arguments.no_keys:
             following.keys(vine, None)
+        met = threading.Event()
+        for name in ("join", "refused"):
+            vine.on(name, met.set)
         vine.listen(arguments.port, arguments.host, arguments.advertise)
         following.tell(_listening(vine, label))
         join(vine, arguments, label)
-        return following.wait()
+        seeds = arguments.join or parse_seeds(seeds_of_environment())
+        if not seeds:
+            return following.wait()
+        where = ", ".join(map(address_text, seeds))
+        return following.wait(met, f"vines agent: nobody answered yet: {where}; it is tried on")
 
 
 def _listening(vine: Vine, label: str) -> Story:

@@ -72,7 +72,9 @@ def failure_of(error: Exception) -> Failure | None:
     """What an error means to whoever typed the command; None if it is a bug."""
     if isinstance(error, Failure):
         return error
-    text = " ".join(str(error).split())
+    # Of an OSError of ours the number says nothing that the sentence does not.
+    ours = isinstance(error, OSError) and isinstance(error, LocalError) and error.strerror
+    text = " ".join(str(ours or error).split())
     if isinstance(error, Insecure):
         return Failure(USAGE, text.replace("say Vine(insecure=True)", "say --insecure"))
     if isinstance(error, TimedOut):

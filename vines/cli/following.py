@@ -8,6 +8,7 @@ nobody reads any more, the command ends.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from vines.cli.stories import Story, of_event
 
 OTHER_EVENTS = ("synced", "refused", "conflict", "clock_suspect", "lagged")
 
+NOTICE_SECONDS = 2.0
+"""Who is met by nobody for so long may have the wrong address."""
 LOOK_SECONDS = 0.5 if os.name == "nt" else None
 """Windows does not interrupt a wait for Ctrl-C; everybody else waits without waking up."""
 
@@ -47,9 +50,13 @@ class Following:
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._output.line(story.text(self._output), time=time, **story.fields)
 
-    def wait(self) -> int:
-        """Until it is over; the exit code. A broken pipe is raised here."""
+    def wait(self, met: threading.Event | None = None, notice: str = "") -> int:
+        """Until it is over; the exit code. A broken pipe is raised here. `notice`: for the standard
+        error, if `met` is not set soon.
+        """
         try:
+            if met is not None and not met.wait(NOTICE_SECONDS) and sys.stderr is not None:
+                print(notice, file=sys.stderr, flush=True)
             while not self._stopped.wait(LOOK_SECONDS):
                 pass
         except KeyboardInterrupt:
