@@ -15,6 +15,8 @@ from vines import Outcome, Vine
 from vines.cli import main
 from vines.cli.electing import _words
 
+posix = pytest.mark.skipif(os.name == "nt", reason="terminals of POSIX")
+
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -52,6 +54,29 @@ def test_a_vote_that_does_not_win_says_no() -> None:
     found = ends(*[start("vote", "lunch", word, "--total", "2") for word in ("yes", "no")])
     assert [code for code, _, _ in found] == [1, 1]
     assert all("lunch: abort - (" in out for _, out, _ in found)
+
+
+@posix
+def test_who_waits_at_a_terminal_is_told_for_how_many() -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    words = ["vote", "lunch", "yes", "--total", "2", "--expire", "60"]
+    with subprocess.Popen(
+        [*COMMAND, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env={**os.environ, "TERM": "vt"},
+    ) as vote:
+        os.close(theirs)
+        try:
+            assert os.read(ours, 1000) == b"vines vote: waiting; 1 of 2 are here ...\r\n"
+            ((code, _, _),) = ends(start(*words))
+            assert code == 0
+            assert vote.wait(SECONDS) == 0
+        finally:
+            vote.kill()
+            os.close(ours)
 
 
 def test_choices_can_be_voted_for() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import threading
 import time
 from argparse import Namespace
@@ -18,10 +19,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from vines import Outcome, Vine
-from vines.cli.connecting import connected, join, label_of
+from vines.cli.connecting import NOTICE_SECONDS, connected, join, label_of
 from vines.cli.exits import DONE, LOST, NO, NOBODY, UNREACHED, USAGE, Failure
 from vines.cli.following import Following
-from vines.cli.output import Output, shown, shown_key
+from vines.cli.output import Output, is_terminal, shown, shown_key
 from vines.cli.stories import outcome_fields
 from vines.config import NODE_ID_BYTES
 from vines.errors import TimedOut, VoteRefused
@@ -180,8 +181,15 @@ def _call(vine: Vine, arguments: Namespace, topic: str, choices: list[str]) -> V
 
 
 def _outcome(vine: Vine, arguments: Namespace, topic: str) -> Outcome:
+    limit = arguments.expire + GRACE_SECONDS
+    if sys.stderr is not None and is_terminal(sys.stderr):
+        with contextlib.suppress(TimedOut):
+            return vine.wait(topic, NOTICE_SECONDS)
+        here = f"{len(vine.members())} of {arguments.total} are here"
+        print(f"vines {arguments.command}: waiting; {here} ...", file=sys.stderr)
+        limit -= NOTICE_SECONDS
     try:
-        return vine.wait(topic, arguments.expire + GRACE_SECONDS)
+        return vine.wait(topic, limit)
     except TimedOut:
         members = len(vine.members())
         text = f"no outcome within {arguments.expire:g} s; {members} of {arguments.total} are here"
