@@ -1,6 +1,7 @@
 """Known bugs, planted in the shipped core one at a time: each must be found, twice.
 
-Once by the transcript that was written for it and once by chance.
+Once by the transcript that was written for it and once by chance; what only damaged bytes bring to
+light, by those of the core's tests and by those of the protocol's.
 
 Runs against a core built with VINES_BUILD=debug (`./run planted`).
 """
@@ -9,11 +10,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.core import test_hostile as damages
+from tests.protocol import test_hostile as frames
 from vines._core import table
 from vines.simulation import Violation, run_seed
 
@@ -38,6 +41,9 @@ CAUGHT_BY = {
     "joiner_restarts_the_clock": "ttl_a_joiner_gets_what_is_left",
 }
 """Per planted bug the transcript that was written for it."""
+
+FOUND_BY_DAMAGE = {"applied_while_parsed": ["delta", "page"]}
+"""Per planted bug the forms whose damage shows it."""
 
 SEEDS_MAX = 60
 """Random runs that may pass before one finds the bug."""
@@ -76,7 +82,25 @@ pytestmark = [pytest.mark.planted, pytest.mark.usefixtures("clean")]
 
 
 def test_every_planted_bug_has_its_transcript() -> None:
-    assert CAUGHT_BY.keys() == table.PLANTED.keys()
+    assert CAUGHT_BY.keys() | FOUND_BY_DAMAGE.keys() == table.PLANTED.keys()
+
+
+@pytest.mark.parametrize(
+    ("bug", "form"), [(bug, form) for bug, forms in FOUND_BY_DAMAGE.items() for form in forms]
+)
+@pytest.mark.parametrize("damage", [damages.prefixes, damages.flips, damages.numbers])
+def test_damaged_bytes_catch_the_bug(bug: str, form: str, damage: Callable[..., object]) -> None:
+    damages.test_damage_is_refused_whole_or_does_what_it_says(form, damage)
+    table.plant(table.PLANTED[bug])
+    with pytest.raises(AssertionError):
+        damages.test_damage_is_refused_whole_or_does_what_it_says(form, damage)
+
+
+@pytest.mark.parametrize("bug", FOUND_BY_DAMAGE)
+def test_a_frame_that_is_damaged_catches_the_bug(bug: str) -> None:
+    table.plant(table.PLANTED[bug])
+    with pytest.raises(AssertionError):
+        frames.test_no_mutation_of_a_frame_harms_an_established_link("delta")
 
 
 @pytest.mark.parametrize("path", [*TRANSCRIPTS, *WITH_COLLECTING], ids=lambda path: path.stem)

@@ -173,24 +173,30 @@ cdef inline int read_range_end(Body* body, uint64_t counter, uint64_t* stop) noe
     return 0 if stop[0] <= COUNTER_LIMIT else -1
 
 
-cdef inline int check_delta(Body* body) noexcept nogil:
-    """Prove that the rest of `body` is ranges and nothing else."""
+cdef inline int check_range(Body* body) noexcept nogil:
+    """Prove that `body` goes on with a range."""
     cdef uint32_t source
     cdef uint64_t start, counter, stop
     cdef Item item
-    cdef int more
+    cdef int more = 1
+    if read_source(body, &source) < 0:
+        return -1
+    if read_varint(&body.reader, &start, COUNTER_LIMIT) < 0:
+        return -1
+    counter = start
+    while more:
+        more = read_entry(body, source, &counter, &item)
+        if more < 0:
+            return -1
+    if read_range_end(body, counter, &stop) < 0 or stop == start:
+        return -1
+    return 0
+
+
+cdef inline int check_delta(Body* body) noexcept nogil:
+    """Prove that the rest of `body` is ranges and nothing else."""
     while left(&body.reader):
-        if read_source(body, &source) < 0:
-            return -1
-        if read_varint(&body.reader, &start, COUNTER_LIMIT) < 0:
-            return -1
-        counter = start
-        more = 1
-        while more:
-            more = read_entry(body, source, &counter, &item)
-            if more < 0:
-                return -1
-        if read_range_end(body, counter, &stop) < 0 or stop == start:
+        if check_range(body) < 0:
             return -1
     return 0
 
