@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vines._core.digest import difference
 from vines._core.sketch import CELLS_MAX, read_sketch, sketch_page
-from vines._core.table import Progress, Table
+from vines._core.table import PLANTED, Progress, Table, plant
 from vines.errors import WireError
 
 from . import model_sketch as model
@@ -147,6 +147,31 @@ def test_two_sources_of_one_key_are_not_told_apart() -> None:
 
 
 SAME_KEY = (173_500, 182_459)
+
+
+CRAFTED = [bytes(8) + number.to_bytes(8, "big") for number in (75_711, 144_279)]
+"""Of one key where a cluster's is zero: an hour of search finds as many as one likes for any key
+that is known."""
+
+
+def crafted_told_apart() -> object:
+    mine = {IDS[1]: 1, CRAFTED[0]: 1, CRAFTED[1]: 1}
+    page = sketch_page(table(mine | {CRAFTED[0]: 2}, own=B), 20)
+    return read_sketch(Progress(table(mine)), page or b"")
+
+
+def test_ids_that_somebody_crafted_are_told_apart_by_who_has_another_key() -> None:
+    assert len({model.key_of(bytes(16), source) for source in CRAFTED}) == 1
+    assert crafted_told_apart() == 1
+
+
+@pytest.mark.planted
+def test_without_a_key_they_are_not() -> None:
+    plant(PLANTED["sketch_unkeyed"])
+    try:
+        assert crafted_told_apart() is None
+    finally:
+        plant(0)
 
 
 def test_sums_do_not_overflow_however_often_a_counter_rises() -> None:

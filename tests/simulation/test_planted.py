@@ -44,6 +44,8 @@ CAUGHT_BY = {
 
 FOUND_BY_DAMAGE = {"applied_while_parsed": ["delta", "page"]}
 """Per planted bug the forms whose damage shows it."""
+CAUGHT_BY_THE_CORE = {"sketch_unkeyed"}
+"""Needs ids that somebody crafted: tests/core/test_sketch.py has two."""
 
 SEEDS_MAX = 60
 """Random runs that may pass before one finds the bug."""
@@ -82,7 +84,7 @@ pytestmark = [pytest.mark.planted, pytest.mark.usefixtures("clean")]
 
 
 def test_every_planted_bug_has_its_transcript() -> None:
-    assert CAUGHT_BY.keys() | FOUND_BY_DAMAGE.keys() == table.PLANTED.keys()
+    assert CAUGHT_BY.keys() | FOUND_BY_DAMAGE.keys() | CAUGHT_BY_THE_CORE == table.PLANTED.keys()
 
 
 @pytest.mark.parametrize(

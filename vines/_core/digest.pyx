@@ -57,7 +57,7 @@ def vector_pages(Table table not None, size_t budget):
         start[1] = 0 if pages else FIRST
         at = start + 2
         while slot < table.source_count and <size_t>(at - start) + ROW <= room:
-            if table.known.counters[slot]:
+            if table.counts(slot):
                 memcpy(at, table.known.ids + slot * ID_BYTES, ID_BYTES)
                 at = write_varint(at + ID_BYTES, table.known.counters[slot])
             slot += 1
@@ -120,7 +120,7 @@ def aligned_pages(Table table not None, size_t budget):
             slot = table.roster_order[at]
             counter = table.known.counters[slot]
             at += 1
-            if counter == 0:
+            if not table.counts(slot):
                 continue
             place += 1
             to = write_varint(to, counter)
@@ -202,7 +202,8 @@ def difference(Progress progress not None):
     cdef size_t slot, count = 0
     progress.widen()
     for slot in range(table.source_count):
-        count += progress.known[slot] != table.known.counters[slot]
+        if not table.sources[slot].retired:
+            count += progress.known[slot] != table.known.counters[slot]
     for slot in range(progress.unplaced.count):
         count += table.known.find(progress.unplaced.ids + slot * ID_BYTES) < 0
     return count
@@ -226,7 +227,7 @@ cdef class Ladder:
             self.stuck > 1
             or wanted > CELLS
             or table.sketch.count == 0
-            or wanted * CELL_BYTES >= entry * table.source_count
+            or wanted * CELL_BYTES >= entry * (table.source_count - table.retired)
         ):
             return 0
         return wanted
@@ -242,7 +243,7 @@ cdef class Ladder:
 
 cdef inline size_t roster_next(Table table, size_t at) noexcept:
     """The first place from `at` on in the order of slots whose source is in the roster."""
-    while at < table.source_count and table.known.counters[table.roster_order[at]] == 0:
+    while at < table.source_count and not table.counts(table.roster_order[at]):
         at += 1
     return at
 
@@ -251,7 +252,7 @@ cdef size_t roster_place(Table table, uint64_t place) noexcept:
     """Where in the order of slots the source is that has this place in the roster."""
     cdef size_t at = 0
     while place and at < table.source_count:
-        if table.known.counters[table.roster_order[at]]:
+        if table.counts(table.roster_order[at]):
             place -= 1
         at += 1
     return at

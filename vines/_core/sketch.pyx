@@ -328,7 +328,7 @@ cdef bint explains(
                     vines_sip(table.fingerprint_key, suffixed, ID_BYTES + 1)))
             continue
         source = &table.sources[found.slots[at]]
-        mine = table.known.counters[found.slots[at]]
+        mine = table.known.counters[found.slots[at]] if table.counts(found.slots[at]) else 0
         if size > (mine if below else COUNTER_LIMIT - mine):
             return False
         theirs[at] = mine - size if below else mine + size
@@ -376,6 +376,7 @@ def read_sketch(Progress progress not None, bytes data not None, size_t offset=0
             progress.set_aside(names[at], theirs[at], False)
             continue
         progress.known[found.slots[at]] = theirs[at]
+        progress.note_retired(found.slots[at], theirs[at])
         if theirs[at] == 0:
             add_key(keys, found.keys[at])
     progress.unheard = bytes(keys)

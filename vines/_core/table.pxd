@@ -23,6 +23,7 @@ cdef struct Source:             # beside its id and counter in the vector; first
     uint64_t highest            # own position of any record merged from here
     uint64_t strays             # sum of the positions of strays that the state does not count
     size_t live                 # records whose own position is here
+    bint retired                # all is covered that will ever be: it counts in no vector
 
 cdef struct Run:                # positions of one source that became covered together
     uint32_t slot
@@ -89,6 +90,7 @@ cdef class Table:
     cdef size_t logged                  # entries of all logs
     cdef size_t memory                  # bytes allocated for large values
     cdef size_t tombstones
+    cdef size_t retired                 # sources that count in no vector any more
     cdef size_t live[256]               # live records by family
     cdef uint64_t now                   # ms on this process's monotonic clock, as told last
     cdef Deadlines deadlines            # of live records that expire
@@ -127,6 +129,9 @@ cdef class Table:
     cdef bytes id_at(self, size_t slot)
     cdef int widen_sketch(self) except -1
     cdef int order_roster(self) except -1
+    cdef bint counts(self, size_t slot) noexcept
+    cdef void leave_out(self, size_t slot) noexcept
+    cdef void take_in(self, size_t slot) noexcept
     cdef void advance(self, size_t slot, uint64_t counter) noexcept
 
     cdef int reserve_run(self) except -1
@@ -204,6 +209,8 @@ cdef class Progress:
     cdef Py_ssize_t author              # the slot under which the peer writes; -1: not known here
     cdef bytes authored
     cdef bint scanning                  # every source is compared, before the arrival log goes on
+    cdef bint met                       # it came new, and was told so: once
+    cdef bint lacking                   # the peer said that it holds less of a source retired here
     cdef readonly bytes unheard         # keys of sources of which the peer holds nothing
     cdef readonly bint ready
     cdef readonly bint below_floor
@@ -212,6 +219,8 @@ cdef class Progress:
     cdef void scan(self) noexcept
     cdef int forget(self) except -1
     cdef void begin(self) noexcept
+    cdef bint is_new(self) noexcept
+    cdef void note_retired(self, size_t slot, uint64_t counter) noexcept
     cdef Py_ssize_t theirs(self) noexcept
     cdef int raise_to(self, size_t slot, uint64_t counter) except -1
     cdef int set_aside(self, const uint8_t* id, uint64_t counter, bint back) except -1

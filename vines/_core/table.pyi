@@ -168,6 +168,14 @@ class Table:
     def covered(self, source: bytes) -> int:
         """This table's counter for a source."""
     def floor(self, source: bytes) -> int: ...
+    def retire(self, source: bytes, final: int) -> bool:
+        """This source numbers nothing above `final` any more: once that much is covered, and no
+        more, it is left out of roster, vector and sketch, and its log is dropped; its records stay
+        until they are overwritten. Returns whether it is left out, or nothing of it is to be had.
+        What is covered above `final` after all puts it back; the own source never goes."""
+    def is_retired(self, source: bytes) -> bool: ...
+    def counted(self) -> list[tuple[bytes, int]]:
+        """The roster: the sources that count, each with how much of it is covered."""
     def fingerprint(self) -> bytes:
         """32 bytes: roster 8, vector 16, state 8 (replication: 'Fingerprint'); kept
         incrementally."""

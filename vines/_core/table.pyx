@@ -37,7 +37,7 @@ from vines._core.index cimport (
     index_prefetch, index_prefetch_record, index_remove, segment_of,
 )
 from vines._core.log cimport (
-    Cursor, cursor_counter, cursor_holds, log_add, log_begin, log_close, log_drop_first,
+    Cursor, Log, cursor_counter, cursor_holds, log_add, log_begin, log_close, log_drop_first,
     log_memory, log_reserve, log_seek,
 )
 from vines._core.plain cimport write_value
@@ -47,7 +47,7 @@ from vines._core.record cimport (
 )
 from vines._core.scanner cimport scan as scan_msgpack
 from vines._core.sketch cimport (
-    sketch_add, sketch_append, sketch_close, sketch_key, sketch_memory, sketch_reserve,
+    FIELD, sketch_add, sketch_append, sketch_close, sketch_key, sketch_memory, sketch_reserve,
 )
 from vines._core.vector cimport Located, first_above, id_of, vines_load_key
 from vines._core.wire cimport (
@@ -112,6 +112,7 @@ PLANTED = {
     "expiring_in_fingerprint": 12,
     "joiner_restarts_the_clock": 13,
     "applied_while_parsed": 14,
+    "sketch_unkeyed": 40,
 }
 
 LEFT_MAX = LEFT_LIMIT
@@ -131,6 +132,12 @@ cdef enum:
     SECONDS_MAX = 1000000000    # of a clock: thirty years, to the microsecond in a double
     NAMES_SLACK = 8             # sources one range and one record alone can name
 
+cdef extern from *:
+    """
+    #define VINES_RESIDUES ((1ULL << 61) - 1)
+    """
+    const uint64_t RESIDUES "VINES_RESIDUES"    # modulus of the lanes of a fingerprint
+
 cdef vines_record* ABSENT = <vines_record*>1    # skipped, and the key is not held
 
 
@@ -144,6 +151,13 @@ cdef inline bint lives_at(
     const vines_record* record, size_t slot, uint64_t counter
 ) noexcept nogil:
     return record.source == slot and record.counter == counter
+
+
+cdef inline uint32_t cells_key(vines_key key, const uint8_t* id) noexcept nogil:
+    """The key by which a source is in its cells, unknown to who may choose the id."""
+    if vines_planted(40):
+        key.k0 = key.k1 = 0
+    return sketch_key(key, id)
 
 
 cdef inline bint next_segment(const Segment* segment, uint64_t* hashed) noexcept:
@@ -400,7 +414,7 @@ cdef class Table:
         suffixed[ID_BYTES] = 2
         source.lane_two = vines_residue(vines_sip(self.fingerprint_key, suffixed, ID_BYTES + 1))
         if <size_t>slot >= self.sketch_above:
-            sketch_append(&self.sketch, sketch_key(self.fingerprint_key, id))
+            sketch_append(&self.sketch, cells_key(self.fingerprint_key, id))
         return slot
 
     cdef int widen_sketch(self) except -1:
@@ -410,8 +424,9 @@ cdef class Table:
             raise MemoryError
         for slot in range(self.sketch.count, self.known.count):
             sketch_append(
-                &self.sketch, sketch_key(self.fingerprint_key, self.known.ids + slot * ID_BYTES))
-            sketch_add(&self.sketch, slot, self.known.counters[slot])
+                &self.sketch, cells_key(self.fingerprint_key, self.known.ids + slot * ID_BYTES))
+            if not self.sources[slot].retired:
+                sketch_add(&self.sketch, slot, self.known.counters[slot])
         return 0
 
     cdef int order_roster(self) except -1:
@@ -460,6 +475,8 @@ cdef class Table:
         """Raise the vector at `slot` to `counter`, and the fingerprints with it."""
         cdef uint64_t gained = counter - self.known.counters[slot]
         cdef Source* source = &self.sources[slot]
+        if source.retired:
+            self.take_in(slot)
         if self.known.counters[slot] == 0:
             self.roster += source.roster
         self.lanes[0] = vines_add_residue(
@@ -505,6 +522,64 @@ cdef class Table:
         run.start = start
         run.stop = stop
         self.run_next += 1
+
+    # ------------------------------------------------------------------ retired sources
+
+    cdef bint counts(self, size_t slot) noexcept:
+        """Whether a source is one of the roster."""
+        return self.known.counters[slot] != 0 and not self.sources[slot].retired
+
+    cdef void leave_out(self, size_t slot) noexcept:
+        """Take a source out of roster, vector and sketch."""
+        cdef Source* source = &self.sources[slot]
+        cdef uint64_t counter = self.known.counters[slot]
+        source.retired = True
+        self.retired += 1
+        self.roster -= source.roster
+        self.lanes[0] = vines_add_residue(self.lanes[0], vines_residue(
+            RESIDUES - vines_multiply_residue(counter, source.lane_one)))
+        self.lanes[1] = vines_add_residue(self.lanes[1], vines_residue(
+            RESIDUES - vines_multiply_residue(counter, source.lane_two)))
+        if self.sketch.count:
+            sketch_add(&self.sketch, slot, FIELD - counter % FIELD)
+
+    cdef void take_in(self, size_t slot) noexcept:
+        """Undo that: there is more of the source than was to come."""
+        cdef Source* source = &self.sources[slot]
+        cdef uint64_t counter = self.known.counters[slot]
+        source.retired = False
+        self.retired -= 1
+        self.roster += source.roster
+        self.lanes[0] = vines_add_residue(
+            self.lanes[0], vines_multiply_residue(counter, source.lane_one))
+        self.lanes[1] = vines_add_residue(
+            self.lanes[1], vines_multiply_residue(counter, source.lane_two))
+        if self.sketch.count:
+            sketch_add(&self.sketch, slot, counter)
+
+    @cython.critical_section
+    def retire(self, bytes source not None, uint64_t final):
+        cdef Py_ssize_t slot = self.known.find(id_of(source))
+        if slot < 0 or self.known.counters[slot] != final or slot == <Py_ssize_t>self.own:
+            return final == 0
+        if final and not self.sources[slot].retired:
+            self.raise_floor(<size_t>slot, final)
+            log_close(&self.sources[slot].log)
+            memset(&self.sources[slot].log, 0, sizeof(Log))
+            self.leave_out(<size_t>slot)
+        return True
+
+    def is_retired(self, source):
+        cdef Py_ssize_t slot = self.known.find(id_of(source))
+        return slot >= 0 and bool(self.sources[slot].retired)
+
+    @cython.critical_section
+    def counted(self):
+        cdef size_t slot
+        return [
+            (self.id_at(slot), self.known.counters[slot])
+            for slot in range(self.source_count) if self.counts(slot)
+        ]
 
     # ------------------------------------------------------------------ logs
 
@@ -1348,7 +1423,7 @@ cdef class Table:
             if mine and slot == self.own:
                 progress.told += not scanning
                 continue
-            if <Py_ssize_t>slot == progress.theirs():
+            if self.sources[slot].retired or <Py_ssize_t>slot == progress.theirs():
                 progress.known[slot] = counter
                 continue
             if page is None:
@@ -1426,6 +1501,9 @@ cdef class Table:
         cdef size_t used = draft.at - base
         cdef vines_record* record
         cdef bint begun = used > 1, repeated, elsewhere
+        if self.sources[slot].retired:
+            progress.known[slot] = self.known.counters[slot]    # who lacks it, says so
+            return True
         if start < self.sources[slot].floor:
             progress.below_floor = True
             return True
@@ -1785,6 +1863,7 @@ cdef class Table:
             "expiring": self.deadlines.count,
             "lapsed": self.lapses,
             "sources": self.source_count,
+            "retired": self.retired,
             "entries": self.logged,
             "entries_dropped": self.dropped_entries,
             "runs": self.run_next - self.run_first,
@@ -1928,24 +2007,47 @@ cdef class Progress:
             self.begin()
         return bool(mark & 2)
 
+    cdef bint is_new(self) noexcept:
+        """Whether the peer holds nothing but its own, and records of retired sources are here."""
+        cdef size_t slot
+        cdef bint held = False
+        if self.table.retired == 0:
+            return False
+        for slot in range(self.count):
+            if self.known[slot] and <Py_ssize_t>slot != self.theirs():
+                return False
+            held = held or self.table.sources[slot].retired and self.table.sources[slot].live != 0
+        return held
+
+    cdef void note_retired(self, size_t slot, uint64_t counter) noexcept:
+        """The peer says how much it holds of a source: too little of one that is retired here, of
+        which no range is ever sent, is told like any other position below a floor."""
+        if self.table.sources[slot].retired and counter < self.table.known.counters[slot]:
+            self.lacking = True
+
     cdef int forget(self) except -1:
         """The peer begins to say anew what it holds."""
         memset(self.known, 0, self.count * sizeof(uint64_t))
         self.unplaced = VersionVector()
         self.ready = False
+        self.lacking = False
         return 0
 
     cdef void begin(self) noexcept:
         """The peer has said all that it holds: sending may begin."""
         self.scan()
         self.ready = True
-        self.below_floor = False
+        if not self.lacking and not self.met and self.is_new():
+            self.lacking = self.met = True
+        self.below_floor = self.lacking
+        self.lacking = False
 
     @cython.critical_section
     def rewind(self, bytes page not None, size_t offset=0):
         self.learn(page, offset, True)
         self.scan()
-        self.below_floor = False
+        self.below_floor = self.lacking
+        self.lacking = False
 
     cdef int set_aside(self, const uint8_t* id, uint64_t counter, bint back) except -1:
         """Keep what the peer said of a source not known here, within a bound: beyond it too much
@@ -1978,6 +2080,7 @@ cdef class Progress:
                 if slot < 0:
                     self.set_aside(rows[at].id, counter, back)
                     continue
+                self.note_retired(<size_t>slot, counter)
                 if vines_planted(6) and not back and counter > self.table.known.counters[slot]:
                     self.table.advance(slot, counter)
                 if (counter < self.known[slot]) if back else (counter > self.known[slot]):

@@ -1,0 +1,235 @@
+"""A retired source leaves no trace in what a table says of its vector, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from vines._core.digest import (
+    aligned_pages,
+    difference,
+    read_aligned,
+    same_state,
+    same_vector,
+    vector_pages,
+)
+from vines._core.sketch import read_sketch, sketch_page
+from vines._core.table import DATA, Progress, Table
+
+from .kinds import A, B, C, frame, span
+from .world import FINGERPRINT_KEY, INDEX_KEY
+
+D, E = b"d" * 16, b"e" * 16
+BUDGET = 1 << 16
+
+
+def table(own: bytes) -> Table:
+    return Table(own, FINGERPRINT_KEY, INDEX_KEY, sketch_above=0)
+
+
+def write(made: Table, *keys: bytes, value: bytes = b"\x01") -> None:
+    for key in keys:
+        made.write(key, 0, value, 0)
+
+
+def copy(made: Table, to: Table) -> None:
+    """All that one table holds, and covers, in another."""
+    body = made.delta_for(to.vector(), BUDGET)
+    if body is not None:
+        assert to.apply(body) == []
+
+
+def three() -> tuple[Table, Table, Table]:
+    """A, whose process is gone, and B and C, which hold all it wrote."""
+    a, b, c = table(A), table(B), table(C)
+    write(a, b"one", b"two", b"three")
+    for to in (b, c):
+        copy(a, to)
+    write(b, b"four")
+    copy(b, c)
+    return a, b, c
+
+
+def test_it_is_left_out_of_all_that_is_said_of_the_vector() -> None:
+    _, b, c = three()
+    never = table(D)
+    never.finish_join([vector_as_floors({B: 1})])
+    assert b.retire(A, 3) and b.is_retired(A)
+    assert b.fingerprint()[:24] == never.fingerprint()[:24]
+    assert vector_pages(b, BUDGET) == vector_pages(never, BUDGET)
+    assert aligned_pages(b, BUDGET) == aligned_pages(never, BUDGET)
+    assert sketch_page(b, 40) == sketch_page(never, 40)
+    assert b.counted() == [(B, 1)] and b.statistics()["retired"] == 1
+    # What it wrote is still there, and covered.
+    assert same_state(b.fingerprint(), c.fingerprint()) and b.covered(A) == 3
+    assert b.value(b"two") == b"\x01"
+    assert not same_vector(b.fingerprint(), c.fingerprint())
+    assert c.retire(A, 3) and b.fingerprint() == c.fingerprint()
+
+
+def vector_as_floors(vector: dict[bytes, int]) -> bytes:
+    return b"\x04\x03" + b"".join(
+        source + bytes([counter, counter]) for source, counter in vector.items()
+    )
+
+
+def test_not_before_all_of_it_is_covered_and_never_with_less_than_there_is() -> None:
+    _, b, _ = three()
+    before = b.fingerprint()
+    for source, final in ((A, 4), (A, 2), (B, 1), (E, 1)):
+        assert not b.retire(source, final) and not b.is_retired(source)
+    assert b.fingerprint() == before
+    assert b.retire(E, 0) and b.retire(A, 3) and b.retire(A, 3)
+    assert b.statistics()["retired"] == 1
+
+
+@pytest.mark.parametrize("sketch_above", [0, 1, 256])
+def test_more_of_it_puts_it_back(sketch_above: int) -> None:
+    a, _, c = three()
+    b = Table(B, FINGERPRINT_KEY, INDEX_KEY, sketch_above=sketch_above)
+    copy(a, b)
+    assert b.retire(A, 3) and c.retire(A, 3)
+    write(a, b"five")
+    late = a.delta_for(c.vector(), BUDGET)
+    assert late is not None
+    for each in (b, c):
+        assert each.apply(late) == [] and not each.is_retired(A) and each.covered(A) == 4
+    write(b, b"four")
+    copy(b, c)
+    copy(c, b)
+    assert b.fingerprint() == c.fingerprint()
+    assert b.retire(A, 4) and c.retire(A, 4) and b.fingerprint() == c.fingerprint()
+
+
+def test_a_sketch_begun_later_is_without_it() -> None:
+    a = table(A)
+    write(a, b"one")
+    b, never = (Table(B, FINGERPRINT_KEY, INDEX_KEY, sketch_above=2) for _ in range(2))
+    copy(a, b)
+    b.retire(A, 1)
+    for each in (b, never):
+        each.finish_join([vector_as_floors({C: 1, D: 2, E: 3})])
+    assert sketch_page(b, 40) == sketch_page(never, 40) is not None
+
+
+def test_peers_that_do_not_list_it_are_sent_nothing_of_it() -> None:
+    _, b, c = three()
+    b.retire(A, 3)
+    c.retire(A, 3)
+    write(b, b"six")
+    for read in (by_pages, by_sketch):
+        progress = Progress(b)
+        read(progress, c)
+        assert progress.ready and not progress.below_floor
+        body = progress_delta(b, progress)
+        assert body is not None and A not in body
+        assert progress_delta(b, progress) is None and not progress.below_floor
+        assert difference(progress) == 0
+
+
+def by_pages(progress: Progress, peer: Table) -> None:
+    for page in vector_pages(peer, BUDGET):
+        progress.read_page(page)
+
+
+def by_aligned(progress: Progress, peer: Table) -> None:
+    assert read_aligned(progress, aligned_pages(peer, BUDGET)[0])
+
+
+def by_sketch(progress: Progress, peer: Table) -> None:
+    assert isinstance(read_sketch(progress, sketch_page(peer, 40) or b""), int)
+
+
+def progress_delta(made: Table, progress: Progress) -> bytes | None:
+    return made.delta(progress, BUDGET)
+
+
+def test_aligned_counters_go_on_without_it() -> None:
+    _, b, c = three()
+    b.retire(A, 3)
+    c.retire(A, 3)
+    progress = Progress(b)
+    by_aligned(progress, c)
+    assert progress.known_of(B) == 1 and not progress.below_floor
+
+
+@pytest.mark.parametrize("read", [by_pages, by_sketch])
+def test_who_holds_less_of_it_than_there_was_has_to_join(read: object) -> None:
+    a, b, _ = three()
+    b.retire(A, 3)
+    late = table(D)
+    late.apply(frame(span(A, 0, 1)))
+    write(late, b"mine")
+    progress = Progress(b)
+    if read is by_sketch:
+        late.apply(frame(span(B, 0, 1)))
+        wanted = read_sketch(progress, sketch_page(late, 40) or b"")
+        assert isinstance(wanted, bytes)
+        assert read_sketch(progress, sketch_page(late, 40, wanted) or b"") == 2
+    else:
+        by_pages(progress, late)
+    assert progress.below_floor
+    # Who holds all of it has only not heard yet that it is retired.
+    whole = table(E)
+    copy(a, whole)
+    write(whole, b"mine")
+    progress = Progress(b)
+    by_pages(progress, whole)
+    assert not progress.below_floor and progress_delta(b, progress) is not None
+
+
+def test_who_comes_new_has_to_join_while_records_of_it_are_left() -> None:
+    _, b, _ = three()
+    b.retire(A, 3)
+    fresh = table(D)
+    write(fresh, b"mine")
+    progress = Progress(b)
+    progress.belongs(D)
+    copy(fresh, b)
+    by_pages(progress, fresh)
+    assert progress.below_floor
+    floors = b.floor_pages(BUDGET)
+    page, cursor = b.page(0, BUDGET)
+    assert cursor is None
+    fresh.apply_page(page)
+    fresh.finish_join(floors)
+    assert fresh.covered(A) == 3 and fresh.value(b"two") == b"\x01"
+    assert fresh.retire(A, 3) and fresh.fingerprint() == b.fingerprint()
+    # With the last of its records overwritten there is nothing left to join for.
+    write(b, b"one", b"two", b"three")
+    progress = Progress(b)
+    by_pages(progress, table(E))
+    assert not progress.below_floor
+
+
+def test_old_records_of_it_are_not_taken_again() -> None:
+    a, b, _ = three()
+    old = a.delta_for(table(E).vector(), BUDGET)
+    b.retire(A, 3)
+    b.collect(DATA, b"two")
+    assert old is not None and b.apply(old) == [] and b.value(b"two") is None
+    assert b.is_retired(A)
+
+
+def test_nothing_of_it_is_announced() -> None:
+    _, b, c = three()
+    progress = Progress(b)
+    by_pages(progress, table(E))
+    b.retire(A, 3)
+    page = b.announce(progress, BUDGET)
+    assert page is not None and A not in page and B in page
+    assert b.announce(progress, BUDGET) is None
+    del c
+
+
+def test_its_log_is_returned() -> None:
+    a, b = table(A), table(B)
+    for number in range(5000):
+        a.write(b"key", 0, number.to_bytes(4, "little"), 0)
+        if number % 100 == 0:
+            copy(a, b)
+    copy(a, b)
+    before = b.statistics()
+    assert b.retire(A, 5000)
+    after = b.statistics()
+    assert after["entries"] == 0 and b.entries(A) == []
+    assert after["memory"] < before["memory"]
