@@ -18,8 +18,16 @@ from vines.protocol.links.links import Link
 from vines.protocol.members.detector import Detector
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.replication import Replication
+from vines.protocol.replicas.retiring import Retiring
 from vines.protocol.wire.hello import Hello, Refuse
-from vines.protocol.wire.messages import CONTROL, DATA, TABLE_MESSAGES, Message
+from vines.protocol.wire.messages import (
+    CONTROL,
+    DATA,
+    END,
+    TABLE_MESSAGES,
+    Message,
+    Snapshot,
+)
 from vines.protocol.wire.probe import StreamAck, StreamProbe
 from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
 
@@ -41,6 +49,7 @@ class Dialogue:
         replication: Replication,
         flushes: Flushes,
         detector: Detector,
+        retiring: Retiring,
         renew: Callable[[], None],
         elections: Callable[[], Elections],
     ) -> None:
@@ -52,6 +61,7 @@ class Dialogue:
         self._renew = renew
         self._elections = elections
         self._detector = detector
+        self._retiring = retiring
         self._ahead = 0
         self._pings = 0
 
@@ -63,8 +73,11 @@ class Dialogue:
             if changes:
                 self._linking.learn(changes, now)
                 self._detector.learn(changes, now)
+                self._retiring.learn(changes, now)
                 if any(changes.select(family, (), (b"",)) for family in ELECTION_FAMILIES):
                     self._elections().learn(changes, now)
+            if isinstance(message, Snapshot) and message.marks == END:
+                self._retiring.joined(now)
             self._check_tables(link, now)
             return
         match message:

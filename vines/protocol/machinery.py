@@ -29,6 +29,7 @@ from vines.protocol.members.profile import Sighting
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.pushing import Pusher
 from vines.protocol.replicas.replication import Replication
+from vines.protocol.replicas.retiring import Agreement, Retiring
 from vines.protocol.start import fresh_source
 from vines.protocol.traffic import Traffic
 from vines.protocol.wire.messages import DATA
@@ -50,6 +51,8 @@ SHARED: Final = (
     " and start one of them again"
 )
 """Why a node takes no part in elections that had a double."""
+OVERTAKEN: Final = "another process wrote under this node's source: it goes on under a fresh one"
+"""Somebody knows more of this node's own writes than it does."""
 
 
 class Machinery:
@@ -89,9 +92,11 @@ class Machinery:
         self.flushes = Flushes(outbox)
         self.lag = Lag(now)
         self.post = Post(config, self.identity, outbox)
+        self.agreement = Agreement(self.linking.members)
         self.answering = Answering(
             *(config, self.identity, tables, self.linking.members, self.post, self.lag),
             differs=self._differs,
+            agrees=self.agreement.saw,
         )
         world = World(
             candidates=lambda observers: self.linking.members.candidates(observers=observers),
@@ -106,9 +111,13 @@ class Machinery:
             *(config, rng, self.identity, self.linking.members, tables[0], outbox),
             *(self.post, self.answering, world, now),
         )
+        self.retiring = Retiring(
+            *(self.identity, self.linking.members, tables, self.agreement.covers, self._renew, now)
+        )
         self.dialogue = Dialogue(
             *(tables, self.handshake, self.linking, self.replication, self.flushes),
             detector=self.detector,
+            retiring=self.retiring,
             renew=self._renew,
             elections=self.elect,
         )
@@ -148,6 +157,8 @@ class Machinery:
             self.linking.advance(now)
         if self.replication.deadline() <= now:
             self.replication.advance(now, links.established())
+        if self.retiring.deadline() <= now:
+            self.retiring.advance(now)
         if self.flushes:
             self.flushes.advance(now, links.established(), self.pusher.wake)
 
@@ -188,7 +199,7 @@ class Machinery:
         return min(
             self.patrol.deadline(),
             self.linking.deadline(),
-            self.replication.deadline() if links else inf,
+            min(self.replication.deadline(), self.retiring.deadline()) if links else inf,
             self.flushes.deadline(links, self.now),
         )
 
@@ -232,6 +243,7 @@ class Machinery:
             "pulls": self.replication.pulls,
             "exchanges": self.replication.exchanges,
             "joins": self.replication.joins.count,
+            "retired": self.retiring.count,
             "eager": sum(link.channels[DATA].eager for link in links.established()),
             "grafts": self.spreading.grafts,
             "prunes": self.spreading.prunes,
@@ -337,11 +349,10 @@ class Machinery:
         self.pusher.remove(link)
         self.replication.stop(link, self.now)
 
-    def _renew(self) -> None:
-        """Somebody knows more of this node's own writes than it does: write as a fresh source."""
+    def _renew(self, text: str = OVERTAKEN) -> None:
+        """Nothing can be written under this node's source any more: write as a fresh one."""
         source = fresh_source(self._rng, self._clock(), self.identity.profile.source)
         for table in self._tables:
             table.adopt(source)
         self.identity.renew(source)
-        text = "another process wrote under this node's source: it goes on under a fresh one"
         self._outbox.emit(Conflict("source", text, self.identity.member()))

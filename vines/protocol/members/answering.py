@@ -54,6 +54,7 @@ class Answering:
         post: Post,
         lag: Lag,
         differs: Callable[[bytes, float], None],
+        agrees: Callable[[bytes, float], None],
     ) -> None:
         from hashlib import blake2b  # here, not above: it is dear to import
 
@@ -66,6 +67,7 @@ class Answering:
         self._post = post
         self._lag = lag
         self._differs = differs
+        self._agrees = agrees
         self._relays: dict[int, Relay] = {}
         self._prints = b""
         self._digest = b""
@@ -82,8 +84,8 @@ class Answering:
     def probed(self, sender: bytes, token: int, probe: Probe, now: float) -> Ack:
         """The answer to a probe; a member that holds something else is compared with."""
         differs = probe.digest != self.digest()
-        if differs and self._members.is_alive(sender):
-            self._differs(sender, now)
+        if self._members.is_alive(sender):
+            (self._differs if differs else self._agrees)(sender, now)
         return Ack(token, self._lag.milliseconds(now), differs)
 
     def asked(self, letter: Letter, ask: Ask, now: float) -> None:

@@ -15,7 +15,7 @@ from vines._core.changes import Change, Changes
 from vines._core.table import EXPIRING, MEMBER, TOMBSTONE, Table
 from vines.config import Config
 from vines.errors import WireError
-from vines.events import ALIVE, DEAD, Conflict, Fail, Join, Leave, Member, Update
+from vines.events import ALIVE, DEAD, LEFT, Conflict, Fail, Join, Leave, Member, Update
 from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.directory import Directory
@@ -80,6 +80,12 @@ class Membership:
             if member.profile.source == source:
                 return member.id
         return None
+
+    def sources(self) -> set[bytes]:
+        """Under which sources others write, as far as they are known and have not left: who is held
+        dead may come back.
+        """
+        return {each.profile.source for each in self._members.values() if each.state != LEFT}
 
     def living(self) -> frozenset[bytes]:
         """The ids of others who are alive and no observers."""

@@ -1,0 +1,162 @@
+"""Sources of processes that are gone leave vectors and digests; what they wrote stays."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from vines._core.digest import vector_pages
+from vines.events import Conflict
+from vines.protocol.replicas.retiring import LOOK_SECONDS, RETIRED, read_last
+
+from .pump import Host, Pump
+from .test_replication import equal
+
+LOOKS = 3 * LOOK_SECONDS
+"""Two looks, and the probes of everybody in between."""
+
+
+def sources(host: Host) -> set[bytes]:
+    """Those that count in either table."""
+    node = host.node
+    return {source for table in (node.control, node.data) for source, _ in table.counted()}
+
+
+def own(*hosts: Host) -> set[bytes]:
+    return {host.node.source for host in hosts}
+
+
+def bytes_of(host: Host) -> int:
+    return sum(len(page) for page in vector_pages(host.node.data, 1 << 16))
+
+
+def retire(host: Host, source: bytes, last: tuple[int, int]) -> None:
+    """Let a node say that this is all of a source, whether it is or not."""
+    host.node._parts.retiring._write(source, last)
+    host.node._parts.retiring._leave_out(host.pump.now)
+    host.node.advance(host.pump.now)
+
+
+def test_the_source_of_an_earlier_start_goes_and_what_it_wrote_stays() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    for host in (a, b, c):
+        host.write(f"by {host.name}")
+    pump.run(1.0)
+    old, before = c.node.source, bytes_of(a)
+    for _ in range(3):
+        pump.kill(c)
+        c = pump.host(3)
+        pump.join(c, a)
+        pump.run(2.0)
+        c.write("by n3", b"\x02")
+        pump.run(1.0)
+    assert bytes_of(a) > before
+    pump.run(LOOKS)
+    for host in (a, b, c):
+        assert sources(host) == own(a, b, c)
+        assert host.node.data.is_retired(old) and bytes_of(host) == before
+        assert host.value("by n3") == b"\x02" and host.value("by n1") == b"\x01"
+    assert equal(a, b, c)
+    assert [host.node.stats()["retired"] for host in (a, b, c)] == [3, 0, 0]
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_who_is_held_dead_is_waited_for_and_who_left_is_not(leaving: bool) -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3, dead_retention=300.0)
+    c.write("key")
+    pump.run(1.0)
+    if leaving:
+        c.node.leave(pump.now)
+        pump.settle()
+    pump.kill(c)
+    pump.run(LOOKS + 10.0)
+    assert c.node.data.is_retired(c.node.source) is False
+    assert [host.node.data.is_retired(c.node.source) for host in (a, b)] == [leaving] * 2
+    pump.run(300.0)
+    assert sources(a) == sources(b) == own(a, b) and a.value("key") == b"\x01"
+
+
+def test_not_before_every_living_member_was_seen_to_hold_the_same() -> None:
+    pump = Pump()
+    a, b, c, d = pump.cluster(4)
+    d.write("key")
+    pump.run(1.0)
+    pump.kill(d)
+    d = pump.host(4)
+    pump.join(d, a)
+    pump.run(2.0)
+    a.node._parts.answering._agrees = lambda member, now: None
+    pump.run(LOOKS)
+    assert not any(host.node.stats()["retired"] for host in (a, b, c, d))
+    del c, b
+
+
+def test_who_finds_its_own_source_retired_goes_on_under_a_fresh_one() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    c.write("key")
+    pump.run(1.0)
+    old = c.node.source
+    last = c.node.control.counter, c.node.data.counter
+    retire(a, old, last)
+    pump.run(1.0)
+    assert c.node.source != old
+    (told,) = c.of(Conflict)
+    assert told.kind == "source" and "retired" in told.text
+    c.write("key", b"\x02")
+    pump.run(LOOKS)
+    assert sources(a) == sources(b) == sources(c) == own(a, b, c)
+    assert a.value("key") == b.value("key") == b"\x02" and equal(a, b, c)
+
+
+def test_what_comes_of_it_after_all_puts_it_back_and_is_not_lost() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    c.write("key")
+    pump.run(1.0)
+    for host in (a, b):
+        pump.walls.add(frozenset({host.address, c.address}))
+        pump.lose(c.to(host))
+    c.write("late")
+    last = c.node.control.counter, c.node.data.counter - 1
+    retire(a, c.node.source, last)
+    pump.run(1.0)
+    assert b.node.data.is_retired(c.node.source)
+    pump.walls.clear()
+    pump.until(lambda: a.value("late") is not None and b.value("late") is not None)
+    pump.run(LOOKS)
+    assert sources(a) == sources(b) == sources(c) == own(a, b, c) and equal(a, b, c)
+
+
+def test_who_joins_later_gets_what_a_retired_source_wrote() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    b.write("key")
+    pump.run(1.0)
+    pump.kill(b)
+    again = pump.host(2)
+    pump.join(again, a)
+    pump.run(LOOKS)
+    assert a.node.data.is_retired(b.node.source)
+    late = pump.host(3)
+    pump.join(late, a)
+    pump.settle()
+    assert late.value("key") == b"\x01"
+    pump.run(2.0)
+    assert equal(a, again, late) and sources(late) == sources(a)
+
+
+@pytest.mark.parametrize("value", [b"", bytes(15), bytes(17)])
+def test_malformed_records_retire_nothing(value: bytes) -> None:
+    assert read_last(value) is None
+    pump = Pump()
+    a, b = pump.cluster(2)
+    a.node.control.put(RETIRED, b.node.source, 0, value, 1)
+    a.node.control.put(RETIRED, b"short", 0, bytes(16), 1)
+    a.node.advance(pump.now)
+    pump.run(1.0)
+    assert sources(a) == sources(b) == own(a, b) and not b.of(Conflict)
+    assert read_last(struct.pack("<QQ", 3, 4)) == (3, 4)

@@ -1,0 +1,86 @@
+"""Sources of processes that are gone, over whole clusters and under faults."""
+
+from __future__ import annotations
+
+import pytest
+
+from vines._core.digest import vector_pages
+from vines.protocol.replicas import retiring
+from vines.protocol.replicas.retiring import LOOK_SECONDS, Agreement
+from vines.simulation import Host, Simulation, run_seed
+
+SEEDS = range(12)
+RESTARTS = 40
+IDLE_SECONDS = 120.0
+LOOKS = 4 * LOOK_SECONDS
+
+
+def idle_bytes(simulation: Simulation) -> float:
+    """What all processes send while nothing happens."""
+
+    def sent() -> int:
+        total = 0
+        for process in simulation.processes:
+            counts = process.node.stats()["datagram_bytes_out"]
+            assert isinstance(counts, dict)
+            total += process.stream_bytes + sum(counts.values())
+        return total
+
+    before = sent()
+    simulation.run(IDLE_SECONDS)
+    return sent() - before
+
+
+def vector_bytes(host: Host) -> list[int]:
+    assert host.process is not None
+    node = host.process.node
+    return [sum(map(len, vector_pages(table, 1 << 16))) for table in (node.control, node.data)]
+
+
+def test_restarts_cost_an_idle_cluster_nothing() -> None:
+    simulation = Simulation(seed=5, nodes=4, config={"dead_retention": 60.0})
+    for number, host in enumerate(simulation.nodes):
+        host.gossip("by", number)
+    simulation.settle()
+    simulation.run(LOOKS)
+    idle, sizes = idle_bytes(simulation), vector_bytes(simulation.nodes[0])
+    last = simulation.nodes[-1]
+    for number in range(RESTARTS):
+        last.restart()
+        simulation.run(3.0)
+        last.gossip("by", number)
+        simulation.run(0.5)
+    assert vector_bytes(simulation.nodes[0])[1] > 5 * sizes[1]
+    simulation.run(60.0 + LOOKS)
+    simulation.settle()
+    for host in simulation.nodes:
+        assert vector_bytes(host) == pytest.approx(sizes, rel=0.05)
+        assert host["by"] == RESTARTS - 1
+    assert idle_bytes(simulation) == pytest.approx(idle, rel=0.05)
+
+
+@pytest.mark.parametrize("covered", [False, True])
+def test_random_clusters_keep_the_invariants_however_soon_sources_are_retired(
+    monkeypatch: pytest.MonkeyPatch, covered: bool
+) -> None:
+    """Also where nobody asks whether all the living hold what was written under a source."""
+    written = []
+    write = retiring.Retiring._write
+
+    def counted(self: retiring.Retiring, source: bytes, last: retiring.Last) -> bool:
+        written.append(source)
+        return write(self, source, last)
+
+    monkeypatch.setattr(retiring, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(retiring.Retiring, "_write", counted)
+    if not covered:
+        monkeypatch.setattr(Agreement, "covers", lambda *_: True)
+        monkeypatch.setattr(retiring.Membership, "sources", lambda self: living(self))
+    for seed in SEEDS:
+        run_seed(seed)
+    assert written
+
+
+def living(members: retiring.Membership) -> set[bytes]:
+    """Who is held dead is not waited for."""
+    return {each.profile.source for each in members._members.values() if members.is_alive(each.id)}

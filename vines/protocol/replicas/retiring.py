@@ -1,0 +1,206 @@
+"""Retiring: sources whose processes are gone for good leave roster, vector and digests.
+
+A source is one start of one process, and would be listed for ever. A record of the control table
+says what its last positions are; every replica that covers just these leaves it out, so that the
+roster follows from the control table. One member writes these records: of the living it has the
+lowest id. It does so once nobody writes under the source (its member left, is held dead and
+forgotten, or started anew), and all the living hold what it holds of it.
+
+Nothing hangs on the first of these: who finds its own source retired goes on under a fresh one, and
+what is covered above a last position puts the source back. It must not know links or datagrams.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from itertools import islice
+from math import inf
+
+from vines._core.changes import Changes
+from vines._core.table import Table
+from vines.hints import Final
+from vines.protocol.members.identity import Identity
+from vines.protocol.members.membership import Membership
+from vines.protocol.wire.fields import ID_BYTES
+from vines.protocol.wire.messages import TABLES
+
+RETIRED: Final = 8
+"""The family of records that retire a source; its id is the key."""
+LOOK_SECONDS: Final = 30.0
+"""Between two looks for sources nobody writes under: they are few, and in no hurry."""
+AGAIN_SECONDS: Final = 1.0
+"""Between two tries to leave out what was not covered when its record came."""
+TRIED_AT_ONCE: Final = 1024
+"""Sources of which that is tried in one turn: a millisecond or two."""
+RETIRED_PER_LOOK: Final = 256
+"""Records written at once: of more the rest follows with the next look."""
+
+UNTRIED: Final = (-1, -1)
+"""No sequences of two tables."""
+_LAST: Final = struct.Struct("<QQ")
+
+Last = tuple[int, int]
+"""The last positions of a source, in the control and in the data table."""
+Covers = Callable[[bytes, Last, float], bool]
+"""Whether all the living cover these positions of a source, which were covered here since then."""
+
+
+def read_last(value: bytes) -> Last | None:
+    """The last positions that a record says; None if it is malformed."""
+    if len(value) != _LAST.size:
+        return None
+    control, data = _LAST.unpack(value)
+    return control, data
+
+
+class Agreement:
+    """When each member last was seen to hold the same as this node, to the digest: then it covers
+    what this node covers.
+    """
+
+    def __init__(self, members: Membership) -> None:
+        self._members = members
+        self._seen: dict[bytes, float] = {}
+
+    def saw(self, member: bytes, now: float) -> None:
+        """Its digest was ours."""
+        self._seen[member] = now
+
+    def covers(self, source: bytes, last: Last, since: float) -> bool:  # noqa: ARG002
+        """Whether all the living were seen so since this time, when this much of a source was held
+        here. Who cannot be probed does not count: if it lacks something, it will join.
+        """
+        living = self._members.candidates(observers=True)
+        if len(self._seen) > len(living):
+            self._seen = {each: when for each, when in self._seen.items() if each in living}
+        return all(self._seen.get(member, -inf) >= since for member in living)
+
+
+class Retiring:
+    """Which sources of both tables are out of use, at one node."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        members: Membership,
+        tables: tuple[Table, Table],
+        covers: Covers,
+        renew: Callable[[str], None],
+        now: float,
+    ) -> None:
+        self.count = 0
+        """Records written here."""
+        self._identity = identity
+        self._members = members
+        self._tables = tables
+        self._covers = covers
+        self._renew = renew
+        self._orphans: dict[bytes, tuple[Last, float]] = {}
+        """Sources nobody writes under: how much is held of them, and since when that is so."""
+        self._pending: dict[bytes, Last] = {}
+        """What has a record, and is not left out in both tables yet."""
+        self._sequences = UNTRIED
+        """Of the tables, when that was last tried."""
+        self._look = now + LOOK_SECONDS
+        self._again = inf
+
+    def learn(self, changes: Changes, now: float) -> None:
+        """Records of the control table became current; malformed ones retire nothing."""
+        found = False
+        for change in changes.select(RETIRED, (), (b"",)):
+            last = read_last(change[3])
+            if last is not None and len(change[1]) == ID_BYTES:
+                self._pending[change[1]] = last
+                found = True
+        if found:
+            self._leave_out(now)
+
+    def joined(self, now: float) -> None:
+        """Floors rose: what they cover is to be left out at once, or peers that have done so would
+        seem to be below them.
+        """
+        if self._pending:
+            self._leave_out(now)
+
+    def advance(self, now: float) -> None:
+        """Look for what is out of use, if it is time to."""
+        if now >= self._again:
+            self._again = now + AGAIN_SECONDS
+            if self._sequences != self._now_at():
+                self._leave_out(now)
+        if now >= self._look:
+            self._look = now + LOOK_SECONDS
+            if self._is_first():
+                self._retire(now)
+            else:
+                self._orphans.clear()
+
+    def deadline(self) -> float:
+        """When `advance` has something."""
+        return min(self._look, self._again)
+
+    def _is_first(self) -> bool:
+        """Whether this node has the lowest id of the members that are alive."""
+        own = self._identity
+        return not (own.leaving or own.profile.observer) and all(
+            own.id < member for member in self._members.living()
+        )
+
+    def _retire(self, now: float) -> None:
+        """Write records of sources that nobody writes under, and all hold."""
+        orphans: dict[bytes, tuple[Last, float]] = {}
+        written = 0
+        for source in self._unowned():
+            last = self._held(source)
+            known = self._orphans.get(source)
+            since = known[1] if known is not None and known[0] == last else now
+            if since < now and written < RETIRED_PER_LOOK and self._covers(source, last, since):
+                written += self._write(source, last)
+            else:
+                orphans[source] = last, since
+        self._orphans = orphans
+        if self._pending:
+            self._leave_out(now)
+
+    def _unowned(self) -> list[bytes]:
+        """Sources that count in either table, and that nobody known writes under, in order."""
+        owned = self._members.sources() | {self._identity.profile.source}
+        counted = {source for table in self._tables for source, _ in table.counted()}
+        return sorted(counted - owned)
+
+    def _held(self, source: bytes) -> Last:
+        control, data = self._tables
+        return control.covered(source), data.covered(source)
+
+    def _write(self, source: bytes, last: Last) -> bool:
+        """Say that this is all of a source, unless it has been said."""
+        held = self._tables[0].get(RETIRED, source)
+        if held is not None and held[0] >= sum(last):
+            said = read_last(held[3])
+            if said is not None:
+                self._pending[source] = said
+            return False
+        self.count += 1
+        self._tables[0].put(RETIRED, source, 0, _LAST.pack(*last), sum(last))
+        self._pending[source] = last
+        return True
+
+    def _leave_out(self, now: float) -> None:
+        """Leave out what is covered just as far as its record says."""
+        more = len(self._pending) > TRIED_AT_ONCE
+        for source, last in list(islice(self._pending.items(), TRIED_AT_ONCE)):
+            del self._pending[source]
+            if source == self._identity.profile.source:
+                self._renew("this node's source was retired: it goes on under a fresh one")
+            held = self._held(source)
+            # All of a list: it goes from either table as soon as it can.
+            done = [self._tables[each].retire(source, last[each]) for each in TABLES]
+            if not all(done) and held[0] <= last[0] and held[1] <= last[1]:
+                self._pending[source] = last
+        self._sequences = UNTRIED if more else self._now_at()
+        self._again = now + AGAIN_SECONDS if self._pending else inf
+
+    def _now_at(self) -> Last:
+        control, data = self._tables
+        return control.sequence, data.sequence
