@@ -21,6 +21,7 @@ from vines.protocol.links.errands import (
     Errands,
 )
 from vines.protocol.members.directory import Directory
+from vines.protocol.replicas.replication import AGREED
 from vines.protocol.wire.ballot import Ballots
 from vines.protocol.wire.framing import LENGTH_BYTES
 from vines.protocol.wire.hello import Hello
@@ -203,3 +204,34 @@ def test_ballots_are_the_only_errands() -> None:
         host.node._parts.linking.dialler.errands.hold = spy  # type: ignore[method-assign]
     elect(pump, hosts)
     assert kinds == {Ballots.kind}
+
+
+def strangers(pump: Pump) -> tuple[Host, Host]:
+    """Two members of a larger cluster that have no link."""
+    *others, a = pump.cluster(12)
+    return a, next(each for each in others if a.route(each) is None)
+
+
+def test_a_member_that_differs_is_dialled_once_comparing_on_links_found_nothing() -> None:
+    pump = Pump()
+    a, b = strangers(pump)
+    for _ in range(AGREED + 1):
+        assert a.node.stats()["visits"] == 0 and a.route(b) is None
+        a.node._parts._differs(b.node.id, pump.now)
+        a.node._stale = True
+        pump.run(a.node.config.sync_interval)
+    assert a.node.stats()["visits"] == 1
+    link = a.node._parts.linking.links.to(b.node.id)
+    assert link is not None and link.errand and link.attempt is not None
+    pump.run(IDLE_SECONDS + 1.0)
+    assert a.route(b) is None and a.node.stats()["visits"] == 1
+
+
+def test_while_something_comes_a_difference_is_no_reason_to_dial() -> None:
+    pump = Pump()
+    a, b = strangers(pump)
+    for number in range(3 * AGREED):
+        a.node._parts._differs(b.node.id, pump.now)
+        a.write("key", bytes([number]))
+        pump.run(a.node.config.sync_interval)
+    assert a.node.stats()["visits"] == 0

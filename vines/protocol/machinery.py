@@ -86,7 +86,9 @@ class Machinery:
         self.linking = Linking(config, rng, self.identity, self.handshake, tables, outbox)
         self.pusher = Pusher(config, tables, self._frame, self._write, self._is_urgent)
         self.replication = Replication(
-            *(config, rng, tables, outbox, self.pusher.wake, self.linking.links.established, now)
+            *(config, rng, tables, outbox, self.pusher.wake, self.linking.links.established),
+            visit=self._visit,
+            now=now,
         )
         self.spreading = self.replication.spreading
         self.flushes = Flushes(outbox)
@@ -242,6 +244,7 @@ class Machinery:
             "members_ignored": self.linking.members.ignored,
             "pulls": self.replication.pulls,
             "exchanges": self.replication.exchanges,
+            "visits": self.replication.visits,
             "joins": self.replication.joins.count,
             "retired": self.retiring.count,
             "eager": sum(link.channels[DATA].eager for link in links.established()),
@@ -292,7 +295,12 @@ class Machinery:
     def _differs(self, member: bytes, now: float) -> None:
         """A member holds something else than this node."""
         self.stirred = True
-        self.replication.differ(now, self.linking.links.to(member))
+        link = self.linking.links.to(member)
+        self.replication.differ(now, link, None if link is not None else member)
+
+    def _visit(self, member: bytes) -> None:
+        """Dial a member that holds something else: hellos compare, and the link goes again."""
+        self.linking.dialler.errands.visit(member, self.now)
 
     def _check(self, member: bytes, now: float) -> None:
         """Dial a member to see whether its machine answers."""

@@ -47,18 +47,26 @@ class Errands:
 
     def hold(self, member: bytes, frame: bytes, now: float) -> None:
         """Keep a frame for a member until it is linked, or the time is over."""
-        waiting = self._waiting.get(member)
-        if waiting is None:
-            if len(self._waiting) >= MEMBERS_MAX:
-                return
-            waiting = self._waiting[member] = Waiting(now)
-        if self._bytes + len(frame) > BYTES_MAX:
+        waiting = self._wait_for(member, now)
+        if waiting is None or self._bytes + len(frame) > BYTES_MAX:
             return
         if len(waiting.frames) == FRAMES_MAX:
             self._bytes -= len(waiting.frames.pop(0))
         waiting.frames.append(frame)
         waiting.until = now + HELD_SECONDS
         self._bytes += len(frame)
+
+    def visit(self, member: bytes, now: float) -> None:
+        """Have a member dialled to which nothing is to be said but hello: that compares tables."""
+        waiting = self._wait_for(member, now)
+        if waiting is not None:
+            waiting.until = now + HELD_SECONDS
+
+    def _wait_for(self, member: bytes, now: float) -> Waiting | None:
+        waiting = self._waiting.get(member)
+        if waiting is None and len(self._waiting) < MEMBERS_MAX:
+            waiting = self._waiting[member] = Waiting(now)
+        return waiting
 
     def take(self, member: bytes) -> list[bytes]:
         """All that waits for a member: it is linked now, or gone."""

@@ -62,6 +62,9 @@ LAPSES_PER_TURN: Final = 1024
 COMPARISONS: Final = 8
 """Comparisons after a difference was seen: as many peers at random, most of them of a larger
 cluster; where the difference lasts it is seen again before they are used up."""
+AGREED: Final = 2
+"""Comparisons on links that find nothing, before a member is dialled that holds something else: who
+differs from many mostly differs from its own peers, and there it costs no dial."""
 BUSY_FACTOR: Final = 8
 """How much longer to wait while writes flow: then a difference is no news."""
 
@@ -77,6 +80,7 @@ class Replication:
         outbox: Outbox,
         wake: Callable[[Link], None],
         links: Callable[[], list[Link]],
+        visit: Callable[[bytes], None],
         now: float,
     ) -> None:
         self.watching = False
@@ -85,6 +89,8 @@ class Replication:
         self.catching = Catching(DATA, wake)
         self.exchanges = 0
         """Vectors sent because comparisons kept differing."""
+        self.visits = 0
+        """Members without a link that were dialled because they hold something else."""
         self.pulls = 0
         """Frames that held ranges which began above what is held here."""
         self._config = config
@@ -93,10 +99,17 @@ class Replication:
         self._outbox = outbox
         self._wake = wake
         self._links = links
+        self._visit = visit
         self._polling = True
         self._comparing = now + rng.uniform(0.0, config.sync_interval)
         self._compared_at = -inf
         self._differing: Link | None = None
+        self._stranger: bytes | None = None
+        """A member without a link that was seen to hold something else."""
+        self._stranger_at = (-1, -1)
+        """The tables' sequences then."""
+        self._agreed = 0
+        """Comparisons on links since the tables changed, or since one found a difference."""
         self._comparisons = 0
         """So many more are worth making, because somebody was seen to hold something else."""
         self._synced = False
@@ -196,12 +209,14 @@ class Replication:
         if wanted:
             self._comparing = min(self._comparing, now + self._config.sync_interval)
 
-    def differ(self, now: float, link: Link | None = None) -> None:
+    def differ(self, now: float, link: Link | None = None, stranger: bytes | None = None) -> None:
         """Somebody was seen to hold something else: compare with that peer, if it is one, else with
         others, soon and some more.
         """
         self._comparisons = COMPARISONS
         self._differing = link or self._differing
+        if stranger is not None:
+            self._meet(stranger)
         grace = GRAFTS * self._config.announce_interval
         due = max(now + grace, self._compared_at + self._config.sync_interval)
         if due < self._comparing:
@@ -212,10 +227,27 @@ class Replication:
                     channel.differed = max(channel.differed, 1)
                     channel.sequence = channel.table.sequence
 
+    def _meet(self, stranger: bytes) -> None:
+        """A member without a link holds something else; remembered while nothing changes here."""
+        at = self._tables[CONTROL].sequence, self._tables[DATA].sequence
+        if at != self._stranger_at:
+            self._agreed = 0
+        self._stranger, self._stranger_at = stranger, at
+
     def _compare(self, links: list[Link]) -> None:
-        """Show both fingerprints to a random peer with which nothing else is under way."""
+        """Show both fingerprints to a random peer with which nothing else is under way. Where peers
+        on links hold the same, and others do not, one of those is dialled: the hellos compare.
+        """
+        stranger, self._stranger = self._stranger, None
+        at = self._tables[CONTROL].sequence, self._tables[DATA].sequence
+        if stranger is not None and self._agreed >= AGREED and at == self._stranger_at:
+            self._agreed = 0
+            self.visits += 1
+            self._visit(stranger)
+            return
         settled = [link for link in links if all(each.settled for each in link.channels)]
         if settled:
+            self._agreed += 1
             known = self._differing in settled
             link = self._differing if known and self._differing else self._rng.choice(settled)
             self._differing = None
@@ -279,6 +311,7 @@ class Replication:
         channel.sequence = channel.table.sequence
         channel.differed += 1
         self.differ(now, link)
+        self._agreed = 0
         if channel.differed < channel.patience * (1 if still else BUSY_FACTOR):
             return
         channel.differed = 0
