@@ -63,6 +63,6 @@ def test_restarts(benchmark: BenchmarkFixture, goals: Goals) -> None:
     left = table.statistics()["memory"] - memory
     worst = 100 * max(now / then - 1 for now, then in zip(after, before, strict=True))
     goals.counted("digests after 10,000 restarts, larger by", round(worst, 1), 5, "%")
-    goals.counted("memory of a source, data table alone", grown / RESTARTS, 400, "bytes")
+    goals.counted("memory of a source in a table", grown / RESTARTS, 400, "bytes")
     goals.counted("the same once it is retired", left / RESTARTS, 64, "bytes")
     assert worst <= 5

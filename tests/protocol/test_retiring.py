@@ -8,7 +8,7 @@ import pytest
 
 from vines._core.digest import vector_pages
 from vines.events import Conflict
-from vines.protocol.replicas.retiring import LOOK_SECONDS, RETIRED, read_last
+from vines.protocol.replicas.retiring import GONE_MAX, LOOK_SECONDS, RETIRED, read_last
 
 from .pump import Host, Pump
 from .test_replication import equal
@@ -160,3 +160,15 @@ def test_malformed_records_retire_nothing(value: bytes) -> None:
     pump.run(1.0)
     assert sources(a) == sources(b) == own(a, b) and not b.of(Conflict)
     assert read_last(struct.pack("<QQ", 3, 4)) == (3, 4)
+
+
+def test_of_members_that_are_gone_no_more_is_remembered_than_a_few() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    pump.run(10.0)
+    agreement = a.node._parts.agreement
+    assert set(agreement._seen) == {b.node.id}
+    for number in range(10 * GONE_MAX):
+        agreement.saw(number.to_bytes(16, "big"), pump.now)
+        assert len(agreement._seen) <= GONE_MAX + 1
+    assert b.node.id in agreement._seen

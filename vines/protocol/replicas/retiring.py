@@ -36,6 +36,8 @@ TRIED_AT_ONCE: Final = 1024
 RETIRED_PER_LOOK: Final = 256
 """Records written at once: of more the rest follows with the next look."""
 
+GONE_MAX: Final = 64
+"""Members remembered beyond those that are alive; of more, all that are gone are forgotten."""
 UNTRIED: Final = (-1, -1)
 """No sequences of two tables."""
 _LAST: Final = struct.Struct("<QQ")
@@ -66,14 +68,15 @@ class Agreement:
     def saw(self, member: bytes, now: float) -> None:
         """Its digest was ours."""
         self._seen[member] = now
+        living = self._members.candidates(observers=True)
+        if len(self._seen) > len(living) + GONE_MAX:
+            self._seen = {each: when for each, when in self._seen.items() if each in living}
 
     def covers(self, source: bytes, last: Last, since: float) -> bool:  # noqa: ARG002
         """Whether all the living were seen so since this time, when this much of a source was held
         here. Who cannot be probed does not count: if it lacks something, it will join.
         """
         living = self._members.candidates(observers=True)
-        if len(self._seen) > len(living):
-            self._seen = {each: when for each, when in self._seen.items() if each in living}
         return all(self._seen.get(member, -inf) >= since for member in living)
 
 
