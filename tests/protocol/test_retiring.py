@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from vines._core.digest import vector_pages
+from vines._core.table import DATA
 from vines.events import Conflict
 from vines.protocol.replicas.retiring import GONE_MAX, LOOK_SECONDS, RETIRED, read_last
 
@@ -172,3 +173,31 @@ def test_of_members_that_are_gone_no_more_is_remembered_than_a_few() -> None:
         agreement.saw(number.to_bytes(16, "big"), pump.now)
         assert len(agreement._seen) <= GONE_MAX + 1
     assert b.node.id in agreement._seen
+
+
+GOLDEN = bytes.fromhex("03000000000000000100000000000000")
+
+
+def test_golden_bytes_and_what_damage_of_them_retires() -> None:
+    pump = Pump()
+    a = pump.host(1)
+    control = pump.host(2).node.control
+    for number in range(2):
+        control.put(DATA, bytes([number]), 0, b"", 1)
+    body = control.delta_for(a.node.control.vector(), 1 << 16)
+    assert body is not None and a.node.control.apply(body) == []
+    source = control.source
+    assert a.node.control.covered(source) == 3
+    assert read_last(GOLDEN) == (3, 1)
+    for size in range(len(GOLDEN)):
+        assert read_last(GOLDEN[:size]) is None
+    for at in range(8):
+        for bit in range(8):
+            flipped = bytearray(GOLDEN)
+            flipped[at] ^= 1 << bit
+            last = read_last(bytes(flipped))
+            assert last is not None and not a.node.control.retire(source, last[0])
+    assert not a.node.control.is_retired(source)
+    a.node._parts.retiring._write(source, (3, 1))
+    held = a.node.control.get(RETIRED, source)
+    assert held is not None and (held[0], held[3]) == (4, GOLDEN)
