@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.vine.helpers import PATIENCE, Calls
-from vines import Closed, InvalidElection, Outcome, TimedOut, Vine, VoteRefused
+from vines import Closed, InvalidElection, Outcome, StorageError, TimedOut, Vine, VoteRefused
 
 Make = Callable[..., list[Vine]]
 
@@ -370,3 +370,22 @@ def test_an_outcome_is_equal_and_hashable_everywhere(vines: Make) -> None:
         elect(one).vote("email", True)
     outcomes: set[Outcome] = {one.wait("email", PATIENCE) for one in both}
     assert len(outcomes) == 1
+
+
+def test_two_vines_of_one_id_take_part_in_nothing_once_they_have_met() -> None:
+    with (
+        Vine().listen() as one,
+        Vine(node_id=b"i" * 16) as first,
+        Vine(node_id=b"i" * 16) as second,
+    ):
+        twins = {first: Calls(), second: Calls()}
+        for twin, conflicts in twins.items():
+            twin.on("conflict", conflicts).listen().join(one.address)
+        for twin, conflicts in twins.items():
+            told = conflicts.until(lambda seen: {"identity", "storage"} <= {e.kind for e in seen})
+            assert "the same id" in next(event.text for event in told if event.kind == "storage")
+            with pytest.raises(StorageError, match="the same id"):
+                elect(twin)
+            with pytest.raises(StorageError, match="the same id"):
+                twin.vote("email", True)
+            assert twin.elections() == []

@@ -43,15 +43,15 @@ def test_a_hundred_processes_are_one_cluster_whoever_dies(
 def test_halves_between_which_packets_are_dropped_are_one_cluster_once_they_are_not(
     record_property: Callable[[str, object], None],
 ) -> None:
-    found = run("parted", 40)
+    found = run("parted", 100)
     if "unpermitted" in found:
         pytest.skip(found["unpermitted"])
-    assert found["seen"] == [40] * 40
-    assert found["seen_apart"] == [20] * 40
-    assert found["crossed"] == [None] * 40
-    assert found["seen_together"] == [40] * 40
-    assert found["got"] == [["value"] * 40] * 2
-    assert found["seen_last"] == [39] * 39
+    assert found["seen"] == [100] * 100
+    assert found["seen_apart"] == [50] * 100
+    assert found["crossed"] == [None] * 100
+    assert found["seen_together"] == [100] * 100
+    assert found["got"] == [["value"] * 100] * 2
+    assert found["seen_last"] == [99] * 99
     record_property("times", found["times"])
 
 

@@ -26,6 +26,7 @@ from vines import Vine
 
 VALUE = bytes(32)
 BARRIER_SECONDS = 0.3
+SEES_SECONDS_MAX = 0.25
 
 
 class Soldier:
@@ -69,9 +70,11 @@ class Soldier:
 
     def sees(self, members: int, limit: float) -> int:
         """How many members are alive, as soon as it is so many, or when time is up."""
-        until = time.monotonic() + limit
+        until, pause = time.monotonic() + limit, 0.02
         while (alive := len(self.vine.members())) != members and time.monotonic() < until:
-            time.sleep(0.02)
+            # A hundred that look all the time would have no time for anything else.
+            time.sleep(pause)
+            pause = min(1.5 * pause, SEES_SECONDS_MAX)
         return alive
 
     def gets(self, key: str, limit: float) -> Any:
