@@ -6,7 +6,6 @@ that a random run seldom has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from tests.protocol.test_probe import (
     test_a_probe_is_answered_to_its_source_with_no_more_bytes_than_it_took as answer_the_source,
 )
 from vines.events import ALIVE, Conflict, Member
+from vines.protocol import machinery
 from vines.protocol.links.admission import Admission
 from vines.protocol.members.detector import Detector
 from vines.protocol.members.identity import Identity
@@ -26,7 +26,7 @@ from vines.protocol.node import Node
 from vines.protocol.replicas.telling import Telling
 from vines.protocol.wire.messages import DATA
 from vines.protocol.wire.probe import Probe
-from vines.simulation import Host, Simulation, Violation
+from vines.simulation import Host, Simulation, Violation, process
 
 Patch = pytest.MonkeyPatch
 
@@ -99,30 +99,24 @@ def named(host: Host, name: str) -> list[Member]:
 
 
 def timers_run_by_the_wall_clock(monkeypatch: Patch) -> None:
-    advance, deadline, init = Node.advance, Node.deadline, Node.__init__
-    clocks: dict[int, tuple[Callable[[], int], float]] = {}
+    class ByTheWall(Node):
+        def __init__(self, config: Any, rng: Any, clock: Any, *, now: float, memory: Any) -> None:
+            self.clock, self.origin = clock, now - clock() / 1000
+            super().__init__(config, rng, clock, now=now, memory=memory)
 
-    def begin(self: Node, config: Any, rng: Any, clock: Any, *, now: float, memory: Any) -> None:
-        clocks[id(self)] = clock, now - clock() / 1000
-        init(self, config, rng, clock, now=now, memory=memory)
+        def advance(self, now: float) -> None:
+            super().advance(self.origin + self.clock() / 1000)
 
-    def by_the_wall(self: Node, now: float) -> None:
-        clock, origin = clocks[id(self)]
-        advance(self, origin + clock() / 1000)
-
-    monkeypatch.setattr(Node, "__init__", begin)
-    monkeypatch.setattr(Node, "advance", by_the_wall)
-    monkeypatch.setattr(Node, "deadline", deadline)
+    monkeypatch.setattr(process, "Node", ByTheWall)
 
 
 def answers_go_where_a_record_says_one_listens(monkeypatch: Patch) -> None:
-    receive = Detector.receive
+    class Inner(Detector):
+        def receive(self, letter: Letter, now: float) -> None:
+            address = self._address(letter.sender) or ("10.0.0.1", 7000)
+            super().receive(Letter(letter.sender, address, letter.token, letter.word), now)
 
-    def inner(self: Detector, letter: Letter, now: float) -> None:
-        address = self._address(letter.sender) or ("10.0.0.1", 7000)
-        receive(self, Letter(letter.sender, address, letter.token, letter.word), now)
-
-    monkeypatch.setattr(Detector, "receive", inner)
+    monkeypatch.setattr(machinery, "Detector", Inner)
 
 
 def a_vector_ends_with_its_first_page(monkeypatch: Patch) -> None:
