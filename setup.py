@@ -10,7 +10,11 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 CORE = sorted(Path("vines/_core").glob("*.pyx"))
-TYPED = sorted(types.with_suffix(".py") for types in Path("vines/protocol").rglob("*.pxd"))
+TYPED = sorted(
+    types.with_suffix(".py")
+    for part in ("protocol", "simulation")
+    for types in Path("vines", part).rglob("*.pxd")
+)
 """Modules of Python that have their types beside them."""
 HEADERS = sorted(str(header) for header in Path("vines/_core").glob("*.h"))
 

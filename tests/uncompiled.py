@@ -20,7 +20,7 @@ class AsWritten(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not name.startswith("vines.protocol.") or path is None:
+        if not name.startswith(("vines.protocol.", "vines.simulation.")) or path is None:
             return None
         source = Path(path[0], name.rpartition(".")[2]).with_suffix(".py")
         return spec_from_file_location(name, source) if source.exists() else None

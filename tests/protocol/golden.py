@@ -45,7 +45,7 @@ from vines.protocol.wire.messages import (
     Vector,
 )
 from vines.protocol.wire.probe import Ack, Probe, StreamAck, StreamProbe
-from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
+from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong, Shed
 
 ID = bytes(range(16))
 SOURCE = bytes(range(16, 32))
@@ -196,6 +196,14 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     "ping": (
         Ping(1),
         "0a0000000c000100000000000000",
+    ),
+    "shed": (
+        Shed(False),
+        "030000000f0000",
+    ),
+    "shed, needed": (
+        Shed(True),
+        "030000000f0001",
     ),
     "pong": (
         Pong(1 << 63),

@@ -30,7 +30,7 @@ from vines.protocol.wire.messages import (
     Vector,
     decode,
 )
-from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
+from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong, Shed
 
 from .golden import DELTA, FINGERPRINT, FLOORS, GOLDEN, HELLO, PAGE, SOURCE, VECTOR
 from .pump import Host, Pump
@@ -113,6 +113,7 @@ BEFORE_THE_HELLO = [
     Flushed(1, 1, 1),
     Ping(1),
     Pong(1),
+    Shed(False),
 ]
 
 
@@ -146,6 +147,7 @@ UNASKED = {
     "join at a cursor": Join(1, 99),
     "flushed": Flushed(1, 1, 1),
     "pong": Pong(0),
+    "shed": Shed(True),
 }
 
 
@@ -174,7 +176,9 @@ def test_whatever_is_rejected_is_counted_under_one_of_few_names(host: Host, peer
         assert sum(counts.values()) > 1000
 
 
-@pytest.mark.parametrize("message", [Ping(1), Flush(1, SOURCE)], ids=["ping", "flush"])
+@pytest.mark.parametrize(
+    "message", [Ping(1), Flush(1, SOURCE), Shed(False)], ids=["ping", "flush", "shed"]
+)
 def test_a_second_question_before_the_answer_is_refused(peer: Stranger, message: Message) -> None:
     peer.node.receive(message.encode()[4:], LINK, 100.0)
     with pytest.raises(WireError, match="before the last one"):

@@ -7,8 +7,9 @@ from random import Random
 import pytest
 
 from vines.events import ALIVE, Fail, Suspect
+from vines.protocol.members import detector
 from vines.protocol.members.identity import Identity
-from vines.protocol.members.probing import Probing
+from vines.protocol.members.probing import Attempt, Probing
 from vines.protocol.members.suspicion import Suspicion
 from vines.simulation import Conditions, Simulation, Violation
 
@@ -124,9 +125,7 @@ def test_a_loop_that_is_late_for_half_a_minute_is_not_held_dead_and_that_it_is_l
     """As beside a callback that computes: each turn comes late by so much at most."""
     simulation = cluster(10)
     slow, *others = simulation.nodes
-    assert slow.process is not None
-    chance, turn_at = Random(5), slow.process._turn_at
-    slow.process._turn_at = lambda when: turn_at(when + lag * chance.random())  # type: ignore[method-assign]
+    slow.lateness = lag
     simulation.run(30.0)
     assert not failed(simulation)
     lags = [member.lag for host in others for member in host.members() if member.name == slow.name]
@@ -178,11 +177,18 @@ def test_an_objection_that_ends_no_suspicion_would_be_noticed(
         stall(simulation)
 
 
+class Blind(Probing):
+    """Nothing follows from a probe that failed."""
+
+    def _judge(self, attempt: Attempt, now: float) -> None:
+        self._end(attempt)
+
+
 def test_without_a_search_for_the_vanished_nobody_would_find_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(detector, "Probing", Blind)
     simulation = cluster(10)
-    monkeypatch.setattr(Probing, "_judge", lambda self, attempt, _: self._end(attempt))
     simulation.nodes[-1].crash(power=True)
     simulation.run(8.0)
     assert views(simulation) != {9}

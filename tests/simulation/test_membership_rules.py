@@ -14,11 +14,11 @@ import pytest
 
 from vines._core.table import EXPIRING, MEMBER
 from vines.events import ALIVE, DEAD, LEFT, Fail, Join, Leave, Member, Update
+from vines.protocol.members import detector
 from vines.protocol.members.accusations import Accusations
-from vines.protocol.members.detector import Detector
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import GONE_MAX, Membership
-from vines.protocol.members.probing import Probing
+from vines.protocol.members.probing import Attempt, Probing
 from vines.protocol.members.profile import stamp_of
 from vines.protocol.members.ring import Ring
 from vines.protocol.members.suspicion import Suspicion
@@ -91,10 +91,18 @@ def test_m4_one_that_all_reach_and_somebody_holds_dead_is_noticed() -> None:
         simulation.run(2.0)
 
 
+class Blind(Probing):
+    """Nothing follows from a probe that failed."""
+
+    def _judge(self, attempt: Attempt, now: float) -> None:
+        self._end(attempt)
+
+
 def test_m5_one_that_vanished_unseen_is_noticed(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(detector, "Probing", Blind)
     simulation = calm(6)
-    monkeypatch.setattr(Probing, "_judge", lambda self, attempt, _: self._end(attempt))
-    monkeypatch.setattr(Detector, "proves", lambda *_: False)
+    for each in simulation.processes:
+        each.node._parts.linking.proves = lambda *_: False
     simulation.nodes[-1].crash(power=True)
     bound = detection_bound(simulation.processes[0])
     simulation.run(bound - 1.0)
@@ -164,16 +172,17 @@ def an_objection_ends_no_suspicion(monkeypatch: Patch) -> None:
 
 
 def the_last_is_never_probed(monkeypatch: Patch) -> None:
-    after, may = Ring.next, Probing._may
+    after = Ring.next
 
-    def unlike_last(self: Probing, member: bytes) -> bool:
-        return member != max(self._everybody(True), default=b"") and may(self, member)
+    class Unlike(Probing):
+        def _may(self, member: bytes) -> bool:
+            return member != max(self._everybody(True), default=b"") and super()._may(member)
 
     def next_but_last(self: Ring) -> bytes | None:
         member = after(self)
         return None if member == max(self._everybody(), default=b"") else member
 
-    monkeypatch.setattr(Probing, "_may", unlike_last)
+    monkeypatch.setattr(detector, "Probing", Unlike)
     monkeypatch.setattr(Ring, "next", next_but_last)
 
 

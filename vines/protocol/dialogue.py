@@ -29,7 +29,7 @@ from vines.protocol.wire.messages import (
     Snapshot,
 )
 from vines.protocol.wire.probe import StreamAck, StreamProbe
-from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
+from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong, Shed
 
 if TYPE_CHECKING:
     from vines.protocol.elections.elections import Elections
@@ -100,6 +100,8 @@ class Dialogue:
             case Flushed():
                 self._flushes.answered(link, message, self._linking.links.established(), now)
                 self._linking.admission.demand = self._flushes.members
+            case Shed():
+                self._linking.asked_to_shed(link, message, now)
             case StreamProbe():
                 link.said = now
                 link.ack = self._detector.probed(link.member, message.token, message.probe, now)
@@ -125,6 +127,9 @@ class Dialogue:
             (token, source), link.answer = link.answer, None
             held = self._control.covered(source), self._data.covered(source)
             return Flushed(token, *held).encode()
+        if link.need_owed:
+            link.need_owed = False
+            return Shed(True).encode()
         frame = link.channels[CONTROL].frame()
         if frame is not None:
             return frame

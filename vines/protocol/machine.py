@@ -95,6 +95,9 @@ class Emit(NamedTuple):
 _emit: Callable[[tuple[object]], Emit] = partial(tuple.__new__, Emit)
 """What `Emit` does, without a call in Python: thousands of elections may end in one turn."""
 
+_post: Callable[[tuple[Address, bytes]], Send] = partial(tuple.__new__, Send)
+"""The same of what goes out all the time, whatever else happens."""
+
 Effect: TypeAlias = Write | Send | Dial | Close | Persist | Emit
 
 
@@ -136,7 +139,7 @@ class Outbox:
 
     def send(self, address: Address, data: bytes) -> None:
         """Send a datagram to an address."""
-        self._effects.append(Send(address, data))
+        self._effects.append(_post((address, data)))
 
     def dial(self, ticket: int, address: Address) -> None:
         """Ask for a stream to an address."""

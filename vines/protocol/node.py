@@ -204,9 +204,13 @@ class Node:
             parts.run_probes(now)
             self._find_due()
         elif self._probed or now >= self._probes_due:
-            parts.run_probes(now)
-            self._probed = False
-            self._probes_due = parts.probes_due()
+            if self._probed:
+                # What came mostly ended a timer, or set a later one.
+                self._probed = False
+                self._probes_due = parts.probes_due()
+            if now >= self._probes_due:
+                parts.run_probes(now)
+                self._probes_due = parts.probes_due()
         if parts.elections is not None:
             parts.elect_on(now)
         if now >= parts.spreading.due:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 REPEAT, ELSEWHERE, ORIGIN, FAMILY, FLAGS, LEFT = 1, 2, 4, 8, 16, 32
 
 HELLO, REFUSE, DIGEST, VECTOR, DELTA, PULL, FLOOR, JOIN, SNAPSHOT = range(1, 10)
-FLUSH, FLUSHED, PING, PONG, BALLOT = range(10, 15)
+FLUSH, FLUSHED, PING, PONG, BALLOT, SHED = range(10, 16)
 ANNOUNCE, GRAFT, PRUNE, DETAIL = range(16, 20)
 PROBE, ACK = 20, 21
 NAMES = {
@@ -31,6 +31,7 @@ NAMES = {
     PING: "ping",
     PONG: "pong",
     BALLOT: "ballot",
+    SHED: "shed",
     ANNOUNCE: "announce",
     GRAFT: "graft",
     PRUNE: "prune",

@@ -33,8 +33,9 @@ class Host:
 
     `address` is where its node listens. `skew` is what its wall clock is ahead by, in seconds;
     `rate`, how many its monotonic clock counts in one, from the next start on; `slowness`, how many
-    at most its process comes late to what arrived. `events` is everything its nodes told their
-    users, in order. `disk`: what survives its processes; None: each start is another node.
+    at most its process comes late to what arrived; `lateness`, to anything. `events` is everything
+    its nodes told their users, in order. `disk`: what survives its processes; None: each start is
+    another node.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Host:
         self.skew = 0.0
         self.rate = 1.0
         self.slowness = 0.0
+        self.lateness = 0.0
         self.disk = disk
         self.events: list[object] = []
         self.seeds: set[Address] = set()
@@ -112,11 +114,6 @@ class Host:
     def wall_clock(self) -> int:
         """Milliseconds since 1970, as this machine sees it."""
         return EPOCH_MILLISECONDS + int((self.simulation.timeline.now + self.skew) * 1000)
-
-    def lag(self) -> float:
-        """Seconds from a wake-up to the turn that follows it."""
-        most = self.simulation.network.conditions.lag + self.slowness
-        return self.simulation.rng.random() * most
 
     # -- what its user does
 

@@ -128,7 +128,8 @@ class Network:
             if conditions.straggling and self.rng.random() < conditions.straggling:
                 self.count("datagram_late")
                 delay += self.rng.random()
-            self.timeline.after(delay, self._arrive, source, target, data)
+            when = self.timeline.now + delay
+            self.timeline.push(when, self._arrive, (source, target, data))
 
     def _arrive(self, source: Host, target: Host, data: bytes) -> None:
         if target.process is not None:

@@ -90,13 +90,17 @@ class Process:
         self._idle_turns = 0
         self._checked: tuple[object, ...] = ()
         """What told of both tables when they were checked."""
-        self._sequences = -1, -1
+        self._control_sequence: object = None
+        self._data_sequence: object = None
 
     @property
     def now(self) -> float:
         """The monotonic clock of the machine: each counts from a moment, and at a rate, of its
         own.
         """
+        return self._clock()
+
+    def _clock(self) -> float:
         return self._origin + self.rate * self.timeline.now
 
     # -- what the network tells
@@ -153,7 +157,8 @@ class Process:
 
     def wake(self) -> None:
         """Have a turn soon: at once if the machine is idle, later if it is busy or paused."""
-        self._turn_at(self.timeline.now + self.host.lag())
+        most = self.network.conditions.lag + self.host.slowness
+        self._turn_at(self.timeline.now + self.network.rng.random() * most)
 
     def stop(self, *, power: bool) -> None:
         """The process ends here and now; with `power` lost its machine tells nobody."""
@@ -168,12 +173,14 @@ class Process:
         """Have a turn at a moment, or before. A timer that is put off is not called off: it costs
         one call in vain at most, and mostly it is still the next one.
         """
+        if self.host.lateness:
+            when += self.host.lateness * self.host.simulation.rng.random()
         if when >= self._wanted or not self.running:
             return
         self._wanted = when = max(when, self.timeline.now)
         if not self._calls or when < self._calls[-1]:
             self._calls.append(when)
-            self.timeline.at(when, self._called)
+            self.timeline.push(when, self._called, ())
 
     def _called(self) -> None:
         self._calls.pop()
@@ -190,17 +197,19 @@ class Process:
             for function, arguments in inbox:
                 function(*arguments)
         self._count_behind()
-        self.node.advance(self.now)
-        effects = self._drain() if self.node.outbox or self.disk is not None else 0
+        node = self.node
+        node.advance(self._clock())
+        effects = self._drain() if node.outbox or self.disk is not None else 0
         moved = self.sockets.pump(self._sent) if self.sockets.busy else 0
         self.check()
-        self._check_queues()
+        if self.sockets.busy:
+            self._check_queues()
         for spectator in self.host.simulation.spectators:
             spectator.turned(self)
-        deadline = self.node.deadline()
+        deadline = node.deadline()
         if deadline is not None and self.running:
             busy = inbox or effects or moved
-            self._idle_turns = 0 if busy or deadline > self.now else self._idle_turns + 1
+            self._idle_turns = 0 if busy or deadline > self._clock() else self._idle_turns + 1
             if self._idle_turns > IDLE_TURNS_MAX:
                 raise Violation(
                     f"{self.name} spins: it wants a turn at once and does nothing in it"
@@ -210,9 +219,10 @@ class Process:
 
     def check(self) -> None:
         """Check what this process knows and holds, if that is another thing than before."""
-        simulation, control, data = self.host.simulation, self.node.control, self.node.data
+        simulation = self.host.simulation
         if not simulation.checking:
             return
+        control, data = self.node.control, self.node.data
         now = (
             *(control.sequence, data.sequence, control.fingerprint(), data.fingerprint()),
             *(control.lapses, data.lapses),
@@ -228,18 +238,16 @@ class Process:
         """Count links that the arrival log no longer reaches: no public call of a node tells. They
         fall behind by what is new in a table.
         """
-        sequences = self.node.control.sequence, self.node.data.sequence
-        if sequences == self._sequences:
+        control, data = self.node.control.sequence, self.node.data.sequence
+        if control == self._control_sequence and data == self._data_sequence:
             return
-        self._sequences = sequences
+        self._control_sequence, self._data_sequence = control, data
         for link in self.node._links.established():
             if any(channel.progress.behind for channel in link.channels):
                 self.network.count("link_behind")
 
     def _check_queues(self) -> None:
         """Check that no more waits for the kernel than a window, a bulk frame and some control."""
-        if not self.sockets.busy:
-            return
         waiting = self.sockets.waiting()
         config = self.node.config
         frame = max(config.frame_bytes, self.host.simulation.largest_record)
@@ -250,24 +258,25 @@ class Process:
         """Carry out the node's effects, in order; how many there were."""
         effects = self.node.outbox.take()
         for effect in effects:
-            match effect:
-                case Send(address, data):
-                    self._send(address, data)
-                case Write(link, frame):
-                    self._write(link, frame)
-                case Dial(ticket, address):
-                    self._record("dial", f"{address[0]}:{address[1]}".encode())
-                    self.dials += 1
-                    self.network.dial(self, ticket, address, self.node.config.dial_timeout)
-                case Close(link, reason):
-                    self._close(link, reason)
-                case Persist():
-                    assert self.disk is not None, "a node without a disk keeps nothing"
-                    self.disk.keep(effect)
-                case Emit(event):
-                    self._record("event", type(event).__name__.encode())
-                    self.follower.take(event)
-                    self.host.happened(self, event)
+            if isinstance(effect, Send):
+                self._send(effect.address, effect.data)
+            elif isinstance(effect, Write):
+                self._write(effect.link, effect.frame)
+            elif isinstance(effect, Dial):
+                self._record("dial", "{}:{}".format(*effect.address).encode())
+                self.dials += 1
+                timeout = self.node.config.dial_timeout
+                self.network.dial(self, effect.ticket, effect.address, timeout)
+            elif isinstance(effect, Close):
+                self._close(effect.link, effect.reason)
+            elif isinstance(effect, Persist):
+                assert self.disk is not None, "a node without a disk keeps nothing"
+                self.disk.keep(effect)
+            else:
+                assert isinstance(effect, Emit), "there are no other effects"
+                self._record("event", type(effect.event).__name__.encode())
+                self.follower.take(effect.event)
+                self.host.happened(self, effect.event)
         if self.disk is not None:
             self.disk.commit()
         return len(effects)
@@ -276,17 +285,17 @@ class Process:
 
     def _connected(self, end: End, ticket: int | None) -> None:
         self._record("connected", str(end.link).encode())
-        self.node.connected(end.link, ticket, self.now)
+        self.node.connected(end.link, ticket, self._clock())
 
     def _dial_failed(self, ticket: int, refused: bool) -> None:
         self._record("dial refused" if refused else "dial vanished", str(ticket).encode())
-        self.node.dial_failed(ticket, refused, self.now)
+        self.node.dial_failed(ticket, refused, self._clock())
 
     def _receive(self, end: End, data: bytes) -> None:
         try:
             for frame in self.sockets.read(end, data):
                 self._record("receive", frame)
-                self.node.receive(frame, end.link, self.now)
+                self.node.receive(frame, end.link, self._clock())
                 self.check()
         except WireError as error:
             raise Violation(f"{self.name} refused a frame of a faultless peer: {error}") from error
@@ -294,21 +303,21 @@ class Process:
     def _datagram(self, data: bytes, source: Address) -> None:
         self._datagrams -= 1
         self._record("datagram in", data)
-        refusal = self.node.datagram(data, source, self.now)
+        refusal = self.node.datagram(data, source, self._clock())
         if refusal:
             raise Violation(f"{self.name} dropped a datagram of a faultless peer: {refusal}")
 
     def _disconnected(self, end: End) -> None:
         if self.sockets.forget(end):
             self._record("disconnected", str(end.link).encode())
-            self.node.disconnected(end.link, self.now)
+            self.node.disconnected(end.link, self._clock())
 
     def _persisted(self, ticket: int) -> None:
         self._record("persisted", str(ticket).encode())
-        self.node.persisted(ticket, self.now)
+        self.node.persisted(ticket, self._clock())
 
     def _sent(self, link: int, count: int) -> None:
-        self.node.sent(link, count, self.now)
+        self.node.sent(link, count, self._clock())
 
     def _expect_handshake(self, end: End) -> None:
         if self.running and end.open and not end.closing and not self.node.established(end.link):

@@ -26,15 +26,10 @@ class Sockets:
     def __init__(self, network: Network) -> None:
         self.network = network
         self._ends: dict[int, End] = {}
-        self._busy: dict[int, End] = {}
+        self.busy: dict[int, End] = {}
         """Those with bytes that wait, or that close once none do."""
         self._framers: dict[int, Framer] = {}
         self._links = 0
-
-    @property
-    def busy(self) -> bool:
-        """Whether any stream has something to do."""
-        return bool(self._busy)
 
     def new_link(self) -> int:
         """A link number never used before in this process."""
@@ -63,7 +58,7 @@ class Sockets:
         if end is None or end.closing:
             return False
         end.write(frame)
-        self._busy[link] = end
+        self.busy[link] = end
         return True
 
     def close(self, link: int) -> End | None:
@@ -72,7 +67,7 @@ class Sockets:
         if end is None or end.closing:
             return None
         end.closing = True
-        self._busy[link] = end
+        self.busy[link] = end
         self.network.timeline.after(LINGER_SECONDS, self._linger, end)
         return end
 
@@ -80,7 +75,7 @@ class Sockets:
         """A stream is gone, or going; False if that was known."""
         if not end.open:
             self._ends.pop(end.link, None)
-            self._busy.pop(end.link, None)
+            self.busy.pop(end.link, None)
         return self._framers.pop(end.link, None) is not None
 
     def pump(self, sent: Callable[[int, int], None]) -> int:
@@ -88,20 +83,20 @@ class Sockets:
         all.
         """
         moved = 0
-        for end in list(self._busy.values()):
+        for end in list(self.busy.values()):
             if end.waiting and (count := end.outgoing.pump()):
                 moved += count
                 if not end.closing:
                     sent(end.link, count)
             if not end.waiting:
-                self._busy.pop(end.link, None)
+                self.busy.pop(end.link, None)
                 if end.closing and end.open:
                     self.network.close(end)
         return moved
 
     def waiting(self) -> int:
         """The most bytes that any stream has waiting for the kernel."""
-        return max((end.waiting for end in self._busy.values()), default=0)
+        return max((end.waiting for end in self.busy.values()), default=0)
 
     def abandon(self, *, reset: bool) -> None:
         """The process is gone, and all its streams with it."""
@@ -109,7 +104,7 @@ class Sockets:
             if end.open:
                 self.network.abandon(end, reset=reset)
         self._ends.clear()
-        self._busy.clear()
+        self.busy.clear()
         self._framers.clear()
 
     def _lose(self, end: End, frame: bytes) -> bool:

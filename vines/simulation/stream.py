@@ -224,7 +224,8 @@ class Pipe:
         if self.flight:
             self.arrivals += 1
             self.reading = True
-            self.network.timeline.at(self.flight[0].arrival, self.arrive, self.arrivals)
+            when = self.flight[0].arrival
+            self.network.timeline.push(when, self.arrive, (self.arrivals,))
 
 
 class Stream:

@@ -56,15 +56,18 @@ class Timeline:
 
     def at(self, when: float, action: Callable[..., object], *arguments: Any) -> None:
         """Run an action at a moment; one that has passed counts as now."""
+        self.push(when, action, arguments)
+
+    def after(self, delay: float, action: Callable[..., object], *arguments: Any) -> None:
+        """Run an action `delay` seconds from now."""
+        self.push(self.now + delay, action, arguments)
+
+    def push(self, when: float, action: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        """What `at` does, for who has the arguments in a tuple."""
         self._order += 1
         if when < self.now:
             when = self.now
         heappush(self._due, (when, self._order, action, arguments))
-
-    def after(self, delay: float, action: Callable[..., object], *arguments: Any) -> None:
-        """Run an action `delay` seconds from now."""
-        self._order += 1
-        heappush(self._due, (self.now + max(delay, 0.0), self._order, action, arguments))
 
     def next(self) -> float | None:
         """The moment of the next action, or None if there is none."""
@@ -73,10 +76,14 @@ class Timeline:
     def run(self, until: float) -> None:
         """Run every action due up to and including `until`; the time is `until` afterwards."""
         due = self._due
-        while due and due[0][0] <= until:
-            self.now, _, action, arguments = heappop(due)
+        while due:
+            first = due[0]
+            if first[0] > until:
+                break
+            heappop(due)
+            self.now = first[0]
             self.steps += 1
-            action(*arguments)
+            first[2](*first[3])
         self.now = max(self.now, until)
 
     def record(self, what: str, who: str, data: bytes = b"") -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from vines._core.changes import Changes
 from vines._core.table import Table
 from vines.config import Config
+from vines.errors import WireError
 from vines.events import ALIVE
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.admission import Admission
@@ -20,6 +21,7 @@ from vines.protocol.links.dialling import Dialler
 from vines.protocol.links.dials import CHECK, ERRAND, PROBE, Attempt
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.links import Link, Links
+from vines.protocol.links.shedding import Shedding
 from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.directory import Directory
 from vines.protocol.members.identity import Identity
@@ -30,9 +32,11 @@ from vines.protocol.wire.hello import (
     DUPLICATE,
     FULL,
     IDENTITY,
+    SURPLUS,
     Hello,
     Refuse,
 )
+from vines.protocol.wire.talk import Shed
 
 if TYPE_CHECKING:
     import random
@@ -59,6 +63,7 @@ class Linking:
         self.admission = Admission(
             config, rng, identity, handshake, self.links, self.members, self.dialler.seeds
         )
+        self.shedding = Shedding(config, rng, self.links, self.wanted)
         self.write: Callable[[Link, bytes], None]
         self.begun: Callable[[Link], None]
         self.ended: Callable[[Link], None]
@@ -178,13 +183,30 @@ class Linking:
                 self.fail(link.attempt.member, now)
         self._handshake.check_clock(hello, now)
         self.begun(link)
+        self.shedding.changed(now)
 
     def dismissed(self, link: Link, message: Refuse, now: float) -> None:
         """The other side of an established link closes it, and not because it broke."""
+        link.spare = message.reason == SURPLUS
         if message.reason == IDENTITY:
             self._identity.displaced()
             self._handshake.tell(None, message, now, outgoing=False, by_us=False)
         self.drop(link, message.reason, now, quiet=True)
+
+    def asked_to_shed(self, link: Link, message: Shed, now: float) -> None:
+        """The other side of an established link has more of them than it keeps, or needs this one.
+        WireError, before anything changed, if it is out of turn.
+        """
+        if message.needed:
+            if not self.shedding.needed(link):
+                raise WireError("an answer to a question that nobody asked")
+        elif link.need_owed:
+            raise WireError("a question before the last one was answered")
+        elif self.shedding.may_go(link, now):
+            link.spare = True
+            self.drop(link, SURPLUS, now, quiet=True, word=Refuse(SURPLUS).encode())
+        else:
+            link.need_owed = True
 
     def drop(
         self, link: Link, reason: str, now: float, *, quiet: bool = False, word: bytes = b""
@@ -198,13 +220,14 @@ class Linking:
     def gone(self, link: Link, now: float, *, quiet: bool = False) -> None:
         """A stream is no longer there."""
         was_the_link = self.links.remove(link)
+        self.shedding.gone(link)
         self.ended(link)
         if link.hello is None:
             if link.attempt is not None and not quiet and self.dialler.failed(link.attempt, now):
                 self.fail(link.attempt.member, now)
         elif was_the_link:
             self._follow(self.members.lost(link.member, now), now)
-            if link.errand:
+            if link.errand or link.spare:
                 self.dialler.changed(now)
                 return
             believed = self.members.get(link.member)
@@ -235,6 +258,7 @@ class Linking:
         if any(sighting.state == ALIVE for sighting in news):
             self.dialler.met(now)
         self.dialler.changed(now)
+        self.shedding.changed(now)
         self.moved(news, now)
 
     def fail(self, member: bytes | None, now: float) -> None:
@@ -262,10 +286,14 @@ class Linking:
             self._outbox.dial(attempt.ticket, attempt.address)
         for member in plan.gone:
             self.fail(member, now)
+        if now >= self.shedding.due:
+            link = self.shedding.ask(now)
+            if link is not None:
+                self.write(link, Shed(False).encode())
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return min(self.members.deadline(), self.dialler.deadline())
+        return min(self.members.deadline(), self.dialler.deadline(), self.shedding.due)
 
     def _needless(self, attempt: Attempt, now: float) -> bool:
         """Whether nobody needs the stream of a dial any more."""

@@ -37,6 +37,7 @@ class Link:
         "heard",
         "held",
         "hello",
+        "need_owed",
         "number",
         "ping",
         "pinged",
@@ -44,6 +45,7 @@ class Link:
         "said",
         "serial",
         "since",
+        "spare",
         "spent",
         "unsent",
         "urgent",
@@ -58,6 +60,10 @@ class Link:
         self.established = now
         self.errand = False
         """It is up because one side has something to tell, and goes when that is over."""
+        self.spare = False
+        """Both ends can do without it: that it goes is no loss."""
+        self.need_owed = False
+        """They asked whether it may go, and are to be told that it is needed."""
         self.said = now
         """When something was told on it that no table holds."""
         self.urgent = -inf
@@ -137,6 +143,13 @@ class Links:
     def errands(self) -> int:
         """How many established links are up for errands."""
         return sum(link.errand for link in self._members.values())
+
+    def kept(self) -> int:
+        """How many established links are of the graph: to no observers, and for no errands."""
+        return sum(
+            not link.errand and link.hello is not None and not link.hello.observer
+            for link in self._members.values()
+        )
 
     def sent_hello(self, serial: int) -> Link | None:
         """The stream on which our hello of this serial went out."""

@@ -66,8 +66,9 @@ class Post:
         self._counter += 1
         head = (word.kind, self._cluster, self._identity.id, self._epoch, self._counter)
         data = pack(*head, word.encode())
-        self._out[WORDS[word.kind]] += 1
-        self._bytes_out[WORDS[word.kind]] += len(data)
+        name = WORDS[word.kind]
+        self._out[name] += 1
+        self._bytes_out[name] += len(data)
         self._outbox.send(address, data)
         return self._counter & TOKEN_MASK
 
@@ -82,8 +83,9 @@ class Post:
         if isinstance(opened, str):
             self._rejected[opened] += 1
         else:
-            self._in[WORDS[opened.word.kind]] += 1
-            self._bytes_in[WORDS[opened.word.kind]] += len(data)
+            name = WORDS[opened.word.kind]
+            self._in[name] += 1
+            self._bytes_in[name] += len(data)
         return opened
 
     def statistics(self) -> dict[str, object]:

@@ -36,11 +36,12 @@ class Pusher:
     ) -> None:
         self._window = config.link_window
         self._reserve = config.link_window + config.frame_bytes
-        self._tables = tables
+        self._control, self._data = tables
         self._frame = frame
         self._write = write
         self._is_urgent = is_urgent
-        self._sequences: tuple[int, int] = (-1, -1)
+        self._control_sequence = self._data_sequence = -1
+        """Those of the tables when links were last looked at."""
         self._ready: dict[int, Link] = {}
 
     def wake(self, link: Link) -> None:
@@ -70,15 +71,20 @@ class Pusher:
     @property
     def more(self) -> bool:
         """Whether another turn would write something, or look for it."""
-        return bool(self._ready) or self._sequences != self._current()
+        return (
+            bool(self._ready)
+            or self._control.sequence != self._control_sequence
+            or self._data.sequence != self._data_sequence
+        )
 
     def push(self, links: Callable[[], Iterable[Link]]) -> bool:
         """Write what is owed, up to a turn's bound; whether a table has changed."""
-        current = self._current()
-        changed = current != self._sequences
+        sequences = self._control.sequence, self._data.sequence
+        control = sequences[0] != self._control_sequence
+        data = sequences[1] != self._data_sequence
+        changed = control or data
         if changed:
-            control, data = current[0] != self._sequences[0], current[1] != self._sequences[1]
-            self._sequences = current
+            self._control_sequence, self._data_sequence = sequences
             for link in links():
                 channels = link.channels
                 if channels and (
@@ -98,7 +104,3 @@ class Pusher:
                 if not link.spent:
                     self.wake(link)
         return changed
-
-    def _current(self) -> tuple[int, int]:
-        control, data = self._tables
-        return control.sequence, data.sequence

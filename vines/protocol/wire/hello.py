@@ -32,6 +32,7 @@ SELF: Final = "self"
 IDENTITY: Final = "identity"
 DUPLICATE: Final = "duplicate"
 FULL: Final = "full"
+SURPLUS: Final = "surplus"
 
 
 def cluster_id(label: str) -> bytes:

@@ -16,7 +16,7 @@ from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame as framed
 from vines.protocol.wire.hello import HEAD_BYTES, Hello, Refuse
 from vines.protocol.wire.probe import StreamAck, StreamProbe
-from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong
+from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong, Shed
 
 if TYPE_CHECKING:
     from vines.protocol.wire.ballot import Ballots
@@ -260,10 +260,10 @@ TABLE_MESSAGES: Final = (
     Graft,
     Prune,
 )
-Talk: TypeAlias = Flush | Flushed | Ping | Pong | StreamProbe | StreamAck
+Talk: TypeAlias = Flush | Flushed | Ping | Pong | Shed | StreamProbe | StreamAck
 Message: TypeAlias = "Hello | Refuse | TableMessage | Talk | Ballots"
 
-_TALK: Final = (Flush, Flushed, Ping, Pong, StreamProbe, StreamAck)
+_TALK: Final = (Flush, Flushed, Ping, Pong, Shed, StreamProbe, StreamAck)
 _CLASSES: Final = (Hello, Refuse, *TABLE_MESSAGES, *_TALK)
 _BY_KIND: Final = {each.kind: each for each in _CLASSES}
 BALLOT: Final = 14

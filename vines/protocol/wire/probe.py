@@ -14,6 +14,7 @@ a probe and an ack are frames of types 20 and 21; the probe's token stands befor
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from vines.errors import UNKNOWN, WireError
 from vines.frozen import Frozen
@@ -26,6 +27,9 @@ TOKEN_MASK: Final = (1 << 32) - 1
 LAG_MAX: Final = (1 << 16) - 1
 """Milliseconds: a loop that is later than this is told as this late."""
 DIFFERS: Final = 1
+
+DIGESTS_MAX: Final = 16
+"""Probes remembered by what they say: at rest there is one, and soon after a write few."""
 
 _ACK: Final = struct.Struct("<IHB")
 _TOKEN: Final = struct.Struct("<I")
@@ -48,12 +52,18 @@ class Probe(Frozen):
     def decode(cls, payload: bytes) -> Probe:
         """The message; WireError if the payload is not one."""
         if len(payload) == DIGEST_BYTES:
-            return cls(payload, None)
+            return _quiet(payload)
         _check_length(payload, DIGEST_BYTES + _ACCUSED.size)
         (accused,) = _ACCUSED.unpack_from(payload, DIGEST_BYTES)
         if accused > INCARNATION_MAX:
             raise WireError("a probe that accuses an impossible incarnation")
         return cls(payload[:DIGEST_BYTES], accused)
+
+
+@lru_cache(maxsize=DIGESTS_MAX)
+def _quiet(digest: bytes) -> Probe:
+    """A probe that accuses nobody: at rest all that come are equal."""
+    return Probe(digest, None)
 
 
 class Ack(Frozen):

@@ -73,6 +73,25 @@ class Echo(Frozen):
 EchoType = TypeVar("EchoType", bound=Echo)
 
 
+class Shed(Frozen):
+    """I have more links than I keep: may this one go? Or, to that: no, I need it."""
+
+    kind: ClassVar[int] = 15
+    needed: bool
+    """It is the answer."""
+
+    def encode(self) -> bytes:
+        """The frame."""
+        return framed(self.kind, bytes((self.needed,)))
+
+    @classmethod
+    def decode(cls, frame: bytes) -> Shed:
+        """The message; WireError if the frame is not one."""
+        if len(frame) != HEAD_BYTES + 1 or frame[HEAD_BYTES] > 1:
+            raise WireError(f"a frame of type {frame[0]} that neither asks nor answers")
+        return cls(bool(frame[HEAD_BYTES]))
+
+
 class Ping(Echo):
     """Are you there?"""
 

@@ -1,0 +1,20 @@
+from vines.simulation.timeline cimport Timeline
+
+
+cdef class Network:
+    cdef public Timeline timeline
+    cdef public object rng
+    cdef public object counts
+    cdef public object conditions
+    cdef public dict hosts
+    cdef public dict streams
+    cdef public dict slow
+    cdef public dict _blocked
+    cdef public long long _numbers
+
+    cpdef object count(self, str name)
+    cpdef bint blocked(self, object source, object target) except -1
+    cpdef double latency(self, object pipe) except -1
+    cpdef double transfer_time(self, Py_ssize_t length) except -1
+    cpdef object post(self, object source, tuple address, bytes data)
+    cpdef double _hop(self) except -1
