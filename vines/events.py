@@ -224,8 +224,9 @@ class Delete(NamedTuple):
 
 
 class Lapse(NamedTuple):
-    """The time to live of a key's value has run out; the fields are those of Gossip, of the record
-    that lapsed. Its value is no longer held.
+    """A key's value is there no longer by itself; the fields are those of Gossip, of the record
+    that lapsed. Its time to live has run out, or it is ephemeral and its owner left, or failed as
+    far as is known here: then Gossip tells if it is back.
     """
 
     key: str

@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 from vines._core.arena cimport Arena
 from vines._core.body cimport Body, Item
+from vines._core.bound cimport Bounds
 from vines._core.changes cimport Changed, Changes
 from vines._core.deadlines cimport Deadlines
 from vines._core.index cimport Index
@@ -23,6 +24,9 @@ cdef struct Source:             # beside its id and counter in the vector; first
     uint64_t highest            # own position of any record merged from here
     uint64_t strays             # sum of the positions of strays that the state does not count
     size_t live                 # records whose own position is here
+    uint32_t[2] bound           # its ephemeral records: heads of those shown and of those hidden
+    uint8_t fate                # of its author (bound.pxd)
+    bint turning                # some of them are in the wrong list
 
 cdef struct Run:                # positions of one source that became covered together
     uint32_t slot
@@ -93,6 +97,10 @@ cdef class Table:
     cdef uint64_t now                   # ms on this process's monotonic clock, as told last
     cdef Deadlines deadlines            # of live records that expire
     cdef readonly uint64_t lapses
+    cdef Bounds bounds                  # live records that are ephemeral
+    cdef set living                     # sources of authors that are alive, known here or not
+    cdef size_t turning                 # sources of which some are in the wrong list
+    cdef readonly uint64_t turns        # records hidden and shown again so far
     cdef uint64_t applied               # records merged, skipped and passed over, ranges refused
     cdef uint64_t skipped
     cdef uint64_t outranked
@@ -149,6 +157,14 @@ cdef class Table:
     cdef int reserve_deadline(self, uint64_t remaining) except -1
     cdef bint is_due(self, const vines_record* record) noexcept
     cdef void hasten(self, Item* item, const uint8_t* origin, vines_record* record) noexcept
+    cdef int reserve_bound(self, uint8_t flags, size_t slot) except -1
+    cdef void bind(self, vines_record* record) noexcept
+    cdef void unbind(self, vines_record* record) noexcept
+    cdef bint is_shown(self, const vines_record* record) noexcept
+    cdef void settle(self, Source* source) noexcept
+    cdef void end(self, vines_record* record) noexcept
+    cdef int turn(self, vines_record* record, uint8_t fate, Changes changes) except -1
+    cdef size_t turn_some(self, size_t limit, Changes changes) except? 0
     cdef uint64_t hash_content(self, const vines_record* record) noexcept
     cdef void count_in(self, vines_record* record) noexcept
     cdef void count_out(self, vines_record* record) noexcept

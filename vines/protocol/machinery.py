@@ -117,6 +117,7 @@ class Machinery:
         self._mail: Mail | None = None
         self._read_ballots: Callable[[bytes], tuple[Ballot, ...]]
         self.patrol = Patrol(config, self.linking, self.replication.joins, self.pusher.wake)
+        self.linking.members.author = tables[1].author
         self.linking.write = self._write
         self.linking.begun = self._begun
         self.linking.ended = self._ended
@@ -339,9 +340,11 @@ class Machinery:
 
     def _renew(self) -> None:
         """Somebody knows more of this node's own writes than it does: write as a fresh source."""
-        source = fresh_source(self._rng, self._clock(), self.identity.profile.source)
+        old = self.identity.profile.source
+        source = fresh_source(self._rng, self._clock(), old)
         for table in self._tables:
             table.adopt(source)
+        self._tables[1].take_over(old)
         self.identity.renew(source)
         text = "another process wrote under this node's source: it goes on under a fresh one"
         self._outbox.emit(Conflict("source", text, self.identity.member()))

@@ -215,7 +215,7 @@ class Process:
             return
         now = (
             *(control.sequence, data.sequence, control.fingerprint(), data.fingerprint()),
-            *(control.lapses, data.lapses),
+            *(control.lapses, data.lapses, data.turns),
         )
         if now == self._checked:
             return

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from math import inf
 
 from vines._core.changes import Change, Changes
-from vines._core.table import EXPIRING, MEMBER, TOMBSTONE, Table
+from vines._core.table import ENDED, EXPIRING, HIDDEN, MEMBER, SHOWN, TOMBSTONE, Table
 from vines.config import Config
 from vines.errors import WireError
-from vines.events import ALIVE, DEAD, Conflict, Fail, Join, Leave, Member, Update
+from vines.events import ALIVE, DEAD, LEFT, Conflict, Fail, Join, Leave, Member, Update
 from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.directory import Directory
@@ -27,6 +27,7 @@ GONE_MAX: Final = 1000
 """Dead and gone members remembered at once: the latest ones."""
 DOUBT_SECONDS: Final = 5.0
 """How long a linked member may take to refute: five times the pause between two refutations."""
+_FATES: Final = {ALIVE: SHOWN, DEAD: HIDDEN, LEFT: ENDED}
 NAMESAKES_MAX: Final = 64
 NAMESAKE_SECONDS: Final = 3.0
 """How long two live members must share a name before it is told: a restart takes less."""
@@ -49,6 +50,9 @@ class Membership:
         """Whether somebody is accused to have failed: set by who knows."""
         self.lag: Callable[[bytes], float | None] = lambda _: None
         """How late a member's loop is, in seconds: set by who knows."""
+        self.author: Callable[[bytes, int], None] = lambda _source, _fate: None
+        """Told of the start of a member whether it is alive (SHOWN), held dead (HIDDEN) or gone for
+        good (ENDED): set by who cares."""
         self.ignored = 0
         """Records not believed, or of more members than there may be."""
         self._config = config
@@ -228,8 +232,18 @@ class Membership:
             self._pass_name(new)
             if len(self._gone) > GONE_MAX:
                 self._forget(next(iter(self._gone)))
+        self._tell_author(old, new)
         self._emit(old, new)
         return True
+
+    def _tell_author(self, old: Sighting | None, new: Sighting) -> None:
+        """Say what became of the starts of a member: a later one ends those before it."""
+        source = new.profile.source
+        if old is not None and old.profile.source != source:
+            # The earlier of two processes that share an identity may win for a moment.
+            earlier = old.profile.source < source
+            self.author(old.profile.source, ENDED if earlier else HIDDEN)
+        self.author(source, _FATES[new.state])
 
     def _emit(self, old: Sighting | None, new: Sighting) -> None:
         was_alive = old is not None and old.state == ALIVE
