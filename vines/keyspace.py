@@ -45,7 +45,9 @@ class Keyspace:
 
         A value is None, bool, int of 64 bits, finite float, str, bytes, list, dict with str or int
         keys, aware datetime, nested up to 8 deep, up to 1 MiB packed; it is copied. Raises
-        InvalidKey, UnsupportedValue (a TypeError), InvalidValue, InvalidTtl (ValueErrors), Closed.
+        InvalidKey, UnsupportedValue (a TypeError), InvalidValue, InvalidTtl (ValueErrors),
+        QuotaExceeded (a RuntimeError) if all members hold as much as this vine was told is enough,
+        Closed.
         """
         engine = self._engine
         if ttl is not None or ephemeral:
@@ -65,8 +67,9 @@ class Keyspace:
         packed = [(encode_key(key), pack(value)) for key, value in values.items()]
         engine = self._engine
         flags = _flags(left, ephemeral)
+        engine.table.admit(packed)
         for key, value in packed:
-            engine.write(key, flags, value, left)
+            engine.write(key, flags, value, left, admitted=True)
         engine.waker.wake()
         return self
 

@@ -94,6 +94,10 @@ cdef class Table:
     cdef size_t memory                  # bytes allocated for large values
     cdef size_t tombstones
     cdef size_t live[256]               # live records by family
+    cdef uint64_t sizes[256]            # bytes of their keys and values
+    cdef public uint64_t keys_max       # of family DATA, beyond which nothing new is written here
+    cdef public uint64_t bytes_max
+    cdef readonly uint64_t refusals
     cdef uint64_t now                   # ms on this process's monotonic clock, as told last
     cdef Deadlines deadlines            # of live records that expire
     cdef readonly uint64_t lapses
@@ -178,9 +182,10 @@ cdef class Table:
         self, uint64_t hashed, vines_record* record, uint8_t family, const uint8_t* key,
         size_t key_length, uint8_t flags, bytes value, uint64_t stamp, uint64_t remaining,
     ) except -1
+    cdef int admit_growth(self, uint64_t keys, uint64_t more, uint64_t less) except -1
     cdef uint64_t write_now(
         self, const uint8_t* key, size_t length, uint8_t flags, bytes value, uint64_t wall,
-        uint64_t remaining,
+        uint64_t remaining, bint admitted,
     ) except 0
     cdef Py_ssize_t named_slot(
         self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept

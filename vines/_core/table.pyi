@@ -94,11 +94,30 @@ class Table:
         returns how many there were."""
     def adopt(self, source: bytes) -> None:
         """Number own writes under a fresh source from now on."""
-    def write(self, key: bytes, flags: int, value: bytes, wall: int, remaining: int = 0) -> int:
+    keys_max: int
+    bytes_max: int
+    """What all live records of family DATA, and their keys and values, may come to before `write`
+    and `write_plain` refuse what makes them more; 2**62 to begin with. What peers send is taken all
+    the same."""
+    refusals: int
+    """Writes refused for that so far."""
+    fullness: float
+    """The larger of the two parts of those that are in use."""
+    def admit(self, items: list[tuple[bytes, bytes]]) -> None:
+        """Make sure that keys, each once, and values may be written, all of them. QuotaExceeded."""
+    def write(
+        self,
+        key: bytes,
+        flags: int,
+        value: bytes,
+        wall: int,
+        remaining: int = 0,
+        admitted: bool = False,
+    ) -> int:
         """A local write of family DATA, stamped above the clock and what it replaces, and at or
         above `wall` (the wall clock as a stamp: ms << 16); returns the stamp. `remaining`: with the
-        flag EXPIRING, ms from now on until it lapses. ValueError unless both or neither are
-        given."""
+        flag EXPIRING, ms from now on until it lapses; ValueError unless both or neither are given.
+        QuotaExceeded, unless it is `admitted`."""
     def write_plain(self, key: str, value: object, now: int) -> int:
         """The same, in one step, for a key of ASCII and a value that `pack_plain` packs, `now` in
         nanoseconds since 1970; 0, and nothing happened, for what is not both."""
@@ -126,6 +145,8 @@ class Table:
     def count(self, family: int) -> int:
         """Live records of a family, hidden ones among them; those that are due count until they
         have lapsed."""
+    def size(self, family: int) -> int:
+        """Bytes of the keys and values of those."""
     def scan(
         self, family: int, prefix: bytes, cursor: int, limit: int
     ) -> tuple[Changes, int | None]:

@@ -60,7 +60,7 @@ from vines._core.wire cimport (
     read_varint, vines_write64, write_varint, zigzag,
 )
 
-from vines.errors import LocalError, WireError
+from vines.errors import LocalError, QuotaExceeded, WireError
 
 
 cdef extern from "Python.h":
@@ -142,6 +142,7 @@ cdef enum:
     SECONDS_MAX = 1000000000    # of a clock: thirty years, to the microsecond in a double
     NAMES_SLACK = 8             # sources one range and one record alone can name
 
+cdef uint64_t UNLIMITED = 1 << 62    # far from where sums of bytes wrap around
 cdef vines_record* ABSENT = <vines_record*>1    # skipped, and the key is not held
 
 
@@ -352,6 +353,7 @@ cdef class Table:
         self.known = VersionVector(index_key)
         if index_open(&self.index, secret) < 0:
             raise MemoryError
+        self.keys_max = self.bytes_max = UNLIMITED
         self.living = set()
         self.own = <uint32_t>self.slot_of(id_of(source))
         self.sources[self.own].fate = SHOWN_FATE
@@ -602,6 +604,7 @@ cdef class Table:
             self.tombstones += 1
         else:
             self.live[record.family] += 1
+            self.sizes[record.family] += record.key_length + record.value_length
         if record.flags & UNCOUNTED_FLAGS:
             record.state = 0
             if self.is_stray(record):
@@ -623,6 +626,7 @@ cdef class Table:
             self.tombstones -= 1
         else:
             self.live[record.family] -= 1
+            self.sizes[record.family] -= record.key_length + record.value_length
         if expires(<uint8_t>record.flags):
             deadlines_remove(&self.deadlines, record)
             if vines_planted(12):
@@ -776,9 +780,40 @@ cdef class Table:
         if record.references == 0:
             record_free(&self.arena, record)
 
+    cdef int admit_growth(self, uint64_t keys, uint64_t more, uint64_t less) except -1:
+        """Make sure that so many more keys of family DATA, so many bytes more and so many less, are
+        within the quotas. What makes nothing grow always is."""
+        if self.live[0] + keys > self.keys_max and keys:
+            self.refusals += 1
+            raise QuotaExceeded(
+                f"all members together hold {self.live[0]:,} keys, and with {keys:,} more that is"
+                f" above the keys_max of {self.keys_max:,} that this vine was given: delete some,"
+                " or give all members more; nothing changed")
+        if self.sizes[0] + more > self.bytes_max + less and more > less:
+            self.refusals += 1
+            raise QuotaExceeded(
+                f"all members together hold {self.sizes[0]:,} bytes, and with {more - less:,} more"
+                f" that is above the bytes_max of {self.bytes_max:,} that this vine was given:"
+                " delete some keys, or give all members more; nothing changed")
+        return 0
+
+    @cython.critical_section
+    def admit(self, list items not None):
+        cdef uint64_t keys = 0, more = 0, less = 0
+        cdef vines_record* record
+        cdef bytes key, value
+        for key, value in items:
+            record = self.held(0, key)
+            more += <uint64_t>(len(key) + len(value))
+            if record == NULL or record.flags & TOMBSTONE_FLAG:
+                keys += 1
+            else:
+                less += record.key_length + record.value_length
+        self.admit_growth(keys, more, less)
+
     cdef uint64_t write_now(
         self, const uint8_t* key, size_t length, uint8_t flags, bytes value, uint64_t wall,
-        uint64_t remaining,
+        uint64_t remaining, bint admitted,
     ) except 0:
         """A local write of family DATA at `wall`, or just above the clock; returns its stamp."""
         check_sizes(length, <size_t>PyBytes_GET_SIZE(value))
@@ -791,16 +826,26 @@ cdef class Table:
             stamp = record.stamp + 1
         if stamp > STAMP_LIMIT:
             raise LocalError("the stamp of this key is at its limit: it can no longer be written")
+        cdef uint64_t size = <uint64_t>PyBytes_GET_SIZE(value)
+        # Mostly even a new key would be within the quotas.
+        if (
+            (self.live[0] >= self.keys_max or self.sizes[0] + length + size > self.bytes_max)
+            and not (admitted or flags & TOMBSTONE_FLAG)
+        ):
+            if record == NULL or record.flags & TOMBSTONE_FLAG:
+                self.admit_growth(1, length + size, 0)
+            else:
+                self.admit_growth(0, size, record.value_length)
         self.write_local(hashed, record, 0, key, length, flags, value, stamp, remaining)
         self.clock_stamp = clock
         return stamp
 
     @cython.critical_section
     def write(self, bytes key not None, uint8_t flags, bytes value not None, uint64_t wall,
-              uint64_t remaining=0):
+              uint64_t remaining=0, bint admitted=False):
         return self.write_now(
             <const uint8_t*>PyBytes_AS_STRING(key), <size_t>PyBytes_GET_SIZE(key), flags, value,
-            wall, remaining)
+            wall, remaining, admitted)
 
     @cython.critical_section
     def write_plain(self, key, value, uint64_t now):
@@ -812,7 +857,7 @@ cdef class Table:
             return 0
         return self.write_now(
             <const uint8_t*>PyUnicode_DATA(key), length, 0, packed,
-            now / NANOSECONDS << LOGICAL_BITS, 0)
+            now / NANOSECONDS << LOGICAL_BITS, 0, False)
 
     @cython.critical_section
     def put(self, uint8_t family, bytes key not None, uint8_t flags, bytes value not None,
@@ -1084,6 +1129,15 @@ cdef class Table:
 
     def count(self, uint8_t family):
         return self.live[family]
+
+    def size(self, uint8_t family):
+        return self.sizes[family]
+
+    @property
+    def fullness(self):
+        return max(
+            <double>self.live[0] / <double>self.keys_max,
+            <double>self.sizes[0] / <double>self.bytes_max)
 
     def __len__(self):
         return self.index.count
@@ -1962,6 +2016,9 @@ cdef class Table:
             "records": self.index.count,
             "tombstones": self.tombstones,
             "expiring": self.deadlines.count,
+            "keys": self.live[0],
+            "bytes": self.sizes[0],
+            "writes_refused": self.refusals,
             "lapsed": self.lapses,
             "ephemeral": self.bounds.count,
             "turned": self.turns,

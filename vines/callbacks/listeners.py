@@ -36,6 +36,7 @@ _EVENT_NAMES: dict[type, str] = {
     events.Refused: "refused",
     events.Conflict: "conflict",
     events.ClockSuspect: "clock_suspect",
+    events.Quota: "quota",
     events.Synced: "synced",
     events.Lagged: "lagged",
     events.Quorum: "quorum",

@@ -28,6 +28,7 @@ from vines.protocol.members.post import Post
 from vines.protocol.members.profile import Sighting
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.pushing import Pusher
+from vines.protocol.replicas.quotas import Quotas
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.start import fresh_source
 from vines.protocol.traffic import Traffic
@@ -87,6 +88,7 @@ class Machinery:
         )
         self.spreading = self.replication.spreading
         self.flushes = Flushes(outbox)
+        self.quotas = Quotas(tables[1], outbox)
         self.lag = Lag(now)
         self.post = Post(config, self.identity, outbox)
         self.answering = Answering(
