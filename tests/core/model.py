@@ -162,12 +162,13 @@ class Table:
 
     def take_over(self, source: bytes) -> int:
         mine = [r for r in self.held.values() if depends(r.flags) and r.origin == source]
-        for record in mine if source != self.source else []:
+        for record in mine:
             key = record.family, record.key
             left = max(1, self.deadlines[key] - self.now) if key in self.deadlines else 0
-            self.clock = max(self.clock, record.stamp) + 1
-            assert self.put(*key, record.flags, record.value, self.clock, left)
-        return len(mine) if source != self.source else 0
+            self.clock += 1
+            stamp = max(self.clock, record.stamp + 1)
+            assert self.put(*key, record.flags, record.value, stamp, left)
+        return len(mine)
 
     def hidden(self) -> list[Key]:
         return sorted(self.concealed)

@@ -200,6 +200,31 @@ def test_a_fresh_source_takes_over_what_the_earlier_one_had(kind: Kind) -> None:
     assert (other.value(b"k"), other.value(b"timed")) == (b"v", b"v")
 
 
+def test_what_others_may_have_ended_is_written_anew() -> None:
+    table, changes = new(CORE, A), Changes()
+    for number in range(5):
+        table.write(b"%d" % number, EPHEMERAL, b"v", 1)
+    table.write(b"plain", 0, b"v", 1)
+    assert table.take_over(A, changes) == 5 and table.counter == 11
+    held = [record for record in table.records() if record[1] != b"plain"]
+    assert sorted(changes) == [(0, key, EPHEMERAL, b"v", s, A) for _, key, s, *_ in held]
+    assert sorted(record[5] for record in held) == [7, 8, 9, 10, 11]
+    other = new(CORE, B)
+    other.author(A, SHOWN)
+    for part in frames(CORE, table, 4096):
+        other.apply(part)
+    assert len(other.scan(DATA, b"", 0, 99)[0]) == 6
+
+
+def test_a_stamp_from_the_future_does_not_move_the_clock_when_it_is_written_anew() -> None:
+    table = new(CORE, A)
+    table.write(b"k", EPHEMERAL, b"v", 1)
+    table.put(0, b"k", EPHEMERAL, b"v", 1 << 60)
+    clock = table.clock
+    assert table.take_over(A) == 1
+    assert table.get(0, b"k")[0] == (1 << 60) + 1 and table.clock == clock + 1
+
+
 def test_current_says_what_is_seen_now() -> None:
     table, changes = new(CORE, B), Changes()
     table.author(A, SHOWN)

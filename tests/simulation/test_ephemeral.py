@@ -4,6 +4,7 @@ owner it holds alive, and is told of each change of that once."""
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def told(host: Host, key: str) -> list[bool]:
     ]
 
 
-def cluster(nodes: int = 3, **options: int) -> tuple[Simulation, list[Host]]:
+def cluster(nodes: int = 3, **options: Any) -> tuple[Simulation, list[Host]]:
     """A cluster at rest whose first node has an ephemeral key."""
     simulation = Simulation(seed=3, nodes=nodes, **options)
     simulation.settle()
@@ -96,6 +97,28 @@ def test_whoever_stood_still_is_back_with_its_keys_and_without_a_write() -> None
         assert told(host, "service") == [True, False, True]
     assert owner.process is not None and owner.process.node.data.counter == 1
     assert told(owner, "service") == []
+    simulation.settle()
+
+
+@pytest.mark.parametrize("why", ["stood still", "cut off"])
+def test_who_was_held_dead_for_too_long_writes_its_keys_anew(why: str) -> None:
+    simulation, (owner, *others) = cluster(config={"dead_retention": 20.0})
+    if why == "stood still":
+        owner.pause()
+    else:
+        simulation.partition([owner], others)
+    simulation.run(90)
+    for host in others:
+        assert host.process is not None
+        assert host.process.node.data.statistics()["ephemeral"] == 0
+        assert told(host, "service") == [True, False]
+    owner.resume()
+    simulation.heal()
+    simulation.run(60)
+    assert owner.process is not None and owner.process.node.data.counter == 2
+    for host in [owner, *others]:
+        assert host["service"] == "first"
+    assert [told(host, "service") for host in others] == [[True, False, True]] * 2
     simulation.settle()
 
 

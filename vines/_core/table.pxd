@@ -168,6 +168,7 @@ cdef class Table:
     cdef void settle(self, Source* source) noexcept
     cdef void end(self, vines_record* record) noexcept
     cdef int turn(self, vines_record* record, uint8_t fate, Changes changes) except -1
+    cdef int write_anew(self, vines_record* record, Changes changes) except -1
     cdef size_t turn_some(self, size_t limit, Changes changes) except? 0
     cdef uint64_t hash_content(self, const vines_record* record) noexcept
     cdef void count_in(self, vines_record* record) noexcept

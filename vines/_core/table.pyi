@@ -89,9 +89,10 @@ class Table:
         """Who writes under this source is SHOWN, HIDDEN or ENDED from now on: `lapse` has the
         ephemeral records follow whose origin it is. Those of an author never told of are hidden,
         those of this table's own source always shown. What ended does not come back. ValueError."""
-    def take_over(self, source: bytes) -> int:
-        """Write anew, as this table's own source of now, the ephemeral records of an earlier one;
-        returns how many there were."""
+    def take_over(self, source: bytes, changes: Changes | None = None) -> int:
+        """Write anew, as this table's own source of now, the ephemeral records of an earlier one,
+        or of this one, which others may have ended; returns how many there were. Appends them to
+        `changes` if given."""
     def adopt(self, source: bytes) -> None:
         """Number own writes under a fresh source from now on."""
     keys_max: int

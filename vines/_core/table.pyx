@@ -1044,30 +1044,46 @@ cdef class Table:
         return 0
 
     @cython.critical_section
-    def take_over(self, bytes source not None):
+    def take_over(self, bytes source not None, Changes changes=None):
         cdef Py_ssize_t slot = self.known.find(id_of(source))
-        cdef size_t done = 0
-        cdef vines_record* record
-        cdef uint64_t stamp, remaining
+        cdef size_t count = 0, at
+        cdef uint32_t place = 0 if slot < 0 else self.sources[slot].bound[0]
+        cdef vines_record** records
+        # Found first: what is written anew goes to the head of a list, maybe of this very one.
+        records = <vines_record**>malloc((self.bounds.count + 1) * sizeof(vines_record*))
+        if records == NULL:
+            raise MemoryError
+        try:
+            while place:
+                records[count] = self.bounds.entries[place - 1].record
+                place = self.bounds.entries[place - 1].after
+                count += 1
+            for at in range(count):
+                self.write_anew(records[at], changes)
+        finally:
+            free(records)
+        return count
+
+    cdef int write_anew(self, vines_record* record, Changes changes) except -1:
+        """Write what a record holds once more, as a later write of this table's own."""
+        cdef uint64_t clock = self.clock_stamp + 1, remaining = 0
+        cdef uint64_t stamp = max(clock, <uint64_t>record.stamp + 1)
         cdef bytes value
-        if slot < 0 or slot == <Py_ssize_t>self.own:
-            return 0
-        while self.sources[slot].bound[0]:
-            record = self.bounds.entries[self.sources[slot].bound[0] - 1].record
-            stamp = max(self.clock_stamp, record.stamp) + 1
-            if stamp > STAMP_LIMIT:
-                raise LocalError("the stamp of a key is at its limit: it can no longer be written")
-            remaining = 0
-            if expires(<uint8_t>record.flags):
-                remaining = deadline_of(&self.deadlines, record)
-                remaining = remaining - self.now if remaining > self.now else 1
-            value = PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length)
-            self.write_local(
-                hash_record(&self.index, record), record, <uint8_t>record.family, key_of(record),
-                record.key_length, <uint8_t>record.flags, value, stamp, remaining)
-            self.clock_stamp = stamp
-            done += 1
-        return done
+        cdef Changed row
+        if stamp > STAMP_LIMIT:
+            raise LocalError("the stamp of a key is at its limit: it can no longer be written")
+        if expires(<uint8_t>record.flags):
+            remaining = deadline_of(&self.deadlines, record)
+            remaining = remaining - self.now if remaining > self.now else 1
+        value = PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length)
+        self.write_local(
+            hash_record(&self.index, record), record, <uint8_t>record.family, key_of(record),
+            record.key_length, <uint8_t>record.flags, value, stamp, remaining)
+        self.clock_stamp = clock
+        if changes is not None:
+            self.show(record, &row)
+            changes.copy(&row)
+        return 0
 
     # ------------------------------------------------------------------ reading
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
+from vines._core.changes import Changes
 from vines._core.table import Table
 from vines.config import Config
-from vines.events import Conflict
+from vines.events import Conflict, KeysChanged
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.dialogue import Dialogue
 from vines.protocol.links.handshake import Handshake
@@ -120,6 +121,7 @@ class Machinery:
         self._read_ballots: Callable[[bytes], tuple[Ballot, ...]]
         self.patrol = Patrol(config, self.linking, self.replication.joins, self.pusher.wake)
         self.linking.members.author = tables[1].author
+        self.linking.members.outlived = lambda: self._write_anew(tables[1].source)
         self.linking.write = self._write
         self.linking.begun = self._begun
         self.linking.ended = self._ended
@@ -132,6 +134,9 @@ class Machinery:
 
     def forgive(self, gap: float) -> None:
         """This process stood still for so long: what was said meanwhile is not read yet."""
+        if gap >= self._config.dead_retention / 2:
+            # It may have been given up; what says so has waited here, and looks as if it were new.
+            self._write_anew(self._tables[1].source)
         self.patrol.forgive(gap)
         self.answering.forgive(gap)
         self.detector.forgive(gap)
@@ -340,13 +345,19 @@ class Machinery:
         self.pusher.remove(link)
         self.replication.stop(link, self.now)
 
+    def _write_anew(self, source: bytes) -> None:
+        """Write the ephemeral keys of this node's start, or of one before, once more."""
+        changes = Changes() if self.replication.watching else None
+        if self._tables[1].take_over(source, changes) and changes:
+            self._outbox.emit(KeysChanged(changes))
+
     def _renew(self) -> None:
         """Somebody knows more of this node's own writes than it does: write as a fresh source."""
         old = self.identity.profile.source
         source = fresh_source(self._rng, self._clock(), old)
         for table in self._tables:
             table.adopt(source)
-        self._tables[1].take_over(old)
+        self._write_anew(old)
         self.identity.renew(source)
         text = "another process wrote under this node's source: it goes on under a fresh one"
         self._outbox.emit(Conflict("source", text, self.identity.member()))
