@@ -15,7 +15,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from vines._core.changes import Changes
-from vines._core.table import EXPIRING, Progress, Table
+from vines._core.table import EPHEMERAL, EXPIRING, HIDDEN, SHOWN, Progress, Table
 from vines._core.vector import VersionVector
 from vines.protocol.replicas.replication import LAPSES_PER_TURN
 
@@ -257,7 +257,26 @@ def test_lapse(benchmark: BenchmarkFixture, goals: Goals) -> None:
     goals.took("lapse", benchmark)
 
 
+@pytest.mark.benchmark(group="hide, a million records of 64 B of one owner")
+def test_hide(benchmark: BenchmarkFixture, goals: Goals) -> None:
+    """What is hidden in one turn, of a million records whose owner is held dead at once."""
+    owner, holder = table(1), table(2)
+    holder.author(owner.source, SHOWN)
+    for number in random.Random(3).sample(range(1_000_000), 1_000_000):
+        owner.put(0, key(number), EPHEMERAL, VALUE, 1)
+    fill(holder, frames(owner))
+    holder.author(owner.source, HIDDEN)
+
+    def turn() -> int:
+        return holder.lapse(LAPSES_PER_TURN, Changes())
+
+    assert benchmark.pedantic(turn, rounds=900) == LAPSES_PER_TURN
+    benchmark.extra_info["records"] = LAPSES_PER_TURN
+    goals.took("hide", benchmark)
+
+
 def test_goals(goals: Goals) -> None:
+    goals.at_most("1,024 of a million records are hidden", "hide", 5_000)
     goals.at_most("1,024 of a million records lapse", "lapse", 5_000)
     goals.at_most("delta of 1 in 100,000 keys of 100 sources", "delta of 1 warm", 20)
     for state, least in (("warm", 10_000), ("cold", 900)):

@@ -17,6 +17,7 @@ from vines.errors import InvalidValue as InvalidValue
 from vines.errors import LocalError as LocalError
 from vines.errors import MissingKey as MissingKey
 from vines.errors import NotListening as NotListening
+from vines.errors import QuotaExceeded as QuotaExceeded
 from vines.errors import RemoteError as RemoteError
 from vines.errors import StorageDamaged as StorageDamaged
 from vines.errors import StorageError as StorageError
@@ -45,6 +46,7 @@ from vines.events import Leave as Leave
 from vines.events import Member as Member
 from vines.events import Outcome as Outcome
 from vines.events import Overdue as Overdue
+from vines.events import Quota as Quota
 from vines.events import Refused as Refused
 from vines.events import Suspect as Suspect
 from vines.events import Synced as Synced
@@ -79,6 +81,8 @@ __all__ = (
     "NotListening",
     "Outcome",
     "Overdue",
+    "Quota",
+    "QuotaExceeded",
     "Refused",
     "RemoteError",
     "StorageDamaged",

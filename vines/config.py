@@ -118,6 +118,13 @@ class Config(Frozen, kw_only=True):
     strangers_per_address_max: int = 8
     """The same from one address (the loopback is exempt)."""
 
+    keys_max: int = 10_000_000
+    """Keys of all members together beyond which this node writes no new one: each keeps all of
+    them, in some 70 B more than key and value. Give every member the same."""
+    bytes_max: int = 4 * 1024**3
+    """The same of the bytes of all keys and values. What others write is taken all the same, or
+    members would differ for ever; so writes that cross may go a little above."""
+
     log_slack: int = 65_536
     """Log entries beyond twice the records, 16 B each: how far one may fall back without a join."""
     horizon: int = 65_536
@@ -201,6 +208,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "frame_bytes": (1, _MIB),
     "strangers_max": (1, 65_536),
     "strangers_per_address_max": (1, 65_536),
+    "keys_max": (1, 1 << 40),
+    "bytes_max": (1, 1 << 50),
     "log_slack": (0, 1 << 40),
     "horizon": (1, 1 << 40),
 }

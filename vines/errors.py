@@ -67,6 +67,12 @@ class InvalidTtl(LocalError, ValueError):
     """A time to live that is no time above 0, or more than ten years; nothing changed."""
 
 
+class QuotaExceeded(LocalError, RuntimeError):
+    """A write that would let the keys of all members outgrow keys_max or bytes_max; nothing
+    changed. Deleting a key, and a value no larger than the one it replaces, are always allowed.
+    """
+
+
 class MissingKey(LocalError, KeyError):
     """No live value under this key here and now."""
 

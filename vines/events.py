@@ -113,6 +113,18 @@ class ClockSuspect(Frozen):
     """Theirs less ours; None if it was seen on a record and not in a handshake."""
 
 
+class Quota(Frozen):
+    """The keys of all members come near what this node was told is enough, or fit well again."""
+
+    level: str
+    """near (nine tenths of either), reached (this node writes no more) or below (eight tenths)."""
+    keys: int
+    bytes: int
+    """Of all keys and values."""
+    keys_max: int
+    bytes_max: int
+
+
 class Flushed(Frozen):
     """As many members as were asked for hold everything written before this flush."""
 
@@ -187,6 +199,7 @@ Event: TypeAlias = (
     | Refused
     | Conflict
     | ClockSuspect
+    | Quota
     | Flushed
     | Synced
     | KeysChanged
@@ -224,8 +237,9 @@ class Delete(NamedTuple):
 
 
 class Lapse(NamedTuple):
-    """The time to live of a key's value has run out; the fields are those of Gossip, of the record
-    that lapsed. Its value is no longer held.
+    """A key's value is there no longer by itself; the fields are those of Gossip, of the record
+    that lapsed. Its time to live has run out, or it is ephemeral and its owner left, or failed as
+    far as is known here: then Gossip tells if it is back.
     """
 
     key: str

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from time import monotonic
 
 from vines._core.changes import Change
-from vines._core.table import DATA, EXPIRING, TOMBSTONE
+from vines._core.table import DATA, EPHEMERAL, EXPIRING, TOMBSTONE
 from vines.engine.engine import Engine
 from vines.errors import IllFormedValue, MissingKey, WireError
 from vines.hints import Any, Self
@@ -28,7 +28,9 @@ class Keyspace:
 
     _engine: Engine
 
-    def gossip(self, key: str, value: Any, ttl: Ttl | None = None) -> Self:
+    def gossip(
+        self, key: str, value: Any, ttl: Ttl | None = None, *, ephemeral: bool = False
+    ) -> Self:
         """Set a key, here at once, and on every member soon.
 
         With `ttl`, in seconds or as a timedelta, the value lapses after that time, on every member
@@ -36,26 +38,38 @@ class Keyspace:
         the vine listens or has joined. What is on its way for a while lapses later by that. Writing
         the key again, with a ttl or without, or deleting it, ends the time.
 
+        With `ephemeral`, the key is there as long as this vine is alive: at members that hold it
+        dead it is no longer read, and `lapse` is told there; if it turns out to be alive, the key
+        is back, with `gossip`. When it leaves, or was started anew, the key is gone. Whoever writes
+        the key later, this member or another, decides anew.
+
         A value is None, bool, int of 64 bits, finite float, str, bytes, list, dict with str or int
         keys, aware datetime, nested up to 8 deep, up to 1 MiB packed; it is copied. Raises
-        InvalidKey, UnsupportedValue (a TypeError), InvalidValue, InvalidTtl (ValueErrors), Closed.
+        InvalidKey, UnsupportedValue (a TypeError), InvalidValue, InvalidTtl (ValueErrors),
+        QuotaExceeded (a RuntimeError) if all members hold as much as this vine was told is enough,
+        Closed.
         """
         engine = self._engine
-        if ttl is not None:
-            engine.write(encode_key(key), EXPIRING, pack(value), milliseconds(ttl))
+        if ttl is not None or ephemeral:
+            left = milliseconds(ttl)
+            engine.write(encode_key(key), _flags(left, ephemeral), pack(value), left)
         elif not engine.write_plain(key, value):
             engine.write(encode_key(key), 0, pack(value))
         if not engine.waker.awake:
             engine.waker.wake()
         return self
 
-    def update(self, values: Mapping[str, Any], ttl: Ttl | None = None) -> Self:
+    def update(
+        self, values: Mapping[str, Any], ttl: Ttl | None = None, *, ephemeral: bool = False
+    ) -> Self:
         """Set many keys, as `gossip` does. Raises what it raises, before any of them is set."""
         left = milliseconds(ttl)
         packed = [(encode_key(key), pack(value)) for key, value in values.items()]
         engine = self._engine
+        flags = _flags(left, ephemeral)
+        engine.table.admit(packed)
         for key, value in packed:
-            engine.write(key, EXPIRING if left else 0, value, left)
+            engine.write(key, flags, value, left, admitted=True)
         engine.waker.wake()
         return self
 
@@ -129,6 +143,11 @@ class Keyspace:
             self._engine.table.tick(monotonic())
             changes, cursor = self._engine.table.scan(DATA, encoded, cursor, SCAN_RECORDS)
             yield from changes
+
+
+def _flags(left: int, ephemeral: bool) -> int:
+    """The flags of a record with so many ms to live, or that lives as long as its author."""
+    return (EXPIRING if left else 0) | (EPHEMERAL if ephemeral else 0)
 
 
 def _readable(key: str, packed: bytes) -> Any:

@@ -188,8 +188,8 @@ class Vine(Keyspace, Voting):
         Events: `gossip`, `delete` and `lapse` of one key, of a prefix ("config/*") or of all keys;
         `join`, `suspect`, `fail`, `leave`, `update` of members; `quorum` (here alone, to act),
         `closed`, `expire`, `timeout` of elections; `synced`, `refused`, `conflict`,
-        `clock_suspect`, `lagged`. A callback takes the event or nothing; of `gossip` with one key,
-        the value; of elections, the outcome.
+        `clock_suspect`, `quota`, `lagged`. A callback takes the event or nothing; of `gossip` with
+        one key, the value; of elections, the outcome.
 
         A listener of `gossip` is called with what is there, then with every change, own writes
         included, in order; a value that is replaced before its turn comes is left out. Callbacks

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -44,6 +45,24 @@ def test_two_terminals() -> None:
     nobody = run("members", "--timeout", "0.1")
     assert nobody.returncode == 3
     assert nobody.stdout == ""
+
+
+@posix
+def test_keys_of_an_agent_are_there_as_long_as_it_is(apple: Vine) -> None:
+    found, lost = threading.Event(), threading.Event()
+    apple.on("gossip", "service/web", lambda _value: found.set())
+    apple.on("lapse", "service/web", lambda _event: lost.set())
+    with Terminal("agent", "--ephemeral", "service/web=8000", "--join", seed(apple)) as agent:
+        agent.line(r"gossip +service/web = 8000")
+        assert found.wait(SECONDS)
+        assert apple["service/web"] == 8000
+        assert agent.end(signal.SIGINT) == (130, "")
+    assert lost.wait(SECONDS)
+    assert "service/web" not in apple
+    for wrong in ("service/web", "=8000"):
+        done = run("agent", "--ephemeral", wrong)
+        assert done.returncode == 2
+        assert "say KEY=VALUE" in done.stderr
 
 
 @posix

@@ -21,6 +21,7 @@ from vines.events import (
     Join,
     Lagged,
     Member,
+    Quota,
     Refused,
     Suspect,
     Synced,
@@ -128,6 +129,11 @@ _MEMBER = Member(
         ("conflict", Conflict("name", "two are called a"), "two are called a"),
         ("clock_suspect", ClockSuspect("pear", -90.0), "pear is -90.0 s off"),
         ("clock_suspect", ClockSuspect("pear", None), "pear is over a minute off"),
+        (
+            "quota",
+            Quota("near", 900, 5000, 1000, 10_000),
+            "near: 900 of 1,000 keys, 5,000 of 10,000 bytes",
+        ),
         ("lagged", Lagged(1234), "1,234 changes were skipped"),
     ],
 )

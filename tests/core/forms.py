@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 REPEAT, ELSEWHERE, ORIGIN, FAMILY, FLAGS, LEFT = 1, 2, 4, 8, 16, 32
-TOMBSTONE, EXPIRING = 1, 2
+TOMBSTONE, EXPIRING, EPHEMERAL = 1, 2, 4
+HIDDEN, SHOWN, ENDED = 1, 2, 3
 LEFT_MAX = 10 * 365 * 86_400_000 + 5 * 43_200_000
 KEY_MAX, VALUE_MAX = 1024, 1 << 20
 STAMP_MAX, COUNTER_MAX = (1 << 63) - 1, (1 << 48) - 1
@@ -54,6 +55,16 @@ def left_of(record: Record) -> int:
 def expires(flags: int) -> bool:
     """Whether a record of these flags has a time left."""
     return flags & (EXPIRING | TOMBSTONE) == EXPIRING
+
+
+def depends(flags: int) -> bool:
+    """Whether a record of these flags lives as long as its author."""
+    return flags & (EPHEMERAL | TOMBSTONE) == EPHEMERAL
+
+
+def fades(flags: int) -> bool:
+    """Whether a record of these flags ends by itself, or has."""
+    return flags & (EXPIRING | EPHEMERAL) > 0
 
 
 class Range(NamedTuple):

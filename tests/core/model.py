@@ -12,12 +12,17 @@ from math import inf
 
 from .fingerprint import fingerprint
 from .forms import (
+    ENDED,
+    EPHEMERAL,
     EXPIRING,
+    HIDDEN,
     LEFT_MAX,
+    SHOWN,
     TOMBSTONE,
     Expiring,
     Range,
     Record,
+    depends,
     expires,
     left_of,
     write_delta,
@@ -52,6 +57,8 @@ class Table:
         self.clock = self.ahead = self.sequence = 0
         self.now = self.lapses = 0
         self.deadlines: dict[Key, int] = {}
+        self.fates: dict[bytes, int] = {source: SHOWN}
+        self.concealed: set[Key] = set()
         self.overtaken = False
 
     def __len__(self) -> int:
@@ -63,6 +70,7 @@ class Table:
 
     def adopt(self, source: bytes) -> None:
         self.source, self.overtaken = source, False
+        self.fates[source] = SHOWN
 
     # Local writes.
 
@@ -96,8 +104,11 @@ class Table:
         key = record.family, record.key
         self.held[key] = record
         self.deadlines.pop(key, None)
+        self.concealed.discard(key)
         if left:
             self.deadlines[key] = self.now + left
+        if depends(record.flags) and self.fate(record) != SHOWN:
+            self.concealed.add(key)
 
     # Time.
 
@@ -106,23 +117,69 @@ class Table:
 
     @property
     def due(self) -> float:
-        return min(self.deadlines.values(), default=inf) / 1000
+        return 0 if self.misplaced() else min(self.deadlines.values(), default=inf) / 1000
 
     def lapse(self, limit: int, changes: list[Change] | None = None) -> int:
         due = sorted((when, key) for key, when in self.deadlines.items() if when <= self.now)
         for _, key in due[:limit]:
+            seen = key not in self.concealed
             self.hold(lapsed(self.held[key]), 0)
-            if changes is not None:
+            if changes is not None and seen:
                 changes.append(change(self.held[key]))
+        turned = self.misplaced()[: limit - len(due[:limit])]
+        for key in turned:
+            self.turn(key, changes)
         self.lapses += len(due[:limit])
-        return len(due[:limit])
+        return len(due[:limit]) + len(turned)
+
+    # Lives of authors.
+
+    def author(self, source: bytes, fate: int) -> None:
+        if source != self.source:
+            self.fates[source] = fate
+
+    def fate(self, record: Record) -> int:
+        return self.fates.get(record.origin, HIDDEN)
+
+    def misplaced(self) -> list[Key]:
+        """The ephemeral records that are not yet as the fate of their author says."""
+        return sorted(key for key, record in self.held.items() if self.is_misplaced(key, record))
+
+    def is_misplaced(self, key: Key, record: Record) -> bool:
+        fate = self.fate(record)
+        wrong = fate == ENDED or (key in self.concealed) != (fate == HIDDEN)
+        return depends(record.flags) and wrong
+
+    def turn(self, key: Key, changes: list[Change] | None = None) -> None:
+        record, seen = self.held[key], key not in self.concealed
+        if self.fate(record) == ENDED:
+            self.lapses += 1
+            self.hold(lapsed(record), 0)
+        else:
+            self.concealed ^= {key}
+        if changes is not None and (seen or self.fate(record) == SHOWN):
+            changes.append(change(lapsed(record) if seen else record))
+
+    def take_over(self, source: bytes) -> int:
+        mine = [r for r in self.held.values() if depends(r.flags) and r.origin == source]
+        for record in mine:
+            key = record.family, record.key
+            left = max(1, self.deadlines[key] - self.now) if key in self.deadlines else 0
+            self.clock += 1
+            stamp = max(self.clock, record.stamp + 1)
+            assert self.put(*key, record.flags, record.value, stamp, left)
+        return len(mine)
+
+    def hidden(self) -> list[Key]:
+        return sorted(self.concealed)
 
     def expiring(self) -> list[tuple[int, bytes, int]]:
         return sorted((*key, when - self.now) for key, when in self.deadlines.items())
 
     def shown(self, record: Record) -> bool:
-        due = self.deadlines.get((record.family, record.key), inf) <= self.now
-        return not record.flags & TOMBSTONE and not due
+        key = record.family, record.key
+        due = self.deadlines.get(key, inf) <= self.now
+        return not record.flags & TOMBSTONE and not due and key not in self.concealed
 
     def log(self, source: bytes, counter: int, record: Record) -> None:
         self.logs.setdefault(source, {})[counter] = (record.family, record.key)
@@ -176,7 +233,7 @@ class Table:
 
     def state_bytes(self) -> bytes:
         logs = [(source, self.entries(source), self.floor(source)) for source in sorted(self.logs)]
-        timed = self.now, self.expiring()
+        timed = self.now, self.expiring(), self.hidden(), sorted(self.fates.items())
         counters = sorted(self.counters.items())
         return repr((self.source, self.records(), counters, logs, timed)).encode()
 
@@ -250,9 +307,13 @@ class Table:
         if timed and self.held[key].order == record.order:
             self.deadlines[key] = min(self.deadlines[key], self.now + left_of(record))
         if record.counter > self.covered(record.source) and self.wins(record):
+            old = self.held.get(key)
+            seen = old and not old.flags & TOMBSTONE and key not in self.concealed
             self.take(record, limit)
-            if changes is not None:
-                changes.append(change(record))
+            told = not record.flags & EPHEMERAL or depends(record.flags)
+            if changes is not None and (seen or (told and key not in self.concealed)):
+                gone = key in self.concealed
+                changes.append(change(lapsed(record) if gone else record))
 
     def take(self, record: Record, limit: int) -> None:
         self.hold(Record(*record), left_of(record))
@@ -353,7 +414,7 @@ class Table:
 
 
 def lapsed(record: Record) -> Record:
-    """What is left of a record that expires once its time is over."""
+    """What is left of a record that ended by itself."""
     return Record(*record)._replace(flags=record.flags | TOMBSTONE, value=b"")
 
 

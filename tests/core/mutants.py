@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import model
-from .forms import Expiring, Range, Record, left_of
+from .forms import ENDED, EPHEMERAL, HIDDEN, Expiring, Range, Record, left_of
 from .model import Table
 from .model_progress import Progress
 from .reading import read_vector
@@ -227,6 +227,40 @@ class LapsesByWriting(Table):
         return count
 
 
+class DropsOnAFalseDeath(Table):
+    """What belongs to an author that is held dead is dropped, and not only hidden."""
+
+    def author(self, source: bytes, fate: int) -> None:
+        super().author(source, ENDED if fate == HIDDEN else fate)
+
+
+class CountsEphemeralAsState(Table):
+    """The state fingerprint contains ephemeral records."""
+
+    def fingerprint(self) -> bytes:
+        held = self.held
+        self.held = {key: r._replace(flags=r.flags & ~EPHEMERAL) for key, r in held.items()}
+        result = super().fingerprint()
+        self.held = held
+        return result
+
+
+class ShowsWhateverComes(Table):
+    """A record is shown whose author is held dead, because it came after that was known."""
+
+    def hold(self, record: Record, left: int) -> None:
+        super().hold(record, left)
+        self.concealed.discard((record.family, record.key))
+
+
+class DoesNotSendWhatIsHidden(Table):
+    """What is hidden here is not passed on as it is."""
+
+    def current(self, key: model.Key) -> Record:
+        record = super().current(key)
+        return model.lapsed(record) if key in self.concealed else record
+
+
 TABLES: list[type[Table]] = [
     PassesTheGap,
     LogsOnlyOwnPositions,
@@ -250,5 +284,9 @@ TABLES: list[type[Table]] = [
     KeepsTheLaterEnd,
     KeepsTheTime,
     LapsesByWriting,
+    DropsOnAFalseDeath,
+    CountsEphemeralAsState,
+    ShowsWhateverComes,
+    DoesNotSendWhatIsHidden,
 ]
 PROGRESSES: list[type[Progress]] = [BelievesReceivedVectors]

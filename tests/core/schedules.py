@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from .forms import expires
+from .forms import ENDED, HIDDEN, SHOWN, depends, expires
 from .world import Kind, World
 
 KEYS = [b"a", b"b", b"c", b"d" * 40, b"e"]
@@ -21,6 +21,7 @@ STEPS = {
     "cut": 1,
     "stray": 1,
     "join": 3,
+    "author": 8,
     "adopt": 0.2,
     "restart": 0.2,
     "pass_time": 2,
@@ -40,7 +41,7 @@ class Schedule:
             horizon=self.choose.choice([1, 2, 4, 65536]),
         )
         self.keys = KEYS[: self.choose.randint(1, len(KEYS))]
-        self.flags = self.choose.choice([[0], [0, 0, 1], [0, 1, 2, 2, 4, 0x80]])
+        self.flags = self.choose.choice([[0], [0, 0, 1], [0, 1, 2, 2, 4, 0x80], [0, 1, 4, 4, 4, 6]])
         self.families = self.choose.choice([[0], [0], [0, 1, 200]])
 
     def run(self, steps: int) -> World:
@@ -120,8 +121,21 @@ class Schedule:
         pair = self.choose.choice(joins) if joins and self.choose.random() < 0.8 else self._two()
         self.world.join(*pair, self.choose.choice(BUDGETS))
 
+    def author(self) -> None:
+        """A replica hears of somebody, mostly of one whose life matters to what it holds."""
+        at, tables = self._at(), [replica.table for replica in self.world.replicas]
+        sources = [table.source for table in tables]
+        sources += [source for source, _ in tables[at].vector().items()]
+        bound = [record[3] for record in tables[at].records() if depends(record[6])]
+        if bound and self.choose.random() < 0.8:
+            sources = bound
+        fate = self.choose.choice([SHOWN, SHOWN, SHOWN, HIDDEN, HIDDEN, ENDED])
+        self.world.author(at, self.choose.choice(sources), fate)
+        if self.choose.random() < 0.8:
+            self.world.lapse(at, self.choose.choice([1, 100]))
+
     def adopt(self) -> None:
-        self.world.adopt(self._at())
+        self.world.adopt(self._at(), take_over=self.choose.random() < 0.5)
 
     def restart(self) -> None:
         self.world.restart(self._at())

@@ -19,7 +19,7 @@ counters = st.one_of(small, small, st.integers(0, COUNTER_MAX))
 stamps = st.one_of(small, small, st.integers(0, STAMP_MAX))
 keys = st.one_of(st.sampled_from([b"a", b"b", b"c"]), st.binary(min_size=1, max_size=20))
 families = st.sampled_from([0, 0, 0, 1, 7, 255])
-flags = st.sampled_from([0, 0, 0, 1, 2, 4, 0x80, 0xFF])
+flags = st.sampled_from([0, 0, 0, 1, 2, 4, 5, 6, 0x80, 0xFF])
 values = st.binary(max_size=12)
 lefts = st.sampled_from([1, 1, 2, 5, 1000, LEFT_MAX])
 """The ms that a record has left, if its flags say that it expires."""

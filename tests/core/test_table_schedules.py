@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from vines._core import table as core
 
 from . import mutants, strategies
-from .forms import expires
+from .forms import ENDED, HIDDEN, SHOWN, expires
 from .kinds import CORE, NAIVE
 from .schedules import BUDGETS, Schedule
 from .world import Kind, World
@@ -38,7 +38,7 @@ def test_random_schedules_keep_covered_and_converge(first: int) -> None:
         seen.update(world.seen)
     for event in (
         *("budget cut", "record elsewhere", "refused range pulled", "join", "lapse"),
-        "sent as lapsed",
+        *("sent as lapsed", "hidden", "shown again", "ended"),
     ):
         assert seen[event], f"no schedule went through: {event}"
 
@@ -123,7 +123,7 @@ class Cluster(RuleBasedStateMachine):
     @rule(
         at=ANY,
         key=KEYS,
-        flags=st.sampled_from([0, 0, 1, 2, 2]),
+        flags=st.sampled_from([0, 0, 1, 2, 2, 4, 6]),
         wall=st.integers(0, 3),
         left=strategies.lefts,
     )
@@ -176,9 +176,14 @@ class Cluster(RuleBasedStateMachine):
     def restart(self, at: int) -> None:
         self.world.restart(at % len(self.world.replicas))
 
-    @rule(at=ANY)
-    def adopt(self, at: int) -> None:
-        self.world.adopt(at % len(self.world.replicas))
+    @rule(at=ANY, of=ANY, fate=st.sampled_from([HIDDEN, SHOWN, ENDED]))
+    def author(self, at: int, of: int, fate: int) -> None:
+        count = len(self.world.replicas)
+        self.world.author(at % count, self.world.replicas[of % count].table.source, fate)
+
+    @rule(at=ANY, take_over=st.booleans())
+    def adopt(self, at: int, take_over: bool) -> None:
+        self.world.adopt(at % len(self.world.replicas), take_over=take_over)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):

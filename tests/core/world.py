@@ -16,7 +16,19 @@ from typing import Any, NamedTuple
 from vines._core.changes import Changes
 
 from . import model
-from .forms import EXPIRING, FIRST, LAST, LEFT_MAX, TOMBSTONE, left_of, write_vector
+from .forms import (
+    ENDED,
+    EPHEMERAL,
+    FIRST,
+    HIDDEN,
+    LAST,
+    LEFT_MAX,
+    SHOWN,
+    TOMBSTONE,
+    fades,
+    left_of,
+    write_vector,
+)
 from .model_progress import Progress
 from .reading import fits, read_delta, read_page
 
@@ -43,11 +55,16 @@ class Write(NamedTuple):
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two tables hold the same, but for when it lapses and whether it has."""
+    """Whether two tables hold the same, but for when it ends by itself and whether it has."""
     return all(
-        a == b or (a[6] & b[6] & EXPIRING and (*a[:6], a[6] | 1) == (*b[:6], b[6] | 1))
+        a == b or (fades(a[6] & b[6]) and (*a[:6], a[6] | 1) == (*b[:6], b[6] | 1))
         for a, b in itertools.zip_longest(one.records(), other.records(), fillvalue=(0,) * 8)
     )
+
+
+def steady(table: Any) -> list[Any]:
+    """The records that no author's life ends."""
+    return [record for record in table.records() if not record[6] & EPHEMERAL]
 
 
 @dataclass
@@ -118,21 +135,51 @@ class World:
             self.check(at)
 
     def lapse(self, at: int, limit: int) -> None:
-        """A replica lets lapse what is due, or some of it."""
+        """A replica lets lapse what is due, and does what it heard of authors, or some of it."""
         replica = self.replicas[at]
         changes = Changes()
         sequence, fingerprint = replica.table.sequence, replica.table.fingerprint()
         count = replica.table.lapse(limit, changes)
-        # Of those with the same deadline any may be the first.
-        for family, key, flags, value, stamp, origin in changes:
-            assert flags & (EXPIRING | TOMBSTONE) == EXPIRING | TOMBSTONE and value == b""
-            assert replica.twin.held[family, key].order == (stamp, origin)
-            assert replica.twin.deadlines[family, key] <= self.now
-            replica.twin.hold(model.lapsed(replica.twin.held[family, key]), 0)
-        assert count == len(changes) <= limit
+        self._follow(replica, changes, count, limit)
         assert count == limit or replica.table.due * 1000 > self.now
         assert (sequence, fingerprint) == (replica.table.sequence, replica.table.fingerprint())
-        self.saw("lapse") if count else None
+        self.check(at)
+
+    def _follow(self, replica: Replica, changes: Changes, count: int, limit: int) -> None:
+        """Let the twin do what was told, and what nobody sees as far as the table did it: of those
+        that may be first any is."""
+        twin, silent = replica.twin, 0
+        flags_of = {record[:2]: record[6] for record in replica.table.records()}
+        for key in twin.hidden():
+            if flags_of[key] & TOMBSTONE:  # nobody sees that what was hidden ends
+                due = twin.deadlines.get(key, self.now + 1) <= self.now
+                assert due or twin.fate(twin.held[key]) == ENDED
+                twin.hold(model.lapsed(twin.held[key]), 0)
+                self.saw("lapse" if due else "ended")
+                silent += 1
+        for told in changes:
+            key = told[:2]
+            record = twin.held[key]
+            expected: list[model.Change] = []
+            if twin.deadlines.get(key, self.now + 1) <= self.now:
+                twin.hold(model.lapsed(record), 0)
+                expected.append(model.change(twin.held[key]))
+                self.saw("lapse")
+            else:
+                assert key in twin.misplaced()
+                fates = {HIDDEN: "hidden", SHOWN: "shown again", ENDED: "ended"}
+                self.saw(fates[twin.fate(record)])
+                twin.turn(key, expected)
+            assert expected == [told]
+        assert count == len(changes) + silent <= limit
+
+    def author(self, at: int, source: bytes, fate: int) -> None:
+        """A replica learns whether somebody is alive."""
+        replica = self.replicas[at]
+        if fate == ENDED and not replica.table.covered(source):
+            fate = HIDDEN  # of whom nothing is held it may be forgotten
+        replica.table.author(source, fate)
+        replica.twin.author(source, fate)
         self.check(at)
 
     # What happens at one replica.
@@ -163,11 +210,32 @@ class World:
         source = replica.table.source
         self.history[source, replica.table.counter] = Write(family, key, (stamp, source))
 
-    def adopt(self, at: int) -> None:
-        source = self.fresh_source()
-        self.replicas[at].table.adopt(source)
-        self.replicas[at].twin.adopt(source)
+    def adopt(self, at: int, *, take_over: bool = False) -> None:
+        replica, source = self.replicas[at], self.fresh_source()
+        old = replica.table.source
+        replica.table.adopt(source)
+        replica.twin.adopt(source)
+        if take_over:
+            self._take_over(replica, old)
         self.check(at)
+
+    def _take_over(self, replica: Replica, old: bytes) -> None:
+        """What it wrote as ephemeral is written anew, in whatever order."""
+        table, twin = replica.table, replica.twin
+        left = {(family, key): left for family, key, left in table.expiring()}
+        mine = {key for key, r in twin.held.items() if model.depends(r.flags) and r.origin == old}
+        assert table.take_over(old) == len(mine)
+        written = [record for record in table.records() if record[:2] in mine]
+        for family, key, stamp, source, _, counter, flags, value in sorted(
+            written, key=lambda record: record[5]
+        ):
+            was = twin.held[family, key]
+            assert (flags, value, source) == (was.flags, was.value, table.source)
+            assert stamp > was.stamp
+            remaining = max(1, left[family, key]) if (family, key) in left else 0
+            assert twin.put(family, key, flags, value, stamp, remaining)
+            self.history[source, counter] = Write(family, key, (stamp, source))
+            self.saw("taken over")
 
     def restart(self, at: int) -> None:
         for pair in [pair for pair in self.links if at in pair]:
@@ -282,6 +350,7 @@ class World:
         table, twin = self.replicas[at].table, self.replicas[at].twin
         assert table.records() == twin.records()
         assert table.expiring() == twin.expiring() and table.due == twin.due
+        assert table.hidden() == twin.hidden()
         for family, key, *_ in table.records():
             assert family or table.value(key) == twin.value(key)
         vector = dict(table.vector().items())
@@ -356,12 +425,31 @@ class World:
         self._join_equals()
         for a in everyone:
             assert same(self.replicas[a].table, self.replicas[0].table)
+        self._agree()
         self.pass_time(2 * LEFT_MAX)
         for a in everyone:
             self.lapse(a, 1 << 20)
         for a in everyone:
-            assert self.replicas[a].table.records() == self.replicas[0].table.records()
+            assert same(self.replicas[a].table, self.replicas[0].table)
             assert self.replicas[a].table.fingerprint() == self.replicas[0].table.fingerprint()
+        for a in everyone:
+            assert steady(self.replicas[a].table) == steady(self.replicas[0].table)
+
+    def _agree(self) -> None:
+        """All come to know who is alive: what had not ended anywhere is shown by all, or by none,
+        but for the author's own."""
+        alive = [replica.table.source for replica in self.replicas]
+        origins = {record[3] for replica in self.replicas for record in replica.table.records()}
+        for at, replica in enumerate(self.replicas):
+            for source in sorted(origins):
+                fate = SHOWN if source in alive else HIDDEN
+                self.author(at, source, fate)
+            self.lapse(at, 1 << 20)
+            assert replica.table.due > 0
+            for family, key, _, origin, _, _, flags, _ in replica.table.records():
+                if model.depends(flags):
+                    mine = replica.twin.fates.get(origin) == SHOWN
+                    assert ((family, key) in replica.table.hidden()) != mine
 
     def _join_equals(self) -> None:
         """Equal vectors, different records: one replica holds a record that lives above every

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vines._core.changes import Changes
-from vines._core.table import EXPIRING
+from vines._core.table import ENDED, EPHEMERAL, EXPIRING, HIDDEN, SHOWN, TOMBSTONE
 from vines.events import Flushed, Join, KeysChanged, Member
 from vines.simulation import Simulation, Violation
 from vines.simulation.checks import STATE, Watch
@@ -45,6 +45,9 @@ class Bare:
 
     def floor(self, source: bytes) -> int:
         return self.floors.get(source, 0)
+
+    def recount(self) -> None:
+        """What it says of strays is said, not counted."""
 
 
 @pytest.fixture
@@ -232,6 +235,40 @@ def test_a_refutation_is_counted() -> None:
     oracle.wrote(member(OTHER, 1, 8 << 2 | 1))
     oracle.wrote(member(SOURCE, 2, 9 << 2))
     assert oracle.refutations == 1
+
+
+@pytest.mark.parametrize(
+    ("fate", "ends", "complaint"),
+    [
+        (HIDDEN, False, r"node-2\.0 hides .*service"),
+        (ENDED, False, r"node-2\.0 dropped .*service"),
+        (SHOWN, True, r"node-2\.0 shows .*service"),
+    ],
+)
+def test_an_ephemeral_key_that_does_not_follow_its_owner_is_noticed(
+    fate: int, ends: bool, complaint: str
+) -> None:
+    simulation = pair()
+    owner, other = simulation.processes
+    simulation.nodes[0].gossip("service", 1, ephemeral=True)
+    simulation.run(2)
+    if ends:
+        simulation.nodes[0].crash()
+        simulation.run(30)
+    other.node.data.author(owner.node.data.source, fate)
+    with pytest.raises(Violation, match=complaint):
+        simulation.settle()
+
+
+@pytest.mark.parametrize("flags", [EPHEMERAL, EPHEMERAL | TOMBSTONE])
+def test_a_key_that_is_hidden_or_shown_twice_is_noticed(flags: int) -> None:
+    follower = pair().processes[0].follower
+    shown = (0, b"k", EPHEMERAL, b"\x02", 7, OTHER)
+    told = [shown] if flags == EPHEMERAL else [shown, (0, b"k", flags, b"", 7, OTHER)]
+    for change in told:
+        follower.take(KeysChanged(Changes([change])))
+    with pytest.raises(Violation, match="once more"):
+        follower.take(KeysChanged(Changes(told[-1:])))
 
 
 def pair() -> Simulation:

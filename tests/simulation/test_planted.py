@@ -39,6 +39,8 @@ CAUGHT_BY = {
     "below_vector_merged": "rule3_collected_key_stays_away",
     "expiring_in_fingerprint": "ttl_a_lapse_is_no_write",
     "joiner_restarts_the_clock": "ttl_a_joiner_gets_what_is_left",
+    "ephemeral_in_fingerprint": "ephemeral_is_no_part_of_the_state",
+    "ephemeral_dropped_on_false_death": "ephemeral_is_hidden_and_shown_again",
 }
 """Per planted bug the transcript that was written for it."""
 

@@ -8,10 +8,11 @@ vines.simulation.checks are checked, and a violation is part of the output. `pyt
 of cockroachdb/datadriven and etcd-io/raft's testdata.
 
     tables NAME... [slack=N] [horizon=N]    one table each; its source is its name
-    write TABLE KEY VALUE [wall=MS] [ttl=MS]  a local write; each one without `wall` is a
-    millisecond later
+    write TABLE KEY VALUE [wall=MS] [ttl=MS] [ephemeral=1]  a local write; each one without `wall`
+    is a millisecond later
     tick TABLE MS                           it is so late by the table's own clock
-    lapse TABLE                             what is due lapses
+    lapse TABLE                             what is due lapses, what was said of authors is done
+    author TABLE SOURCE alive|dead|gone     TABLE is told of the owner of ephemeral records
     fingerprint TABLE TABLE...              compares fingerprints
     delete TABLE KEY [wall=MS]
     put TABLE KEY VALUE stamp=S [family=N] [flags=N]
@@ -38,13 +39,24 @@ from pathlib import Path
 
 from vines._core import digest
 from vines._core.changes import Change, Changes
-from vines._core.table import EXPIRING, TOMBSTONE, Progress, Table, plant
+from vines._core.table import (
+    ENDED,
+    EPHEMERAL,
+    EXPIRING,
+    HIDDEN,
+    SHOWN,
+    TOMBSTONE,
+    Progress,
+    Table,
+    plant,
+)
 from vines.simulation.checks import Watch
 from vines.simulation.frames import ELSEWHERE, REPEAT, Entry, Range, read_delta
 from vines.simulation.oracle import Oracle, Violation, Written
 
 DIRECTORY = Path(__file__).parent / "transcripts"
 BUDGET = 65536
+FATES = {"alive": SHOWN, "dead": HIDDEN, "gone": ENDED}
 
 
 def source_of(name: str) -> bytes:
@@ -92,9 +104,9 @@ class Stage:
         return []
 
     def do_write(
-        self, name: str, key: str, value: str, wall: str = "", ttl: str = "0"
+        self, name: str, key: str, value: str, wall: str = "", ttl: str = "0", ephemeral: str = ""
     ) -> list[str]:
-        flags = EXPIRING if int(ttl) else 0
+        flags = (EXPIRING if int(ttl) else 0) | (EPHEMERAL if ephemeral else 0)
         return self._write(name, key, flags, value.encode(), wall, int(ttl))
 
     def do_tick(self, name: str, milliseconds: str) -> list[str]:
@@ -105,6 +117,10 @@ class Stage:
         changes = Changes()
         self.tables[name].lapse(100, changes)
         return [f"{name} now {say_change(change)}" for change in changes] or ["nothing is due"]
+
+    def do_author(self, name: str, source: str, fate: str) -> list[str]:
+        self.tables[name].author(source_of(source), FATES[fate])
+        return []
 
     def do_fingerprint(self, *names: str) -> list[str]:
         return ["equal" if len({self.tables[name].fingerprint() for name in names}) == 1 else "no"]
@@ -214,8 +230,11 @@ class Stage:
     def do_show(self, name: str) -> list[str]:
         table = self.tables[name]
         left = {(family, key): left for family, key, left in table.expiring()}
+        hidden = table.hidden()
         lines = [
-            say_record(Written(*fields)) + say_left(left.get(fields[:2], 0))
+            say_record(Written(*fields))
+            + say_left(left.get(fields[:2], 0))
+            + (", hidden" if fields[:2] in hidden else "")
             for fields in table.records()
         ]
         for source, counter in sorted(table.vector().items()):
@@ -255,6 +274,10 @@ def say_content(family: int, key: bytes, flags: int, value: bytes) -> str:
     kind = f"[{family}]" if family else ""
     if flags == TOMBSTONE | EXPIRING:
         return f"{kind}{key.decode()} lapsed"
+    if flags == TOMBSTONE | EPHEMERAL:
+        return f"{kind}{key.decode()} gone"
+    if flags == EPHEMERAL:
+        return f"{kind}{key.decode()}={value.decode()} ephemeral"
     if flags == EXPIRING:
         return f"{kind}{key.decode()}={value.decode()} expiring"
     if flags == TOMBSTONE:

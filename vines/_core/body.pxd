@@ -30,6 +30,8 @@ cdef enum:
 
     TOMBSTONE_FLAG = 1
     EXPIRING_FLAG = 2
+    EPHEMERAL_FLAG = 4
+    FADING_FLAGS = 6    # of records that end by themselves: with the first, of what is left of them
 
     ENTRY_ROOM = 80     # the most an entry takes beside key and value, and the end of its range
     RANGE_ROOM = 32     # the most the beginning and the end of a range take
@@ -67,6 +69,16 @@ cdef struct Item:               # one record as it stands in a body
 cdef inline bint expires(uint8_t flags) noexcept nogil:
     """Whether a record of these flags has a time at which it lapses, and has not lapsed."""
     return flags & (EXPIRING_FLAG | TOMBSTONE_FLAG) == EXPIRING_FLAG
+
+
+cdef inline bint depends(uint8_t flags) noexcept nogil:
+    """Whether a record of these flags is bound to the life of its author, and has not ended."""
+    return flags & (EPHEMERAL_FLAG | TOMBSTONE_FLAG) == EPHEMERAL_FLAG
+
+
+cdef inline bint faded(uint8_t flags) noexcept nogil:
+    """Whether these are the flags of what is left of a record that ended by itself."""
+    return flags & TOMBSTONE_FLAG and flags & FADING_FLAGS
 
 
 cdef inline int read_source(Body* body, uint32_t* number) noexcept nogil:

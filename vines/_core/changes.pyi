@@ -28,7 +28,7 @@ class Changes:
     memory: int
     """Bytes kept alive: the frames, or the copies of what was in them."""
     def marks(self) -> list[tuple[bytes, tuple[int, bytes, bool]]]:
-        """The key of each, and (stamp, origin, whether the record lapsed), which only rises."""
+        """The key of each, and (stamp, origin, whether it tells of an end)."""
     def select(self, family: int, keys: Collection[bytes], prefixes: tuple[bytes, ...]) -> Changes:
         """Those of a family whose key is in `keys` or begins with one of `prefixes`: these very
         changes if that is all of them, else copies."""

@@ -13,6 +13,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
 
+from vines._core.body cimport TOMBSTONE_FLAG, faded
 from vines._core.plain cimport read_value
 from vines._core.scanner cimport scan as scan_msgpack
 from vines._core.utf8 cimport is_utf8
@@ -22,8 +23,6 @@ cdef extern from "Python.h":
     object PyType_GenericAlloc(type kind, Py_ssize_t count)
 
 cdef enum:
-    TOMBSTONE_FLAG = 1
-    LAPSED_FLAGS = 3            # expiring, and a tombstone
     CHUNK_MIN = 512             # of memory for copies, doubled up to the larger
     CHUNK_MAX = 65536
 
@@ -206,7 +205,7 @@ cdef class Changes:
                 PyBytes_FromStringAndSize(<const char*>row.key, row.key_length),
                 (row.stamp, PyBytes_FromStringAndSize(
                     <const char*>row.origin, 0 if row.origin == NULL else ID_BYTES),
-                 row.flags & LAPSED_FLAGS == LAPSED_FLAGS),
+                 faded(row.flags)),
             ))
         return found
 
@@ -258,7 +257,7 @@ cdef class Changes:
                     <const char*>row.origin, 0 if row.origin == NULL else ID_BYTES)
                 near = origin in local
                 last = row.origin
-            if row.flags & LAPSED_FLAGS == LAPSED_FLAGS:
+            if faded(row.flags):
                 found.append(make(lapse, (key, near, row.stamp, origin)))
             elif row.flags & TOMBSTONE_FLAG:
                 found.append(make(delete, (key, near, row.stamp, origin)))

@@ -1,12 +1,12 @@
 """When the expiring records of a table lapse: a heap of deadlines, the earliest first.
 
-Four children a parent, as in agenda.pyx. A record in the heap keeps its place there, in the field
-that is its part of the state fingerprint otherwise, because an expiring record has no part in it:
-so its deadline is found, brought forward and taken out without a search, and a record without one
-pays nothing.
+Four children a parent, as in agenda.pyx. A record in the heap keeps its place there, in the lower
+half of the field that is its part of the state fingerprint otherwise (the upper half is of
+bound.pxd), because an expiring record has no part in it: so its deadline is found, brought forward
+and taken out without a search, and a record without one pays nothing.
 """
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 
 from vines._core.record cimport vines_record
@@ -14,6 +14,7 @@ from vines._core.record cimport vines_record
 cdef enum:
     CHILDREN = 4
     CAPACITY_MIN = 16
+    HEAP_MAX = 0x7fffffff
 
 cdef struct Due:
     uint64_t when
@@ -47,13 +48,15 @@ cdef inline int deadlines_reserve(Deadlines* deadlines) noexcept nogil:
     """Make sure that one more fits; -1 if memory ran out, nothing changed."""
     if deadlines.count < deadlines.capacity:
         return 0
+    if deadlines.capacity >= HEAP_MAX / 2:
+        return -1
     return deadlines_resize(
         deadlines, max(deadlines.capacity + deadlines.capacity / 2, <size_t>CAPACITY_MIN))
 
 
 cdef inline void put(Deadlines* deadlines, size_t place, Due due) noexcept nogil:
     deadlines.heap[place] = due
-    due.record.state = place
+    due.record.state = due.record.state >> 32 << 32 | place
 
 
 cdef inline void rise(Deadlines* deadlines, size_t place, Due due) noexcept nogil:
@@ -84,11 +87,15 @@ cdef inline void sink(Deadlines* deadlines, size_t place, Due due) noexcept nogi
     put(deadlines, place, due)
 
 
+cdef inline size_t heap_place(const vines_record* record) noexcept nogil:
+    return <uint32_t>record.state
+
+
 cdef inline uint64_t deadline_of(
     const Deadlines* deadlines, const vines_record* record
 ) noexcept nogil:
     """When a record in the heap lapses."""
-    return deadlines.heap[record.state].when
+    return deadlines.heap[heap_place(record)].when
 
 
 cdef inline void deadlines_add(
@@ -110,12 +117,12 @@ cdef inline void deadlines_hasten(
     if when < deadline_of(deadlines, record):
         due.when = when
         due.record = record
-        rise(deadlines, record.state, due)
+        rise(deadlines, heap_place(record), due)
 
 
 cdef inline void deadlines_remove(Deadlines* deadlines, vines_record* record) noexcept nogil:
     """Take out a record that is there. Memory goes back once a quarter of it is in use."""
-    cdef size_t place = record.state, parent
+    cdef size_t place = heap_place(record), parent
     cdef Due last
     deadlines.count -= 1
     last = deadlines.heap[deadlines.count]
@@ -125,6 +132,6 @@ cdef inline void deadlines_remove(Deadlines* deadlines, vines_record* record) no
             rise(deadlines, place, last)
         else:
             sink(deadlines, place, last)
-    record.state = 0
+    record.state = record.state >> 32 << 32
     if deadlines.capacity > CAPACITY_MIN and deadlines.count <= deadlines.capacity / 4:
         deadlines_resize(deadlines, max(deadlines.capacity / 2, <size_t>CAPACITY_MIN))

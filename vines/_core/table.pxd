@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 from vines._core.arena cimport Arena
 from vines._core.body cimport Body, Item
+from vines._core.bound cimport Bounds
 from vines._core.changes cimport Changed, Changes
 from vines._core.deadlines cimport Deadlines
 from vines._core.index cimport Index
@@ -24,6 +25,9 @@ cdef struct Source:             # beside its id and counter in the vector; first
     uint64_t strays             # sum of the positions of strays that the state does not count
     size_t live                 # records whose own position is here
     bint retired                # all is covered that will ever be: it counts in no vector
+    uint32_t[2] bound           # its ephemeral records: heads of those shown and of those hidden
+    uint8_t fate                # of its author (bound.pxd)
+    bint turning                # some of them are in the wrong list
 
 cdef struct Run:                # positions of one source that became covered together
     uint32_t slot
@@ -92,9 +96,17 @@ cdef class Table:
     cdef size_t tombstones
     cdef size_t retired                 # sources that count in no vector any more
     cdef size_t live[256]               # live records by family
+    cdef uint64_t sizes[256]            # bytes of their keys and values
+    cdef public uint64_t keys_max       # of family DATA, beyond which nothing new is written here
+    cdef public uint64_t bytes_max
+    cdef readonly uint64_t refusals
     cdef uint64_t now                   # ms on this process's monotonic clock, as told last
     cdef Deadlines deadlines            # of live records that expire
     cdef readonly uint64_t lapses
+    cdef Bounds bounds                  # live records that are ephemeral
+    cdef set living                     # sources of authors that are alive, known here or not
+    cdef size_t turning                 # sources of which some are in the wrong list
+    cdef readonly uint64_t turns        # records hidden and shown again so far
     cdef uint64_t applied               # records merged, skipped and passed over, ranges refused
     cdef uint64_t skipped
     cdef uint64_t outranked
@@ -154,6 +166,15 @@ cdef class Table:
     cdef int reserve_deadline(self, uint64_t remaining) except -1
     cdef bint is_due(self, const vines_record* record) noexcept
     cdef void hasten(self, Item* item, const uint8_t* origin, vines_record* record) noexcept
+    cdef int reserve_bound(self, uint8_t flags, size_t slot) except -1
+    cdef void bind(self, vines_record* record) noexcept
+    cdef void unbind(self, vines_record* record) noexcept
+    cdef bint is_shown(self, const vines_record* record) noexcept
+    cdef void settle(self, Source* source) noexcept
+    cdef void end(self, vines_record* record) noexcept
+    cdef int turn(self, vines_record* record, uint8_t fate, Changes changes) except -1
+    cdef int write_anew(self, vines_record* record, Changes changes) except -1
+    cdef size_t turn_some(self, size_t limit, Changes changes) except? 0
     cdef uint64_t hash_content(self, const vines_record* record) noexcept
     cdef void count_in(self, vines_record* record) noexcept
     cdef void count_out(self, vines_record* record) noexcept
@@ -167,9 +188,10 @@ cdef class Table:
         self, uint64_t hashed, vines_record* record, uint8_t family, const uint8_t* key,
         size_t key_length, uint8_t flags, bytes value, uint64_t stamp, uint64_t remaining,
     ) except -1
+    cdef int admit_growth(self, uint64_t keys, uint64_t more, uint64_t less) except -1
     cdef uint64_t write_now(
         self, const uint8_t* key, size_t length, uint8_t flags, bytes value, uint64_t wall,
-        uint64_t remaining,
+        uint64_t remaining, bint admitted,
     ) except 0
     cdef Py_ssize_t named_slot(
         self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept

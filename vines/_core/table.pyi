@@ -17,6 +17,12 @@ EXPIRING: int
 LEFT_MAX: int
 """The longest time to live, in ms: ten years of 365.25 days."""
 EPHEMERAL: int
+"""Flag of a record that lives as long as the author whose source is its origin; with TOMBSTONE, of
+what is left of it then."""
+HIDDEN: int
+SHOWN: int
+ENDED: int
+"""What an author is: held dead or not known, alive, gone for good."""
 
 @final
 class Table:
@@ -61,10 +67,12 @@ class Table:
     overtaken: bool
     """A peer knows more of this table's own source than this table does: take a new source."""
     lapses: int
-    """Records that lapsed here so far."""
+    """Records that ended here so far, because their time was over or their author gone."""
+    turns: int
+    """Ephemeral records that were hidden or shown again here so far."""
     due: float
-    """When the next record lapses, in seconds of the clock told by `tick`; infinity if none
-    does."""
+    """When `lapse` has something to do next, in seconds of the clock told by `tick`; infinity if
+    never, 0 if it waits to be done."""
     def tick(self, now: float) -> None:
         """It is `now`, in seconds of a clock that never goes back (an earlier time than before
         changes nothing). The time left of records is counted from there, in whole ms: when they
@@ -72,16 +80,45 @@ class Table:
         ValueError from 10**9 on."""
     def lapse(self, limit: int, changes: Changes | None = None) -> int:
         """Let at most `limit` records lapse that are due, the earliest first: each loses its value
-        and is a tombstone from then on, of the same stamp, origin and position. Appends them to
-        `changes` if given, without values; returns how many there were. It is no write: nothing of
-        it is sent to whoever has the record."""
+        and is a tombstone from then on, of the same stamp, origin and position. Then do to
+        ephemeral records what `author` said: the same, or hide them, or show them again, up to the
+        same limit. Appends what its readers see of that to `changes` if given, with values where
+        one is shown again, else as tombstones; returns how many records there were. It is no write:
+        nothing of it is sent to whoever has the record."""
+    def author(self, source: bytes, fate: int) -> None:
+        """Who writes under this source is SHOWN, HIDDEN or ENDED from now on: `lapse` has the
+        ephemeral records follow whose origin it is. Those of an author never told of are hidden,
+        those of this table's own source always shown. What ended does not come back. ValueError."""
+    def take_over(self, source: bytes, changes: Changes | None = None) -> int:
+        """Write anew, as this table's own source of now, the ephemeral records of an earlier one,
+        or of this one, which others may have ended; returns how many there were. Appends them to
+        `changes` if given."""
     def adopt(self, source: bytes) -> None:
         """Number own writes under a fresh source from now on."""
-    def write(self, key: bytes, flags: int, value: bytes, wall: int, remaining: int = 0) -> int:
+    keys_max: int
+    bytes_max: int
+    """What all live records of family DATA, and their keys and values, may come to before `write`
+    and `write_plain` refuse what makes them more; 2**62 to begin with. What peers send is taken all
+    the same."""
+    refusals: int
+    """Writes refused for that so far."""
+    fullness: float
+    """The larger of the two parts of those that are in use."""
+    def admit(self, items: list[tuple[bytes, bytes]]) -> None:
+        """Make sure that keys, each once, and values may be written, all of them. QuotaExceeded."""
+    def write(
+        self,
+        key: bytes,
+        flags: int,
+        value: bytes,
+        wall: int,
+        remaining: int = 0,
+        admitted: bool = False,
+    ) -> int:
         """A local write of family DATA, stamped above the clock and what it replaces, and at or
         above `wall` (the wall clock as a stamp: ms << 16); returns the stamp. `remaining`: with the
-        flag EXPIRING, ms from now on until it lapses. ValueError unless both or neither are
-        given."""
+        flag EXPIRING, ms from now on until it lapses; ValueError unless both or neither are given.
+        QuotaExceeded, unless it is `admitted`."""
     def write_plain(self, key: str, value: object, now: int) -> int:
         """The same, in one step, for a key of ASCII and a value that `pack_plain` packs, `now` in
         nanoseconds since 1970; 0, and nothing happened, for what is not both."""
@@ -98,21 +135,26 @@ class Table:
         found in the table itself: those that do not would differ for ever."""
     def current(self, changes: Changes, start: int, stop: int) -> Changes:
         """Those of `changes[start:stop]` that the table still holds, with the content it holds. One
-        without an origin is held if its stamp is; a value that lapsed since is not."""
+        without an origin is held if its stamp is; a value that lapsed or was hidden since is not,
+        nor that it was hidden if it is shown again."""
     def value(self, key: bytes) -> bytes | None:
-        """The live value of a key of family DATA, or None; one that is due is not live."""
+        """The live value of a key of family DATA, or None; one that is due or hidden is not
+        live."""
     def well_formed(self, family: int, key: bytes) -> bool:
         """Whether the value held passed the value scanner when it arrived (always true for local
         writes)."""
     def count(self, family: int) -> int:
-        """Live records of a family; those that are due count until they have lapsed."""
+        """Live records of a family, hidden ones among them; those that are due count until they
+        have lapsed."""
+    def size(self, family: int) -> int:
+        """Bytes of the keys and values of those."""
     def scan(
         self, family: int, prefix: bytes, cursor: int, limit: int
     ) -> tuple[Changes, int | None]:
-        """Live records from `cursor` (0 to begin) and where to go on, None at the end; at most
-        about `limit`, and few or none where few match, because little more than `limit` are looked
-        at. Stateless: a record present all the while appears exactly once, one written meanwhile
-        may or may not."""
+        """Live records that are not hidden, from `cursor` (0 to begin), and where to go on, None at
+        the end; at most about `limit`, and few or none where few match, because little more than
+        `limit` are looked at. Stateless: a record present all the while appears exactly once, one
+        written meanwhile may or may not."""
     def apply(
         self,
         delta: bytes,
@@ -188,6 +230,8 @@ class Table:
     def expiring(self) -> list[tuple[int, bytes, int]]:
         """Sorted (family, key, ms left) of every record that lapses and has not; not above 0: it is
         due. For tests and tools."""
+    def hidden(self) -> list[tuple[int, bytes]]:
+        """Sorted (family, key) of every live record that is hidden; for tests and tools."""
     def entries(self, source: bytes) -> list[tuple[int, int, bytes]]:
         """Sorted (counter, family, key) of the log of a source; for tests and tools."""
     def statistics(self) -> dict[str, int]:

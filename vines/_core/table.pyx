@@ -23,9 +23,14 @@ from libc.string cimport memcmp, memcpy, memset
 
 from vines._core.arena cimport arena_close
 from vines._core.body cimport (
-    DELTA_FORMAT, ELSEWHERE, ENTRY_ROOM, EXPIRING_FLAG, FAMILY, FLAGS, FLOOR_FORMAT, LEFT,
-    LEFT_LIMIT, ORIGIN, PAGE_FORMAT, RANGE_ROOM, REPEAT, TOMBSTONE_FLAG, check_delta,
-    check_range, check_records, expires, read_entry, read_page_record, read_range_end, read_source,
+    DELTA_FORMAT, ELSEWHERE, ENTRY_ROOM, EPHEMERAL_FLAG, EXPIRING_FLAG, FADING_FLAGS, FAMILY, FLAGS,
+    FLOOR_FORMAT, LEFT, LEFT_LIMIT, ORIGIN, PAGE_FORMAT, RANGE_ROOM, REPEAT, TOMBSTONE_FLAG,
+    check_delta, check_range, check_records, depends, expires, faded, read_entry,
+    read_page_record, read_range_end, read_source,
+)
+from vines._core.bound cimport (
+    ENDED_FATE, HIDDEN_FATE, SHOWN_FATE, UNDECIDED, bounds_add, bounds_close, bounds_memory,
+    bounds_remove, bounds_reserve, bound_place, is_hidden,
 )
 from vines._core.changes cimport Changed, Changes
 from vines._core.deadlines cimport (
@@ -55,7 +60,7 @@ from vines._core.wire cimport (
     read_varint, vines_write64, write_varint, zigzag,
 )
 
-from vines.errors import LocalError, WireError
+from vines.errors import LocalError, QuotaExceeded, WireError
 
 
 cdef extern from "Python.h":
@@ -113,7 +118,13 @@ PLANTED = {
     "joiner_restarts_the_clock": 13,
     "applied_while_parsed": 14,
     "sketch_unkeyed": 40,
+    "ephemeral_in_fingerprint": 15,
+    "ephemeral_dropped_on_false_death": 16,
 }
+
+HIDDEN = HIDDEN_FATE
+SHOWN = SHOWN_FATE
+ENDED = ENDED_FATE
 
 LEFT_MAX = LEFT_LIMIT
 
@@ -138,6 +149,7 @@ cdef extern from *:
     """
     const uint64_t RESIDUES "VINES_RESIDUES"    # modulus of the lanes of a fingerprint
 
+cdef uint64_t UNLIMITED = 1 << 62    # far from where sums of bytes wrap around
 cdef vines_record* ABSENT = <vines_record*>1    # skipped, and the key is not held
 
 
@@ -185,13 +197,13 @@ cdef inline bint contradicts(
     const Item* item, const uint8_t* origin, const vines_record* held, const uint8_t* ids
 ) noexcept:
     """Whether equal (stamp, origin) comes with other content, which no correct author makes. What
-    is left of an expiring record once it lapsed is the same record."""
+    is left of a record that expires or is ephemeral, once it ended, is the same record."""
     if (
         item.stamp != held.stamp
         or memcmp(origin, ids + <size_t>held.origin * ID_BYTES, ID_BYTES) != 0
     ):
         return False
-    if item.flags & held.flags & EXPIRING_FLAG and (item.flags | held.flags) & TOMBSTONE_FLAG:
+    if item.flags & held.flags & FADING_FLAGS and (item.flags | held.flags) & TOMBSTONE_FLAG:
         return (item.flags ^ held.flags) & ~<uint8_t>TOMBSTONE_FLAG != 0
     return not (
         item.flags == held.flags
@@ -355,7 +367,10 @@ cdef class Table:
         self.known = VersionVector(index_key)
         if index_open(&self.index, secret) < 0:
             raise MemoryError
+        self.keys_max = self.bytes_max = UNLIMITED
+        self.living = set()
         self.own = <uint32_t>self.slot_of(id_of(source))
+        self.sources[self.own].fate = SHOWN_FATE
 
     def __dealloc__(self):
         cdef size_t slot, at
@@ -375,6 +390,7 @@ cdef class Table:
         sketch_close(&self.sketch)
         free(self.roster_order)
         deadlines_close(&self.deadlines)
+        bounds_close(&self.bounds)
         free(self.parts)
         free(self.sources)
         free(self.runs)
@@ -663,29 +679,39 @@ cdef class Table:
             self.tombstones += 1
         else:
             self.live[record.family] += 1
+            self.sizes[record.family] += record.key_length + record.value_length
         if record.flags & UNCOUNTED_FLAGS:
             record.state = 0
             if self.is_stray(record):
                 self.count_stray(record.source, record.counter)
             if vines_planted(12) and expires(<uint8_t>record.flags):
                 self.state += self.hash_content(record)
+            if depends(<uint8_t>record.flags):
+                self.bind(record)
+                if vines_planted(15):
+                    self.state += record.stamp
             return
         record.state = self.hash_content(record)
         self.state += record.state
 
     cdef void count_out(self, vines_record* record) noexcept:
-        """Take that back, and the deadline of a record that has one."""
+        """Take that back, the deadline of a record that has one, and its tie to its author."""
         self.sources[record.source].live -= 1
         if record.flags & TOMBSTONE_FLAG:
             self.tombstones -= 1
         else:
             self.live[record.family] -= 1
+            self.sizes[record.family] -= record.key_length + record.value_length
         if expires(<uint8_t>record.flags):
             deadlines_remove(&self.deadlines, record)
             if vines_planted(12):
                 self.state -= self.hash_content(record)
         if record.flags & UNCOUNTED_FLAGS and self.is_stray(record):
             self.count_stray(record.source, 0 - <uint64_t>record.counter)
+        if depends(<uint8_t>record.flags):
+            self.unbind(record)
+            if vines_planted(15):
+                self.state -= record.stamp
         self.state -= record.state
 
     cdef bint is_stray(self, const vines_record* record) noexcept:
@@ -749,7 +775,7 @@ cdef class Table:
         uint64_t remaining,
     ) except -1:
         """Give a record new content and a new position; `counted`: it had some before. If it is to
-        lapse, in `remaining` ms, room for its deadline was reserved."""
+        lapse, in `remaining` ms, or is ephemeral, room for that was reserved."""
         cdef size_t before = size_apart(record)
         if fit_value(record, length) < 0:
             raise MemoryError
@@ -804,6 +830,7 @@ cdef class Table:
         self.reserve(slot, counter)
         self.reserve_run()
         self.reserve_deadline(remaining)
+        self.reserve_bound(flags, slot)
         if not counted:
             record = self.create(hashed, family, key, key_length, length)
         self.assign(record, counted, stamp, <uint32_t>slot, <uint32_t>slot, counter, flags,
@@ -828,9 +855,40 @@ cdef class Table:
         if record.references == 0:
             record_free(&self.arena, record)
 
+    cdef int admit_growth(self, uint64_t keys, uint64_t more, uint64_t less) except -1:
+        """Make sure that so many more keys of family DATA, so many bytes more and so many less, are
+        within the quotas. What makes nothing grow always is."""
+        if self.live[0] + keys > self.keys_max and keys:
+            self.refusals += 1
+            raise QuotaExceeded(
+                f"all members together hold {self.live[0]:,} keys, and with {keys:,} more that is"
+                f" above the keys_max of {self.keys_max:,} that this vine was given: delete some,"
+                " or give all members more; nothing changed")
+        if self.sizes[0] + more > self.bytes_max + less and more > less:
+            self.refusals += 1
+            raise QuotaExceeded(
+                f"all members together hold {self.sizes[0]:,} bytes, and with {more - less:,} more"
+                f" that is above the bytes_max of {self.bytes_max:,} that this vine was given:"
+                " delete some keys, or give all members more; nothing changed")
+        return 0
+
+    @cython.critical_section
+    def admit(self, list items not None):
+        cdef uint64_t keys = 0, more = 0, less = 0
+        cdef vines_record* record
+        cdef bytes key, value
+        for key, value in items:
+            record = self.held(0, key)
+            more += <uint64_t>(len(key) + len(value))
+            if record == NULL or record.flags & TOMBSTONE_FLAG:
+                keys += 1
+            else:
+                less += record.key_length + record.value_length
+        self.admit_growth(keys, more, less)
+
     cdef uint64_t write_now(
         self, const uint8_t* key, size_t length, uint8_t flags, bytes value, uint64_t wall,
-        uint64_t remaining,
+        uint64_t remaining, bint admitted,
     ) except 0:
         """A local write of family DATA at `wall`, or just above the clock; returns its stamp."""
         check_sizes(length, <size_t>PyBytes_GET_SIZE(value))
@@ -843,16 +901,26 @@ cdef class Table:
             stamp = record.stamp + 1
         if stamp > STAMP_LIMIT:
             raise LocalError("the stamp of this key is at its limit: it can no longer be written")
+        cdef uint64_t size = <uint64_t>PyBytes_GET_SIZE(value)
+        # Mostly even a new key would be within the quotas.
+        if (
+            (self.live[0] >= self.keys_max or self.sizes[0] + length + size > self.bytes_max)
+            and not (admitted or flags & TOMBSTONE_FLAG)
+        ):
+            if record == NULL or record.flags & TOMBSTONE_FLAG:
+                self.admit_growth(1, length + size, 0)
+            else:
+                self.admit_growth(0, size, record.value_length)
         self.write_local(hashed, record, 0, key, length, flags, value, stamp, remaining)
         self.clock_stamp = clock
         return stamp
 
     @cython.critical_section
     def write(self, bytes key not None, uint8_t flags, bytes value not None, uint64_t wall,
-              uint64_t remaining=0):
+              uint64_t remaining=0, bint admitted=False):
         return self.write_now(
             <const uint8_t*>PyBytes_AS_STRING(key), <size_t>PyBytes_GET_SIZE(key), flags, value,
-            wall, remaining)
+            wall, remaining, admitted)
 
     @cython.critical_section
     def write_plain(self, key, value, uint64_t now):
@@ -864,7 +932,7 @@ cdef class Table:
             return 0
         return self.write_now(
             <const uint8_t*>PyUnicode_DATA(key), length, 0, packed,
-            now / NANOSECONDS << LOGICAL_BITS, 0)
+            now / NANOSECONDS << LOGICAL_BITS, 0, False)
 
     @cython.critical_section
     def put(self, uint8_t family, bytes key not None, uint8_t flags, bytes value not None,
@@ -893,6 +961,7 @@ cdef class Table:
         if slot >= 0 and self.known.counters[slot]:
             raise ValueError("a source that has numbered records cannot be taken again")
         self.own = <uint32_t>self.slot_of(id_of(source))
+        self.sources[self.own].fate = SHOWN_FATE
         self.overtaken = False
 
     # ------------------------------------------------------------------ time
@@ -907,6 +976,8 @@ cdef class Table:
 
     @property
     def due(self):
+        if self.turning:
+            return 0.0
         return self.deadlines.heap[0].when / 1000.0 if self.deadlines.count else INFINITY
 
     cdef bint is_due(self, const vines_record* record) noexcept:
@@ -923,21 +994,25 @@ cdef class Table:
         cdef Changed row
         while done < limit and self.deadlines.count and self.deadlines.heap[0].when <= self.now:
             record = self.deadlines.heap[0].record
-            if changes is not None:
+            if changes is not None and self.is_shown(record):
                 self.show(record, &row)
                 row.flags |= TOMBSTONE_FLAG
                 row.value_length = 0
                 changes.copy(&row)
-            self.count_out(record)
-            self.memory -= size_apart(record)
-            free_apart(record)
-            record.value_length = 0
-            record.ill_formed = 0
-            record.flags |= TOMBSTONE_FLAG
-            self.count_in(record)
+            self.end(record)
             done += 1
-        self.lapses += done
-        return done
+        return done + self.turn_some(limit - done, changes)
+
+    cdef void end(self, vines_record* record) noexcept:
+        """A record ends by itself: it loses its value and is a tombstone, where it is."""
+        self.count_out(record)
+        self.memory -= size_apart(record)
+        free_apart(record)
+        record.value_length = 0
+        record.ill_formed = 0
+        record.flags |= TOMBSTONE_FLAG
+        self.count_in(record)
+        self.lapses += 1
 
     cdef void hasten(self, Item* item, const uint8_t* origin, vines_record* record) noexcept:
         """An expiring record meets one that is held: if it is the same, the earlier end stays."""
@@ -948,6 +1023,142 @@ cdef class Table:
                 origin, self.known.ids + <size_t>record.origin * ID_BYTES, ID_BYTES) == 0
         ):
             deadlines_hasten(&self.deadlines, record, self.now + item.left)
+
+    # ------------------------------------------------------------------ lives of authors
+
+    cdef int reserve_bound(self, uint8_t flags, size_t slot) except -1:
+        """Make sure that one more record may be bound to the author at `slot`, if these are the
+        flags of an ephemeral one, and that its fate is decided."""
+        cdef Source* source = &self.sources[slot]
+        if not depends(flags):
+            return 0
+        if bounds_reserve(&self.bounds) < 0:
+            raise MemoryError
+        if source.fate == UNDECIDED:
+            source.fate = SHOWN_FATE if self.id_at(slot) in self.living else HIDDEN_FATE
+        return 0
+
+    cdef void bind(self, vines_record* record) noexcept:
+        """Put an ephemeral record into the list that its author's fate says; room was reserved."""
+        cdef Source* source = &self.sources[record.origin]
+        cdef bint hidden = source.fate != SHOWN_FATE
+        bounds_add(&self.bounds, &source.bound[hidden], record, hidden)
+        self.settle(source)
+
+    cdef void unbind(self, vines_record* record) noexcept:
+        cdef Source* source = &self.sources[record.origin]
+        cdef vines_record* moved = bounds_remove(
+            &self.bounds, &source.bound[is_hidden(record)], record)
+        if moved != NULL:
+            self.sources[moved.origin].bound[is_hidden(moved)] = <uint32_t>(bound_place(moved) + 1)
+        self.settle(source)
+
+    cdef void settle(self, Source* source) noexcept:
+        """Note whether some records of an author are in the wrong list."""
+        cdef bint wrong = (
+            source.bound[0] != 0 and source.fate != SHOWN_FATE
+            or source.bound[1] != 0 and source.fate != HIDDEN_FATE)
+        self.turning += wrong
+        self.turning -= source.turning
+        source.turning = wrong
+
+    cdef bint is_shown(self, const vines_record* record) noexcept:
+        """Whether a record is there for its readers, but for what is_due says."""
+        cdef uint8_t flags = <uint8_t>record.flags
+        return not flags & TOMBSTONE_FLAG and not (flags & EPHEMERAL_FLAG and is_hidden(record))
+
+    @cython.critical_section
+    def author(self, bytes source not None, uint8_t fate):
+        cdef Py_ssize_t slot = self.known.find(id_of(source))
+        if not HIDDEN_FATE <= fate <= ENDED_FATE:
+            raise ValueError("an author is SHOWN, HIDDEN or ENDED")
+        if vines_planted(16) and fate == HIDDEN_FATE:
+            fate = ENDED_FATE
+        if fate == SHOWN_FATE:
+            self.living.add(source)
+        else:
+            self.living.discard(source)
+        if 0 <= slot != <Py_ssize_t>self.own:
+            self.sources[slot].fate = fate
+            self.settle(&self.sources[slot])
+
+    cdef size_t turn_some(self, size_t limit, Changes changes) except? 0:
+        """Hide, show and end at most `limit` records that are in the wrong list."""
+        cdef size_t done = 0, slot = 0
+        cdef Source* source
+        cdef uint32_t place
+        while self.turning and slot < self.source_count:
+            source = &self.sources[slot]
+            slot += 1
+            while source.turning:
+                if done == limit:
+                    return done
+                place = source.bound[0]
+                if place == 0 or source.fate == SHOWN_FATE:
+                    place = source.bound[1]
+                self.turn(self.bounds.entries[place - 1].record, source.fate, changes)
+                done += 1
+        return done
+
+    cdef int turn(self, vines_record* record, uint8_t fate, Changes changes) except -1:
+        """Do to one record what its author's fate says, and tell of it if its readers see it."""
+        cdef Changed row
+        cdef bint was = self.is_shown(record)
+        if changes is not None and (was or fate == SHOWN_FATE):
+            self.show(record, &row)
+            if was:
+                row.flags |= TOMBSTONE_FLAG
+                row.value_length = 0
+            changes.copy(&row)
+        if fate == ENDED_FATE:
+            self.end(record)
+        else:
+            self.unbind(record)
+            self.bind(record)
+            self.turns += 1
+        return 0
+
+    @cython.critical_section
+    def take_over(self, bytes source not None, Changes changes=None):
+        cdef Py_ssize_t slot = self.known.find(id_of(source))
+        cdef size_t count = 0, at
+        cdef uint32_t place = 0 if slot < 0 else self.sources[slot].bound[0]
+        cdef vines_record** records
+        # Found first: what is written anew goes to the head of a list, maybe of this very one.
+        records = <vines_record**>malloc((self.bounds.count + 1) * sizeof(vines_record*))
+        if records == NULL:
+            raise MemoryError
+        try:
+            while place:
+                records[count] = self.bounds.entries[place - 1].record
+                place = self.bounds.entries[place - 1].after
+                count += 1
+            for at in range(count):
+                self.write_anew(records[at], changes)
+        finally:
+            free(records)
+        return count
+
+    cdef int write_anew(self, vines_record* record, Changes changes) except -1:
+        """Write what a record holds once more, as a later write of this table's own."""
+        cdef uint64_t clock = self.clock_stamp + 1, remaining = 0
+        cdef uint64_t stamp = max(clock, <uint64_t>record.stamp + 1)
+        cdef bytes value
+        cdef Changed row
+        if stamp > STAMP_LIMIT:
+            raise LocalError("the stamp of a key is at its limit: it can no longer be written")
+        if expires(<uint8_t>record.flags):
+            remaining = deadline_of(&self.deadlines, record)
+            remaining = remaining - self.now if remaining > self.now else 1
+        value = PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length)
+        self.write_local(
+            hash_record(&self.index, record), record, <uint8_t>record.family, key_of(record),
+            record.key_length, <uint8_t>record.flags, value, stamp, remaining)
+        self.clock_stamp = clock
+        if changes is not None:
+            self.show(record, &row)
+            changes.copy(&row)
+        return 0
 
     # ------------------------------------------------------------------ reading
 
@@ -968,6 +1179,7 @@ cdef class Table:
         cdef Changed held
         cdef vines_record* record
         cdef size_t at
+        cdef bint hidden
         for at in range(start, min(stop, changes.count)):
             row = &changes.rows[at]
             record = index_find(
@@ -975,13 +1187,15 @@ cdef class Table:
                 row.family, row.key, row.key_length)
             if record == NULL or record.stamp != row.stamp:
                 continue
-            # That it lapsed is a change of its own, which has been handed over, or will be.
-            if (
-                record.flags & EXPIRING_FLAG and record.flags & TOMBSTONE_FLAG
-                and not (row.flags & EXPIRING_FLAG and row.flags & TOMBSTONE_FLAG)
-            ):
+            # That it ended, was hidden or shown again, is a change of its own, which has been
+            # handed over, or will be.
+            hidden = depends(<uint8_t>record.flags) and is_hidden(record)
+            if faded(row.flags) != (hidden or faded(<uint8_t>record.flags)):
                 continue
             self.show(record, &held)
+            if hidden:
+                held.flags |= TOMBSTONE_FLAG
+                held.value_length = 0
             if row.origin == NULL or memcmp(held.origin, row.origin, ID_BYTES) == 0:
                 found.copy(&held)
         return found
@@ -989,7 +1203,7 @@ cdef class Table:
     @cython.critical_section
     def value(self, bytes key not None):
         cdef vines_record* record = self.held(0, key)
-        if record == NULL or record.flags & TOMBSTONE_FLAG or self.is_due(record):
+        if record == NULL or not self.is_shown(record) or self.is_due(record):
             return None
         return PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length)
 
@@ -1006,6 +1220,15 @@ cdef class Table:
 
     def count(self, uint8_t family):
         return self.live[family]
+
+    def size(self, uint8_t family):
+        return self.sizes[family]
+
+    @property
+    def fullness(self):
+        return max(
+            <double>self.live[0] / <double>self.keys_max,
+            <double>self.sizes[0] / <double>self.bytes_max)
 
     def __len__(self):
         return self.index.count
@@ -1082,12 +1305,13 @@ cdef class Table:
         self.reserve_deadline(item.left)
         slots[item.own_source] = <int32_t>self.slot_of(ids[item.own_source])
         slots[item.origin] = <int32_t>self.slot_of(origin)
+        self.reserve_bound(item.flags, <size_t>slots[item.origin])
         if limit:
             if item.stamp > limit:
                 self.ahead += 1
             elif item.stamp > self.clock_stamp:
                 self.clock_stamp = item.stamp
-        cdef bint counted = record != NULL
+        cdef bint counted = record != NULL, shown = counted and self.is_shown(record)
         if not counted:
             record = self.create(
                 item.hashed, item.family, item.key, item.key_length, item.value_length)
@@ -1101,7 +1325,10 @@ cdef class Table:
         self.applied += 1
         self.sources[record.source].highest = max(
             self.sources[record.source].highest, item.own_counter)
-        if changes is not None:
+        # Of an ephemeral record that nobody can read it is told only what it took away.
+        if changes is not None and (
+            shown or not item.flags & EPHEMERAL_FLAG or self.is_shown(record)
+        ):
             row = changes.add()
             row.key = item.key
             row.key_length = <uint16_t>item.key_length
@@ -1111,6 +1338,9 @@ cdef class Table:
             row.stamp = item.stamp
             row.family = item.family
             row.flags = item.flags
+            if depends(item.flags) and is_hidden(record):
+                row.flags |= TOMBSTONE_FLAG
+                row.value_length = 0
         if vines_planted(8) and item.flags & TOMBSTONE_FLAG:
             self.drop(item.hashed, record)
             return ABSENT
@@ -1624,7 +1854,7 @@ cdef class Table:
                 record = self.gathered[at].record
                 if (
                     record.family == family
-                    and not record.flags & TOMBSTONE_FLAG
+                    and self.is_shown(record)
                     and not self.is_due(record)
                     and record.key_length >= length
                     and memcmp(key_of(record), start, length) == 0
@@ -1820,6 +2050,19 @@ cdef class Table:
         return sorted(found)
 
     @cython.critical_section
+    def hidden(self):
+        cdef size_t at
+        cdef vines_record* record
+        cdef list found = []
+        for at in range(self.bounds.count):
+            record = self.bounds.entries[at].record
+            if is_hidden(record):
+                found.append((
+                    record.family,
+                    PyBytes_FromStringAndSize(<const char*>key_of(record), record.key_length)))
+        return sorted(found)
+
+    @cython.critical_section
     def entries(self, source):
         cdef Py_ssize_t slot = self.known.find(id_of(source))
         cdef list found = []
@@ -1842,6 +2085,11 @@ cdef class Table:
             (source, counter, self.floor(source), self.entries(source))
             for source, counter in sorted(self.known.items())
         ]
+        cdef size_t slot
+        fates = [
+            (self.id_at(slot), self.sources[slot].fate, self.sources[slot].turning)
+            for slot in range(self.source_count)
+        ]
         cdef uint64_t number
         cdef Run* run
         cdef list runs = []
@@ -1850,7 +2098,8 @@ cdef class Table:
             runs.append((self.id_at(run.slot), run.start, run.stop))
         return repr((
             self.source, self.clock_stamp, self.overtaken, self.records(), sources,
-            runs, self.run_first, self.run_sealed, self.now, self.expiring(),
+            runs, self.run_first, self.run_sealed, self.now, self.expiring(), self.hidden(),
+            sorted(fates), sorted(self.living),
         )).encode()
 
     def statistics(self):
@@ -1861,7 +2110,12 @@ cdef class Table:
             "records": self.index.count,
             "tombstones": self.tombstones,
             "expiring": self.deadlines.count,
+            "keys": self.live[0],
+            "bytes": self.sizes[0],
+            "writes_refused": self.refusals,
             "lapsed": self.lapses,
+            "ephemeral": self.bounds.count,
+            "turned": self.turns,
             "sources": self.source_count,
             "retired": self.retired,
             "entries": self.logged,
@@ -1869,6 +2123,7 @@ cdef class Table:
             "runs": self.run_next - self.run_first,
             "memory": self.memory + self.arena.memory + self.index.memory + logs
             + self.run_capacity * sizeof(Run) + deadlines_memory(&self.deadlines)
+            + bounds_memory(&self.bounds)
             + sketch_memory(&self.sketch) + self.roster_capacity * sizeof(uint32_t)
             + self.source_capacity * (sizeof(Source) + ID_BYTES + 16),
             "applied": self.applied,

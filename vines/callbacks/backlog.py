@@ -106,7 +106,8 @@ class Backlog:
             self._bytes -= memory
             for key, mark in batch.changes.marks():
                 known = merged.pop(key, mark)
-                merged[key] = max(known, mark)
+                # Of one record the later word counts: it may have been hidden, or shown again.
+                merged[key] = mark if mark[:2] >= known[:2] else known
         if len(merged) > self._keys_max:
             self._drop()
 

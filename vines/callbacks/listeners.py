@@ -22,7 +22,8 @@ from vines.values.keys import encode_key
 Callback = Callable[..., object]
 
 Mark = tuple[int, bytes, bool]
-"""(stamp, origin) of a change, its place in the conflict order, and whether that record lapsed."""
+"""(stamp, origin) of a change, its place in the conflict order, and whether it is a lapse of that
+record, which may come and, of an ephemeral one, go."""
 
 KEYED_EVENTS = ("gossip", "delete", "lapse")
 
@@ -35,6 +36,7 @@ _EVENT_NAMES: dict[type, str] = {
     events.Refused: "refused",
     events.Conflict: "conflict",
     events.ClockSuspect: "clock_suspect",
+    events.Quota: "quota",
     events.Synced: "synced",
     events.Lagged: "lagged",
     events.Quorum: "quorum",
@@ -94,7 +96,7 @@ class Listener:
         if seen is None:
             return True
         known = seen.get(key)
-        if known is not None and known >= mark:
+        if known is not None and (known == mark or known[:2] > mark[:2]):
             return False
         if len(seen) >= SEEN_MAX:
             self.seen = seen = dict(islice(seen.items(), SEEN_MAX // 4, None))

@@ -108,6 +108,9 @@ class Teller:
                 hearers = audience.delete
             elif kind is Lapse:
                 hearers = audience.lapse
+                # Who was told the value is to be told it again if it is shown again.
+                for listener in audience.gossip.of_key(event[0]):
+                    listener.is_news(event[0], (event.stamp, event.origin, True))
             else:
                 self._complain(event)
                 continue

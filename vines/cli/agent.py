@@ -32,6 +32,7 @@ def agent(arguments: Namespace, output: Output) -> int:
         met = threading.Event()
         for name in ("join", "refused"):
             vine.on(name, met.set)
+        vine.update(dict(arguments.ephemeral or ()), ephemeral=True)
         vine.listen(arguments.port, arguments.host, arguments.advertise)
         following.tell(_listening(vine, label))
         join(vine, arguments, label)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from vines.addresses import parse_seed
 from vines.cli import values
 from vines.cli.exits import CODES, USAGE
-from vines.errors import InvalidAddress
+from vines.errors import InvalidAddress, InvalidKey
 from vines.protocol.machine import Address
+from vines.values.keys import encode_key
 from vines.values.ttl import milliseconds
 
 DESCRIPTION: Final = """\
@@ -147,6 +148,13 @@ def _add_agent(command: _Command) -> None:
         action="append",
         metavar="KEY=VALUE",
         help="a short text that every member sees; may be repeated",
+    )
+    agent.add_argument(
+        "--ephemeral",
+        type=_pair,
+        action="append",
+        metavar="KEY=VALUE",
+        help="a key that is there as long as this member is alive; may be repeated",
     )
     agent.add_argument(
         "--no-keys", action="store_true", help="print nothing about keys, only about members"
@@ -337,6 +345,17 @@ def _tag(text: str) -> tuple[str, str]:
     if not separator:
         raise argparse.ArgumentTypeError(f"{text!r} is no tag: say KEY=VALUE")
     return key, value
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    try:
+        if not separator:
+            raise InvalidKey("")
+        encode_key(key)
+    except InvalidKey:
+        raise argparse.ArgumentTypeError(f"{text!r} is no key and value: say KEY=VALUE") from None
+    return key, values.parse_value(value)
 
 
 def _ttl(text: str) -> float:

@@ -19,7 +19,7 @@ from vines.cli.exits import DONE, INTERRUPTED, Terminated
 from vines.cli.output import Output
 from vines.cli.stories import Story, of_event
 
-OTHER_EVENTS = ("synced", "refused", "conflict", "clock_suspect", "lagged")
+OTHER_EVENTS = ("synced", "refused", "conflict", "clock_suspect", "quota", "lagged")
 
 NOTICE_SECONDS = 2.0
 """Who is met by nobody for so long may have the wrong address."""

@@ -66,6 +66,8 @@ def of_event(name: str, event: Any, key: str | None = None) -> Story:
             choice = "" if event.choice is None else f" {shown(event.choice)}"
             words = f"{shown_key(event.topic)}: {event.kind}{choice}"
             return _story(name, words, **outcome_fields(event))
+        case events.Quota():
+            return _of_quota(name, event)
         case events.Lagged():
             return _story(name, f"{event.count:,} changes were skipped", count=event.count)
     raise AssertionError(f"nobody tells of {name!r}")
@@ -133,6 +135,13 @@ def _of_change(name: str, event: Any, key: str | None) -> Story:
     if key is None or key.endswith("*"):
         key, event = event.key, event.value
     return _story(name, f"{shown_key(key)} = {shown(event)}", key=key, value=event)
+
+
+def _of_quota(name: str, event: events.Quota) -> Story:
+    words = f"{event.level}: {event.keys:,} of {event.keys_max:,} keys"
+    words += f", {event.bytes:,} of {event.bytes_max:,} bytes"
+    fields = {field: getattr(event, field) for field in event.fields}
+    return _story(name, words, **fields)
 
 
 def _of_refusal(name: str, event: events.Refused) -> Story:

@@ -153,15 +153,18 @@ class Engine:
         if self.refusal:
             raise Closed(self.refusal)
 
-    def write(self, key: bytes, flags: int, packed: bytes, left: int = 0) -> None:
+    def write(
+        self, key: bytes, flags: int, packed: bytes, left: int = 0, *, admitted: bool = False
+    ) -> None:
         """Write to the table and tell listeners here; `waker` has the loop send it. `left`: ms
-        until it lapses, 0 for never.
+        until it lapses, 0 for never. `admitted`: the quotas were asked.
         """
         if self.refusal:
             raise Closed(self.refusal)
         if left:
             self.table.tick(time.monotonic())
-        stamp = self.table.write(key, flags, packed, time_ns() // 1_000_000 << 16, left)
+        wall = time_ns() // 1_000_000 << 16
+        stamp = self.table.write(key, flags, packed, wall, left, admitted)
         if self.dispatcher.wants_keys:
             self.dispatcher.written(key, stamp)
 

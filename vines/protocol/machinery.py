@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
+from vines._core.changes import Changes
 from vines._core.table import Table
 from vines.config import Config
-from vines.events import Conflict
+from vines.events import Conflict, KeysChanged
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.dialogue import Dialogue
 from vines.protocol.links.handshake import Handshake
@@ -28,6 +29,7 @@ from vines.protocol.members.post import Post
 from vines.protocol.members.profile import Sighting
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.pushing import Pusher
+from vines.protocol.replicas.quotas import Quotas
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.replicas.retiring import Agreement, Retiring
 from vines.protocol.start import fresh_source
@@ -92,6 +94,7 @@ class Machinery:
         )
         self.spreading = self.replication.spreading
         self.flushes = Flushes(outbox)
+        self.quotas = Quotas(tables[1], outbox)
         self.lag = Lag(now)
         self.post = Post(config, self.identity, outbox)
         self.agreement = Agreement(self.linking.members)
@@ -128,6 +131,8 @@ class Machinery:
         self._mail: Mail | None = None
         self._read_ballots: Callable[[bytes], tuple[Ballot, ...]]
         self.patrol = Patrol(config, self.linking, self.replication.joins, self.pusher.wake)
+        self.linking.members.author = tables[1].author
+        self.linking.members.outlived = lambda: self._write_anew(tables[1].source)
         self.linking.write = self._write
         self.linking.begun = self._begun
         self.linking.ended = self._ended
@@ -140,6 +145,9 @@ class Machinery:
 
     def forgive(self, gap: float) -> None:
         """This process stood still for so long: what was said meanwhile is not read yet."""
+        if gap >= self._config.dead_retention / 2:
+            # It may have been given up; what says so has waited here, and looks as if it were new.
+            self._write_anew(self._tables[1].source)
         self.patrol.forgive(gap)
         self.answering.forgive(gap)
         self.detector.forgive(gap)
@@ -357,10 +365,18 @@ class Machinery:
         self.pusher.remove(link)
         self.replication.stop(link, self.now)
 
+    def _write_anew(self, source: bytes) -> None:
+        """Write the ephemeral keys of this node's start, or of one before, once more."""
+        changes = Changes() if self.replication.watching else None
+        if self._tables[1].take_over(source, changes) and changes:
+            self._outbox.emit(KeysChanged(changes))
+
     def _renew(self, text: str = OVERTAKEN) -> None:
         """Nothing can be written under this node's source any more: write as a fresh one."""
-        source = fresh_source(self._rng, self._clock(), self.identity.profile.source)
+        old = self.identity.profile.source
+        source = fresh_source(self._rng, self._clock(), old)
         for table in self._tables:
             table.adopt(source)
+        self._write_anew(old)
         self.identity.renew(source)
         self._outbox.emit(Conflict("source", text, self.identity.member()))

@@ -68,6 +68,8 @@ class Node:
         self._due = inf
         self._probes_due = inf
         """The same of probes, which come and go all the time and touch nothing else."""
+        self._fullness = 0.0
+        """Of the quotas of the data table, when it was looked at."""
         self._stale = True
         """Something happened that may have set a timer earlier than these two."""
         self._probed = False
@@ -199,6 +201,10 @@ class Node:
         self.data.tick(now)
         if self.data.due <= now or self.control.due <= now:
             parts.lapse(now)
+        fullness = self.data.fullness
+        if fullness != self._fullness:
+            self._fullness = fullness
+            parts.quotas.look(fullness)
         if self._stale or parts.stirred or now >= self._due:
             parts.run_timers(now)
             parts.run_probes(now)

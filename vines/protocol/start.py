@@ -38,4 +38,5 @@ def make_tables(config: Config, rng: random.Random, wall_ms: int) -> tuple[Table
         )
         for _ in range(2)
     )
+    data.keys_max, data.bytes_max = config.keys_max, config.bytes_max
     return control, data

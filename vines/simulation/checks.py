@@ -34,7 +34,7 @@ class Watch:
     * a record is not, byte for byte, what somebody wrote under that position and rank (the order is
       total);
     * a position is covered for whose key a lower record, or none, is held (covered means held);
-    * a record that lapsed comes back, or its lapse changes the fingerprint;
+    * a record that ended by itself comes back, or its end changes the fingerprint;
     * a counter or a floor falls, or a position is covered that was never issued.
     """
 
@@ -70,10 +70,6 @@ class Watch:
     def forget(self, key: Key) -> None:
         """A record was collected: its absence is right from now on, its return would not be."""
         self.collected[key] = self.held.pop(key).rank
-
-    def content(self) -> list[tuple[int, bytes, int, bytes, int, bytes]]:
-        """What must be equal everywhere: sorted (family, key, stamp, origin, flags, value)."""
-        return sorted(Written(*fields).content for fields in self.table.records())
 
     def check_everything(self) -> None:
         """Check all positions anew, trusting nothing remembered: for the end of a run."""
@@ -114,13 +110,13 @@ class Watch:
         """Check what is held now; whether it is what is left of what was held before."""
         key = written[:2]
         old = self.held.get(key)
-        lapses = old is not None and old.expires and written == lapsed(old)
+        lapses = old is not None and old.fades and written == lapsed(old)
         if old is not None and old != written and written.rank <= old.rank and not lapses:
             raise Violation(f"{self.name} replaced {_say(old)} by {_say(written)}")
         if written.rank <= self.collected.get(key, (-1, b"")):
             raise Violation(f"{self.name} holds {_say(written)} again, which was collected")
         known = self.oracle.records.get((*key, *written.rank))
-        if known != written and not (known and known.expires and lapsed(known) == written):
+        if known != written and not (known and known.fades and lapsed(known) == written):
             was = _say(known) if known else "nobody wrote that"
             raise Violation(f"{self.name} holds {_say(written)}, but {was}")
         self.held[key] = written

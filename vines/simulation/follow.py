@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vines import events
+from vines._core.table import EPHEMERAL, TOMBSTONE
 from vines.simulation.oracle import Violation
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Follower:
         self.node = node
         self.alive: dict[bytes, events.Member] = {}
         self.keys: dict[Key, Rank] = {}
+        self.shown: set[Key] = set()
+        """Ephemeral keys that are there, as far as was told."""
         self.watching = node.watching = watching
 
     def take(self, event: object) -> None:
@@ -48,12 +51,24 @@ class Follower:
                 self._expect(member, known=True, state=events.LEFT)
                 del self.alive[member.id]
             case events.KeysChanged(changes):
-                for family, key, _, _, stamp, origin in changes:
-                    self.wrote((family, key), (stamp, origin))
+                for family, key, flags, _, stamp, origin in changes:
+                    self._alternate((family, key), flags, (stamp, origin))
+                    self.wrote((family, key), (stamp, origin), flags)
 
-    def wrote(self, key: Key, rank: Rank) -> None:
+    def wrote(self, key: Key, rank: Rank, flags: int) -> None:
         """Follow a local write, or a change that was told."""
         self.keys[key] = max(rank, self.keys.get(key, (-1, b"")))
+        if flags & (EPHEMERAL | TOMBSTONE) == EPHEMERAL:
+            self.shown.add(key)
+        else:
+            self.shown.discard(key)
+
+    def _alternate(self, key: Key, flags: int, rank: Rank) -> None:
+        """Whatever is hidden was there, and what is shown again was not."""
+        if flags & EPHEMERAL and self.keys.get(key) == rank:
+            there = key in self.shown
+            if there != bool(flags & TOMBSTONE):
+                raise Violation(f"an event says of {key} once more that it is {there=}")
 
     def verify(self) -> None:
         """Raise Violation unless the events add up to what the node says now."""
@@ -64,12 +79,29 @@ class Follower:
                 f"M9: events say {_told(self.alive)} are alive, the node {_told(alive)}"
             )
         if self.watching:
+            unseen = self._verify_shown()
             held = {(family, key): (stamp, origin) for family, key, stamp, origin, *_ in
                     self.node.data.records()}  # fmt: skip
-            if held != self.keys:
-                wrong = sorted(key for key in held.keys() | self.keys.keys()
-                               if held.get(key) != self.keys.get(key))  # fmt: skip
+            wrong = sorted(key for key in (held.keys() | self.keys.keys()) - unseen
+                           if held.get(key) != self.keys.get(key))  # fmt: skip
+            if wrong:
                 raise Violation(f"events told something else than the table holds of {wrong}")
+
+    def _verify_shown(self) -> set[Key]:
+        """Verify which ephemeral keys are there; returns the others, of which only that is told
+        what became of those before them.
+        """
+        hidden = self.node.data.hidden()
+        flags = {record[:2]: record[6] for record in self.node.data.records()}
+        shown = {
+            key
+            for key, each in flags.items()
+            if each & (EPHEMERAL | TOMBSTONE) == EPHEMERAL and key not in hidden
+        }
+        if shown != self.shown:
+            wrong = sorted(shown ^ self.shown)
+            raise Violation(f"events told something else than is shown of {wrong}")
+        return {key for key, each in flags.items() if each & EPHEMERAL} - shown
 
     def _expect(self, member: events.Member, *, known: bool, state: str) -> None:
         if (member.id in self.alive) != known or member.state != state or member.local:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from vines._core.table import DATA, EXPIRING, TOMBSTONE
+from vines._core.table import DATA, EPHEMERAL, EXPIRING, TOMBSTONE
 from vines.errors import Closed, MissingKey
 from vines.events import Flushed, Member
 from vines.simulation.oracle import Violation, Written
@@ -135,12 +135,15 @@ class Host:
         process = self._up()
         process.call(lambda: process.node.tags(tags, process.now))
 
-    def gossip(self, key: str, value: object, ttl: Ttl | None = None) -> None:
+    def gossip(
+        self, key: str, value: object, ttl: Ttl | None = None, *, ephemeral: bool = False
+    ) -> None:
         """Write a value here; the others have it once time has passed, until it lapses if it has
-        a time to live.
+        a time to live, or if it is ephemeral and this node has not.
         """
         left = milliseconds(ttl)
-        self.write(key.encode(), EXPIRING if left else 0, values.pack(value), left)
+        flags = (EXPIRING if left else 0) | (EPHEMERAL if ephemeral else 0)
+        self.write(key.encode(), flags, values.pack(value), left)
 
     def delete(self, key: str) -> None:
         """Delete a key; harmless if it is not there."""
@@ -242,7 +245,7 @@ class Host:
             self.simulation.largest_record, len(key) + len(value) + 128
         )
         self.simulation.data.wrote(written)
-        process.follower.wrote((family, key), written.rank)
+        process.follower.wrote((family, key), written.rank, flags)
         process.check()
         process.wake()
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vines._core.table import EXPIRING, TOMBSTONE
+from vines._core.table import EPHEMERAL, EXPIRING, TOMBSTONE
 
 if TYPE_CHECKING:
     from vines.simulation.cluster import Simulation
@@ -50,6 +50,12 @@ class Operations:
     def _write_expiring(self, host: Host) -> None:
         key = self._shared_key() if self.rng.random() < 0.5 else b"lease/" + self._shared_key()
         host.write(key, EXPIRING, self._value(), self.rng.choice(TTLS))
+
+    def _write_ephemeral(self, host: Host) -> None:
+        """A key of a service, one's own or one that others want, too; perhaps with a time."""
+        key = self._shared_key() if self.rng.random() < 0.3 else f"service/{host.name}".encode()
+        left = self.rng.choice((0, 0, 0, *TTLS[:2]))
+        host.write(key, EPHEMERAL | (EXPIRING if left else 0), self._value(), left)
 
     def _delete(self, host: Host) -> None:
         host.write(self._shared_key(), TOMBSTONE, b"")

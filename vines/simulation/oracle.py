@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
+from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.errors import VinesError
 from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.wire.fields import ID_BYTES
@@ -51,13 +51,23 @@ class Written(NamedTuple):
         return self.flags & (EXPIRING | TOMBSTONE) == EXPIRING
 
     @property
+    def depends(self) -> bool:
+        """Whether it is a live record that lives as long as its author."""
+        return self.flags & (EPHEMERAL | TOMBSTONE) == EPHEMERAL
+
+    @property
+    def fades(self) -> bool:
+        """Whether it is a live record that ends by itself."""
+        return self.expires or self.depends
+
+    @property
     def content(self) -> tuple[int, bytes, int, bytes, int, bytes]:
         """What must be equal everywhere: everything but the position."""
         return self.family, self.key, self.stamp, self.origin, self.flags, self.value
 
 
 def lapsed(written: Written) -> Written:
-    """What is left of a record that expires, once its time is over."""
+    """What is left of a record that expires or is ephemeral, once it has ended."""
     return written._replace(flags=written.flags | TOMBSTONE, value=b"")
 
 

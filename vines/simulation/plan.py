@@ -52,11 +52,14 @@ OPERATIONS = (
     "leave",
     "join",
     "write_expiring",
+    "write_ephemeral",
 )
 """Names of the operations, as in vines.simulation.operations."""
 
 EXPIRING_SHARE = 0.3
 """Of the seeds, in which keys are written with a time to live."""
+EPHEMERAL_SHARE = 0.25
+"""Of the seeds, in which keys are written that live as long as their owner."""
 
 OPERATIONS_MAX = 150
 """Operations in one run: more of them find little more and cost as much as another seed."""
@@ -110,7 +113,7 @@ def draw(seed: int, nodes: int | None = None) -> Plan:
         conditions=_draw_conditions(rng),
         faults=_some(rng, FAULTS, fewest=0),
         fault_interval=rng.choice((0.2, 0.5, 1.0, 3.0)),
-        operations=_some(rng, OPERATIONS[:-1], fewest=1),
+        operations=_some(rng, OPERATIONS[:-2], fewest=1),
         operation_interval=max(rng.choice((0.02, 0.05, 0.1, 0.5)), seconds / OPERATIONS_MAX),
         shared_keys=rng.choice((1, 2, 5, 20)),
         burst=rng.choice((2, 10, 40)),
@@ -121,7 +124,10 @@ def draw(seed: int, nodes: int | None = None) -> Plan:
     plan.config["announce_interval"] = rng.choice((0.02, 0.2, 0.2, 1.0))
     # Drawn last, so that what the other seeds do stays what it was.
     if rng.random() < EXPIRING_SHARE:
-        plan = replace(plan, operations=(*plan.operations, *OPERATIONS[-1:]))
+        plan = replace(plan, operations=(*plan.operations, "write_expiring"))
+    # Drawn by itself: the seeds that are pinned because of what they found stay what they were.
+    if Random(f"plan owners {seed}").random() < EPHEMERAL_SHARE:
+        plan = replace(plan, operations=(*plan.operations, "write_ephemeral"))
     return plan
 
 

@@ -72,7 +72,7 @@ class Process:
             Watch(
                 f"{self.name} control", self.node.control, simulation.control, writes_itself=True
             ),
-            Watch(f"{self.name} data", self.node.data, simulation.data),
+            Watch(f"{self.name} data", self.node.data, simulation.data, writes_itself=True),
         )
         self.sockets = Sockets(self.network)
         self._inbox: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
@@ -225,7 +225,7 @@ class Process:
         control, data = self.node.control, self.node.data
         now = (
             *(control.sequence, data.sequence, control.fingerprint(), data.fingerprint()),
-            *(control.lapses, data.lapses),
+            *(control.lapses, data.lapses, data.turns),
         )
         if now == self._checked:
             return

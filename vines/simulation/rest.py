@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from vines._core.table import EPHEMERAL
 from vines.events import ALIVE, Member
-from vines.simulation.oracle import Violation, lapsed
+from vines.simulation.oracle import Violation, Written, lapsed
 
 if TYPE_CHECKING:
+    from vines.simulation.checks import Watch
     from vines.simulation.cluster import Simulation
     from vines.simulation.oracle import Key
     from vines.simulation.process import Process
@@ -72,6 +74,7 @@ def check_rest(simulation: Simulation) -> None:
         for watch in process.watches if simulation.checking else process.watches[1:]:
             watch.check_everything()
         process.follower.verify()
+    check_ephemeral(simulation)
     _check_equal(processes)
     _check_acknowledged(simulation)
     if simulation.checking:
@@ -101,6 +104,22 @@ def check_joiner(joiner: Process, others: list[Process], seconds: float) -> None
                 f"{joiner.name} came late and holds {key[1]!r} for {left} ms more, the others for"
                 f" {given.get(key, 0)}"
             )
+
+
+def check_ephemeral(simulation: Simulation) -> None:
+    """Check that everybody shows just those ephemeral keys whose owners are alive, which all know
+    at rest, and that none of these has been dropped. Raises Violation.
+    """
+    alive = {process.node.data.source for process in simulation.processes}
+    for process in simulation.processes:
+        hidden = process.node.data.hidden()
+        for written in map(Written._make, process.node.data.records()):
+            was = simulation.data.records[written[:4]]
+            if written.depends and (written[:2] in hidden) == (written.origin in alive):
+                word = "hides" if written[:2] in hidden else "shows"
+                raise Violation(f"{process.name} {word} {written}, whatever became of its owner")
+            if was.depends and not (was.expires or written.depends) and written.origin in alive:
+                raise Violation(f"{process.name} dropped {written}, whose owner is alive")
 
 
 def check_lapsed(simulation: Simulation) -> None:
@@ -133,15 +152,29 @@ def _noise(simulation: Simulation) -> str | None:
 
 
 def _check_equal(processes: list[Process]) -> None:
-    """Equal sorted (family, key, stamp, origin, flags, value), and equal views of the members."""
+    """Equal sorted (family, key, stamp, origin, flags, value), but for what is left of ephemeral
+    records whose owner is gone, and equal views of the members.
+    """
     first = processes[0]
-    view, contents = _view(first), [watch.content() for watch in first.watches]
+    alive = {process.node.data.source for process in processes}
+    view, contents = _view(first), [_content(watch, alive) for watch in first.watches]
     for process in processes[1:]:
         for mine, content, theirs in zip(first.watches, contents, process.watches, strict=True):
-            if content != theirs.content():
+            if content != _content(theirs, alive):
                 raise Violation(f"{mine.name} and {theirs.name} hold different things")
         if view != _view(process):
             raise Violation(f"{process.name} sees {_view(process)}, {first.name} {view}")
+
+
+def _content(watch: Watch, alive: set[bytes]) -> list[Written]:
+    """What a table holds; of ephemeral records what is left if their owner is not among these."""
+    found = [Written._make(fields) for fields in watch.table.records()]
+    return sorted(
+        (lapsed(one) if one.flags & EPHEMERAL and one.origin not in alive else one)._replace(
+            source=b"", counter=0
+        )
+        for one in found
+    )
 
 
 def _view(process: Process) -> list[Member]:
@@ -162,6 +195,6 @@ def _check_acknowledged(simulation: Simulation) -> None:
             raise Violation(f"an acknowledged write is lost: {written}; there is {now}")
     ended = any(host.past for host in simulation.nodes)
     for key, highest in oracle.highest.items():
-        left = lapsed(highest) if highest.expires else highest
+        left = lapsed(highest) if highest.fades else highest
         if not ended and held.get(key) not in (highest, left):
             raise Violation(f"{key} is {held.get(key)}, not the highest write {highest}")

@@ -41,6 +41,7 @@ RARE_PATHS = (
     "flushed",
     "left",
     "all_lapsed",
+    "turned",
     "fault_restart",
     "frame_pull",
     "frame_floor",
@@ -223,6 +224,7 @@ _STATISTICS = {
     "record_outranked": "outranked",
     "entries_dropped": "entries_dropped",
     "stamp_ahead": "ahead",
+    "turned": "turned",
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import inf
 
 from vines._core.changes import Change, Changes
-from vines._core.table import EXPIRING, MEMBER, TOMBSTONE, Table
+from vines._core.table import ENDED, EXPIRING, HIDDEN, MEMBER, SHOWN, TOMBSTONE, Table
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, LEFT, Conflict, Fail, Join, Leave, Member, Update
@@ -21,12 +21,13 @@ from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.directory import Directory
 from vines.protocol.members.doors import Doors
 from vines.protocol.members.identity import Identity
-from vines.protocol.members.profile import Sighting, milliseconds_kept, read, stamp_of
+from vines.protocol.members.profile import RANKS, Sighting, milliseconds_kept, read, stamp_of
 
 GONE_MAX: Final = 1000
 """Dead and gone members remembered at once: the latest ones."""
 DOUBT_SECONDS: Final = 5.0
 """How long a linked member may take to refute: five times the pause between two refutations."""
+_FATES: Final = {ALIVE: SHOWN, DEAD: HIDDEN, LEFT: ENDED}
 NAMESAKES_MAX: Final = 64
 NAMESAKE_SECONDS: Final = 3.0
 """How long two live members must share a name before it is told: a restart takes less."""
@@ -49,6 +50,11 @@ class Membership:
         """Whether somebody is accused to have failed: set by who knows."""
         self.lag: Callable[[bytes], float | None] = lambda _: None
         """How late a member's loop is, in seconds: set by who knows."""
+        self.author: Callable[[bytes, int], None] = lambda _source, _fate: None
+        """Told of the start of a member whether it is alive (SHOWN), held dead (HIDDEN) or gone for
+        good (ENDED): set by who cares."""
+        self.outlived: Callable[[], None] = lambda: None
+        """Told if others may have held this node for gone for good: set by who cares."""
         self.ignored = 0
         """Records not believed, or of more members than there may be."""
         self._config = config
@@ -117,6 +123,8 @@ class Membership:
                 continue
             if key == self._identity.id:
                 self._identity.meet(stamp, origin, now)
+                if self._outlives(flags, stamp):
+                    self.outlived()
                 continue
             try:
                 sighting = self._lapsed(change) if flags & TOMBSTONE else read(change)
@@ -175,6 +183,8 @@ class Membership:
             oldest, since = next(iter(self._gone.items()))
             if since + self._config.dead_retention > now:
                 break
+            # By now what says so has lapsed: whoever comes back knows that it was gone for long.
+            self.author(self._members[oldest].profile.source, ENDED)
             self._forget(oldest)
         for pair, due in list(self._namesakes.items()):
             if due <= now:
@@ -192,6 +202,17 @@ class Membership:
         doubts = min((due for _, due in self._doubts.values()), default=inf)
         namesakes = min(self._namesakes.values(), default=inf)
         return min(oldest, doubts, namesakes, self._doors.deadline())
+
+    def _outlives(self, flags: int, stamp: int) -> bool:
+        """Whether a record that this node is dead has lapsed, or had half of its time: others may
+        have come to the end of it.
+        """
+        if RANKS[min(stamp & 3, 2)] != DEAD:
+            return False
+        half = milliseconds_kept(self._config) // 2
+        key = MEMBER, self._identity.id
+        left = [left for *which, left in self._control.expiring() if tuple(which) == key]
+        return flags & TOMBSTONE > 0 or sum(left) < half
 
     def _lapsed(self, change: Change) -> Sighting | None:
         """A record of somebody who is gone for so long that only that is left of it: news where it
@@ -234,8 +255,22 @@ class Membership:
             self._pass_name(new)
             if len(self._gone) > GONE_MAX:
                 self._forget(next(iter(self._gone)))
+        else:
+            # It lived again, unseen from here: the time of what says that it is gone begins anew.
+            del self._gone[new.id]
+            self._gone[new.id] = now
+        self._tell_author(old, new)
         self._emit(old, new)
         return True
+
+    def _tell_author(self, old: Sighting | None, new: Sighting) -> None:
+        """Say what became of the starts of a member: a later one ends those before it."""
+        source = new.profile.source
+        if old is not None and old.profile.source != source:
+            # The earlier of two processes that share an identity may win for a moment.
+            earlier = old.profile.source < source
+            self.author(old.profile.source, ENDED if earlier else HIDDEN)
+        self.author(source, _FATES[new.state])
 
     def _emit(self, old: Sighting | None, new: Sighting) -> None:
         was_alive = old is not None and old.state == ALIVE

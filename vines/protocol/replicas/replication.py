@@ -137,7 +137,9 @@ class Replication:
             self.spreading.stop(link, self._links())
 
     def lapse(self) -> Changes:
-        """Let lapse what is due, up to a turn's bound; what that was of the control table."""
+        """Let lapse what is due, and hide or show again what belongs to members that failed or came
+        back, up to a turn's bound; what lapsed of the control table.
+        """
         changes = Changes() if self.watching else None
         if self._tables[DATA].lapse(LAPSES_PER_TURN, changes) and changes:
             self._outbox.emit(KeysChanged(changes))
