@@ -13,7 +13,7 @@ from collections.abc import Callable
 from vines._core.changes import Changes
 from vines._core.table import Table
 from vines.config import Config
-from vines.errors import WireError
+from vines.errors import UNEXPECTED, WireError
 from vines.events import ALIVE
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.admission import Admission
@@ -199,9 +199,9 @@ class Linking:
         """
         if message.needed:
             if not self.shedding.needed(link):
-                raise WireError("an answer to a question that nobody asked")
+                raise WireError("an answer to a question that nobody asked", UNEXPECTED)
         elif link.need_owed:
-            raise WireError("a question before the last one was answered")
+            raise WireError("a question before the last one was answered", UNEXPECTED)
         elif self.shedding.may_go(link, now):
             link.spare = True
             self.drop(link, SURPLUS, now, quiet=True, word=Refuse(SURPLUS).encode())
