@@ -22,6 +22,7 @@ from vines import Outcome, Vine
 
 PATIENCE = 120.0
 AT_ONCE = 100
+WARM = 5
 CALL = {"expire": 600, "total": 3}
 
 
@@ -50,6 +51,7 @@ class Window:
 
     def finish(self, count: int) -> None:
         """Wait until so many are over."""
+        self._done.clear()  # it may have been waited before
         self._wanted = count
         if self.over < count and not self._done.wait(PATIENCE):
             raise TimeoutError(f"{self.over} of {count}")
@@ -80,13 +82,18 @@ def member(port: int, total: int) -> Vine:
 
 
 def race(port: int, count: int = 0, in_flight: int = 0) -> None:
-    """So many elections, called and voted in as there is room: when they began and ended."""
+    """So many elections, called and voted in as there is room: when they began and ended. The code
+    of elections is loaded with those before.
+    """
     vine = member(port, 3)
     window = Window(vine, in_flight)
+    for number in range(WARM):
+        window.enter(f"warm/{number}")
+    window.finish(WARM)
     began = time.monotonic_ns()
     for number in range(count):
         window.enter(f"race/{number}")
-    window.finish(count)
+    window.finish(WARM + count)
     say(began=began, ended=time.monotonic_ns())
     sys.stdin.readline()
     vine.end()

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.elector import CALL, PATIENCE, Window, cluster
+from benchmarks.elector import CALL, PATIENCE, WARM, Window, cluster
 from benchmarks.peer import quantiles
 from benchmarks.test_processes import Other
 from vines import Outcome, Vine
@@ -27,7 +27,6 @@ IN_FLIGHT = 500
 COUNT = 5_000
 ONE_BY_ONE = 200
 PROBES = 200
-WARM = 5
 
 
 @pytest.fixture

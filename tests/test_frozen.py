@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
+from vines._core.slots import Filled, filled, named
 from vines.frozen import Frozen
 
 
@@ -30,6 +31,19 @@ class Named(Frozen, kw_only=True, uncompared=("note",), unhashed=("tags",), hidd
 
 class Above(Point):
     z: int = 1
+
+
+class Checked(Frozen):
+    x: int
+
+    def __post_init__(self) -> None:
+        if self.x < 0:
+            raise ValueError("below zero")
+
+
+class Pair(NamedTuple):
+    left: object
+    right: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +135,40 @@ def test_it_can_be_matched() -> None:
             assert (x, y) == (1, 2)
         case _:
             raise AssertionError
+
+
+def test_made_without_a_call_it_is_the_same() -> None:
+    for made, called in (
+        (filled(Above, (1, 2, 3)), Above(1, 2, 3)),
+        (filled(Checked, (4,)), Checked(4)),
+    ):
+        assert made == called
+        assert type(made) is type(called)
+        assert hash(made) == hash(called)
+    with pytest.raises(AttributeError):
+        filled(Point, (1, 2)).x = 3  # type: ignore[misc]
+    with pytest.raises(ValueError, match="below zero"):
+        filled(Checked, (-1,))
+
+
+@pytest.mark.parametrize("values", [(), (1,), (1, 2, 3)])
+def test_made_without_a_call_it_takes_a_value_for_each_field(values: tuple[int, ...]) -> None:
+    with pytest.raises(TypeError):
+        filled(Point, values)
+    with pytest.raises(TypeError):
+        filled(Named, ("a", {}, "", "s"))
+    with pytest.raises(TypeError):
+        filled(dict, values)  # type: ignore[type-var]
+    assert Filled in Point.__mro__
+
+
+def test_a_named_tuple_is_made_without_a_call() -> None:
+    values = ([1], "two")
+    made = named(Pair, values)
+    assert made == Pair(*values)
+    assert type(made) is Pair
+    assert made.left is values[0]
+    with pytest.raises(TypeError):
+        named(list, values)  # type: ignore[type-var]
+    with pytest.raises(TypeError):
+        named(Pair, [1, 2])  # type: ignore[arg-type]

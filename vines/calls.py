@@ -22,7 +22,7 @@ _PLAIN: Final = frozenset((int, float, bool))
 """Types of options of which the same always mean the same; a text may be a time of day."""
 SAME_MAX: Final = 256
 _same: dict[tuple[Any, ...], Call] = {}
-"""What was understood before, by names, values and types: who calls thousands asks for the same."""
+"""What was understood before, by names, types and values: who calls thousands asks for the same."""
 
 SECONDS_MAX: Final = 10 * 366 * 86_400.0
 """The longest an election may take: ten years."""
@@ -30,17 +30,21 @@ SECONDS_MAX: Final = 10 * 366 * 86_400.0
 
 def call_of(given: Mapping[str, Any]) -> Call:
     """What is asked for by these options, whatever the topic. Raises InvalidElection."""
-    values = given.values()
-    kinds = tuple(map(type, values))
-    if not _PLAIN.issuperset(kinds):
+    global _last
+    last = _last  # looked at once: another thread may call, too
+    shape = (*given, *map(type, given.values()))
+    if shape == last[0] and given == last[1]:
+        return last[2]
+    if not _PLAIN.issuperset(shape[len(given) :]):
         return _understood(given)
-    asked = (*given, *values, *kinds)
+    asked = (*shape, *given.values())
     call = _same.get(asked)
     if call is None:
         call = _understood(given)
         if len(_same) >= SAME_MAX:
             _same.clear()
         _same[asked] = call
+    _last = shape, dict(given), call
     return call
 
 
@@ -84,6 +88,11 @@ def _among(
     ValueError.
     """
     return Call(criteria_of(choices, least, plurality), total, seconds, (), council, tiebreak)
+
+
+_last: tuple[tuple[Any, ...], Mapping[str, Any], Call]
+"""The last of those: names and types, names and values, the call."""
+_last = ((None,), {}, _among((), 1, False, 1, 1.0, 0, False))
 
 
 def _roll(voters: Any) -> tuple[tuple[bytes, int], ...]:

@@ -89,7 +89,8 @@ class Voting:
         """
         if type(choice) not in _CHOICES and not isinstance(choice, _Choice):
             raise InvalidElection(f"{choice!r} is nothing to vote for; nothing changed")
-        if not self._engine.electing.vote(check_topic(topic), choice):
+        electing = self._engine.electing
+        if not electing.vote(topic if electing.knows(topic) else check_topic(topic), choice):
             raise VoteRefused(f"it is too late for a vote on {topic!r}; nothing changed")
         return self
 

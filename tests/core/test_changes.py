@@ -98,6 +98,25 @@ def test_it_is_the_sequence_it_was_made_of(changes: list[Change]) -> None:
     for beyond in (len(changes), -len(changes) - 1):
         with pytest.raises(IndexError):
             made[beyond]
+    parts = [
+        (made.family(at), made.key(at), made.flags(at), made.value(at), made.origin(at))
+        for at in range(len(changes))
+    ]
+    assert parts == [(one[0], one[1], one[2], one[3], one[5]) for one in changes]
+    for part in (made.family, made.key, made.flags, made.value, made.origin):
+        for outside in (len(changes), -1):
+            with pytest.raises(IndexError):
+                part(outside)
+
+
+@given(lists, st.lists(st.integers(0, 255), max_size=4))
+def test_it_says_whether_it_holds_any_of_some_families(
+    changes: list[Change], families: list[int]
+) -> None:
+    held = {family for family, *_ in changes}
+    assert Changes(changes).holds(tuple(families)) == bool(held & set(families))
+    assert Changes(changes).holds((256,)) is False
+    assert all(Changes(changes).holds((family,)) for family in held)
 
 
 @given(lists, st.integers(0, 14), st.integers(0, 14))

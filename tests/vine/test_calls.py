@@ -79,3 +79,15 @@ def test_a_time_is_as_far_away_as_it_is_now(monkeypatch: Any, form: Any) -> None
     now += timedelta(seconds=40)
     with pytest.raises(InvalidElection, match="from now on"):
         call_of(options)
+
+
+def test_what_was_asked_last_is_known_again_by_names_values_and_types_in_order() -> None:
+    call = call_of({"total": 3, "expire": 60})
+    assert call_of({"total": 3, "expire": 60}) is call
+    assert call_of({"expire": 60, "total": 3}) is call
+    assert call_of({"total": 3, "expire": 60.0}) is call
+    for wrong in ({"total": 3.0, "expire": 60}, {"expire": 60, "total": 3.0}, {}):
+        with pytest.raises(InvalidElection):
+            call_of(wrong)
+    assert call_of({"total": 3, "expire": 61}).seconds == 61.0
+    assert call_of({"total": 3, "expire": 60}) is call

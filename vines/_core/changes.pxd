@@ -26,3 +26,9 @@ cdef class Changes:
     cdef Changed* add(self) noexcept
     cdef const uint8_t* keep(self, const uint8_t* data, size_t size) except? NULL
     cdef int copy(self, const Changed* row) except -1
+    cdef const Changed* row(self, Py_ssize_t at) except NULL
+    cpdef int family(self, Py_ssize_t at) except -1
+    cpdef int flags(self, Py_ssize_t at) except -1
+    cpdef bytes key(self, Py_ssize_t at)
+    cpdef bytes value(self, Py_ssize_t at)
+    cpdef bytes origin(self, Py_ssize_t at)

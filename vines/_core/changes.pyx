@@ -186,6 +186,39 @@ cdef class Changes:
         for at in range(self.count):
             yield self[at]
 
+    cdef const Changed* row(self, Py_ssize_t at) except NULL:
+        if not 0 <= at < <Py_ssize_t>self.count:
+            raise IndexError("no such change")
+        return &self.rows[at]
+
+    cpdef int family(self, Py_ssize_t at) except -1:
+        return self.row(at).family
+
+    cpdef int flags(self, Py_ssize_t at) except -1:
+        return self.row(at).flags
+
+    cpdef bytes key(self, Py_ssize_t at):
+        cdef const Changed* row = self.row(at)
+        return PyBytes_FromStringAndSize(<const char*>row.key, row.key_length)
+
+    cpdef bytes value(self, Py_ssize_t at):
+        cdef const Changed* row = self.row(at)
+        return PyBytes_FromStringAndSize(<const char*>row.value, row.value_length)
+
+    cpdef bytes origin(self, Py_ssize_t at):
+        cdef const Changed* row = self.row(at)
+        return PyBytes_FromStringAndSize(
+            <const char*>row.origin, 0 if row.origin == NULL else ID_BYTES)
+
+    def holds(self, tuple families not None):
+        cdef size_t at
+        cdef int family
+        for family in families:
+            for at in range(self.count):
+                if self.rows[at].family == family:
+                    return True
+        return False
+
     def __eq__(self, other):
         if not isinstance(other, (Changes, list)):
             return NotImplemented

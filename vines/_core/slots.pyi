@@ -1,11 +1,22 @@
 """Slots: the places of an object that does not change any more, filled in one step."""
 
-from typing import Any
+from typing import Any, TypeVar
+
+Kind = TypeVar("Kind", bound=Filled)
+Tuple = TypeVar("Tuple", bound=tuple[Any, ...])
 
 def fill(one: object, names: tuple[str, ...], values: tuple[object, ...]) -> None:
     """Set the attributes of these names, in order, as `object.__setattr__` does whatever the class
     says. ValueError if they are not as many, before anything is set; AttributeError for a name that
     the object has no place for, TypeError for one that is no str, after those before it are set."""
+
+def filled(kind: type[Kind], values: tuple[object, ...]) -> Kind:
+    """What kind(*values) makes, without the price of a call. TypeError unless there is a value for
+    each field, and all of them are given by place.
+    """
+
+def named(kind: type[Tuple], values: tuple[object, ...]) -> Tuple:
+    """The same of a named tuple. TypeError."""
 
 class Filled:
     """What is made of the values of the attributes that its class names in `fields`, all of them by

@@ -6,6 +6,11 @@ a call for each.
 
 cimport cython
 from cpython.object cimport PyObject_GenericSetAttr
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_SET_ITEM
+
+cdef extern from "Python.h":
+    object PyType_GenericAlloc(type kind, Py_ssize_t count)
 
 
 cdef int put(object one, tuple names, tuple values) except -1:
@@ -19,6 +24,32 @@ cdef int put(object one, tuple names, tuple values) except -1:
 
 def fill(object one, tuple names not None, tuple values not None):
     put(one, names, values)
+
+
+def filled(kind, tuple values not None):
+    cdef object made
+    if not (isinstance(kind, type) and issubclass(kind, Filled)):
+        raise TypeError("only what is Filled can be made so")
+    if kind._places != len(values):
+        raise TypeError(f"{kind.__name__} takes {kind._places} values by place")
+    made = PyType_GenericAlloc(<type>kind, 0)
+    put(made, kind.fields, values)
+    if kind._checked:
+        made.__post_init__()
+    return made
+
+
+def named(kind, tuple values not None):
+    cdef object made, value
+    cdef Py_ssize_t at
+    if not (isinstance(kind, type) and issubclass(kind, tuple)):
+        raise TypeError("only a tuple can be made so")
+    made = PyType_GenericAlloc(<type>kind, len(values))
+    for at in range(len(values)):
+        value = values[at]
+        Py_INCREF(value)
+        PyTuple_SET_ITEM(made, at, value)
+    return made
 
 
 @cython.auto_pickle(False)

@@ -67,16 +67,16 @@ class Electing:
     def _hand_over(self, topic: str, wanted: Call | int) -> None:
         """In order; what comes before the node has taken it goes with it. Raises Closed."""
         self._wanted.append((topic, wanted))
-        self._ring()
+        if not self._posted:
+            self._ring()
 
     def _ring(self) -> None:
-        if not self._posted:
-            self._posted = True
-            try:
-                self._post(self._take)
-            except BaseException:
-                self._posted = False
-                raise
+        self._posted = True
+        try:
+            self._post(self._take)
+        except BaseException:
+            self._posted = False
+            raise
 
     def _take(self, now: float) -> None:
         # Before the first look: what is handed over after the last one posts anew.
@@ -99,6 +99,10 @@ class Electing:
     def forget(self, topic: str) -> None:
         """Another round begins: ask whatever is done in it."""
         self._called[topic] = None
+
+    def knows(self, topic: object) -> bool:
+        """Whether it was called or voted in here, so that it is a topic."""
+        return type(topic) is str and topic in self._called
 
     def vote(self, topic: str, choice: bool | str | None) -> bool:
         """Vote; False if it is too late."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vines._core.table import CALL, DECISION, VOTE, Table
+from vines._core.table import CALL, DECISION, MEMBER, VOTE, Table
 from vines.errors import UNEXPECTED, WireError
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link
+from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.members.detector import Detector
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.replication import Replication
@@ -34,6 +35,8 @@ from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong, Shed
 if TYPE_CHECKING:
     from vines.protocol.elections.elections import Elections
 
+MEMBER_FAMILIES: Final = (MEMBER, ACCUSATION)
+"""Families of records that say who is a member: mostly a frame holds none, or nothing else."""
 ELECTION_FAMILIES: Final = (DECISION, CALL, VOTE)
 """Families of records that elections know what to do with."""
 
@@ -71,10 +74,11 @@ class Dialogue:
             limit = self._handshake.stamp_limit()
             changes = self._replication.receive(link, message, now, limit)
             if changes:
-                self._linking.learn(changes, now)
-                self._detector.learn(changes, now)
+                if changes.holds(MEMBER_FAMILIES):
+                    self._linking.learn(changes, now)
+                    self._detector.learn(changes, now)
                 self._retiring.learn(changes, now)
-                if any(changes.select(family, (), (b"",)) for family in ELECTION_FAMILIES):
+                if changes.holds(ELECTION_FAMILIES):
                     self._elections().learn(changes, now)
             if isinstance(message, Snapshot) and message.marks == END:
                 self._retiring.joined(now)

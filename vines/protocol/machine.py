@@ -13,8 +13,8 @@ What a driver owes a machine: it carries the effects out in the order they were 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
+from vines._core.slots import named
 from vines.hints import Any, NamedTuple, Protocol, TypeAlias
 
 Address: TypeAlias = tuple[str, int]
@@ -92,12 +92,6 @@ class Emit(NamedTuple):
     event: object
 
 
-_emit: Callable[[tuple[object]], Emit] = partial(tuple.__new__, Emit)
-"""What `Emit` does, without a call in Python: thousands of elections may end in one turn."""
-
-_post: Callable[[tuple[Address, bytes]], Send] = partial(tuple.__new__, Send)
-"""The same of what goes out all the time, whatever else happens."""
-
 Effect: TypeAlias = Write | Send | Dial | Close | Persist | Emit
 
 
@@ -139,7 +133,7 @@ class Outbox:
 
     def send(self, address: Address, data: bytes) -> None:
         """Send a datagram to an address."""
-        self._effects.append(_post((address, data)))
+        self._effects.append(named(Send, (address, data)))  # it goes out all the time
 
     def dial(self, ticket: int, address: Address) -> None:
         """Ask for a stream to an address."""
@@ -151,7 +145,7 @@ class Outbox:
 
     def emit(self, event: object) -> None:
         """Tell the user something."""
-        self._effects.append(_emit((event,)))
+        self._effects.append(named(Emit, (event,)))  # thousands of elections may end in a turn
 
     def persist(self, key: bytes, value: bytes | Packable | None, *, can_wait: bool = False) -> int:
         """Ask for a record to be put on disk, or taken from it; returns the ticket that effects can

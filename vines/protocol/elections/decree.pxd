@@ -13,6 +13,9 @@ from vines.protocol.elections.messages cimport (
     Refusal,
     Said,
     Vote,
+    accept_of,
+    accepted_of,
+    decided_of,
 )
 
 cdef long long BEYOND_FIRST
@@ -33,6 +36,18 @@ cdef class Record(Facts):
     cdef readonly bint refused
     cdef readonly bytes outcome
     cdef readonly bint fired
+
+
+@cython.locals(made=Record)
+cdef Record _kept(
+    long long promised,
+    long long accepted,
+    bytes value,
+    bint foreign,
+    bint refused=*,
+    bytes outcome=*,
+    bint fired=*,
+)
 
 
 cdef class Effects:

@@ -39,6 +39,9 @@ from vines.protocol.elections.messages import (
     Refusal,
     Said,
     Vote,
+    accept_of,
+    accepted_of,
+    decided_of,
 )
 from vines.protocol.elections.phases import HOLDING, IDLE, PREPARING, PROPOSING
 from vines.protocol.elections.remembering import SHORT_BYTES, remembered
@@ -74,6 +77,22 @@ class Record(Facts):
 
 NOTHING: Final = Record()
 """Of a member that has taken no part yet."""
+
+
+def _kept(
+    promised: int,
+    accepted: int,
+    value: bytes,
+    foreign: bool,
+    refused: bool = False,
+    outcome: bytes = b"",
+    fired: bool = False,
+) -> Record:
+    """A record, without the price of a call of its class: some are made for every election."""
+    made: Record = Record.__new__(Record)
+    made.promised, made.accepted, made.value = promised, accepted, value
+    made.foreign, made.refused, made.outcome, made.fired = foreign, refused, outcome, fired
+    return made
 
 
 class Effects:
@@ -265,10 +284,10 @@ class Decree:
         # else is proposed at this ballot. What came before must be there. Nothing rests on that
         # accept but the outcome, which takes its place; it need never be written.
         before, record = self.ticket, self.record
-        kept = Record(record.promised, self.ballot, value, record.foreign, record.refused)
+        kept = _kept(record.promised, self.ballot, value, record.foreign, record.refused)
         self.record = kept
         self.ticket = out.persist_later(kept)
-        self._say_to_acceptors(Accept(self.ballot, value, fresh), before, out)
+        self._say_to_acceptors(accept_of(self.ballot, value, fresh), before, out)
         self._count(self.me)
         if self.electorate.is_quorum(self.strength):
             self._learn(value, out, tell=True)
@@ -336,7 +355,7 @@ class Decree:
             if message.ballot != self.ballot:
                 self.give_up()
             self._accept(message, rank, out)
-        out.send(rank, Accepted(message.ballot, digest_of(message.value)), self.ticket)
+        out.send(rank, accepted_of(message.ballot, digest_of(message.value)), self.ticket)
 
     def accept_from(self) -> int:
         """The lowest ballot at which something may still be accepted."""
@@ -344,7 +363,7 @@ class Decree:
 
     def _accept(self, message: Accept, rank: int, out: Effects) -> None:
         foreign = self.record.foreign or rank != self.me
-        self._keep(Record(message.ballot, message.ballot, message.value, foreign), out)
+        self._keep(_kept(message.ballot, message.ballot, message.value, foreign), out)
 
     def on_accepted(self, rank: int, message: Accepted, out: Effects) -> None:
         """Count an accept; with a quorum of them the value is decided."""
@@ -428,14 +447,14 @@ class Decree:
         self._close(value, fire, out)
         self.give_up()
         if tell:
-            message = Decided(value)
+            message = decided_of(value)
             for rank in range(len(self.electorate.voters)):
                 if rank != self.me:
                     out.send(rank, message, self.ticket)
 
     def _close(self, value: bytes, fire: bool, out: Effects) -> None:
         # The outcome takes the place of the acceptor's record in one step.
-        self._keep(Record(FIRST, NEVER, b"", False, False, value, fire), out)
+        self._keep(_kept(FIRST, NEVER, b"", False, False, value, fire), out)
         out.decided(value, fire, self.ticket)
 
     def _answered(self, rank: int, out: Effects) -> bool:

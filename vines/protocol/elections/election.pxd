@@ -1,7 +1,7 @@
 from vines.protocol.elections.criteria cimport Criteria
 from vines.protocol.elections.decree cimport Decree, Effects, Record
 from vines.protocol.elections.electorate cimport Electorate, bit
-from vines.protocol.elections.messages cimport Decided, Promise, Vote
+from vines.protocol.elections.messages cimport Decided, Promise, Vote, vote_of
 
 cdef int ABSTAIN
 cdef int LOST

@@ -15,7 +15,7 @@ from vines.protocol.elections.ballots import NEVER
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import NOTHING, Decree, Effects, Record
 from vines.protocol.elections.electorate import Electorate, bit
-from vines.protocol.elections.messages import Decided, Promise, Vote, VoteAck
+from vines.protocol.elections.messages import Decided, Promise, Vote, VoteAck, vote_of
 from vines.protocol.elections.phases import PROPOSING
 
 FIRST_SEQUENCE_MASK = 0xFFFFFFFF
@@ -107,7 +107,7 @@ class Election(Decree):
         choice = NONE if self._tally is None else self._tally.choice_of(self.me)
         if choice == NONE:
             return None
-        return Vote(self.sequence_of(self.me), choice, self._digest(), self.listening)
+        return vote_of(self.sequence_of(self.me), choice, self._digest(), self.listening)
 
     def heard_vote(self, rank: int, message: Vote) -> bool:
         """Count a vote, unless it is too late here; whether it, or a later one, is held."""

@@ -1,6 +1,7 @@
 cimport cython
 
 from vines._core.agenda cimport Agenda
+from vines._core.changes cimport Changes
 from vines.protocol.elections.callers cimport Callers
 from vines.protocol.elections.election cimport Election
 from vines.protocol.elections.electorate cimport Electorate
@@ -16,8 +17,9 @@ from vines.protocol.elections.messages cimport (
     Terms,
     Unknown,
     Vote,
+    defined,
 )
-from vines.protocol.elections.outcomes cimport Decision, Outcomes, outcome_of
+from vines.protocol.elections.outcomes cimport Decision, Outcomes, decision_of, outcome_of
 from vines.protocol.elections.records cimport read_decision_key
 from vines.protocol.elections.shelf cimport Part, Shelf
 from vines.protocol.elections.signup cimport SignUp, electorate_of, id_of
@@ -84,8 +86,8 @@ cdef class Elections(Office):
     cpdef object _receive_defined(self, bytes member, bytes election, Said said, double now)
     @cython.locals(matter=Matter)
     cpdef Matter _join(self, tuple key, bytes election, Definition definition, double now)
-    @cython.locals(calls=dict, family=int, flags=int)
-    cpdef object learn(self, object changes, double now)
+    @cython.locals(calls=dict, at=Py_ssize_t, family=int, flags=int)
+    cpdef object learn(self, Changes changes, double now)
     @cython.locals(matter=Matter)
     cpdef object _learn_calls(self, tuple about, dict members, double now)
     @cython.locals(matter=Matter, when=double, before=bint)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from vines._core.agenda import Agenda
 from vines._core.changes import Changes
+from vines._core.slots import filled
 from vines._core.table import CALL, DECISION, TOMBSTONE, VOTE, Table
 from vines._core.tally import ABSTAIN, REFUSE
 from vines.config import Config
@@ -37,9 +38,10 @@ from vines.protocol.elections.messages import (
     Terms,
     Unknown,
     Vote,
+    defined,
     gathered,
 )
-from vines.protocol.elections.outcomes import Decision, Outcomes, outcome_of
+from vines.protocol.elections.outcomes import Decision, Outcomes, decision_of, outcome_of
 from vines.protocol.elections.phases import PROPOSING
 from vines.protocol.elections.records import (
     WITHDRAWN,
@@ -207,7 +209,7 @@ class Elections(Office):
         return matter is not None and matter.signup.calling and key[1] > later_than
 
     def _begin(self, key: Key, call: Call, now: float) -> None:
-        definition, deadline = Definition(*key, call.terms()), now + call.seconds
+        definition, deadline = defined(key[0], key[1], call.terms()), now + call.seconds
         matter = self._matters.get(key)
         if matter is None:
             matter = self._open(key, definition, call.total, deadline)
@@ -421,15 +423,16 @@ class Elections(Office):
         """Records of the control table became current."""
         self.now = now
         calls: dict[Key, dict[bytes, int]] = {}
-        for family, key, flags, value, _, origin in changes:
+        for at in range(len(changes)):
+            family, flags = changes.family(at), changes.flags(at)
             if family == CALL:
-                self._callers.read(key, value, flags, calls)
+                self._callers.read(changes.key(at), changes.value(at), flags, calls)
             elif family == DECISION and not flags & TOMBSTONE:
-                self._learn_decision(key, value)
+                self._learn_decision(changes.key(at), changes.value(at))
             elif family == VOTE and flags & TOMBSTONE:
-                self._forget_stray(key)
+                self._forget_stray(changes.key(at))
             elif family == VOTE:
-                self._learn_vote(key, value, origin, now)
+                self._learn_vote(changes.key(at), changes.value(at), changes.origin(at), now)
         for about, members in calls.items():
             self._learn_calls(about, members, now)
 
@@ -682,7 +685,7 @@ class Elections(Office):
         if before is not None and before.election == decision.election:
             return None
         outcome = outcome_of(decision, electorate)
-        self._outbox.emit(Settled(outcome))
+        self._outbox.emit(filled(Settled, (outcome,)))
         if outcome.kind == EXPIRED:
             self._outbox.emit(Expired(outcome))
         if self._outcomes.note(decision) and before is not None:
@@ -812,7 +815,7 @@ class Elections(Office):
     def _settle(self, matter: Matter, value: bytes, fire: bool, decided_here: bool) -> None:
         definition, part = matter.signup.bound(), matter.signup.election
         assert part is not None
-        decision = Decision(matter.signup.enrolment.bound, definition, value)
+        decision = decision_of(matter.signup.enrolment.bound, definition, value)
         # In the next turn, so that who acts need not wait for it; if others decided it, they do.
         if decided_here:
             self._decided.append(decision)

@@ -15,6 +15,8 @@ cpdef bytes instance_id(
 )
 
 
+cdef tuple _last_begun
+@cython.locals(last=tuple, text=bytes)
 cpdef bytes id_with(bytes namespace, str topic, bytes ending)
 
 

@@ -60,17 +60,23 @@ def instance_id(
 def id_with(namespace: bytes, topic: str, ending: bytes) -> bytes:
     """The same of what its last part was made for."""
     text = topic.encode()
-    state = _begun(namespace).copy()
+    global _last_begun  # mostly all are of one namespace
+    last = _last_begun  # looked at once: the nodes of a process have a thread each
+    if last[0] != namespace:
+        _last_begun = last = (namespace, _begun(namespace))
+    state = last[1].copy()
     state.update(b"".join((len(text).to_bytes(4, "big"), text, ending)))
     return state.digest()
 
 
-@remembered()
 def _begun(namespace: bytes) -> blake2b:
     """The hash of an id, as far as the namespace."""
     state = blake2b(digest_size=ID_BYTES, person=b"vines election")
     state.update(_SIZE.pack(len(namespace)) + namespace)
     return state
+
+
+_last_begun: tuple[bytes, blake2b] = (b"", _begun(b""))
 
 
 @remembered(FEW)

@@ -283,8 +283,8 @@ class Matter(Surroundings):
         if self.value:
             return
         signup = self.signup
-        come = alive - self._alive
-        if come and self._is_among(come):
+        known = signup.roll is None or alive is self._alive
+        if not known and self._is_among(alive - self._alive):
             self._asks = ASKS  # it may have missed what was said, and others what it said
         self._alive = alive
         self._office.now = now

@@ -1,3 +1,5 @@
+cimport cython
+
 from vines.protocol.elections.criteria cimport Criteria
 from vines.protocol.elections.electorate cimport Voters
 from vines.protocol.elections.facts cimport Facts, Known
@@ -35,24 +37,29 @@ cdef class Terms(Followed):
     cpdef bytes ending(self, long long round)
 
 
+@cython.final
 cdef class Definition(Said):
     cdef readonly str topic
     cdef readonly long long round
     cdef readonly Terms terms
 
 
+@cython.final
 cdef class Sign(Said):
     cdef readonly Definition definition
 
 
+@cython.final
 cdef class Cancel(Said):
     pass
 
 
+@cython.final
 cdef class Unknown(Said):
     pass
 
 
+@cython.final
 cdef class Vote(Said):
     cdef readonly long long sequence
     cdef readonly int choice
@@ -60,23 +67,28 @@ cdef class Vote(Said):
     cdef readonly bint willing
 
 
+@cython.final
 cdef class Signed(Said):
     cdef readonly Vote vote
 
 
+@cython.final
 cdef class Formed(Said):
     cdef readonly long long sequence
 
 
+@cython.final
 cdef class VoteAck(Said):
     cdef readonly long long sequence
     cdef readonly bytes digest
 
 
+@cython.final
 cdef class Prepare(Said):
     cdef readonly long long ballot
 
 
+@cython.final
 cdef class Promise(Said):
     cdef readonly long long ballot
     cdef readonly long long accepted
@@ -86,26 +98,47 @@ cdef class Promise(Said):
     cdef readonly bint willing
 
 
+@cython.final
 cdef class Accept(Said):
     cdef readonly long long ballot
     cdef readonly bytes value
     cdef readonly bint fresh
 
 
+@cython.final
 cdef class Accepted(Said):
     cdef readonly long long ballot
     cdef readonly bytes digest
 
 
+@cython.final
 cdef class Nack(Said):
     cdef readonly long long ballot
     cdef readonly long long promised
     cdef readonly bint conflict
 
 
+@cython.final
 cdef class Refusal(Said):
     pass
 
 
+@cython.final
 cdef class Decided(Said):
     cdef readonly bytes value
+
+
+@cython.locals(made=Definition)
+cpdef Definition defined(str topic, long long round, Terms terms)
+@cython.locals(made=Vote)
+cpdef Vote vote_of(long long sequence, int choice, bytes digest, bint willing)
+@cython.locals(made=Sign)
+cpdef Sign sign_of(Definition definition)
+@cython.locals(made=Signed)
+cpdef Signed signed_with(Vote vote)
+@cython.locals(made=Accept)
+cpdef Accept accept_of(long long ballot, bytes value, bint fresh)
+@cython.locals(made=Accepted)
+cpdef Accepted accepted_of(long long ballot, bytes digest)
+@cython.locals(made=Decided)
+cpdef Decided decided_of(bytes value)

@@ -269,6 +269,58 @@ class Decided(Said):
         self.value = value
 
 
+# What is made for every election, without the price of a call of its class.
+
+
+def defined(topic: str, round: int, terms: Terms) -> Definition:
+    """A definition."""
+    made: Definition = Definition.__new__(Definition)
+    made.topic, made.round, made.terms = topic, round, terms
+    return made
+
+
+def vote_of(sequence: int, choice: int, digest: bytes, willing: bool) -> Vote:
+    """A vote."""
+    made: Vote = Vote.__new__(Vote)
+    made.sequence, made.choice, made.digest, made.willing = sequence, choice, digest, willing
+    return made
+
+
+def sign_of(definition: Definition) -> Sign:
+    """The question for a signature."""
+    made: Sign = Sign.__new__(Sign)
+    made.definition = definition
+    return made
+
+
+def signed_with(vote: Vote | None) -> Signed:
+    """A signature."""
+    made: Signed = Signed.__new__(Signed)
+    made.vote = vote
+    return made
+
+
+def accept_of(ballot: int, value: bytes, fresh: bool) -> Accept:
+    """A proposal."""
+    made: Accept = Accept.__new__(Accept)
+    made.ballot, made.value, made.fresh = ballot, value, fresh
+    return made
+
+
+def accepted_of(ballot: int, digest: bytes) -> Accepted:
+    """The answer to one."""
+    made: Accepted = Accepted.__new__(Accepted)
+    made.ballot, made.digest = ballot, digest
+    return made
+
+
+def decided_of(value: bytes) -> Decided:
+    """The outcome."""
+    made: Decided = Decided.__new__(Decided)
+    made.value = value
+    return made
+
+
 Message: TypeAlias = (
     Vote | VoteAck | Prepare | Promise | Accept | Accepted | Nack | Refusal | Decided
 )

@@ -1,7 +1,9 @@
+cimport cython
+
 from vines.protocol.elections.electorate cimport Electorate
 from vines.protocol.elections.facts cimport Facts
 from vines.protocol.elections.messages cimport Definition
-from vines.protocol.elections.records cimport decision_key
+from vines.protocol.elections.records cimport decision_key, decision_stamp, pack_decision
 from vines.protocol.elections.signup cimport electorate_of
 from vines.protocol.elections.value cimport fault
 
@@ -12,6 +14,10 @@ cdef class Decision(Facts):
     cdef readonly bytes value
 
     cpdef tuple key(self)
+
+
+@cython.locals(made=Decision)
+cpdef Decision decision_of(bytes election, Definition definition, bytes value)
 
 
 cdef class Outcomes:

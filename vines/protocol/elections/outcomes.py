@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import cython
 
+from vines._core.slots import filled
 from vines._core.table import DECISION, TOMBSTONE, Table
 from vines._core.tally import NONE, REFUSE
 from vines.events import Outcome
@@ -46,6 +47,13 @@ class Decision(Facts):
     def key(self) -> Key:
         """Its topic and round."""
         return self.definition.topic, self.definition.round
+
+
+def decision_of(election: bytes, definition: Definition, value: bytes) -> Decision:
+    """One, without the price of a call of its class: one is made for every election."""
+    made: Decision = Decision.__new__(Decision)
+    made.election, made.definition, made.value = election, definition, value
+    return made
 
 
 class Outcomes:
@@ -154,7 +162,7 @@ def outcome_of(decision: Decision, electorate: Electorate | None = None) -> Outc
             raise ValueError(wrong)
     kind, choice, owner, votes = _words(electorate.voters, decision.value, definition.terms.choices)
     topic, number = definition.topic, definition.round
-    return Outcome(topic, number, decision.election, kind, choice, owner, dict(votes))
+    return filled(Outcome, (topic, number, decision.election, kind, choice, owner, dict(votes)))
 
 
 @remembered(FEW)

@@ -18,6 +18,7 @@ Key: TypeAlias = tuple[str, int]
 WITHDRAWN: Final = 1 << 62
 """The stamp of a decision that nobody needs any more."""
 
+_LATEST: Final = WITHDRAWN - 1
 _ROUND_BYTES: Final = 8
 _FIRST: Final = bytes(_ROUND_BYTES)
 _TOTAL_BYTES: Final = 4
@@ -86,4 +87,4 @@ def read_decision(record: bytes) -> tuple[bytes, Definition, bytes]:
 
 def decision_stamp(election: bytes) -> int:
     """Of a decision: should two elections decide one round, the one with the lower id stays."""
-    return WITHDRAWN - 1 - int.from_bytes(election[:7], "big")
+    return _LATEST - _number(election, 0, 7)

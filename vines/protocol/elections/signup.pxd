@@ -1,3 +1,5 @@
+cimport cython
+
 from vines.protocol.elections.decree cimport Effects
 from vines.protocol.elections.election cimport Election
 from vines.protocol.elections.electorate cimport Electorate, among, equal_roll, id_with
@@ -10,6 +12,9 @@ from vines.protocol.elections.messages cimport (
     Signed,
     Terms,
     Vote,
+    defined,
+    sign_of,
+    signed_with,
 )
 
 
@@ -18,6 +23,10 @@ cdef class Enrolment(Facts):
     cdef readonly bint formed
     cdef readonly long long attempt
     cdef readonly tuple passed
+
+
+@cython.locals(made=Enrolment)
+cdef Enrolment _enrolled(bytes bound, bint formed, long long attempt, tuple passed)
 
 
 cdef class Surroundings(Effects):

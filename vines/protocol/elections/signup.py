@@ -31,7 +31,10 @@ from vines.protocol.elections.messages import (
     Signed,
     Terms,
     Vote,
+    defined,
     gathered,
+    sign_of,
+    signed_with,
 )
 
 COORDINATORS_MAX: Final = 64
@@ -66,6 +69,15 @@ class Enrolment(Facts):
 
 
 UNBOUND: Final = Enrolment()
+
+
+def _enrolled(
+    bound: bytes, formed: bool, attempt: int, passed: tuple[tuple[bytes, int], ...]
+) -> Enrolment:
+    """One, without the price of a call of its class: some are made for every election."""
+    made: Enrolment = Enrolment.__new__(Enrolment)
+    made.bound, made.formed, made.attempt, made.passed = bound, formed, attempt, passed
+    return made
 
 
 class Surroundings(Effects):
@@ -217,7 +229,7 @@ class SignUp:
         definition = self._with(gathered(roll, signup, self.terms))
         self._bind(out.name_of(definition), definition, attempt, out)
         self.signed = frozenset((self.me,))
-        self._say_to_all(Sign(definition), out)
+        self._say_to_all(sign_of(definition), out)
         self._form(out)
 
     def _first(self) -> bytes:
@@ -304,11 +316,11 @@ class SignUp:
             return
         self._asked = None
         self._bind(election, self._with(asked), self.enrolment.attempt, out)
-        out.say(sender, election, Signed(out.cast()), self.ticket)
+        out.say(sender, election, signed_with(out.cast()), self.ticket)
 
     def _with(self, terms: Terms) -> Definition:
         topic, number = self.key
-        return Definition(topic, number, terms)
+        return defined(topic, number, terms)
 
     def bound(self) -> Definition:
         """What election it takes part in."""
@@ -317,7 +329,7 @@ class SignUp:
 
     def _say_signed(self, coordinator: bytes, out: Surroundings) -> None:
         assert self.election is not None
-        signed = Signed(self.election.vote())
+        signed = signed_with(self.election.vote())
         out.say(coordinator, self.enrolment.bound, signed, self.ticket)
 
     def on_signed(self, sender: bytes, election: bytes, message: Signed, out: Surroundings) -> None:
@@ -358,7 +370,7 @@ class SignUp:
     def _stand(self, out: Surroundings) -> None:
         kept = self.enrolment
         self.signed = frozenset()
-        self._keep(Enrolment(kept.bound, True, kept.attempt, kept.passed), out)
+        self._keep(_enrolled(kept.bound, True, kept.attempt, kept.passed), out)
 
     def on_formed(self, election: bytes, out: Surroundings) -> None:
         """The roll stands."""
@@ -400,7 +412,7 @@ class SignUp:
         passed = self._passing(definition)
         self.roll = definition.terms
         self.election = out.begin(election, definition)
-        self._keep(Enrolment(election, False, attempt, passed), out)
+        self._keep(_enrolled(election, False, attempt, passed), out)
 
     def _passed(self, definition: Definition) -> bool:
         """Whether it is too late to sign this."""

@@ -1,3 +1,5 @@
+cimport cython
+
 from vines.protocol.elections.decree cimport Effects
 from vines.protocol.elections.election cimport Election
 from vines.protocol.elections.messages cimport (
@@ -18,6 +20,7 @@ from vines.protocol.elections.messages cimport (
 from vines.protocol.elections.signup cimport SignUp, Surroundings
 
 
+@cython.locals(claims=bint)
 cpdef object receive(
     SignUp signup, bytes sender, bytes election, Said message, Surroundings out
 )

@@ -29,9 +29,6 @@ from vines.protocol.elections.signup import SignUp, Surroundings
 QUESTIONS: Final = (Vote, Prepare, Accept)
 """What somebody waits for an answer to."""
 
-CLAIMS: Final = (Prepare, Accept)
-"""What nobody says before the roll stands."""
-
 
 def receive(
     signup: SignUp,
@@ -52,7 +49,8 @@ def receive(
     elif isinstance(message, Refusal):
         signup.on_refusal(sender, election, out)
     elif signup.election is not None and signup.enrolment.bound == election:
-        if isinstance(message, CLAIMS) and signup.election.electorate.rank(sender) >= 0:
+        claims = isinstance(message, Prepare | Accept)  # what nobody does before the roll stands
+        if claims and not signup.enrolment.formed and signup.election.electorate.rank(sender) >= 0:
             signup.on_formed(election, out)
         deliver(signup.election, sender, election, message, out)
     elif isinstance(message, QUESTIONS):

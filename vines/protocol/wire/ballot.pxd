@@ -15,6 +15,12 @@ from vines.protocol.elections.messages cimport (
     Signed,
     Vote,
     VoteAck,
+    accept_of,
+    accepted_of,
+    decided_of,
+    sign_of,
+    signed_with,
+    vote_of,
 )
 
 from vines.protocol.wire.definition cimport pack_definition, unpack_definition

@@ -37,6 +37,12 @@ from vines.protocol.elections.messages import (
     Unknown,
     Vote,
     VoteAck,
+    accept_of,
+    accepted_of,
+    decided_of,
+    sign_of,
+    signed_with,
+    vote_of,
 )
 from vines.protocol.wire.definition import NUMBER_MAX, pack_definition, unpack_definition
 from vines.protocol.wire.framing import frame as framed
@@ -191,7 +197,7 @@ def _read_vote(body: bytes) -> Vote:
     if choice == NONE:
         raise WireError("a vote that nobody can have cast")
     sequence, digest = _sequence(number8(body, 0)), piece(body, _VOTE_BYTES, size)
-    return Vote(sequence, choice, digest, _truth(body[9]))
+    return vote_of(sequence, choice, digest, _truth(body[9]))
 
 
 def _read_ack(body: bytes) -> VoteAck:
@@ -240,13 +246,13 @@ def _read_accept(body: bytes) -> Accept:
     if len(body) < _ACCEPT_BYTES:
         raise WireError("a proposal that is cut short")
     value = _decision(piece(body, _ACCEPT_BYTES, len(body)))
-    return Accept(_ballot(number8(body, 0)), value, _truth(body[8]))
+    return accept_of(_ballot(number8(body, 0)), value, _truth(body[8]))
 
 
 def _read_accepted(body: bytes) -> Accepted:
     if len(body) != _ACCEPTED_BYTES:
         raise WireError("an accept that is not as long as it must be")
-    return Accepted(_ballot(number8(body, 0)), piece(body, 8, _ACCEPTED_BYTES))
+    return accepted_of(_ballot(number8(body, 0)), piece(body, 8, _ACCEPTED_BYTES))
 
 
 def _read_nack(body: bytes) -> Nack:
@@ -255,7 +261,7 @@ def _read_nack(body: bytes) -> Nack:
 
 
 def _read_signed(body: bytes) -> Signed:
-    return Signed(_read_vote(body) if body else None)
+    return signed_with(_read_vote(body) if body else None)
 
 
 def _read_formed(body: bytes) -> Formed:
@@ -292,11 +298,11 @@ def _read(word: int, body: bytes) -> Said:
     if word == 6:
         return _read_nack(body)
     if word == 8:
-        return Decided(_decision(body))
+        return decided_of(_decision(body))
     if word == 9:
         return unpack_definition(body)
     if word == 10:
-        return Sign(unpack_definition(body))
+        return sign_of(unpack_definition(body))
     if word == 11:
         return _read_signed(body)
     if word == 12:

@@ -1,7 +1,7 @@
 cimport cython
 
 from vines._core.pieces cimport begins, piece
-from vines.protocol.elections.messages cimport Definition, Terms
+from vines.protocol.elections.messages cimport Definition, Terms, defined
 
 
 cdef int _LONGER

@@ -15,7 +15,7 @@ from vines._core.tally import WEIGHT_MAX
 from vines.config import is_topic
 from vines.protocol.elections.criteria import criteria_of
 from vines.protocol.elections.electorate import VOTERS_MAX, Roll
-from vines.protocol.elections.messages import Definition, Terms
+from vines.protocol.elections.messages import Definition, Terms, defined
 from vines.protocol.elections.remembering import FEW, SHORT_BYTES, remembered
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import FRAME_BYTES_MAX
@@ -101,7 +101,7 @@ def unpack_definition(data: bytes) -> Definition:
     at = end + len(_ROUND) + 1
     if not end or len(data) <= at or not begins(data, end, _ROUND) or data[at - 1] > _ROUND_MAX:
         return read_definition(fields.unpack(data))
-    return Definition(topic, data[at - 1], _read_terms(piece(data, at, len(data))))
+    return defined(topic, data[at - 1], _read_terms(piece(data, at, len(data))))
 
 
 def _topic_of(data: bytes) -> tuple[int, str]:
