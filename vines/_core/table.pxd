@@ -94,7 +94,7 @@ cdef class Table:
     cdef size_t log_slack
     cdef size_t logged                  # entries of all logs
     cdef size_t memory                  # bytes allocated for large values
-    cdef size_t tombstones
+    cdef readonly size_t tombstones
     cdef size_t retired                 # sources that count in no vector any more
     cdef readonly uint64_t floor_stamp
     cdef uint64_t collections           # times that records may have come to be missing

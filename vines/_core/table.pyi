@@ -225,6 +225,11 @@ class Table:
     """Whether a record was ever merged here that lies above what is covered of its source."""
     collected: int
     """Tombstones dropped for good so far."""
+    tombstones: int
+    """Those held, what lapsed among them."""
+    def rest(self, sources: list[bytes]) -> bytes:
+        """24 bytes: the first three words of the fingerprint as they were without these sources,
+        each named once."""
     def collect_stable(
         self, cut: VersionVector, bound: VersionVector, clock: int, cursor: int, limit: int
     ) -> int | None:

@@ -2103,7 +2103,7 @@ cdef class Table:
             if segment.slots[at]:
                 record = pointed(segment.slots[at])
                 if not record.met and self.is_deleted(record):
-                    if changes is not None:
+                    if changes is not None and self.is_shown(record):
                         self.show(record, &row)
                         row.flags |= TOMBSTONE_FLAG
                         row.value_length = 0
@@ -2185,6 +2185,26 @@ cdef class Table:
             ):
                 return True
         return False
+
+    @cython.critical_section
+    def rest(self, list sources not None):
+        cdef uint8_t[24] out
+        cdef uint64_t roster = self.roster, one = self.lanes[0], two = self.lanes[1], counter
+        cdef Py_ssize_t slot
+        for source in sources:
+            slot = self.known.find(id_of(source))
+            if slot < 0 or not self.counts(<size_t>slot):
+                continue
+            counter = self.known.counters[slot]
+            roster -= self.sources[slot].roster
+            one = vines_add_residue(one, vines_multiply_residue(
+                vines_residue(<uint64_t>(RESIDUES - counter)), self.sources[slot].lane_one))
+            two = vines_add_residue(two, vines_multiply_residue(
+                vines_residue(<uint64_t>(RESIDUES - counter)), self.sources[slot].lane_two))
+        vines_write64(out, roster)
+        vines_write64(out + 8, one)
+        vines_write64(out + 16, two)
+        return PyBytes_FromStringAndSize(<const char*>out, 24)
 
     @cython.critical_section
     def collect_stable(self, VersionVector cut not None, VersionVector bound not None,

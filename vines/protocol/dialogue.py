@@ -16,6 +16,7 @@ from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link
 from vines.protocol.members.detector import Detector
+from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.replicas.retiring import Retiring
@@ -51,6 +52,7 @@ class Dialogue:
         detector: Detector,
         retiring: Retiring,
         renew: Callable[[], None],
+        reported: Callable[[float], None],
         elections: Callable[[], Elections],
     ) -> None:
         self._control, self._data = tables
@@ -59,6 +61,7 @@ class Dialogue:
         self._replication = replication
         self._flushes = flushes
         self._renew = renew
+        self._reported = reported
         self._elections = elections
         self._detector = detector
         self._retiring = retiring
@@ -74,6 +77,8 @@ class Dialogue:
                 self._linking.learn(changes, now)
                 self._detector.learn(changes, now)
                 self._retiring.learn(changes, now)
+                if changes.select(REPORT, (), (b"",)):
+                    self._reported(now)
                 if any(changes.select(family, (), (b"",)) for family in ELECTION_FAMILIES):
                     self._elections().learn(changes, now)
             if isinstance(message, Snapshot) and message.marks == END:
