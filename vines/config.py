@@ -100,12 +100,15 @@ class Config(Frozen, kw_only=True):
     """Between dials of somebody held dead: about how long a healed partition stays split."""
     dead_retention: float = 86_400.0
     """How long who failed or left is remembered, and what the control table says of them kept: a
-    day; most machines are repaired in that."""
+    day; most machines are repaired in that. For so long deletions are kept for who failed; who is
+    away for longer joins anew."""
 
     mesh_members: int = 8
     """Up to this many members all link to all: one hop, and 7 sockets cost nothing."""
     fanout_min: int = 4
     """Links of a node in a larger cluster: max(this, ceil(log2 N)); keeps the graph connected."""
+    collect_interval: float = 5.0
+    """Least time from one round of finding out which deletions may be forgotten to the next."""
     members_max: int = 10_000
     """Members believed in at once; records of more are stored and forwarded, but not listed."""
 
@@ -201,6 +204,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "seed_delay_max": (0.01, 3600.0),
     "heal_interval": (0.01, 36_000.0),
     "dead_retention": (0.0, 1e9),
+    "collect_interval": (0.01, 1e9),
     "mesh_members": (1, 1024),
     "fanout_min": (1, 1024),
     "members_max": (1, 1_000_000),

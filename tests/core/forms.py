@@ -193,10 +193,13 @@ def write_vector(items: list[tuple[bytes, int]], mark: int = FIRST | LAST) -> Wr
     return out
 
 
-def write_floors(items: list[tuple[bytes, int, int]], mark: int = FIRST | LAST) -> Written:
-    """A floor page: (source, counter, floor)."""
+def write_floors(
+    items: list[tuple[bytes, int, int]], mark: int = FIRST | LAST, stamp: int = 0
+) -> Written:
+    """A floor page: the floor stamp, and (source, counter, floor)."""
     out = Written(4)
     out.u8(mark)
+    out.varint("floor_stamp", stamp)
     for source, counter, floor in items:
         out.data += source
         out.varint("counter", counter)

@@ -18,6 +18,7 @@ from .forms import (
     HIDDEN,
     LEFT_MAX,
     SHOWN,
+    STAMP_MAX,
     TOMBSTONE,
     Expiring,
     Range,
@@ -31,7 +32,7 @@ from .forms import (
 )
 from .model_progress import Progress
 from .model_vector import VersionVector
-from .reading import read_delta, read_floors, read_page
+from .reading import read_delta, read_floors, read_floors_and_stamp, read_page
 
 Key = tuple[int, bytes]
 Change = tuple[int, bytes, int, bytes, int, bytes]
@@ -60,6 +61,12 @@ class Table:
         self.fates: dict[bytes, int] = {source: SHOWN}
         self.concealed: set[Key] = set()
         self.overtaken = False
+        self.floor_stamp = self.collected = 0
+        self.lacking: dict[bytes, int] = {}
+        self.joined: dict[bytes, int] | None = None
+        self.met: set[Key] = set()
+        self.numbers: dict[Key, int] = {}
+        self.highest: dict[bytes, int] = {}
 
     def __len__(self) -> int:
         return len(self.held)
@@ -76,9 +83,10 @@ class Table:
 
     def write(self, key: bytes, flags: int, value: bytes, wall: int, left: int = 0) -> int:
         held = self.held.get((0, key))
-        stamp = max(self.clock + 1, wall, held.stamp + 1 if held else 0)
+        clock = max(self.clock + 1, wall)
+        stamp = max(clock, held.stamp + 1 if held else 0, self.floor_stamp + 1)
         assert self.put(0, key, flags, value, stamp, left)
-        self.clock = stamp
+        self.clock = clock
         return stamp
 
     def put(
@@ -103,6 +111,8 @@ class Table:
     def hold(self, record: Record, left: int) -> None:
         key = record.family, record.key
         self.held[key] = record
+        self.numbers.setdefault(key, len(self.numbers) + 1)
+        self.met.discard(key)
         self.deadlines.pop(key, None)
         self.concealed.discard(key)
         if left:
@@ -298,7 +308,13 @@ class Table:
             self.counters[source] = counter
             self.sequence += 1
 
-    def merge(self, record: Record, limit: int, changes: list[Change] | None) -> None:
+    def merge(
+        self,
+        record: Record,
+        limit: int,
+        changes: list[Change] | None,
+        deleted: bool = False,
+    ) -> None:
         if record.source == self.source:
             self.overtaken |= record.counter > self.counter
             return
@@ -306,7 +322,7 @@ class Table:
         timed = key in self.deadlines and record.flags & EXPIRING
         if timed and self.held[key].order == record.order:
             self.deadlines[key] = min(self.deadlines[key], self.now + left_of(record))
-        if record.counter > self.covered(record.source) and self.wins(record):
+        if record.counter > self.covered(record.source) and (deleted or self.wins(record)):
             old = self.held.get(key)
             seen = old and not old.flags & TOMBSTONE and key not in self.concealed
             self.take(record, limit)
@@ -316,6 +332,7 @@ class Table:
                 changes.append(change(lapsed(record) if gone else record))
 
     def take(self, record: Record, limit: int) -> None:
+        self.highest[record.source] = max(record.counter, self.highest.get(record.source, 0))
         self.hold(Record(*record), left_of(record))
         if record.stamp <= limit:
             self.clock = max(self.clock, record.stamp)
@@ -325,7 +342,7 @@ class Table:
     # What a peer lacks.
 
     def delta(self, progress: Progress, budget: int) -> bytes | None:
-        if not progress.ready:
+        if not progress.ready or self.is_below(progress):
             return None
         ranges = self.gather(progress, budget)
         for span in ranges:
@@ -336,6 +353,12 @@ class Table:
         progress = Progress(self)
         progress.counters, progress.ready = dict(vector.items()), True
         return self.delta(progress, budget)
+
+    def is_below(self, progress: Progress) -> bool:
+        """Whether the peer may hold what was deleted, and lack what says so."""
+        below = any(progress.known_of(source) < n for source, n in self.lacking.items())
+        progress.below_floor |= below
+        return below
 
     def gather(self, progress: Progress, budget: int) -> list[Range]:
         """The ranges of one delta; sizes are estimated from above, so that a cut is never too
@@ -377,40 +400,134 @@ class Table:
 
     def floor_pages(self, budget: int) -> list[bytes]:
         items = [(source, counter, self.floor(source)) for source, counter in self.counters.items()]
-        return [bytes(write_floors(items).data)]
+        return [bytes(write_floors(items, stamp=self.floor_stamp).data)]
 
     def page(self, cursor: int, budget: int) -> tuple[bytes, int | None]:
         chosen: list[Record] = []
         size = 32
-        everything = list(self.held.values())
-        for record in everything[cursor:]:
-            record = self.current((record.family, record.key))
+        # In an order that does not change with what is dropped between two pages.
+        order = sorted((number, key) for key, number in self.numbers.items() if number > cursor)
+        for number, key in order:
+            if key not in self.held:
+                continue
+            record = self.current(key)
             size += 72 + len(record.key) + len(record.value)
             if chosen and size > budget:
-                break
+                return bytes(write_page(chosen).data), number - 1
             chosen.append(record)
-        following = cursor + len(chosen)
-        done = following == len(everything)
-        return bytes(write_page(chosen).data), None if done else following
+        return bytes(write_page(chosen).data), None
 
     def apply_page(
         self, page: bytes, offset: int = 0, limit: int = 0, changes: list[Change] | None = None
     ) -> None:
         for record in read_page(page, offset):
-            self.merge(record, limit, changes)
+            self.meet(record, limit, changes)
 
-    def finish_join(self, floors: list[bytes]) -> None:
+    def begin_join(self, floors: list[bytes]) -> None:
         items = [item for page in floors for item in read_floors(page)[1]]
-        for source, counter, floor in items:
-            if source != self.source:
-                self.raise_floor(source, counter if counter > self.covered(source) else floor)
-            self.cover(source, counter)
+        self.joined = {source: counter for source, counter, _ in items}
+
+    def abandon_join(self) -> None:
+        self.joined = {}
+
+    def deleted(self, record: Record) -> bool:
+        """Whether the other side of a join covers a live record of this one."""
+        assert self.joined is not None
+        covered = record.counter <= self.joined.get(record.source, 0)
+        return covered and not record.flags & TOMBSTONE
+
+    def meet(self, record: Record, limit: int, changes: list[Change] | None) -> None:
+        """A record of a join and the one held: each is tested against what the other side covers,
+        then the higher stays."""
+        key = record.family, record.key
+        held = self.held.get(key)
+        gone = False
+        if self.joined is not None and held is not None and held.order != record.order:
+            gone = self.deleted(held)
+        self.merge(record, limit, changes, gone)
+        joining = self.joined is not None
+        if joining and key in self.held and self.held[key].order == record.order:
+            self.met.add(key)
+
+    def sweep(self, cursor: int, limit: int, changes: list[Change] | None = None) -> int | None:
+        """All in one step."""
+        for key, record in list(self.held.items()):
+            if key not in self.met and self.deleted(record):
+                self.drop(key)
+                if changes is not None:
+                    changes.append(change(lapsed(record)))
+        self.met.clear()
+        return None
+
+    def drop(self, key: Key) -> None:
+        """Forget a record, and every position that led to it."""
+        del self.held[key]
+        self.deadlines.pop(key, None)
+        for log in self.logs.values():
+            for counter in [counter for counter, each in log.items() if each == key]:
+                del log[counter]
+
+    def finish_join(self, floors: list[bytes], limit: int = STAMP_MAX) -> None:
+        for page in floors:
+            _, items, stamp = read_floors_and_stamp(page)
+            self.floor_stamp = max(self.floor_stamp, min(stamp, limit))
+            for source, counter, floor in items:
+                own = source == self.source
+                raised = counter > self.covered(source) and not own
+                floor = min(floor, self.covered(source)) if own else floor
+                self.raise_floor(source, counter if raised else floor)
+                self.cover(source, counter)
+                self.lack(source, floor)
+        self.joined = None
 
     def raise_floor(self, source: bytes, floor: int) -> None:
         if floor > self.floor(source):
             self.floors[source] = floor
             log = self.logs.get(source, {})
             self.logs[source] = {number: key for number, key in log.items() if number > floor}
+
+    def lack(self, source: bytes, counter: int) -> None:
+        """What a position up to this one said may be known no longer, though covered."""
+        self.lacking[source] = max(counter, self.lacking.get(source, 0))
+
+    # Deleting for good.
+
+    @property
+    def strayed(self) -> bool:
+        """Whether a record was ever merged that lies above the vector."""
+        return any(counter > self.covered(source) for source, counter in self.highest.items())
+
+    def may_collect(self, bound: dict[bytes, int]) -> bool:
+        """Whether this replica covers all that made up the cut, and nothing it has lies above."""
+        return not self.strayed and all(self.covered(s) >= n for s, n in bound.items())
+
+    def collect_stable(
+        self, cut: VersionVector, bound: VersionVector, clock: int, cursor: int, limit: int
+    ) -> int | None:
+        """All in one step."""
+        if self.may_collect(dict(bound.items())):
+            lowest = dict(cut.items())
+            for key, record in list(self.held.items()):
+                if record.flags & TOMBSTONE and self.stable(record, lowest, clock):
+                    self.collect(key, record)
+        return None
+
+    def trim(self, limit: int) -> bool:
+        """All in one step."""
+        self.compact()
+        return False
+
+    def stable(self, record: Record, cut: dict[bytes, int], clock: int) -> bool:
+        """Whether everybody covers this position, and no clock is behind its stamp."""
+        return record.counter <= cut.get(record.source, 0) and record.stamp <= clock
+
+    def collect(self, key: Key, record: Record) -> None:
+        """Drop a tombstone for good."""
+        self.drop(key)
+        self.floor_stamp = max(self.floor_stamp, record.stamp)
+        self.raise_floor(record.source, record.counter)
+        self.lack(record.source, record.counter)
+        self.collected += 1
 
 
 def lapsed(record: Record) -> Record:

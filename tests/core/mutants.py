@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import model
-from .forms import ENDED, EPHEMERAL, HIDDEN, Expiring, Range, Record, left_of
+from .forms import ENDED, EPHEMERAL, HIDDEN, Expiring, Range, Record, left_of, write_floors
 from .model import Table
 from .model_progress import Progress
 from .reading import read_vector
@@ -111,9 +111,9 @@ class ForgetsFloors(Table):
 class JoinsWithoutFloors(Table):
     """A join raises the vector but not the floor."""
 
-    def finish_join(self, floors: list[bytes]) -> None:
+    def finish_join(self, floors: list[bytes], *rest: Any) -> None:
         before = dict(self.floors)
-        super().finish_join(floors)
+        super().finish_join(floors, *rest)
         self.floors = before
 
 
@@ -199,10 +199,10 @@ class SendsWhatIsDue(Table):
 class KeepsTheLaterEnd(Table):
     """Of two ends of one record the later stays."""
 
-    def merge(self, record: Record, limit: int, changes: list[model.Change] | None) -> None:
+    def merge(self, record: Record, *rest: Any) -> None:
         key = record.family, record.key
         before = self.held.get(key), self.deadlines.get(key, 0)
-        super().merge(record, limit, changes)
+        super().merge(record, *rest)
         if key in self.deadlines and before == (self.held[key], before[1]):
             self.deadlines[key] = max(before[1], self.now + left_of(record))
 
@@ -261,6 +261,124 @@ class DoesNotSendWhatIsHidden(Table):
         return model.lapsed(record) if key in self.concealed else record
 
 
+class CollectsAtOnce(Table):
+    """A tombstone is dropped once its position is covered here."""
+
+    def stable(self, record: Record, cut: dict[bytes, int], clock: int) -> bool:
+        return record.counter <= self.covered(record.source)
+
+
+class NeverCollects(Table):
+    """No tombstone is ever dropped."""
+
+    def stable(self, record: Record, cut: dict[bytes, int], clock: int) -> bool:
+        return False
+
+
+class CollectsBeforeTheClock(Table):
+    """A tombstone is dropped though clocks are behind its stamp."""
+
+    def stable(self, record: Record, cut: dict[bytes, int], clock: int) -> bool:
+        return record.counter <= cut.get(record.source, 0)
+
+
+class CollectsWithARecordAbove(Table):
+    """A tombstone is dropped though a record was merged whose position is not covered."""
+
+    strayed = False
+
+
+class CollectsByAnOldCut(Table):
+    """A tombstone is dropped though this replica does not cover all that made up the cut."""
+
+    def may_collect(self, bound: dict[bytes, int]) -> bool:
+        return not self.strayed
+
+
+class StampsBelowTheFloor(Table):
+    """A write of a key that was deleted for good may be stamped below the tombstone."""
+
+    def write(self, key: bytes, flags: int, value: bytes, wall: int, left: int = 0) -> int:
+        floor, self.floor_stamp = self.floor_stamp, 0
+        stamp = super().write(key, flags, value, wall, left)
+        self.floor_stamp = floor
+        return stamp
+
+
+class PushesBelowAFloor(Table):
+    """Whoever may hold what was deleted is sent ranges all the same."""
+
+    def is_below(self, progress: Progress) -> bool:
+        return False
+
+
+class RaisesNoFloor(Table):
+    """A tombstone that is dropped leaves the floor where it was."""
+
+    def collect(self, key: model.Key, record: Record) -> None:
+        self.drop(key)
+        self.floor_stamp = max(self.floor_stamp, record.stamp)
+        self.collected += 1
+
+
+class JoinsWithoutTombstones(Table):
+    """A join leaves the tombstones out."""
+
+    def page(self, cursor: int, budget: int) -> tuple[bytes, int | None]:
+        held = self.held
+        self.held = {key: r for key, r in held.items() if not r.flags & model.TOMBSTONE}
+        result = super().page(cursor, budget)
+        self.held = held
+        return result
+
+
+class TakesTheMaximumFirst(Table):
+    """A record that was deleted keeps out a lower one that was not."""
+
+    def merge(self, record: Record, limit: int, changes: Any, deleted: bool = False) -> None:
+        super().merge(record, limit, changes)
+
+
+class TrustsAbsence(Table):
+    """What the other side of a join does not hold is dropped, though it never knew of it."""
+
+    def deleted(self, record: Record) -> bool:
+        return not record.flags & model.TOMBSTONE
+
+
+class KeepsWhatWasDeleted(Table):
+    """A join only adds."""
+
+    def deleted(self, record: Record) -> bool:
+        return False
+
+
+class DropsTombstonesInAJoin(Table):
+    """A tombstone that the other side does not hold, and covers, is dropped."""
+
+    def deleted(self, record: Record) -> bool:
+        assert self.joined is not None
+        return record.counter <= self.joined.get(record.source, 0)
+
+
+class HandsOnNoFloors(Table):
+    """A join hands on no floors."""
+
+    def floor_pages(self, budget: int) -> list[bytes]:
+        items = [(source, counter, 0) for source, counter in self.counters.items()]
+        return [bytes(write_floors(items, stamp=self.floor_stamp).data)]
+
+
+class HandsOnNoFloorStamp(Table):
+    """A join hands on no floor stamp."""
+
+    def floor_pages(self, budget: int) -> list[bytes]:
+        stamp, self.floor_stamp = self.floor_stamp, 0
+        pages = super().floor_pages(budget)
+        self.floor_stamp = stamp
+        return pages
+
+
 TABLES: list[type[Table]] = [
     PassesTheGap,
     LogsOnlyOwnPositions,
@@ -288,5 +406,28 @@ TABLES: list[type[Table]] = [
     CountsEphemeralAsState,
     ShowsWhateverComes,
     DoesNotSendWhatIsHidden,
+    CollectsAtOnce,
+    NeverCollects,
+    CollectsBeforeTheClock,
+    CollectsWithARecordAbove,
+    CollectsByAnOldCut,
+    StampsBelowTheFloor,
+    PushesBelowAFloor,
+    RaisesNoFloor,
+    JoinsWithoutTombstones,
+    TakesTheMaximumFirst,
+    TrustsAbsence,
+    KeepsWhatWasDeleted,
+    DropsTombstonesInAJoin,
+    HandsOnNoFloors,
+    HandsOnNoFloorStamp,
 ]
+RARE: list[type[Table]] = [
+    TakesTheMaximumFirst,
+    HandsOnNoFloors,
+    HandsOnNoFloorStamp,
+    PushesBelowAFloor,
+    CollectsWithARecordAbove,
+]
+"""Those that take more schedules than there are: tests of their own find them."""
 PROGRESSES: list[type[Progress]] = [BelievesReceivedVectors]

@@ -176,10 +176,17 @@ def read_vector(data: bytes, offset: int = 0) -> tuple[int, list[tuple[bytes, in
 
 def read_floors(data: bytes, offset: int = 0) -> tuple[int, list[tuple[bytes, int, int]]]:
     """(mark, [(source, counter, floor)])."""
+    return read_floors_and_stamp(data, offset)[:2]
+
+
+def read_floors_and_stamp(
+    data: bytes, offset: int = 0
+) -> tuple[int, list[tuple[bytes, int, int]], int]:
+    """(mark, [(source, counter, floor)], the floor stamp)."""
     reading = Reading(data, offset, 4)
-    mark = reading.mark()
+    mark, stamp = reading.mark(), reading.bounded(0, STAMP_MAX)
     items = []
     while reading.more():
         source, counter = reading.raw(16), reading.bounded(0, COUNTER_MAX)
         items.append((source, counter, reading.bounded(0, counter)))
-    return mark, items
+    return mark, items, stamp

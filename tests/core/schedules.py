@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 from .forms import ENDED, HIDDEN, SHOWN, depends, expires
@@ -25,6 +26,11 @@ STEPS = {
     "adopt": 0.2,
     "restart": 0.2,
     "pass_time": 2,
+    "freeze": 2,
+    "collect": 6,
+    "leave": 0.5,
+    "come_back": 0.7,
+    "settle": 0.7,
     "lapse": 2,
 }
 
@@ -55,7 +61,8 @@ class Schedule:
         return self.choose.randrange(len(self.world.replicas))
 
     def _two(self) -> tuple[int, int]:
-        a, b = self.choose.sample(range(len(self.world.replicas)), 2)
+        there = [at for at in range(len(self.world.replicas)) if at not in self.world.away]
+        a, b = self.choose.sample(there, 2)
         return a, b
 
     def _link(self, busy: bool = False) -> tuple[int, int] | None:
@@ -133,6 +140,28 @@ class Schedule:
         self.world.author(at, self.choose.choice(sources), fate)
         if self.choose.random() < 0.8:
             self.world.lapse(at, self.choose.choice([1, 100]))
+
+    def freeze(self) -> None:
+        self.world.freeze()
+
+    def collect(self) -> None:
+        self.world.collect(self._at())
+
+    def settle(self) -> None:
+        """All that are there hear of everything, and delete for good."""
+        there = [at for at in range(len(self.world.replicas)) if at not in self.world.away]
+        for a, b in [*itertools.permutations(there, 2)] * 2:
+            self.world.exchange(a, b, 4096)
+        self.world.freeze()
+        for at in there:
+            self.world.collect(at)
+
+    def leave(self) -> None:
+        self.world.leave(self._at())
+
+    def come_back(self) -> None:
+        if self.world.away:
+            self.world.come_back(self.choose.choice(sorted(self.world.away)))
 
     def adopt(self) -> None:
         self.world.adopt(self._at(), take_over=self.choose.random() < 0.5)

@@ -39,13 +39,15 @@ def test_random_schedules_keep_covered_and_converge(first: int) -> None:
     for event in (
         *("budget cut", "record elsewhere", "refused range pulled", "join", "lapse"),
         *("sent as lapsed", "hidden", "shown again", "ended"),
+        *("collected", "dropped by a join"),
     ):
         assert seen[event], f"no schedule went through: {event}"
 
 
-MUTANTS = [Kind(table, NAIVE.progress) for table in mutants.TABLES]
+COMMON = [table for table in mutants.TABLES if table not in mutants.RARE]
+MUTANTS = [Kind(table, NAIVE.progress) for table in COMMON]
 MUTANTS += [Kind(NAIVE.table, progress) for progress in mutants.PROGRESSES]
-NAMES = [mutant.__name__ for mutant in (*mutants.TABLES, *mutants.PROGRESSES)]
+NAMES = [mutant.__name__ for mutant in (*COMMON, *mutants.PROGRESSES)]
 
 
 @pytest.mark.parametrize("kind", MUTANTS, ids=NAMES)

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from vines._core.changes import Changes
+from vines._core.vector import VersionVector
 
 from . import model
 from .forms import (
     ENDED,
     EPHEMERAL,
+    EXPIRING,
     FIRST,
     HIDDEN,
     LAST,
@@ -52,14 +54,28 @@ class Write(NamedTuple):
     family: int
     key: bytes
     order: tuple[int, bytes]
+    over: dict[bytes, int]
+    """What its author covered."""
+
+
+class Cut(NamedTuple):
+    """What all replicas that count covered at one time: the least, and the most."""
+
+    least: model.VersionVector
+    most: model.VersionVector
+    replicas: list[Replica]
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two tables hold the same, but for when it ends by itself and whether it has."""
-    return all(
-        a == b or (fades(a[6] & b[6]) and (*a[:6], a[6] | 1) == (*b[:6], b[6] | 1))
-        for a, b in itertools.zip_longest(one.records(), other.records(), fillvalue=(0,) * 8)
-    )
+    """Whether two tables hold the same, but for what was deleted or lapses: tombstones are dropped
+    by each in its own time."""
+    return live(one) == live(other)
+
+
+def live(table: Any) -> list[tuple[Any, ...]]:
+    """The records of a table that stay."""
+    fading = TOMBSTONE | EXPIRING | EPHEMERAL
+    return [record for record in table.records() if not record[6] & fading]
 
 
 def steady(table: Any) -> list[Any]:
@@ -75,6 +91,8 @@ class Replica:
     table: Any
     twin: model.Table
     floors: dict[bytes, int] = field(default_factory=dict)
+    collected: dict[tuple[int, bytes], Write] = field(default_factory=dict)
+    """The highest deletion dropped here, by key."""
 
 
 @dataclass
@@ -104,6 +122,10 @@ class World:
         self.links: dict[tuple[int, int], Link] = {}
         self.joins: dict[tuple[int, int], Join] = {}
         self.strays: list[tuple[int, bytes]] = []
+        self.cut_: Cut | None = None
+        self.away: set[int] = set()
+        self.collected: dict[tuple[int, bytes], tuple[int, bytes]] = {}
+        """The highest deletion dropped anywhere, by key."""
         self.seen: dict[str, int] = {}
 
     def saw(self, event: str) -> None:
@@ -199,16 +221,77 @@ class World:
     ) -> None:
         replica = self.replicas[at]
         held = replica.table.get(0, key)
-        clock = replica.table.clock
+        clock, wall = replica.table.clock, max(wall, self.now + at)
         stamp = replica.table.write(key, flags, value, wall, left)
         assert stamp > clock and stamp >= wall and (held is None or stamp > held[0])
+        assert stamp > replica.twin.floor_stamp, "below what was deleted for good"
         assert replica.twin.put(0, key, flags, value, stamp, left)
         self._remember(replica, 0, key, stamp)
         self.check(at)
 
     def _remember(self, replica: Replica, family: int, key: bytes, stamp: int) -> None:
-        source = replica.table.source
-        self.history[source, replica.table.counter] = Write(family, key, (stamp, source))
+        source, over = replica.table.source, dict(replica.table.vector().items())
+        self.history[source, replica.table.counter] = Write(family, key, (stamp, source), over)
+
+    # Deleting for good.
+
+    def leave(self, at: int) -> None:
+        """A replica goes away for longer than anybody waits for it: it counts no longer."""
+        if len(self.away) + 2 < len(self.replicas):
+            self._isolate(at)
+            self.away.add(at)
+
+    def come_back(self, at: int) -> None:
+        """It counts again, from the next cut on."""
+        self.away.discard(at)
+
+    def _isolate(self, at: int) -> None:
+        for pair in [pair for pair in self.links if at in pair]:
+            self.links.pop(pair)
+        self.joins = {pair: join for pair, join in self.joins.items() if at not in pair}
+
+    def freeze(self) -> None:
+        """Take the least and the most that those who count cover, if none holds a record above.
+        What was on its way from those who are gone is gone by now."""
+        self.strays.clear()
+        counted = [r for at, r in enumerate(self.replicas) if at not in self.away]
+        if any(replica.twin.strayed for replica in counted):
+            return
+        vectors = [dict(replica.table.vector().items()) for replica in counted]
+        least, most = model.VersionVector(), model.VersionVector()
+        for source in {source for vector in vectors for source in vector}:
+            least.counters[source] = min(vector.get(source, 0) for vector in vectors)
+            most.counters[source] = max(vector.get(source, 0) for vector in vectors)
+        self.cut_ = Cut(least, most, counted)
+
+    def collect(self, at: int) -> None:
+        """A replica that was counted in the last cut drops what it may."""
+        replica = self.replicas[at]
+        if self.cut_ is None or replica not in self.cut_.replicas:
+            return
+        least, most, _ = self.cut_
+        clock = self.now + at  # clocks are not quite equal
+        before = replica.table.records()
+        cuts = [least, most]
+        if not isinstance(replica.table, model.Table):
+            cuts = [VersionVector(), VersionVector()]
+            for mine, theirs in zip(cuts, (least, most), strict=True):
+                for source, counter in theirs.items():
+                    mine.raise_to(source, counter)
+        cursor: int | None = 0
+        while cursor is not None:
+            cursor = replica.table.collect_stable(*cuts, clock, cursor, 1)
+        while replica.table.trim(1):
+            pass
+        replica.twin.collect_stable(least, most, clock, 0, 1)
+        for gone in set(before) - set(replica.table.records()):
+            write = self.history[gone[4], gone[5]]
+            assert gone[6] & TOMBSTONE, "dropped what was live"
+            assert gone[2] <= clock, "dropped though clocks are behind it"
+            replica.collected[gone[:2]] = write
+            self.collected[gone[:2]] = max(write.order, self.collected.get(gone[:2], write.order))
+            self.saw("collected")
+        self.check(at)
 
     def adopt(self, at: int, *, take_over: bool = False) -> None:
         replica, source = self.replicas[at], self.fresh_source()
@@ -234,7 +317,8 @@ class World:
             assert stamp > was.stamp
             remaining = max(1, left[family, key]) if (family, key) in left else 0
             assert twin.put(family, key, flags, value, stamp, remaining)
-            self.history[source, counter] = Write(family, key, (stamp, source))
+            over = dict(replica.table.vector().items())
+            self.history[source, counter] = Write(family, key, (stamp, source), over)
             self.saw("taken over")
 
     def restart(self, at: int) -> None:
@@ -242,6 +326,7 @@ class World:
             self.cut(*pair)
         self.joins = {pair: join for pair, join in self.joins.items() if at not in pair}
         self.replicas[at] = self._replica(self.replicas[at].kind)
+        self.away.discard(at)
 
     # What happens between two.
 
@@ -287,9 +372,11 @@ class World:
             for source, end in known.items():
                 assert progress.known_of(source) == end
         else:
+            twin = self.replicas[sender].twin
+            below = any(known.get(source, 0) < n for source, n in twin.lacking.items())
             for source, counter in table.vector().items():
-                below = progress.below_floor and known[source] < table.floor(source)
-                assert known[source] >= counter or below, "nothing sent, and something is missing"
+                joins = progress.below_floor and (below or known[source] < table.floor(source))
+                assert known[source] >= counter or joins, "nothing sent, and something is missing"
         return frame
 
     def deliver(self, sender: int, receiver: int, index: int = 0, *, keep: bool = False) -> None:
@@ -323,7 +410,15 @@ class World:
         pair = giver, joiner
         giving, joining = self.replicas[giver].table, self.replicas[joiner]
         if pair not in self.joins:
+            for other in [other for other in self.joins if other[1] == joiner]:
+                del self.joins[other]
+                for table in (joining.table, joining.twin):
+                    table.abandon_join()
+                    table.sweep(0, 1 << 30)
+                    table.finish_join([])
             self.joins[pair] = Join(giving.floor_pages(budget))
+            for table in (joining.table, joining.twin):
+                table.begin_join(self.joins[pair].floors)
         at = self.joins[pair]
         page, cursor = giving.page(at.cursor, budget)
         left = {(family, key): left for family, key, left in giving.expiring()}
@@ -335,6 +430,7 @@ class World:
         joining.twin.apply_page(page, 0, 0, expected)
         assert changes == expected
         if cursor is None:
+            self._sweep(joining)
             joining.table.finish_join(at.floors)
             joining.twin.finish_join(at.floors)
             del self.joins[pair]
@@ -343,6 +439,23 @@ class World:
             at.cursor = cursor
         self.check(joiner)
         return cursor is None
+
+    def _sweep(self, joining: Replica) -> None:
+        before = {record[:2]: record for record in joining.table.records()}
+        changes = Changes()
+        cursor: int | None = 0
+        while cursor is not None:
+            cursor = joining.table.sweep(cursor, 1, changes)
+        expected: list[model.Change] = []
+        joining.twin.sweep(0, 1, expected)
+        assert sorted(changes) == sorted(expected)
+        for family, key, flags, value, stamp, origin in changes:
+            assert flags & TOMBSTONE and value == b"" and not before[family, key][6] & TOMBSTONE
+            assert before[family, key][2:4] == (stamp, origin)
+            later = [w for w in self.history.values() if w[:2] == (family, key)]
+            lapses = fades(before[family, key][6])
+            assert lapses or max(w.order for w in later) > (stamp, origin), "dropped for nothing"
+            self.saw("dropped by a join")
 
     # What must hold.
 
@@ -359,7 +472,9 @@ class World:
         }
         assert table.fingerprint() == twin.fingerprint()
         assert len(table) == len(twin) and table.counter == twin.counter
+        assert table.floor_stamp == twin.floor_stamp and table.collected == twin.collected
         self._check_covered(table, vector)
+        self._check_deleted(self.replicas[at])
         self._check_log(self.replicas[at], vector)
 
     def _check_covered(self, table: Any, vector: dict[bytes, int]) -> None:
@@ -368,9 +483,27 @@ class World:
         }
         for (source, counter), write in self.history.items():
             if counter <= vector.get(source, 0):
-                assert held.get((write.family, write.key), (-1,)) >= write.order, (
-                    "covered, not held"
-                )
+                key = write.family, write.key
+                best = max(held.get(key, (-1,)), self.collected.get(key, (-1,)))
+                assert best >= write.order, "covered, not held"
+
+    def _check_deleted(self, replica: Replica) -> None:
+        """Nothing is held again that was deleted here for good by somebody who knew of it."""
+        for family, key, stamp, origin, source, counter, *_ in replica.table.records():
+            deletion = replica.collected.get((family, key))
+            if deletion is not None and (stamp, origin) < deletion.order:
+                assert counter > deletion.over.get(source, 0), "deleted, and held again"
+
+    def _knew_of_deletion(self, known: dict[bytes, int], write: Write) -> bool:
+        """Whether who covers this covers a deletion of a key, or of what is higher."""
+        return any(
+            later[:2] == write[:2] and later.order >= write.order and known.get(source, 0) >= number
+            for (source, number), later in self.history.items()
+        )
+
+    def _is_collected(self, source: bytes, number: int) -> bool:
+        write = self.history[source, number]
+        return self.collected.get((write.family, write.key), (-1,)) >= write.order
 
     def _check_log(self, replica: Replica, vector: dict[bytes, int]) -> None:
         """Every covered position above the floor can be forwarded, and floors only rise."""
@@ -379,8 +512,14 @@ class World:
             floor = table.floor(source)
             assert replica.floors.get(source, 0) <= floor <= counter
             replica.floors[source] = floor
-            wanted = [(n, *self.history[source, n][:2]) for n in range(floor + 1, counter + 1)]
-            assert table.entries(source) == wanted
+            entries = table.entries(source)
+            found = {entry[0] for entry in entries}
+            wanted = [
+                (n, *self.history[source, n][:2])
+                for n in range(floor + 1, counter + 1)
+                if n in found or not self._is_collected(source, n)
+            ]
+            assert entries == wanted
             total += len(wanted)
         assert total <= 2 * len(table) + self.options["log_slack"]
 
@@ -394,13 +533,18 @@ class World:
                 held[key] = model.lapsed(model.Record(*held[key]))
                 self.saw("sent as lapsed")
         ranges = read_delta(frame)
+        known_before = dict(known)
         assert fits(frame, budget)
         for source, start, end, part in ranges:
             assert start == known[source] < end <= table.covered(source)
             assert table.floor(source) <= start, "a range that starts below the floor"
             known[source] = end
             numbers = [number for number, _ in part]
-            assert numbers == list(range(start + 1, end + 1))
+            left_out = set(range(start + 1, end + 1)) - set(numbers)
+            assert numbers == sorted(set(range(start + 1, end + 1)) - left_out)
+            for number in left_out:
+                assert self._is_collected(source, number)
+                assert self._knew_of_deletion(known_before, self.history[source, number])
             for number, record in part:
                 write = self.history[source, number]
                 assert (record.family, record.key) == (write.family, write.key)
@@ -418,7 +562,10 @@ class World:
         user can see."""
         for pair in list(self.links):
             self.cut(*pair)
-        self.joins.clear()
+        for giver, joiner in list(self.joins):
+            while not self.join(giver, joiner, budget):
+                pass
+        self.away.clear()
         everyone = range(len(self.replicas))
         for a, b in [*itertools.permutations(everyone, 2)] * 2:
             self.exchange(a, b, budget)
@@ -429,6 +576,7 @@ class World:
         self.pass_time(2 * LEFT_MAX)
         for a in everyone:
             self.lapse(a, 1 << 20)
+        self._collect_all()
         for a in everyone:
             assert same(self.replicas[a].table, self.replicas[0].table)
             assert self.replicas[a].table.fingerprint() == self.replicas[0].table.fingerprint()
@@ -473,6 +621,9 @@ class World:
             self.deliver(sender, receiver)
         assert progress.idle or progress.below_floor
         if progress.below_floor:
+            if (sender, receiver) in self.joins:  # what was given at its begin is old by now
+                while not self.join(sender, receiver, budget):
+                    pass
             while not self.join(sender, receiver, budget):
                 pass
             self.learn(sender, receiver)
@@ -481,3 +632,12 @@ class World:
         for source, counter in self.replicas[sender].table.vector().items():
             assert mine.covered(source) >= counter
         self.cut(sender, receiver)
+
+    def _collect_all(self) -> None:
+        """Once all are equal, and hold nothing above their vectors, no tombstone is left."""
+        self.freeze()
+        for at in range(len(self.replicas)):
+            self.collect(at)
+            if self.cut_ is not None and not any(r.twin.strayed for r in self.replicas):
+                for record in self.replicas[at].table.records():
+                    assert not record[6] & TOMBSTONE or record[2] > self.now + at

@@ -33,6 +33,7 @@ class Bare:
     floors: dict[bytes, int] = field(default_factory=dict)
     sequence: int = 0
     lapses: int = 0
+    collected: int = 0
 
     def fingerprint(self) -> bytes:
         return repr((self.held, self.counters, self.floors)).encode()

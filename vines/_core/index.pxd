@@ -193,6 +193,26 @@ cdef inline int segment_grow(Index* index, Segment* segment) noexcept nogil:
     return 0
 
 
+cdef inline void segment_shrink(Index* index, Segment* segment) noexcept nogil:
+    """Give back slots of a segment once three of four are empty; not if memory has run out."""
+    cdef size_t size = max(2 * <size_t>segment.used, <size_t>SEGMENT_MIN), at
+    cdef Segment shrunk
+    if 4 * <size_t>segment.used >= segment.size or size >= segment.size:
+        return
+    shrunk.slots = <uint64_t*>calloc(size, sizeof(uint64_t))
+    if shrunk.slots == NULL:
+        return
+    shrunk.size = <uint32_t>size
+    shrunk.used = 0
+    shrunk.depth = segment.depth
+    for at in range(segment.size):
+        if segment.slots[at]:
+            segment_put(&shrunk, hash_record(index, pointed(segment.slots[at])), segment.slots[at])
+    free(segment.slots)
+    index.memory -= (segment.size - size) * sizeof(uint64_t)
+    segment[0] = shrunk
+
+
 cdef inline int directory_double(Index* index) noexcept nogil:
     cdef size_t size = (<size_t>1) << index.depth, at = size
     cdef Segment** directory = <Segment**>realloc(index.directory, 2 * size * sizeof(Segment*))

@@ -29,7 +29,7 @@ cdef extern from "record.h" nogil:
         uint64_t family
         uint64_t ill_formed
         uint64_t dropped
-        uint64_t sent
+        uint64_t met
         uint64_t apart
         uint64_t source
         uint64_t origin

@@ -8,7 +8,7 @@ from vines._core.body cimport Body, Item
 from vines._core.bound cimport Bounds
 from vines._core.changes cimport Changed, Changes
 from vines._core.deadlines cimport Deadlines
-from vines._core.index cimport Index
+from vines._core.index cimport Index, Segment
 from vines._core.log cimport Log
 from vines._core.record cimport vines_record
 from vines._core.sketch cimport Sketch
@@ -23,6 +23,7 @@ cdef struct Source:             # beside its id and counter in the vector; first
     uint64_t roster             # its part of the roster fingerprint
     uint64_t highest            # own position of any record merged from here
     uint64_t strays             # sum of the positions of strays that the state does not count
+    uint64_t lacking            # up to here records may be missing, not only log entries
     size_t live                 # records whose own position is here
     bint retired                # all is covered that will ever be: it counts in no vector
     uint32_t[2] bound           # its ephemeral records: heads of those shown and of those hidden
@@ -93,8 +94,13 @@ cdef class Table:
     cdef size_t log_slack
     cdef size_t logged                  # entries of all logs
     cdef size_t memory                  # bytes allocated for large values
-    cdef size_t tombstones
+    cdef readonly size_t tombstones
     cdef size_t retired                 # sources that count in no vector any more
+    cdef readonly uint64_t floor_stamp
+    cdef uint64_t collections           # times that records may have come to be missing
+    cdef readonly uint64_t collected    # tombstones dropped for good so far
+    cdef bint untrimmed                 # logs may have entries at or below their floors
+    cdef VersionVector joined           # what the giver of the join under way covers, or None
     cdef size_t live[256]               # live records by family
     cdef uint64_t sizes[256]            # bytes of their keys and values
     cdef public uint64_t keys_max       # of family DATA, beyond which nothing new is written here
@@ -152,6 +158,14 @@ cdef class Table:
     cdef void log(self, size_t slot, uint64_t counter, vines_record* record) noexcept
     cdef void cut_log(self, size_t slot, size_t most, uint64_t floor) noexcept
     cdef void raise_floor(self, size_t slot, uint64_t floor) noexcept
+    cdef void lack(self, size_t slot, uint64_t counter) noexcept
+    cdef bint trim_some(self, size_t most) noexcept
+    cdef bint is_below(self, Progress progress) except? True
+    cdef bint is_deleted(self, const vines_record* record) noexcept
+    cdef void drop_stable(
+        self, Segment* segment, VersionVector cut, uint64_t clock) noexcept
+    cdef int sweep_segment(self, Segment* segment, Changes changes) except -1
+    cdef bint overfull(self) noexcept
     cdef void compact(self) noexcept
 
     cdef vines_record* held(self, uint8_t family, bytes key) noexcept
@@ -197,7 +211,11 @@ cdef class Table:
         self, uint32_t number, const uint8_t** ids, int32_t* slots) noexcept
     cdef vines_record* merge(
         self, Item* item, const uint8_t** ids, int32_t* slots, uint64_t limit, Changes changes,
+        bint deleted,
     ) except NULL
+    cdef int meet(
+        self, Item* item, const uint8_t** ids, int32_t* slots, uint64_t limit, Changes changes,
+    ) except -1
     cdef int apply_range(
         self, Body* body, int32_t* slots, vines_record** records, Progress progress,
         uint64_t limit, Changes changes, list refused,
@@ -233,6 +251,7 @@ cdef class Progress:
     cdef bint scanning                  # every source is compared, before the arrival log goes on
     cdef bint met                       # it came new, and was told so: once
     cdef bint lacking                   # the peer said that it holds less of a source retired here
+    cdef uint64_t compared              # collections of the table when it was compared with them
     cdef readonly bytes unheard         # keys of sources of which the peer holds nothing
     cdef readonly bint ready
     cdef readonly bint below_floor

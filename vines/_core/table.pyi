@@ -199,13 +199,49 @@ class Table:
         step by step is right as long as every range has an entry for each position that is some
         record's own, which nobody can check of a peer.
         """
-    def finish_join(self, floors: list[bytes]) -> None:
-        """Cover the vector captured at the begin of a join whose pages have all been merged:
-        vector and floors rise to it. `floors` are the encoded floor pages of that begin. WireError
+    def begin_join(self, floors: list[bytes]) -> None:
+        """A join begins: from now on a page's record and the one held are each tested against what
+        the other side covers before the higher stays. `floors` as of `finish_join`. WireError
         before any change."""
+    def sweep(self, cursor: int, limit: int, changes: Changes | None = None) -> int | None:
+        """After the last page of the join begun: drop the live records that came with none and
+        whose positions the giver covers, for they were deleted there. One step of about so many
+        records from `cursor` (0 to begin); returns the next cursor, None at the end. Appends what
+        was dropped to `changes`, as deleted."""
+    def abandon_join(self) -> None:
+        """The join begun will not be finished: a sweep drops nothing from now on. It is still to be
+        done, and `finish_join([])` after it, before the next begins."""
+    def finish_join(self, floors: list[bytes], limit: int = ...) -> None:
+        """Cover the vector captured at the begin of a join whose pages have all been merged:
+        vector and floors rise to it, and the floor stamp to the giver's, but not above `limit`.
+        `floors` are the encoded floor pages of that begin. WireError before any change."""
     def floor_pages(self, budget: int) -> list[bytes]:
-        """This table's vector and floors, to be captured at the begin of a join (docs/wire.md,
-        'Floor page')."""
+        """This table's vector, floors and floor stamp, to be captured at the begin of a join
+        (docs/wire.md, 'Floor page')."""
+    floor_stamp: int
+    """The highest stamp of a tombstone ever collected here, or where a join came from: local writes
+    stamp above it."""
+    strayed: bool
+    """Whether a record was ever merged here that lies above what is covered of its source."""
+    collected: int
+    """Tombstones dropped for good so far."""
+    tombstones: int
+    """Those held, what lapsed among them."""
+    def rest(self, sources: list[bytes]) -> bytes:
+        """24 bytes: the first three words of the fingerprint as they were without these sources,
+        each named once."""
+    def collect_stable(
+        self, cut: VersionVector, bound: VersionVector, clock: int, cursor: int, limit: int
+    ) -> int | None:
+        """Drop tombstones for good, those at or below `cut` and stamped at or below `clock`, and
+        raise the floors of their sources. `cut` is a lower bound of what every replica covers;
+        nothing is dropped unless this one covers `bound`, all that any of them covered when it
+        covered the cut, and holds no record above its own vector. One step of about so many records
+        from `cursor` (0 to begin); returns the next cursor, None at the end or if nothing may be
+        dropped."""
+    def trim(self, limit: int) -> bool:
+        """Give back the memory of about so many log entries that are below a floor, or too many
+        now that records are gone; whether there are more."""
     def vector(self) -> VersionVector: ...
     def covered(self, source: bytes) -> int:
         """This table's counter for a source."""

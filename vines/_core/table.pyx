@@ -39,7 +39,7 @@ from vines._core.deadlines cimport (
 )
 from vines._core.index cimport (
     Segment, hash_key, hash_record, index_close, index_find, index_insert, index_open,
-    index_prefetch, index_prefetch_record, index_remove, segment_of,
+    index_prefetch, index_prefetch_record, index_remove, segment_of, segment_shrink,
 )
 from vines._core.log cimport (
     Cursor, Log, cursor_counter, cursor_holds, log_add, log_begin, log_close, log_drop_first,
@@ -120,6 +120,15 @@ PLANTED = {
     "sketch_unkeyed": 40,
     "ephemeral_in_fingerprint": 15,
     "ephemeral_dropped_on_false_death": 16,
+    "no_floor_stamp": 50,
+    "push_below_a_floor": 51,
+    "join_takes_the_maximum_first": 52,
+    "join_trusts_absence_above_the_vector": 53,
+    "join_without_tombstones": 54,
+    "floors_not_handed_on": 55,
+    "collected_before_the_slowest": 56,
+    "collected_with_a_record_above": 57,
+    "collected_before_the_clock": 58,
 }
 
 HIDDEN = HIDDEN_FATE
@@ -134,6 +143,8 @@ cdef enum:
     BLOCK = 16                  # records whose memory is asked for before any is merged
     COMPACT_MAX = 1024          # log entries dropped in one step
     RECOUNT_AHEAD = 8           # slots between asking for a record's memory and reading it
+    COMPACT_CALL = 4096         # in one call, once many records are gone: some 40 microseconds
+    TRIM_STEP = 64              # of those below a floor, with each write: they come to be no more
     BUDGET_MAX = 4194304
     NANOSECONDS = 1000000       # in a millisecond, of which a stamp counts
     LOGICAL_BITS = 16           # of a stamp, below its milliseconds
@@ -146,8 +157,10 @@ cdef enum:
 cdef extern from *:
     """
     #define VINES_RESIDUES ((1ULL << 61) - 1)
+    #define VINES_NEVER 0xffffffffffffffffULL
     """
     const uint64_t RESIDUES "VINES_RESIDUES"    # modulus of the lanes of a fingerprint
+    const uint64_t NEVER "VINES_NEVER"      # a number of collections that there never were
 
 cdef uint64_t UNLIMITED = 1 << 62    # far from where sums of bytes wrap around
 cdef vines_record* ABSENT = <vines_record*>1    # skipped, and the key is not held
@@ -209,6 +222,16 @@ cdef inline bint contradicts(
         item.flags == held.flags
         and item.value_length == held.value_length
         and memcmp(item.value, value_of(held), item.value_length) == 0
+    )
+
+
+cdef inline bint is_same(
+    const Item* item, const uint8_t* origin, const vines_record* held, const uint8_t* ids
+) noexcept:
+    """Whether a received record is the one held, wherever each says that it lives."""
+    return (
+        item.stamp == held.stamp
+        and memcmp(origin, ids + <size_t>held.origin * ID_BYTES, ID_BYTES) == 0
     )
 
 
@@ -580,6 +603,7 @@ cdef class Table:
             return final == 0
         if final and not self.sources[slot].retired:
             self.raise_floor(<size_t>slot, final)
+            self.cut_log(<size_t>slot, self.sources[slot].log.count, final)
             log_close(&self.sources[slot].log)
             memset(&self.sources[slot].log, 0, sizeof(Log))
             self.leave_out(<size_t>slot)
@@ -637,13 +661,19 @@ cdef class Table:
             self.logged -= 1
             self.dropped_entries += 1
 
+    cdef inline bint overfull(self) noexcept:
+        return self.logged > 2 * self.index.count + self.log_slack
+
     cdef void compact(self) noexcept:
         """Where overwritten entries outnumber records, drop the oldest of the source that has most
         of them."""
         cdef size_t slot, worst
         cdef Py_ssize_t excess, most
         cdef Source* source
-        while self.logged > 2 * self.index.count + self.log_slack:
+        if self.untrimmed:
+            self.trim_some(TRIM_STEP)
+        cdef uint64_t enough = self.dropped_entries + COMPACT_CALL
+        while self.overfull() and self.dropped_entries < enough:
             worst = 0
             most = 0
             for slot in range(self.source_count):
@@ -791,7 +821,7 @@ cdef class Table:
         record.counter = counter
         record.flags = flags
         record.ill_formed = ill_formed
-        record.sent = 0
+        record.met = 0
         self.count_in(record)
         if remaining:
             deadlines_add(&self.deadlines, record, self.now + remaining)
@@ -899,6 +929,8 @@ cdef class Table:
         cdef uint64_t clock = stamp
         if record != NULL and record.stamp >= stamp:
             stamp = record.stamp + 1
+        if stamp <= self.floor_stamp and not vines_planted(50):
+            stamp = self.floor_stamp + 1
         if stamp > STAMP_LIMIT:
             raise LocalError("the stamp of this key is at its limit: it can no longer be written")
         cdef uint64_t size = <uint64_t>PyBytes_GET_SIZE(value)
@@ -1185,6 +1217,15 @@ cdef class Table:
             record = index_find(
                 &self.index, hash_key(&self.index, row.family, row.key, row.key_length),
                 row.family, row.key, row.key_length)
+            if record == NULL and (row.flags & TOMBSTONE_FLAG or row.origin == NULL):
+                # Deleted for good before anybody was told: of a local write that is all one knows.
+                held = row[0]
+                held.flags |= TOMBSTONE_FLAG
+                held.value_length = 0
+                if held.origin == NULL:
+                    held.origin = self.known.ids + <size_t>self.own * ID_BYTES
+                found.copy(&held)
+                continue
             if record == NULL or record.stamp != row.stamp:
                 continue
             # That it ended, was hidden or shown again, is a change of its own, which has been
@@ -1278,8 +1319,10 @@ cdef class Table:
 
     cdef vines_record* merge(
         self, Item* item, const uint8_t** ids, int32_t* slots, uint64_t limit, Changes changes,
+        bint deleted,
     ) except NULL:
-        """Let one received record meet the one held; returns the one then held, or ABSENT."""
+        """Let one received record meet the one held, which loses to any that is not covered if it
+        is known to be `deleted`; returns the one then held, or ABSENT."""
         cdef vines_record* record = index_find(
             &self.index, item.hashed, item.family, item.key, item.key_length)
         cdef const uint8_t* origin = ids[item.origin]
@@ -1295,7 +1338,9 @@ cdef class Table:
         if item.own_counter <= held and not vines_planted(11):
             self.skipped += 1
             return ABSENT if record == NULL else record
-        if record != NULL and not outranks(item.stamp, origin, record, self.known.ids):
+        if record != NULL and not (
+            deleted or outranks(item.stamp, origin, record, self.known.ids)
+        ):
             self.outranked += 1
             if contradicts(item, origin, record, self.known.ids):
                 self.violations += 1
@@ -1438,7 +1483,7 @@ cdef class Table:
                     if vines_planted(3) and item.counter <= held:
                         record = ABSENT
                     else:
-                        record = self.merge(item, body.ids, slots, limit, changes)
+                        record = self.merge(item, body.ids, slots, limit, changes, False)
                     records[first] = record
                     first += 1
                 if record == ABSENT or item.counter <= held or slot == self.own:
@@ -1487,6 +1532,8 @@ cdef class Table:
             return None
         if progress.position == self.run_next and not progress.scanning:
             return None
+        if self.is_below(progress):
+            return None
         return self.share(progress, budget, mine) or self.emit(progress, budget, mine)
 
     @cython.critical_section
@@ -1505,7 +1552,25 @@ cdef class Table:
                 progress.known[slot] = vector.counters[theirs]
         progress.scan()
         progress.ready = True
-        return self.emit(progress, budget, False)
+        return None if self.is_below(progress) else self.emit(progress, budget, False)
+
+    cdef bint is_below(self, Progress progress) except? True:
+        """Whether the peer may hold what was deleted, and lack what says so: then it joins instead,
+        and nothing is sent to it, as a range that claims a position may leave out its record."""
+        cdef size_t slot
+        if progress.compared == self.collections or vines_planted(51):
+            return False
+        progress.widen()
+        for slot in range(self.source_count):
+            # Of a source retired here no vector speaks; who says that it holds less joins anyway.
+            if (
+                progress.known[slot] < self.sources[slot].lacking
+                and not self.sources[slot].retired
+            ):
+                progress.below_floor = True
+                return True
+        progress.compared = self.collections
+        return False
 
     cdef object share(self, Progress progress, size_t budget, bint mine):
         """The delta written last, if this peer lacks exactly what it holds; else None."""
@@ -1751,7 +1816,7 @@ cdef class Table:
                 VINES_PREFETCH(<char*>pointed(cursor.at[AHEAD]) + 64)
             record = pointed(cursor.at[0])
             cursor.at += 1
-            if record.dropped or vines_planted(4) and record.sent:
+            if record.dropped or vines_planted(4) and record.met:
                 continue
             elsewhere = not lives_at(record, slot, position)
             if elsewhere:
@@ -1776,7 +1841,7 @@ cdef class Table:
             counter = position
             write_entry(&draft, record, repeated, elsewhere)
             if vines_planted(4):
-                record.sent = 1
+                record.met = 1
         if reached == start:
             return False                # nothing fitted: `body` still ends before this range
         if vines_planted(9):
@@ -1889,6 +1954,8 @@ cdef class Table:
                 count = self.gather(cursor, &after)
                 for at in range(count):
                     record = self.gathered[at].record
+                    if vines_planted(54) and record.flags & TOMBSTONE_FLAG:
+                        continue
                     base = <uint8_t*>PyBytes_AsStringRaw(out)
                     need = draft.at - base + ENTRY_ROOM + record.key_length + record.value_length
                     if need > budget and draft.written and self.splits(at):
@@ -1933,7 +2000,7 @@ cdef class Table:
             while left(&body.reader):
                 read_page_record(&body, &item)
                 item.hashed = hash_key(&self.index, item.family, item.key, item.key_length)
-                self.merge(&item, body.ids, slots, limit, changes)
+                self.meet(&item, body.ids, slots, limit, changes)
         finally:
             free(body.ids)
 
@@ -1950,12 +2017,13 @@ cdef class Table:
             start = <uint8_t*>PyBytes_AS_STRING(page)
             start[0] = FLOOR_FORMAT
             start[1] = 1 if not pages else 0
-            at = start + 2
+            at = write_varint(start + 2, self.floor_stamp)
             while slot < self.source_count and <size_t>(at - start) + 30 <= room:
                 if self.known.counters[slot]:
                     memcpy(at, self.known.ids + slot * ID_BYTES, ID_BYTES)
                     at = write_varint(at + ID_BYTES, self.known.counters[slot])
-                    at = write_varint(at, self.sources[slot].floor)
+                    at = write_varint(
+                        at, 0 if vines_planted(55) else self.sources[slot].floor)
                 slot += 1
             if slot == self.source_count:
                 start[1] |= 2
@@ -1964,7 +2032,96 @@ cdef class Table:
                 return pages
 
     @cython.critical_section
-    def finish_join(self, list floors not None):
+    def begin_join(self, list floors not None):
+        cdef VersionVector joined = self.known.copy()       # so that places are slots
+        cdef bytes page
+        cdef Reader reader
+        cdef const uint8_t* id
+        cdef uint64_t counter = 0, floor = 0
+        memset(joined.counters, 0, joined.count * sizeof(uint64_t))
+        for page in floors:
+            check_floors(page)
+        for page in floors:
+            open_floors(page, &reader)
+            while left(&reader):
+                id = read_bytes(&reader, ID_BYTES)
+                read_varint(&reader, &counter, COUNTER_LIMIT)
+                read_varint(&reader, &floor, counter)
+                joined.counters[joined.place(id)] = counter
+        self.joined = joined
+
+    cdef bint is_deleted(self, const vines_record* record) noexcept:
+        """Whether a record that is held and has not come with the join under way was deleted or
+        overwritten: it is live, and whoever is joined covers its position."""
+        cdef Py_ssize_t place
+        if record.flags & TOMBSTONE_FLAG:
+            return False
+        if vines_planted(53):
+            return True
+        place = self.joined.find_near(
+            self.known.ids + <size_t>record.source * ID_BYTES, record.source)
+        return place >= 0 and record.counter <= self.joined.counters[place]
+
+    cdef int meet(
+        self, Item* item, const uint8_t** ids, int32_t* slots, uint64_t limit, Changes changes,
+    ) except -1:
+        """Let one record of a join meet the one held. Each is first tested against what the other
+        side covers, whoever is higher: a record that was deleted keeps out no other."""
+        cdef vines_record* record
+        cdef bint deleted = False
+        if self.joined is None:
+            self.merge(item, ids, slots, limit, changes, False)
+            return 0
+        record = index_find(&self.index, item.hashed, item.family, item.key, item.key_length)
+        if record != NULL and not is_same(item, ids[item.origin], record, self.known.ids):
+            deleted = self.is_deleted(record) and not vines_planted(52)
+        record = self.merge(item, ids, slots, limit, changes, deleted)
+        if record != ABSENT and is_same(item, ids[item.origin], record, self.known.ids):
+            record.met = 1
+        return 0
+
+    @cython.critical_section
+    def sweep(self, uint64_t cursor, size_t limit, Changes changes=None):
+        cdef Segment* segment
+        cdef size_t visited = 0
+        if self.joined is None:
+            return None
+        while visited < limit:
+            segment = segment_of(&self.index, cursor)
+            visited += segment.size
+            self.sweep_segment(segment, changes)
+            if not next_segment(segment, &cursor):
+                return None
+        return cursor
+
+    cdef int sweep_segment(self, Segment* segment, Changes changes) except -1:
+        """Drop what was deleted where the join came from; forget what came with it."""
+        cdef size_t at = 0
+        cdef vines_record* record
+        cdef Changed row
+        while at < <size_t>segment.size:
+            if segment.slots[at]:
+                record = pointed(segment.slots[at])
+                if not record.met and self.is_deleted(record):
+                    if changes is not None and self.is_shown(record):
+                        self.show(record, &row)
+                        row.flags |= TOMBSTONE_FLAG
+                        row.value_length = 0
+                        changes.copy(&row)
+                    self.drop(hash_record(&self.index, record), record)
+                    continue            # another may stand here now
+                record.met = 0
+            at += 1
+        segment_shrink(&self.index, segment)
+        return 0
+
+    @cython.critical_section
+    def abandon_join(self):
+        if self.joined is not None:
+            self.joined = VersionVector()
+
+    @cython.critical_section
+    def finish_join(self, list floors not None, uint64_t limit=STAMP_LIMIT):
         cdef bytes page
         cdef Reader reader
         cdef const uint8_t* id
@@ -1974,7 +2131,8 @@ cdef class Table:
         for page in floors:
             check_floors(page)
         for page in floors:
-            open_floors(page, &reader)
+            open_floors(page, &reader, &floor)
+            self.floor_stamp = max(self.floor_stamp, min(floor, limit))
             while left(&reader):
                 id = read_bytes(&reader, ID_BYTES)
                 read_varint(&reader, &counter, COUNTER_LIMIT)
@@ -1982,6 +2140,9 @@ cdef class Table:
                 slot = <size_t>self.slot_of(id)
                 if slot == self.own:
                     self.overtaken = self.overtaken or counter > self.known.counters[slot]
+                    floor = min(floor, self.known.counters[slot])
+                    self.raise_floor(slot, floor)
+                    self.lack(slot, floor)
                     continue
                 if counter > self.known.counters[slot]:
                     self.reserve_run()
@@ -1992,15 +2153,123 @@ cdef class Table:
                         self.count_stray(slot, 0 - self.sources[slot].strays)
                     elif self.sources[slot].strays:
                         strayed = True
-                elif floor > self.sources[slot].floor:
+                else:
                     self.raise_floor(slot, floor)
+                self.lack(slot, floor)
+        self.joined = None
         if strayed:
             self.recount_strays()
 
     cdef void raise_floor(self, size_t slot, uint64_t floor) noexcept:
-        """Drop the log of a source up to a position: what was there is known by its record only."""
-        self.cut_log(slot, self.sources[slot].log.count, floor)
-        self.sources[slot].floor = max(self.sources[slot].floor, floor)
+        """Positions up to this one are no longer served one by one: what was there is known by its
+        record only, or was deleted. Their log entries go bit by bit."""
+        if floor > self.sources[slot].floor:
+            self.sources[slot].floor = floor
+            self.untrimmed = True
+
+    cdef void lack(self, size_t slot, uint64_t counter) noexcept:
+        """What a position up to this one said may be known no longer, though covered."""
+        if counter > self.sources[slot].lacking:
+            self.sources[slot].lacking = counter
+            self.collections += 1
+
+    # ------------------------------------------------------------------ collecting
+
+    @property
+    def strayed(self):
+        cdef size_t slot
+        for slot in range(self.source_count):
+            if (
+                self.sources[slot].highest > self.known.counters[slot]
+                and not self.sources[slot].retired
+            ):
+                return True
+        return False
+
+    @cython.critical_section
+    def rest(self, list sources not None):
+        cdef uint8_t[24] out
+        cdef uint64_t roster = self.roster, one = self.lanes[0], two = self.lanes[1], counter
+        cdef Py_ssize_t slot
+        for source in sources:
+            slot = self.known.find(id_of(source))
+            if slot < 0 or not self.counts(<size_t>slot):
+                continue
+            counter = self.known.counters[slot]
+            roster -= self.sources[slot].roster
+            one = vines_add_residue(one, vines_multiply_residue(
+                vines_residue(<uint64_t>(RESIDUES - counter)), self.sources[slot].lane_one))
+            two = vines_add_residue(two, vines_multiply_residue(
+                vines_residue(<uint64_t>(RESIDUES - counter)), self.sources[slot].lane_two))
+        vines_write64(out, roster)
+        vines_write64(out + 8, one)
+        vines_write64(out + 16, two)
+        return PyBytes_FromStringAndSize(<const char*>out, 24)
+
+    @cython.critical_section
+    def collect_stable(self, VersionVector cut not None, VersionVector bound not None,
+                       uint64_t clock, uint64_t cursor, size_t limit):
+        cdef Segment* segment
+        cdef size_t visited = 0
+        if self.tombstones == 0:
+            return None
+        if not vines_planted(57) and (self.strayed or not self.known.dominates(bound)):
+            return None
+        while visited < limit:
+            segment = segment_of(&self.index, cursor)
+            visited += segment.size
+            self.drop_stable(segment, cut, clock)
+            if not next_segment(segment, &cursor):
+                return None
+        return cursor
+
+    cdef void drop_stable(self, Segment* segment, VersionVector cut, uint64_t clock) noexcept:
+        """Drop the tombstones of a segment that are at or below the cut and the clock."""
+        cdef size_t at = 0
+        cdef Py_ssize_t place
+        cdef vines_record* record
+        while at < <size_t>segment.size:
+            if segment.slots[at]:
+                record = pointed(segment.slots[at])
+                if record.flags & TOMBSTONE_FLAG and (
+                    record.stamp <= clock or vines_planted(58)
+                ):
+                    place = cut.find_near(
+                        self.known.ids + <size_t>record.source * ID_BYTES, record.source)
+                    if (
+                        place >= 0 and record.counter <= cut.counters[place]
+                        or self.sources[record.source].retired
+                        or vines_planted(56)
+                    ):
+                        self.raise_floor(record.source, record.counter)
+                        self.lack(record.source, record.counter)
+                        self.floor_stamp = max(self.floor_stamp, record.stamp)
+                        self.collected += 1
+                        self.drop(hash_record(&self.index, record), record)
+                        continue        # another may stand here now
+            at += 1
+        segment_shrink(&self.index, segment)
+
+    @cython.critical_section
+    def trim(self, size_t limit):
+        if self.trim_some(limit):
+            return True
+        self.compact()
+        return self.overfull()
+
+    cdef bint trim_some(self, size_t most) noexcept:
+        """Drop log entries at or below their floor, so many at most; whether there may be more."""
+        cdef size_t slot, before
+        if not self.untrimmed:
+            return False
+        for slot in range(self.source_count):
+            before = self.logged
+            self.cut_log(slot, most, self.sources[slot].floor)
+            most -= before - self.logged
+            if most == 0:
+                return True
+        self.untrimmed = False
+        return False
 
     @cython.critical_section
     def collect(self, uint8_t family, bytes key not None):
@@ -2073,7 +2342,7 @@ cdef class Table:
         log_begin(&self.sources[slot].log, &cursor)
         while cursor_holds(&cursor):
             record = pointed(cursor.at[0])
-            if not record.dropped:
+            if not record.dropped and cursor_counter(&cursor) > self.sources[slot].floor:
                 found.append((cursor_counter(&cursor), record.family,
                               PyBytes_FromStringAndSize(<const char*>key_of(record),
                                                         record.key_length)))
@@ -2099,7 +2368,7 @@ cdef class Table:
         return repr((
             self.source, self.clock_stamp, self.overtaken, self.records(), sources,
             runs, self.run_first, self.run_sealed, self.now, self.expiring(), self.hidden(),
-            sorted(fates), sorted(self.living),
+            sorted(fates), sorted(self.living), self.floor_stamp,
         )).encode()
 
     def statistics(self):
@@ -2120,6 +2389,7 @@ cdef class Table:
             "retired": self.retired,
             "entries": self.logged,
             "entries_dropped": self.dropped_entries,
+            "collected": self.collected,
             "runs": self.run_next - self.run_first,
             "memory": self.memory + self.arena.memory + self.index.memory + logs
             + self.run_capacity * sizeof(Run) + deadlines_memory(&self.deadlines)
@@ -2138,12 +2408,17 @@ cdef class Table:
         }
 
 
-cdef int open_floors(bytes page, Reader* reader) except -1:
+cdef int open_floors(bytes page, Reader* reader, uint64_t* stamp=NULL) except -1:
     cdef Body body
     cdef uint8_t mark
+    cdef uint64_t read = 0
     open_body(page, 0, FLOOR_FORMAT, &body)
     if read_byte(&body.reader, &mark) < 0 or mark > 3:
         raise WireError("a floor page with an unknown mark")
+    if read_varint(&body.reader, &read, STAMP_LIMIT) < 0:
+        raise WireError("a floor page without a stamp")
+    if stamp != NULL:
+        stamp[0] = read
     reader[0] = body.reader
     return 0
 
@@ -2181,6 +2456,7 @@ cdef class Progress:
         self.unplaced = VersionVector()
         self.unheard = b""
         self.author = -1
+        self.compared = NEVER
 
     def __dealloc__(self):
         free(self.known)
@@ -2254,6 +2530,7 @@ cdef class Progress:
         self.scanning = False
         self.ready = True
         self.below_floor = False
+        self.compared = NEVER
 
     @cython.critical_section
     def read_page(self, bytes page not None, size_t offset=0):
@@ -2296,6 +2573,7 @@ cdef class Progress:
             self.lacking = self.met = True
         self.below_floor = self.lacking
         self.lacking = False
+        self.compared = NEVER
 
     @cython.critical_section
     def rewind(self, bytes page not None, size_t offset=0):
@@ -2303,6 +2581,7 @@ cdef class Progress:
         self.scan()
         self.below_floor = self.lacking
         self.lacking = False
+        self.compared = NEVER
 
     cdef int set_aside(self, const uint8_t* id, uint64_t counter, bint back) except -1:
         """Keep what the peer said of a source not known here, within a bound: beyond it too much

@@ -17,6 +17,7 @@ from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link
 from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.members.detector import Detector
+from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.replicas.retiring import Retiring
@@ -54,6 +55,7 @@ class Dialogue:
         detector: Detector,
         retiring: Retiring,
         renew: Callable[[], None],
+        reported: Callable[[float], None],
         elections: Callable[[], Elections],
     ) -> None:
         self._control, self._data = tables
@@ -62,6 +64,7 @@ class Dialogue:
         self._replication = replication
         self._flushes = flushes
         self._renew = renew
+        self._reported = reported
         self._elections = elections
         self._detector = detector
         self._retiring = retiring
@@ -78,6 +81,8 @@ class Dialogue:
                     self._linking.learn(changes, now)
                     self._detector.learn(changes, now)
                 self._retiring.learn(changes, now)
+                if changes.holds((REPORT,)):
+                    self._reported(now)
                 if changes.holds(ELECTION_FAMILIES):
                     self._elections().learn(changes, now)
             if isinstance(message, Snapshot) and message.marks == END:

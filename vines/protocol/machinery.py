@@ -27,6 +27,7 @@ from vines.protocol.members.identity import Identity
 from vines.protocol.members.lag import Lag
 from vines.protocol.members.post import Post
 from vines.protocol.members.profile import Sighting
+from vines.protocol.replicas.collecting import Collecting
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.pushing import Pusher
 from vines.protocol.replicas.quotas import Quotas
@@ -95,6 +96,9 @@ class Machinery:
         self.spreading = self.replication.spreading
         self.flushes = Flushes(outbox)
         self.quotas = Quotas(tables[1], outbox)
+        self.collecting = Collecting(
+            *(config, id, clock, tables, self.linking.members.awaited, now)
+        )
         self.lag = Lag(now)
         self.post = Post(config, self.identity, outbox)
         self.agreement = Agreement(self.linking.members)
@@ -124,6 +128,7 @@ class Machinery:
             detector=self.detector,
             retiring=self.retiring,
             renew=self._renew,
+            reported=self.collecting.reported,
             elections=self.elect,
         )
         self.elections: Elections | None = None
@@ -259,6 +264,8 @@ class Machinery:
             "grafts": self.spreading.grafts,
             "prunes": self.spreading.prunes,
             "flushes": len(self.flushes),
+            "rounds": self.collecting.rounds,
+            "collected": self._tables[1].collected,
         }
 
     def _shared(self) -> None:

@@ -219,6 +219,8 @@ class Node:
                 self._probes_due = parts.probes_due()
         if parts.elections is not None:
             parts.elect_on(now)
+        if now >= parts.collecting.due():
+            parts.collecting.advance(now)
         if now >= parts.spreading.due:
             parts.spreading.advance(now, self._links.established())
         if parts.pusher.more:
@@ -232,7 +234,7 @@ class Node:
         if self._stale or self._probed or parts.stirred:
             self._find_due()
         due = min(self._due, self._probes_due, parts.spreading.due)
-        due = min(due, self.data.due, self.control.due)
+        due = min(due, self.data.due, self.control.due, parts.collecting.due())
         if parts.elections is not None:
             due = min(due, parts.elections.deadline())
         return None if due == inf else due
@@ -320,6 +322,12 @@ class Node:
         the end of the turn.
         """
         return self._parts.elect()
+
+    def awaited(self) -> list[tuple[bytes, bytes]]:
+        """The id and source of each other member that has to know of a deletion before it is
+        forgotten.
+        """
+        return self._parts.linking.members.awaited()
 
     def members(self) -> list[Member]:
         """Everybody known, this node first, then by name; who failed or left too, for a while."""

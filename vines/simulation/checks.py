@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vines._core.table import MEMBER
+from vines._core.table import MEMBER, TOMBSTONE
 from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.wire.fields import ID_BYTES
 from vines.simulation.oracle import Oracle, Violation, Written, lapsed, voids
@@ -29,8 +29,10 @@ class Watch:
 
     With `writes_itself` the oracle learns of the table's own writes here; else it was told of each.
     Raises `Violation` from `check` when
-    * a record is lost that no other in the table makes void, or replaced by one that ranks lower or
-      equal (tables only rise);
+    * a record is lost that no other in the table makes void and nobody deleted or overwrote, or
+      replaced by one that ranks lower or equal although it is the last that was written;
+    * a deletion is forgotten while somebody who counts does not cover it, or what it deleted comes
+      back (K4);
     * a record is not, byte for byte, what somebody wrote under that position and rank (the order is
       total);
     * a position is covered for whose key a lower record, or none, is held (covered means held);
@@ -50,12 +52,12 @@ class Watch:
         self.floors: dict[bytes, int] = {}
         self.collected: dict[Key, Rank] = {}
         self._records: list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]] = []
-        self._seen: tuple[bytes, int, int] | None = None
+        self._seen: tuple[bytes, int, int, int] | None = None
 
     def check(self) -> bool:
         """Check what changed since the last call; whether anything did."""
         table = self.table
-        seen = table.fingerprint(), table.sequence, table.lapses
+        seen = table.fingerprint(), table.sequence, table.lapses, table.collected
         if seen == self._seen:
             return False
         before, self._seen = self._seen, seen
@@ -96,6 +98,9 @@ class Watch:
             for key in [key for key in lost if self._is_void(self.held[key])]:
                 self.forget(key)
                 lost.discard(key)
+            for key in [key for key in lost if self._may_go(self.held[key])]:
+                del self.held[key]
+                lost.discard(key)
             if lost:
                 said = ", ".join(_say(self.held[key]) for key in lost)
                 raise Violation(f"{self.name} lost {said}")
@@ -106,14 +111,44 @@ class Watch:
         member = self.held.get((MEMBER, written.key[:ID_BYTES]))
         return written.family == ACCUSATION and voids(member, written.stamp)
 
+    def _was_deleted(self, written: Written) -> bool:
+        """Whether a live record was overwritten or deleted by anybody."""
+        highest = self.oracle.highest[written.key_]
+        return not written.flags & TOMBSTONE and highest.rank > written.rank
+
+    def _is_back(self, written: Written) -> bool:
+        """K4: whether this was deleted here for good, by somebody who knew of it."""
+        deletion = self.collected.get(written.key_, (-1, b""))
+        return written.rank <= deletion and self.oracle.knew(written.key_, deletion, written)
+
+    def _may_go(self, written: Written) -> bool:
+        """Whether a record may be gone: deleted or overwritten elsewhere, as a join told, or the
+        deletion itself, once nobody needs it any more.
+        """
+        if not written.flags & TOMBSTONE:
+            if written.fades:
+                self.oracle.collected(written)  # it ended first, here or where a join came from
+            return written.fades or self.oracle.highest[written.key_].rank > written.rank
+        if not self.oracle.collects:
+            return False
+        for table in self.oracle.awaited(self.table):
+            if table.covered(written.source) < written.counter:
+                raise Violation(f"{self.name} collected {_say(written)}, which not all cover")
+        self.oracle.collected(written)
+        self.collected[written.key_] = max(
+            written.rank, self.collected.get(written.key_, (-1, b""))
+        )
+        return True
+
     def _check_record(self, written: Written) -> bool:
         """Check what is held now; whether it is what is left of what was held before."""
         key = written[:2]
         old = self.held.get(key)
         lapses = old is not None and old.fades and written == lapsed(old)
-        if old is not None and old != written and written.rank <= old.rank and not lapses:
+        lower = old is not None and old != written and written.rank <= old.rank and not lapses
+        if lower and old is not None and not self._was_deleted(old):
             raise Violation(f"{self.name} replaced {_say(old)} by {_say(written)}")
-        if written.rank <= self.collected.get(key, (-1, b"")):
+        if self._is_back(written):
             raise Violation(f"{self.name} holds {_say(written)} again, which was collected")
         known = self.oracle.records.get((*key, *written.rank))
         if known != written and not (known and known.fades and lapsed(known) == written):
@@ -148,6 +183,8 @@ class Watch:
             if key is None or key in self.collected or self.oracle.is_void(key, ranks[index][0]):
                 continue
             holds = self.held.get(key)
+            if ranks[index] <= self.oracle.deleted.get(key, (-1, b"")):
+                continue
             if holds is None or holds.rank < ranks[index]:
                 raise Violation(
                     f"{self.name} covers ({_short(source)}, {index + 1}), a write of {key[1]!r}"

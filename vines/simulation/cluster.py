@@ -25,6 +25,7 @@ from vines.simulation.spectator import Spectator
 from vines.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
+    from vines._core.table import Table
     from vines.simulation.process import Process
     from vines.simulation.timeline import Line
 
@@ -81,6 +82,8 @@ class Simulation:
         self.network = Network(self.timeline, self.rng, self.counts, conditions or Conditions())
         self.control = ControlOracle()
         self.data = Oracle()
+        self.data.collects = True
+        self.data.awaited = self._awaited
         self.largest_record = 0
         self.replay = f"Simulation(seed={seed}, nodes={nodes}) and the same calls"
         """What a Violation tells to do to see it again."""
@@ -108,6 +111,15 @@ class Simulation:
     def processes(self) -> list[Process]:
         """Everything that runs now."""
         return [host.process for host in self.nodes if host.process is not None]
+
+    def _awaited(self, table: Table) -> list[Table]:
+        """The data tables of those whom the process of this one waits for before it forgets a
+        deletion: the starts that it holds alive or dead, but not for long.
+        """
+        processes = self.processes
+        process = next(each for each in processes if each.node.data is table)
+        awaited = set(process.node.awaited())
+        return [each.node.data for each in processes if (each.node.id, each.node.source) in awaited]
 
     def run(self, seconds: float) -> None:
         """Let time pass. Raises Violation as soon as anything is wrong; the time stands still

@@ -244,7 +244,7 @@ class Host:
         self.simulation.largest_record = max(
             self.simulation.largest_record, len(key) + len(value) + 128
         )
-        self.simulation.data.wrote(written)
+        self.simulation.data.wrote(written, dict(table.vector().items()))
         process.follower.wrote((family, key), written.rank, flags)
         process.check()
         process.wake()

@@ -15,6 +15,8 @@ from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.wire.fields import ID_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vines._core.table import Table
 
 DEAD = 1
@@ -23,6 +25,9 @@ DEAD = 1
 
 Key = tuple[int, bytes]
 """(family, key)."""
+
+Content = tuple[int, bytes, int, bytes, int, bytes]
+"""All of a record but its position."""
 
 Rank = tuple[int, bytes]
 """(stamp, origin): the conflict order."""
@@ -39,6 +44,11 @@ class Written(NamedTuple):
     counter: int
     flags: int
     value: bytes
+
+    @property
+    def key_(self) -> Key:
+        """Its family and key."""
+        return self.family, self.key
 
     @property
     def rank(self) -> Rank:
@@ -95,9 +105,28 @@ class Oracle:
         self.records: dict[tuple[int, bytes, int, bytes], Written] = {}
         """By (family, key, stamp, origin)."""
         self.highest: dict[Key, Written] = {}
+        self.collects = False
+        """Whether deletions are forgotten in these tables."""
+        self.deleted: dict[Key, Rank] = {}
+        """The highest deletion that somebody forgot, by key."""
+        self.awaited: Callable[[Table], list[Table]] = lambda _table: []
+        """The tables of running processes that the process of a table waits for."""
+        self._over: dict[tuple[Key, Rank], dict[bytes, int]] = {}
 
-    def wrote(self, written: Written) -> None:
-        """Learn of a local write right after it happened."""
+    def collected(self, written: Written) -> None:
+        """A deletion was forgotten somewhere."""
+        key = written.key_
+        self.deleted[key] = max(written.rank, self.deleted.get(key, (-1, b"")))
+
+    def knew(self, key: Key, deletion: Rank, written: Written) -> bool:
+        """Whether the author of a deletion covered this record when it wrote that."""
+        over = self._over.get((key, deletion), {})
+        return written.counter <= over.get(written.source, 0)
+
+    def wrote(self, written: Written, over: dict[bytes, int] | None = None) -> None:
+        """Learn of a local write right after it happened; `over`: what its author covered."""
+        if over is not None:
+            self._over[written.key_, written.rank] = over
         keys = self.positions.setdefault(written.source, [])
         ranks = self.ranks.setdefault(written.source, [])
         assert written.counter == len(keys) + 1, "a position was issued twice or never"

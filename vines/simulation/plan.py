@@ -61,6 +61,10 @@ EXPIRING_SHARE = 0.3
 EPHEMERAL_SHARE = 0.25
 """Of the seeds, in which keys are written that live as long as their owner."""
 
+COLLECTING_SHARE = 0.5
+"""Of the seeds, in which deletions are forgotten soon, and in some who failed is soon no longer
+waited for."""
+
 OPERATIONS_MAX = 150
 """Operations in one run: more of them find little more and cost as much as another seed."""
 
@@ -122,12 +126,17 @@ def draw(seed: int, nodes: int | None = None) -> Plan:
         spread=rng.choice((0.0, 0.0, 1.0, 4.0)),
     )
     plan.config["announce_interval"] = rng.choice((0.02, 0.2, 0.2, 1.0))
+    plan.config["dead_retention"] = 86_400.0
+    plan.config["collect_interval"] = 5.0
     # Drawn last, so that what the other seeds do stays what it was.
     if rng.random() < EXPIRING_SHARE:
         plan = replace(plan, operations=(*plan.operations, "write_expiring"))
     # Drawn by itself: the seeds that are pinned because of what they found stay what they were.
     if Random(f"plan owners {seed}").random() < EPHEMERAL_SHARE:
         plan = replace(plan, operations=(*plan.operations, "write_ephemeral"))
+    if Random(f"plan deletions {seed}").random() < COLLECTING_SHARE:
+        plan.config["dead_retention"] = rng.choice((0.5, 3.0, 86_400.0))
+        plan.config["collect_interval"] = rng.choice((0.05, 0.3, 1.0))
     return plan
 
 

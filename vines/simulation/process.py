@@ -225,7 +225,7 @@ class Process:
         control, data = self.node.control, self.node.data
         now = (
             *(control.sequence, data.sequence, control.fingerprint(), data.fingerprint()),
-            *(control.lapses, data.lapses, data.turns),
+            *(control.lapses, data.lapses, data.turns, data.collected),
         )
         if now == self._checked:
             return

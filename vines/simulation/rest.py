@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from vines._core.table import EPHEMERAL
+from vines._core.table import EPHEMERAL, TOMBSTONE
 from vines.events import ALIVE, Member
 from vines.simulation.oracle import Violation, Written, lapsed
 
 if TYPE_CHECKING:
     from vines.simulation.checks import Watch
     from vines.simulation.cluster import Simulation
-    from vines.simulation.oracle import Key
+    from vines.simulation.oracle import Content, Key
     from vines.simulation.process import Process
 
 STEP_SECONDS = 0.5
@@ -160,7 +160,7 @@ def _check_equal(processes: list[Process]) -> None:
     view, contents = _view(first), [_content(watch, alive) for watch in first.watches]
     for process in processes[1:]:
         for mine, content, theirs in zip(first.watches, contents, process.watches, strict=True):
-            if content != _content(theirs, alive):
+            if _live(content) != _live(_content(theirs, alive)):
                 raise Violation(f"{mine.name} and {theirs.name} hold different things")
         if view != _view(process):
             raise Violation(f"{process.name} sees {_view(process)}, {first.name} {view}")
@@ -177,6 +177,11 @@ def _content(watch: Watch, alive: set[bytes]) -> list[Written]:
     )
 
 
+def _live(content: list[Written]) -> list[Written]:
+    """Without deletions, which each forgets in its own time."""
+    return [written for written in content if not written.flags & TOMBSTONE]
+
+
 def _view(process: Process) -> list[Member]:
     return sorted(process.node.members(), key=lambda member: member.id)
 
@@ -191,10 +196,14 @@ def _check_acknowledged(simulation: Simulation) -> None:
     running = {process.node.data.source for process in simulation.processes}
     for written in oracle.records.values():
         now = held.get((written.family, written.key))
+        if written.rank <= oracle.deleted.get(written.key_, (-1, b"")):
+            continue
         if written.source in running and (now is None or now.rank < written.rank):
             raise Violation(f"an acknowledged write is lost: {written}; there is {now}")
     ended = any(host.past for host in simulation.nodes)
     for key, highest in oracle.highest.items():
         left = lapsed(highest) if highest.fades else highest
+        if highest.rank <= oracle.deleted.get(key, (-1, b"")):
+            continue  # gone, or an older write is there by somebody who was not waited for
         if not ended and held.get(key) not in (highest, left):
             raise Violation(f"{key} is {held.get(key)}, not the highest write {highest}")

@@ -29,6 +29,7 @@ RARE_PATHS = (
     "record_outranked",
     "entries_dropped",
     "stamp_ahead",
+    "deletion_collected",
     "link_behind",
     "link_cut_between_frames",
     "link_cut_inside_frame",
@@ -223,6 +224,7 @@ _STATISTICS = {
     "record_skipped": "skipped",
     "record_outranked": "outranked",
     "entries_dropped": "entries_dropped",
+    "deletion_collected": "collected",
     "stamp_ahead": "ahead",
     "turned": "turned",
 }

@@ -101,6 +101,14 @@ class Membership:
             if each.state == ALIVE and not each.profile.observer
         )
 
+    def awaited(self) -> list[tuple[bytes, bytes]]:
+        """The id and the source of every other member that is alive, or dead and not forgotten:
+        whoever may come back and go on where it was.
+        """
+        return [
+            (each.id, each.profile.source) for each in self._members.values() if each.state != LEFT
+        ]
+
     def member(self, member: bytes) -> Member:
         """A known member as its user sees it."""
         return self._member(self._members[member])

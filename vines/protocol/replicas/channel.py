@@ -60,6 +60,7 @@ class Channel:
         "join_asked",
         "join_owed",
         "joinable",
+        "joining",
         "number",
         "owing",
         "page_next",
@@ -129,6 +130,8 @@ class Channel:
         self.floor_owed = False
         self.floor_told = False
         """They know that they have to join, as far as their last vector goes."""
+        self.joining = False
+        """As the one who joins: pages of it have been merged."""
         self.joinable = False
         """They were told, and may ask for pages."""
         self.floors_owed: deque[bytes] = deque()

@@ -4,9 +4,14 @@ The one who serves says that its log no longer reaches back far enough (Floor). 
 the beginning (Join 0), gets the floors as they are at that moment and the first page of records,
 and asks for each next page. With the last page it covers what the floors said, and sends its
 vector again. A node joins one table from one peer at a time; who else told it to waits and gets a
-vector then, for the join has most likely brought what they would have sent. If the peer vanishes,
-the next one is asked from the beginning: pages merge like any record, so nothing is lost or
-wrong, only sent twice.
+vector then, for the join has most likely brought what they would have sent.
+
+What a join brings merges page by page, above the vector, as any record may. What it takes away,
+of the data table, and what is covered after it come at its end: records that were deleted where it
+came from go in a sweep, step by step, then vector, floors and floor stamp rise at once. So a join
+needs no room beside the table but its floor pages and a bit in each record. If the peer vanishes
+nothing was taken away, a sweep makes the bits ready for the next join, and the next peer is asked
+from the beginning: nothing is lost or wrong, only sent twice.
 """
 
 from __future__ import annotations
@@ -16,12 +21,13 @@ from math import inf
 from vines._core.table import check_floors
 from vines.errors import UNEXPECTED, WireError
 from vines.hints import TYPE_CHECKING, Final
-from vines.protocol.wire.messages import BEGIN, END, TABLES, Floor, Join, Snapshot
+from vines.protocol.wire.messages import BEGIN, DATA, END, TABLES, Floor, Join, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vines._core.changes import Changes
+    from vines._core.table import Table
     from vines.protocol.links.links import Link
     from vines.protocol.replicas.channel import Channel
 
@@ -29,6 +35,8 @@ STALL_SECONDS: Final = 30.0
 """A peer that answers pings but no page for so long is let go: two frame deadlines."""
 FLOOR_BYTES_MAX: Final = 32 * 1024 * 1024
 """Floor pages kept during a join: about a million sources."""
+SWEEP_SLOTS: Final = 16384
+"""Of the table's index, swept in one turn: one or two milliseconds."""
 
 
 def serve(channel: Channel, message: Join) -> None:
@@ -42,6 +50,20 @@ def serve(channel: Channel, message: Join) -> None:
     channel.page_owed = message.cursor
 
 
+class Sweep:
+    """What is left of a join once its pages are here, or once it was given up."""
+
+    __slots__ = ("cursor", "floors", "limit", "link", "table")
+
+    def __init__(self, table: Table, floors: list[bytes], limit: int, link: Link | None) -> None:
+        self.table = table
+        self.floors = floors
+        self.limit = limit
+        self.link = link
+        """Where it came from; None: it was given up."""
+        self.cursor = 0
+
+
 class Joins:
     """The joins of one node, one at a time for each table."""
 
@@ -51,6 +73,7 @@ class Joins:
         self._wake = wake
         self._current: dict[int, Link] = {}
         self._waiting: dict[int, dict[int, Link]] = {table: {} for table in TABLES}
+        self._sweeps: dict[int, Sweep] = {}
 
     def told(self, link: Link, message: Floor, now: float) -> None:
         """A peer says that we have to join."""
@@ -83,22 +106,59 @@ class Joins:
             return []
         if not channel.floors:
             raise WireError("a snapshot without floors", UNEXPECTED)
+        if message.table == DATA and not channel.joining:
+            # What of the control table was collected is void wherever both records are known.
+            channel.table.begin_join(channel.floors)
+            channel.joining = True
         channel.table.apply_page(message.body, message.offset, limit, changes)
         channel.heard = now
         channel.join_asked = False
         if message.marks != END:
             channel.join_owed = message.cursor
             return []
-        channel.table.finish_join(channel.floors)
+        self._sweeps[message.table] = Sweep(channel.table, channel.floors, limit, link)
+        channel.joining = False
+        channel.floors = None
+        del self._current[message.table]
+        return self.sweep(message.table, now, changes)
+
+    @property
+    def sweeping(self) -> list[int]:
+        """The tables whose joins are at their end."""
+        return list(self._sweeps)
+
+    def sweep(self, table: int, now: float, changes: Changes | None) -> list[Link]:
+        """Go on with the end of a join; returns the links that want our vector once it is over."""
+        sweep = self._sweeps[table]
+        cursor = sweep.table.sweep(sweep.cursor, SWEEP_SLOTS, changes)
+        if cursor is not None:
+            sweep.cursor = cursor
+            return []
+        del self._sweeps[table]
+        if sweep.link is None:
+            sweep.table.finish_join([])
+            self._next(table, now)
+            return []
+        # Of the control table no stamp is a time, and none is collected.
+        sweep.table.finish_join(sweep.floors, sweep.limit)
         self.count += 1
-        return self._finish(link, message.table)
+        return self._finish(sweep.link, table)
 
     def gone(self, link: Link, now: float) -> None:
         """A link is no longer there: if a join hung on it, begin anew with the next."""
         for table in TABLES:
             self._waiting[table].pop(link.number, None)
+            sweep = self._sweeps.get(table)
+            if sweep is not None and sweep.link is link:
+                sweep.table.abandon_join()
+                sweep.floors, sweep.link = [], None
             if self._current.get(table) is link:
                 del self._current[table]
+                channel = link.channels[table]
+                if channel.joining:
+                    channel.joining = False
+                    channel.table.abandon_join()
+                    self._sweeps[table] = Sweep(channel.table, [], 0, None)
                 self._next(table, now)
 
     def stalled(self, now: float) -> list[Link]:
@@ -107,7 +167,9 @@ class Joins:
         return [link for table, link in self._current.items() if link.channels[table].heard <= late]
 
     def deadline(self) -> float:
-        """When the first of these is late; infinity if there is none under way."""
+        """When the first of these is late; infinity if there is none under way. That a sweep goes
+        on at once is for `sweeping` to say.
+        """
         if not self._current:
             return inf
         heard = (link.channels[table].heard for table, link in self._current.items())
@@ -116,7 +178,7 @@ class Joins:
     def _next(self, table: int, now: float) -> None:
         """Begin the next join of a table, if none is under way."""
         waiting = self._waiting[table]
-        if table in self._current or not waiting:
+        if table in self._current or table in self._sweeps or not waiting:
             return
         link = waiting.pop(next(iter(waiting)))
         self._current[table] = link
@@ -128,8 +190,6 @@ class Joins:
         self._wake(link)
 
     def _finish(self, link: Link, table: int) -> list[Link]:
-        link.channels[table].floors = None
-        del self._current[table]
         # Told again while the join was under way: that was about what has come since.
         self._waiting[table].pop(link.number, None)
         others = list(self._waiting[table].values())

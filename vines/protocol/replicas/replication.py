@@ -194,6 +194,12 @@ class Replication:
     def advance(self, now: float, links: list[Link]) -> None:
         """Compare, if it is time to."""
         self.catching.advance(now)
+        for table in self.joins.sweeping:
+            changes = Changes() if self.watching and table == DATA else None
+            for link in self.joins.sweep(table, now, changes):
+                self._show(link, table, 0, now)
+            if changes:
+                self._outbox.emit(KeysChanged(changes))
         if now >= self._comparing:
             self._compared_at = now
             self._comparisons = max(0, self._comparisons - 1)
@@ -203,7 +209,7 @@ class Replication:
 
     def deadline(self) -> float:
         """When `advance` has something, as long as there are links."""
-        return min(self._comparing, self.catching.deadline())
+        return min(self._comparing, self.catching.deadline(), 0.0 if self.joins.sweeping else inf)
 
     def poll(self, wanted: bool, now: float) -> None:
         """Compare all the time, as one must to whom no probes tell of differences."""
