@@ -44,7 +44,8 @@ class Watch:
         self.name = name
         self.table = table
         self.oracle = oracle
-        self._writes_itself = writes_itself
+        self._sources = [table.source] if writes_itself else []
+        """That of now, and one before it, under which it may have written since the last look."""
         self.held: dict[Key, Written] = {}
         self.covered: dict[bytes, int] = {}
         self.floors: dict[bytes, int] = {}
@@ -59,8 +60,10 @@ class Watch:
         if seen == self._seen:
             return False
         before, self._seen = self._seen, seen
-        if self._writes_itself:
-            self.oracle.observe(table)
+        if self._sources:
+            self._sources = [*self._sources[-1:], table.source]
+            for source in self._sources:
+                self.oracle.observe(table, source)
         only_lapses = self._check_records()
         if only_lapses and before is not None and before[0][STATE:] != seen[0][STATE:]:
             raise Violation(f"{self.name}: a lapse changed the fingerprint of the state")

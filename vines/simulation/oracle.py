@@ -116,14 +116,13 @@ class Oracle:
     def inspect(self, written: Written, highest: Written | None) -> None:
         """A hook: judge a write by what it was written over, anywhere."""
 
-    def observe(self, table: Table) -> None:
-        """Learn of writes a node made on its own: those of its source that the oracle has not
-        seen yet. Of several writes of one key between two looks only the last can be seen; for
+    def observe(self, table: Table, source: bytes) -> None:
+        """Learn of writes a node made on its own: those of this source of its that the oracle has
+        not seen yet. Of several writes of one key between two looks only the last can be seen; for
         the others the last stands in.
         """
-        source = table.source
-        known = len(self.positions.get(source, ()))
-        if table.counter == known:
+        known, count = len(self.positions.get(source, ())), table.covered(source)
+        if count == known:
             return
         fresh: dict[int, Written] = {}
         current: dict[Key, Written] = {}
@@ -134,7 +133,7 @@ class Oracle:
         for counter, family, key in table.entries(source):
             if counter > known and (family, key) in current:
                 fresh.setdefault(counter, current[family, key]._replace(counter=counter))
-        for counter in range(known + 1, table.counter + 1):
+        for counter in range(known + 1, count + 1):
             if counter in fresh:
                 self.wrote(fresh[counter])
             else:
