@@ -27,7 +27,8 @@ STATE = 24
 class Watch:
     """The invariants of one table of one process.
 
-    With `writes_itself` the oracle learns of the table's own writes here; else it was told of each.
+    With `writes_itself` the oracle learns of the table's own writes here; else it was told of each,
+    but, with `writes_anew`, of ephemeral records that a node writes once more by itself.
     Raises `Violation` from `check` when
     * a record is lost that no other in the table makes void, or replaced by one that ranks lower or
       equal (tables only rise);
@@ -39,12 +40,19 @@ class Watch:
     """
 
     def __init__(
-        self, name: str, table: Table, oracle: Oracle, *, writes_itself: bool = False
+        self,
+        name: str,
+        table: Table,
+        oracle: Oracle,
+        *,
+        writes_itself: bool = False,
+        writes_anew: bool = False,
     ) -> None:
         self.name = name
         self.table = table
         self.oracle = oracle
-        self._sources = [table.source] if writes_itself else []
+        self._writes_anew = writes_anew
+        self._sources = [table.source] if writes_itself or writes_anew else []
         """That of now, and one before it, under which it may have written since the last look."""
         self.held: dict[Key, Written] = {}
         self.covered: dict[bytes, int] = {}
@@ -63,7 +71,7 @@ class Watch:
         if self._sources:
             self._sources = [*self._sources[-1:], table.source]
             for source in self._sources:
-                self.oracle.observe(table, source)
+                self.oracle.observe(table, source, anew=self._writes_anew)
         only_lapses = self._check_records()
         if only_lapses and before is not None and before[0][STATE:] != seen[0][STATE:]:
             raise Violation(f"{self.name}: a lapse changed the fingerprint of the state")
