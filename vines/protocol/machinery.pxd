@@ -24,6 +24,7 @@ cdef class Machinery:
     cdef public object replication
     cdef public object spreading
     cdef public object flushes
+    cdef public object quotas
     cdef public _Lag lag
     cdef public _Post post
     cdef public _Answering answering

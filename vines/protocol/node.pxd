@@ -13,5 +13,6 @@ cdef class Node:
     cdef public object _links
     cdef public double _due
     cdef public double _probes_due
+    cdef public double _fullness
     cdef public bint _stale
     cdef public bint _probed

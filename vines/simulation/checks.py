@@ -27,7 +27,8 @@ STATE = 24
 class Watch:
     """The invariants of one table of one process.
 
-    With `writes_itself` the oracle learns of the table's own writes here; else it was told of each.
+    With `writes_itself` the oracle learns of the table's own writes here; else it was told of each,
+    but, with `writes_anew`, of ephemeral records that a node writes once more by itself.
     Raises `Violation` from `check` when
     * a record is lost that no other in the table makes void and nobody deleted or overwrote, or
       replaced by one that ranks lower or equal although it is the last that was written;
@@ -41,12 +42,20 @@ class Watch:
     """
 
     def __init__(
-        self, name: str, table: Table, oracle: Oracle, *, writes_itself: bool = False
+        self,
+        name: str,
+        table: Table,
+        oracle: Oracle,
+        *,
+        writes_itself: bool = False,
+        writes_anew: bool = False,
     ) -> None:
         self.name = name
         self.table = table
         self.oracle = oracle
-        self._writes_itself = writes_itself
+        self._writes_anew = writes_anew
+        self._sources = [table.source] if writes_itself or writes_anew else []
+        """That of now, and one before it, under which it may have written since the last look."""
         self.held: dict[Key, Written] = {}
         self.covered: dict[bytes, int] = {}
         self.floors: dict[bytes, int] = {}
@@ -61,8 +70,10 @@ class Watch:
         if seen == self._seen:
             return False
         before, self._seen = self._seen, seen
-        if self._writes_itself:
-            self.oracle.observe(table)
+        if self._sources:
+            self._sources = [*self._sources[-1:], table.source]
+            for source in self._sources:
+                self.oracle.observe(table, source, anew=self._writes_anew)
         only_lapses = self._check_records()
         if only_lapses and before is not None and before[0][STATE:] != seen[0][STATE:]:
             raise Violation(f"{self.name}: a lapse changed the fingerprint of the state")

@@ -145,14 +145,14 @@ class Oracle:
     def inspect(self, written: Written, highest: Written | None) -> None:
         """A hook: judge a write by what it was written over, anywhere."""
 
-    def observe(self, table: Table) -> None:
-        """Learn of writes a node made on its own: those of its source that the oracle has not
-        seen yet. Of several writes of one key between two looks only the last can be seen; for
-        the others the last stands in.
+    def observe(self, table: Table, source: bytes, *, anew: bool = False) -> None:
+        """Learn of writes a node made on its own: those of this source of its that the oracle has
+        not seen yet. Of several writes of one key between two looks only the last can be seen; for
+        the others the last stands in. With `anew` only ephemeral records written once more are
+        believed to be a node's own doing.
         """
-        source = table.source
-        known = len(self.positions.get(source, ()))
-        if table.counter == known:
+        known, count = len(self.positions.get(source, ())), table.covered(source)
+        if count == known:
             return
         fresh: dict[int, Written] = {}
         current: dict[Key, Written] = {}
@@ -160,16 +160,26 @@ class Oracle:
             written = Written(*fields)
             if written.source == source and written.counter > known:
                 current[written.family, written.key] = fresh[written.counter] = written
+        if anew and not all(map(self._is_known, current.values())):
+            return
         for counter, family, key in table.entries(source):
             if counter > known and (family, key) in current:
                 fresh.setdefault(counter, current[family, key]._replace(counter=counter))
-        for counter in range(known + 1, table.counter + 1):
+        for counter in range(known + 1, count + 1):
             if counter in fresh:
                 self.wrote(fresh[counter])
             else:
                 self._skip(source)
         for written in current.values():
             self.records[written.family, written.key, *written.rank] = written
+
+    def _is_known(self, written: Written) -> bool:
+        """Whether somebody wrote the same before, with an owner."""
+        same = written.family, written.key, written.flags, written.value
+        return written.depends and any(
+            (known.family, known.key, known.flags, known.value) == same
+            for known in self.records.values()
+        )
 
     def _skip(self, source: bytes) -> None:
         self.positions.setdefault(source, []).append(None)

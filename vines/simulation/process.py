@@ -72,7 +72,7 @@ class Process:
             Watch(
                 f"{self.name} control", self.node.control, simulation.control, writes_itself=True
             ),
-            Watch(f"{self.name} data", self.node.data, simulation.data, writes_itself=True),
+            Watch(f"{self.name} data", self.node.data, simulation.data, writes_anew=True),
         )
         self.sockets = Sockets(self.network)
         self._inbox: list[tuple[Callable[..., object], tuple[Any, ...]]] = []

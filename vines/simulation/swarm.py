@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from vines.simulation.cluster import Simulation
 from vines.simulation.faults import Faults
 from vines.simulation.operations import Operations
+from vines.simulation.oracle import Written
 from vines.simulation.plan import FAULTS, OPERATIONS, Plan, draw
 from vines.simulation.rest import check_joiner, check_lapsed, time_left
 
 if TYPE_CHECKING:
     from vines.simulation.host import Host
+    from vines.simulation.process import Process
 
 RARE_PATHS = (
     "budget_cut",
@@ -43,6 +45,7 @@ RARE_PATHS = (
     "left",
     "all_lapsed",
     "turned",
+    "owner_stood_still",
     "fault_restart",
     "frame_pull",
     "frame_floor",
@@ -60,6 +63,9 @@ COVERAGE = (
 
 LAPSE_SECONDS = 0.1
 """Within that time what is due has lapsed: some turns."""
+
+STILL_SECONDS = 40.0
+"""Whoever stands still is held dead by then, however few are there to accuse it."""
 
 CALM_LATENCY = 0.01
 """Seconds at most, once faults are over: rest comes soon, however many round trips it takes."""
@@ -112,6 +118,7 @@ class Swarm:
         self.operations.finish()
         self._calm()
         simulation.settle()
+        self._stand_still()
         self._lapse()
         return Result(
             plan,
@@ -152,6 +159,17 @@ class Swarm:
         if not self.faults.over:
             self.operations.perform(self.simulation.rng.choice(self.plan.operations))
             self._next_operation()
+
+    def _stand_still(self) -> None:
+        """Where keys have owners, let one of these stand still until it is held dead, and go on."""
+        simulation = self.simulation
+        owners = [host for host in simulation.nodes if host.process and _owns(host.process)]
+        if "write_ephemeral" not in self.plan.operations or not owners:
+            return
+        simulation.rng.choice(owners).pause()
+        simulation.run(STILL_SECONDS)
+        simulation.network.count("owner_stood_still")
+        simulation.settle()
 
     def _lapse(self) -> None:
         """Where keys lapse, let one host begin anew, and then time pass until all have lapsed."""
@@ -228,6 +246,15 @@ _STATISTICS = {
     "stamp_ahead": "ahead",
     "turned": "turned",
 }
+
+
+def _owns(process: Process) -> bool:
+    """Whether there are keys that live as long as this process."""
+    source = process.node.data.source
+    return any(
+        written.depends and written.origin == source
+        for written in map(Written._make, process.node.data.records())
+    )
 
 
 def _islands(hosts: list[Host]) -> list[list[Host]]:
