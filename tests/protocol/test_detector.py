@@ -635,3 +635,29 @@ def test_who_is_accused_is_told_at_once_by_its_accuser() -> None:
     one.node._parts.detector._accuse(two.node.id, pump.now, UNANSWERED)
     told = [(address, Probe.decode(said.payload).accused) for address, said in answers(one)]
     assert (two.address, incarnation) in told
+
+
+@pytest.mark.parametrize("first", ["lapsed", "answered"])
+def test_an_accusation_that_lapsed_is_collected_by_what_answers_it(first: str) -> None:
+    """As one is that has not, or tables would differ by which came first."""
+    pump = Pump()
+    one, two = pump.cluster(2)
+    key, incarnation = two.node.id + label(9), two.node.members()[0].incarnation
+    parts = one.node._parts
+
+    def lapse() -> None:
+        one.node.control.put(ACCUSATION, key, EXPIRING | TOMBSTONE, b"", incarnation << 2)
+        change = (ACCUSATION, key, EXPIRING | TOMBSTONE, b"", incarnation << 2, label(8))
+        parts.detector.learn([change], pump.now)  # type: ignore[arg-type]
+
+    if first == "lapsed":
+        lapse()
+        assert one.node.control.get(ACCUSATION, key) is not None
+        assert one.node.stats()["accusations"] == 0
+    two.node.tags({"a": "b"}, pump.now)
+    pump.run(1.0)
+    if first == "answered":
+        lapse()
+    assert one.node.control.get(ACCUSATION, key) is None
+    assert one.node.stats()["accusations"] == 0
+    assert parts.detector.accusations._lapsed == set()

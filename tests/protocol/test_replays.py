@@ -20,6 +20,8 @@ from .test_hostile import Stranger
 from .test_probe import answers, datagram
 
 ELSEWHERE = ("192.0.2.7", 4711)
+RETIRED_SECONDS = 300.0
+"""After this a source that ended with a restart is retired, and a cluster at rest stays so."""
 
 
 class Recorded:
@@ -85,7 +87,7 @@ def test_no_datagram_says_anything_new_when_it_comes_again(when: str, elsewhere:
     elif when != "at once":
         again = pump.restart(hosts[0])
         now[again.node.id] = again
-        pump.run(30.0)
+        pump.run(RETIRED_SECONDS)
     hosts = list(now.values())
     before, seen = everything(hosts), troubles(hosts)
     kept = hosts[0] if when == "sender restarted" else None
@@ -129,7 +131,7 @@ def test_whoever_repeats_all_that_was_said_on_a_link_changes_nothing(restarted: 
     speaker = hosts[0]
     if restarted:
         hosts[0] = pump.restart(hosts[0])
-        pump.run(30.0)
+        pump.run(RETIRED_SECONDS)
     before = everything(hosts)
     routes = [listener.route(hosts[0]) for listener in hosts[1:]]
     assert None not in routes

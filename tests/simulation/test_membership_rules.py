@@ -253,3 +253,44 @@ def test_random_runs_find_the_planted_bug(bug: str, monkeypatch: Patch) -> None:
     plant(monkeypatch)
     with pytest.raises(Violation, match=finders):
         run_all()
+
+
+# -- what is said of the gone lapses
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_tables_are_equal_whenever_what_they_say_of_the_gone_lapses(
+    seed: int, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(detector, "ACCUSED_MILLISECONDS_MIN", 30_000)
+    rng = Random(seed)
+    retention = rng.choice([0.5, 3.0, 10.0])
+    simulation = Simulation(
+        seed, nodes=rng.randint(4, 7), watching=False, config={"dead_retention": retention}
+    )
+    simulation.run(5.0)
+    hosts = list(simulation.nodes)
+    for _ in range(4):
+        host, seconds = rng.choice(hosts), rng.uniform(2.0, 30.0)
+        match rng.choice(["crash", "power", "leave", "pause", "part"]):
+            case "pause":
+                host.pause()
+                simulation.run(seconds)
+                host.resume()
+            case "part":
+                simulation.partition(hosts[:2], hosts[2:])
+                simulation.run(2 * seconds)
+                simulation.heal()
+            case ending:
+                if ending == "leave":
+                    host.leave()
+                    simulation.run(1.0)
+                host.crash(power=ending == "power")
+                simulation.run(seconds)
+                host.restart()
+        simulation.run(rng.uniform(1.0, 20.0))
+    simulation.run(60.0)
+    simulation.settle()
+    tables = [process.node.control for process in simulation.processes]
+    assert {table.statistics()["expiring"] for table in tables} == {0}
+    assert {process.node.stats()["accusations"] for process in simulation.processes} == {0}

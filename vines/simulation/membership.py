@@ -12,7 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from vines import events
-from vines._core.table import MEMBER, TOMBSTONE
+from vines._core.table import MEMBER
 from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.members.identity import BOOT_BITS
 from vines.protocol.members.membership import GONE_MAX
@@ -154,8 +154,7 @@ class MembershipRules(Spectator):
     def m10_bounded(self, process: Process) -> None:
         """M10: a view has the living and a bounded number of the gone, none beyond the time that
         they are remembered; and no accusation stands beside the record that answers it. (One whose
-        subject's record died with all who held it stands until it lapses: nobody knows that it was
-        answered.)
+        subject's record died with all who held it is kept: nobody knows that it was answered.)
         """
         node = process.node
         gone = [member for member in node.members() if member.state != events.ALIVE]
@@ -167,9 +166,7 @@ class MembershipRules(Spectator):
                 self._complain("M10", process, member, "is remembered for too long")
         held = process.watches[0].held
         for (family, key), written in held.items():
-            if family != ACCUSATION or written.flags & TOMBSTONE:
-                continue
-            if voids(held.get((MEMBER, key[:ID_BYTES])), written.stamp):
+            if family == ACCUSATION and voids(held.get((MEMBER, key[:ID_BYTES])), written.stamp):
                 raise Violation(
                     f"M10: {process.name} keeps an accusation of"
                     f" {self._names.get(key[:ID_BYTES])} beside what answers it"

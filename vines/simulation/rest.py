@@ -43,8 +43,9 @@ def unrest(processes: list[Process]) -> str | None:
     for process in processes:
         if suspects := process.node.stats()["suspects"]:
             return f"{process.name} suspects {suspects}"
-    if len({process.node.data.statistics()["expiring"] for process in processes}) > 1:
-        return "a key has lapsed, and not everywhere"
+    for which in ("data", "control"):
+        if len({getattr(each.node, which).statistics()["expiring"] for each in processes}) > 1:
+            return f"a record of the table {which} has lapsed, and not everywhere"
     alive = {process.node.id for process in processes}
     for process in processes:
         view = {member.id for member in process.node.members() if member.state == ALIVE}

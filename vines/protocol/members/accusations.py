@@ -13,7 +13,7 @@ is stored, and not believed.
 One that is void, because a member record says a higher incarnation, dead or left, is collected by
 every node that holds both. What decides are the two records alone, so all tables come to be equal
 in whatever order they arrive, and hold no accusation once nobody is suspected. One whose subject is
-known to nobody any more lapses, after as long as a record of somebody dead.
+known to nobody any more lapses, after as long as a record of somebody dead, an hour at least.
 """
 
 from __future__ import annotations
@@ -77,12 +77,15 @@ class Accusations:
         """
         self._control = control
         self._accusers: dict[bytes, set[bytes]] = {}
+        self._lapsed: set[bytes] = set()
+        """Keys of those of these that are none any more: what answers them collects them, too."""
 
     def __len__(self) -> int:
-        return sum(map(len, self._accusers.values()))
+        return sum(map(len, self._accusers.values())) - len(self._lapsed)
 
     def add(self, accusation: Accusation) -> None:
         """It stands in the table."""
+        self._lapsed.discard(accusation.key)
         self._accusers.setdefault(accusation.subject, set()).add(accusation.accuser)
         self.settle(accusation.subject)
 
@@ -93,13 +96,11 @@ class Accusations:
                 self.settle(change[1])
 
     def lapsed(self, key: bytes) -> None:
-        """Nobody has answered one for so long that it is none any more."""
-        subject, accuser = key[:ID_BYTES], key[ID_BYTES:]
-        accusers = self._accusers.get(subject)
-        if accusers is not None:
-            accusers.discard(accuser)
-            if not accusers:
-                del self._accusers[subject]
+        """What stands in the table was not answered for so long that it is none any more."""
+        if len(key) == 2 * ID_BYTES:
+            self._lapsed.add(key)
+            self._accusers.setdefault(key[:ID_BYTES], set()).add(key[ID_BYTES:])
+            self.settle(key[:ID_BYTES])
 
     def settle(self, subject: bytes) -> None:
         """Collect what is void of what is said of a member."""
@@ -115,6 +116,7 @@ class Accusations:
             if held is not None and alone:
                 self.vain.append((accuser, subject, held[1]))
             self._control.collect(ACCUSATION, subject + accuser)
+            self._lapsed.discard(subject + accuser)
             accusers.discard(accuser)
         if not accusers:
             del self._accusers[subject]

@@ -42,6 +42,9 @@ from vines.protocol.wire.probe import Ack, Alive, Ask, Nack, Probe
 if TYPE_CHECKING:
     import random
 
+ACCUSED_MILLISECONDS_MIN: Final = 3_600_000
+"""An accusation stands for longer than the slowest cluster takes to answer it, however soon the
+dead are forgotten: it cannot be made again."""
 LOOKING: Final = 4
 """Members on either side of a new suspect that look for themselves: with half of them gone as well,
 or slow, there are still as many as can shorten its time."""
@@ -114,7 +117,7 @@ class Detector:
         self._answering = answering
         self._world = world
         self._reaches = config.reaches
-        self._kept = milliseconds_kept(config)
+        self._kept = max(milliseconds_kept(config), ACCUSED_MILLISECONDS_MIN)
         self._lags: dict[bytes, int] = {}
         members.suspected = self.suspicion.__contains__
         members.lag = self._lag
