@@ -24,6 +24,7 @@ from vines.protocol.elections.records cimport read_decision_key
 from vines.protocol.elections.shelf cimport Part, Shelf
 from vines.protocol.elections.signup cimport SignUp, electorate_of, id_of
 from vines.protocol.elections.voters cimport Who
+from vines.protocol.machine cimport Outbox
 from vines.protocol.wire.ballot cimport pack, unpack
 
 cdef double inf
@@ -40,7 +41,7 @@ cdef class Elections(Office):
     cdef public str failure
     cdef public bint listening
     cdef public object _control
-    cdef public object _outbox
+    cdef public Outbox _outbox
     cdef public object _members
     cdef public object _send
     cdef public frozenset _alive
