@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 CORE = sorted(Path("vines/_core").glob("*.pyx"))
 TYPED = sorted(
     types.with_suffix(".py")
-    for part in ("protocol", "simulation")
+    for part in ("callbacks", "protocol", "simulation")
     for types in Path("vines", part).rglob("*.pxd")
 )
 """Modules of Python that have their types beside them."""

@@ -1,5 +1,5 @@
-"""Runs a module with the protocol of vines as the Python that it is written in, so that bugs can be
-planted in what is otherwise compiled: python -m tests.uncompiled MODULE [ARGUMENT ...].
+"""Runs a module with what of vines is Python as it is written, so that bugs can be planted in what
+is otherwise compiled: python -m tests.uncompiled MODULE [ARGUMENT ...].
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class AsWritten(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not name.startswith(("vines.protocol.", "vines.simulation.")) or path is None:
+        compiled = ("vines.callbacks.", "vines.protocol.", "vines.simulation.")
+        if not name.startswith(compiled) or path is None:
             return None
         source = Path(path[0], name.rpartition(".")[2]).with_suffix(".py")
         return spec_from_file_location(name, source) if source.exists() else None

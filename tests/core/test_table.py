@@ -235,6 +235,22 @@ def test_a_scan_that_finds_nothing_still_comes_up_for_air() -> None:
     assert scanned(table, b"no such prefix", 10) == []
 
 
+def test_a_scan_passes_quickly_over_what_it_does_not_look_for() -> None:
+    """Who listens to a few keys of a large table is not told of them page by empty page."""
+    table = new(CORE, A)
+    for number in range(30_000):
+        table.put(0, b"%d" % number, 0, b"", 1)
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    assert scanned(table, b"no such prefix", 256, step) == []
+    assert steps <= 8
+    assert scanned(table, b"k" * 2000, 1) == []
+
+
 @pytest.mark.parametrize("budget", [1, 200, 5000])
 def test_pages_are_complete_while_the_table_grows_and_changes(kind: Kind, budget: int) -> None:
     table, other = new(kind, A), new(kind, B)

@@ -212,7 +212,7 @@ class Unsure(Collecting):
     """Believes reports that confirm nothing, and counts all as confirmed."""
 
     def _may_collect(self, known: list[Report], digest: bytes, now: float) -> bool:
-        self._cut = self._cut or {source: 1 << 40 for source in (self._source, *self.sources())}
+        self._cut = self._cut or dict.fromkeys((self._source, *self.sources()), 1 << 40)
         return bool(self._data.tombstones)
 
     def sources(self) -> list[bytes]:

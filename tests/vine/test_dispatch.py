@@ -240,6 +240,20 @@ def test_what_a_replay_remembered_is_forgotten_once_it_has_settled(here, monkeyp
     assert listener.seen is None
 
 
+def test_a_replay_is_waited_for_until_its_last_page_was_told(here):
+    here.write("a", 1)
+    waiting: list[int] = []
+
+    def look(_event: object) -> None:
+        waiting.append(here.dispatcher.stats()["replays_waiting"])
+
+    calls = Calls(look)
+    here.on("gossip", "*", calls)
+    here.write("b", 2)
+    calls.wait(2)
+    assert waiting[:2] == [1, 0]
+
+
 def test_a_listener_taken_out_during_its_replay_hears_no_more(here):
     for number in range(2000):
         here.write(f"{number}", number)

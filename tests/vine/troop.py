@@ -40,6 +40,8 @@ class Soldier:
         self.at = 0.0
         self.heard: dict[str, float] = {}
         self.called = 0
+        self.expected = -1
+        self.all_called = threading.Event()
         self.vine.on("join", self._joined)
 
     def _joined(self) -> None:
@@ -135,10 +137,12 @@ class Soldier:
 
     def listen_to(self, prefix: str) -> None:
         """Count the calls of a callback for the keys under a prefix: there are none yet."""
-        self.called = 0
+        self.called, self.expected = 0, -1
 
         def call(_event: object) -> None:
             self.called += 1
+            if self.called == self.expected:
+                self.all_called.set()
 
         self.vine.on("gossip", f"{prefix}/*", call)
         while self.vine.stats()["callbacks"]["replays_waiting"]:
@@ -146,12 +150,11 @@ class Soldier:
 
     def called_for(self, count: int, limit: float) -> float | None:
         """When the callback had been called so often."""
-        until = time.monotonic() + limit
-        while self.called < count:
-            if time.monotonic() > until:
-                return None
-            time.sleep(0.002)
-        return time.monotonic()
+        self.all_called.clear()
+        self.expected = count
+        if self.called < count:
+            self.all_called.wait(limit)
+        return time.monotonic() if self.called >= count else None
 
     def end(self) -> None:
         self.vine.end()

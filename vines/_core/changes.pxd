@@ -22,6 +22,7 @@ cdef class Changes:
     cdef size_t kept            # bytes of all owners
 
     cdef int own(self, bytes owner) except -1
+    cdef int borrow(self, Changes other) except -1
     cdef int reserve(self) except -1
     cdef Changed* add(self) noexcept
     cdef const uint8_t* keep(self, const uint8_t* data, size_t size) except? NULL

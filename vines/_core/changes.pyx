@@ -29,15 +29,31 @@ cdef enum:
 Change = tuple[int, bytes, int, bytes, int, bytes]
 
 
-cdef object make(type kind, tuple fields):
-    """An instance of a named tuple: what tuple.__new__ does, without the call."""
-    cdef object made = PyType_GenericAlloc(kind, len(fields))
-    cdef object field
-    cdef Py_ssize_t at
-    for at in range(len(fields)):
-        field = fields[at]
-        Py_INCREF(field)
-        PyTuple_SET_ITEM(made, at, field)
+cdef inline void fill(object event, Py_ssize_t at, object field) noexcept:
+    Py_INCREF(field)
+    PyTuple_SET_ITEM(event, at, field)
+
+
+cdef object make(type kind, str key, bint near, uint64_t stamp, bytes origin):
+    """An instance of a named tuple without a value: what tuple.__new__ does, without the call."""
+    cdef object made = PyType_GenericAlloc(kind, 4)
+    fill(made, 0, key)
+    fill(made, 1, near)
+    fill(made, 2, stamp)
+    fill(made, 3, origin)
+    return made
+
+
+cdef object make_valued(
+    type kind, str key, object value, bint near, uint64_t stamp, bytes origin
+):
+    """The same of one that has a value."""
+    cdef object made = PyType_GenericAlloc(kind, 5)
+    fill(made, 0, key)
+    fill(made, 1, value)
+    fill(made, 2, near)
+    fill(made, 3, stamp)
+    fill(made, 4, origin)
     return made
 
 
@@ -106,6 +122,13 @@ cdef class Changes:
             self.owners.append(owner)
             self.kept += <size_t>PyBytes_GET_SIZE(owner)
             self.room = 0
+        return 0
+
+    cdef int borrow(self, Changes other) except -1:
+        """Keep alive what the rows of other changes point into: copies of rows to come, too."""
+        self.owners.extend(other.owners)
+        self.kept += other.kept
+        self.room = 0
         return 0
 
     cdef int reserve(self) except -1:
@@ -291,13 +314,13 @@ cdef class Changes:
                 near = origin in local
                 last = row.origin
             if faded(row.flags):
-                found.append(make(lapse, (key, near, row.stamp, origin)))
+                found.append(make(lapse, key, near, row.stamp, origin))
             elif row.flags & TOMBSTONE_FLAG:
-                found.append(make(delete, (key, near, row.stamp, origin)))
+                found.append(make(delete, key, near, row.stamp, origin))
             elif scan_msgpack(row.value, row.value_length, False):
                 found.append(key)
             else:
-                found.append(make(gossip, (
-                    key, read_value(row.value, row.value_length, unpack), near, row.stamp,
-                    origin)))
+                found.append(make_valued(
+                    gossip, key, read_value(row.value, row.value_length, unpack), near, row.stamp,
+                    origin))
         return found

@@ -234,7 +234,7 @@ cdef class Table:
     ) except? False
     cdef int make_room(self, size_t records, size_t names) except -1
     cdef uint8_t* enlarge(self, Draft* draft, PyObject** out, size_t size) except NULL
-    cdef size_t gather(self, uint64_t cursor, uint64_t* after) except? 0
+    cdef size_t gather(self, uint64_t cursor, uint64_t* after, const Changed* like) except? 0
     cdef bint splits(self, size_t at) noexcept
 
 cdef class Progress:

@@ -153,8 +153,8 @@ class Table:
     ) -> tuple[Changes, int | None]:
         """Live records that are not hidden, from `cursor` (0 to begin), and where to go on, None at
         the end; at most about `limit`, and few or none where few match, because little more than
-        `limit` are looked at. Stateless: a record present all the while appears exactly once, one
-        written meanwhile may or may not."""
+        16 times `limit` are looked at. Stateless: a record present all the while appears exactly
+        once, one written meanwhile may or may not."""
     def apply(
         self,
         delta: bytes,

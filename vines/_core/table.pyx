@@ -39,7 +39,8 @@ from vines._core.deadlines cimport (
 )
 from vines._core.index cimport (
     Segment, hash_key, hash_record, index_close, index_find, index_insert, index_open,
-    index_prefetch, index_prefetch_record, index_remove, segment_of, segment_shrink,
+    index_prefetch, index_prefetch_record, index_remove, prefetch_slot, segment_of,
+    segment_shrink,
 )
 from vines._core.log cimport (
     Cursor, Log, cursor_counter, cursor_holds, log_add, log_begin, log_close, log_drop_first,
@@ -145,6 +146,7 @@ cdef enum:
     RECOUNT_AHEAD = 8           # slots between asking for a record's memory and reading it
     COMPACT_CALL = 4096         # in one call, once many records are gone: some 40 microseconds
     TRIM_STEP = 64              # of those below a floor, with each write: they come to be no more
+    PASSED = 16                 # records looked at by a scan for each that it may find
     BUDGET_MAX = 4194304
     NANOSECONDS = 1000000       # in a millisecond, of which a stamp counts
     LOGICAL_BITS = 16           # of a stamp, below its milliseconds
@@ -1210,34 +1212,52 @@ cdef class Table:
         cdef Changed* row
         cdef Changed held
         cdef vines_record* record
-        cdef size_t at
+        cdef uint64_t[BLOCK] hashed
+        cdef size_t at, i, count
         cdef bint hidden
-        for at in range(start, min(stop, changes.count)):
-            row = &changes.rows[at]
-            record = index_find(
-                &self.index, hash_key(&self.index, row.family, row.key, row.key_length),
-                row.family, row.key, row.key_length)
-            if record == NULL and (row.flags & TOMBSTONE_FLAG or row.origin == NULL):
-                # Deleted for good before anybody was told: of a local write that is all one knows.
-                held = row[0]
-                held.flags |= TOMBSTONE_FLAG
-                held.value_length = 0
-                if held.origin == NULL:
-                    held.origin = self.known.ids + <size_t>self.own * ID_BYTES
-                found.copy(&held)
-                continue
-            if record == NULL or record.stamp != row.stamp:
-                continue
-            # That it ended, was hidden or shown again, is a change of its own, which has been
-            # handed over, or will be.
-            hidden = depends(<uint8_t>record.flags) and is_hidden(record)
-            if faded(row.flags) != (hidden or faded(<uint8_t>record.flags)):
-                continue
-            self.show(record, &held)
-            if hidden:
-                held.flags |= TOMBSTONE_FLAG
-                held.value_length = 0
-            if row.origin == NULL or memcmp(held.origin, row.origin, ID_BYTES) == 0:
+        stop = min(stop, changes.count)
+        found.borrow(changes)
+        for at in range(start, stop, <size_t>BLOCK):
+            count = min(<size_t>BLOCK, stop - at)
+            for i in range(count):
+                row = &changes.rows[at + i]
+                hashed[i] = hash_key(&self.index, row.family, row.key, row.key_length)
+                index_prefetch(&self.index, hashed[i])
+            for i in range(count):
+                index_prefetch_record(&self.index, hashed[i])
+            for i in range(count):
+                row = &changes.rows[at + i]
+                record = index_find(
+                    &self.index, hashed[i], row.family, row.key, row.key_length)
+                if record == NULL and (row.flags & TOMBSTONE_FLAG or row.origin == NULL):
+                    # Deleted for good before anybody was told: of a local write that is all one
+                    # knows.
+                    held = row[0]
+                    held.flags |= TOMBSTONE_FLAG
+                    held.value_length = 0
+                    if held.origin == NULL:
+                        held.origin = self.known.ids + <size_t>self.own * ID_BYTES
+                    found.copy(&held)
+                    continue
+                if record == NULL or record.stamp != row.stamp:
+                    continue
+                # That it ended, was hidden or shown again, is a change of its own, which has been
+                # handed over, or will be.
+                hidden = depends(<uint8_t>record.flags) and is_hidden(record)
+                if faded(row.flags) != (hidden or faded(<uint8_t>record.flags)):
+                    continue
+                self.show(record, &held)
+                if row.origin != NULL and memcmp(held.origin, row.origin, ID_BYTES) != 0:
+                    continue
+                if hidden:
+                    held.flags |= TOMBSTONE_FLAG
+                    held.value_length = 0
+                elif row.origin != NULL and row.value_length:
+                    # It is that record: what it holds need not be copied from the table.
+                    found.reserve()
+                    found.add()[0] = row[0]
+                    found.rows[found.count - 1].flags = held.flags
+                    continue
                 found.copy(&held)
         return found
 
@@ -1880,21 +1900,32 @@ cdef class Table:
 
     # ------------------------------------------------------------------ whole tables, page by page
 
-    cdef size_t gather(self, uint64_t cursor, uint64_t* after) except? 0:
+    cdef size_t gather(self, uint64_t cursor, uint64_t* after, const Changed* like) except? 0:
         """Collect the records of the segment at `cursor`, from that hash on and in order of it,
-        into a scratch list; `after` is the lowest hash of the next segment, 0 if there is none."""
+        into a scratch list; `after` is the lowest hash of the next segment, 0 if there is none.
+        `like`: only those of its family whose key begins with its key; NULL: all."""
         cdef Segment* segment = segment_of(&self.index, cursor)
         cdef size_t found = 0, at
         cdef uint64_t hashed
+        cdef vines_record* record
         cdef Hashed* places = <Hashed*>malloc((segment.used + 1) * sizeof(Hashed))
         if places == NULL:
             raise MemoryError
         for at in range(<size_t>segment.size):
+            prefetch_slot(segment, at)
             if segment.slots[at]:
-                hashed = hash_record(&self.index, pointed(segment.slots[at]))
+                record = pointed(segment.slots[at])
+                # Most of a table may be none of a listener's: it is looked at, and not sorted.
+                if like != NULL and (
+                    record.family != like.family
+                    or record.key_length < like.key_length
+                    or memcmp(key_of(record), like.key, like.key_length) != 0
+                ):
+                    continue
+                hashed = hash_record(&self.index, record)
                 if hashed >= cursor:
                     places[found].hashed = hashed
-                    places[found].record = pointed(segment.slots[at])
+                    places[found].record = record
                     found += 1
         qsort(places, found, sizeof(Hashed), by_hash)
         free(self.gathered)
@@ -1907,23 +1938,21 @@ cdef class Table:
     @cython.critical_section
     def scan(self, uint8_t family, bytes prefix not None, uint64_t cursor, size_t limit):
         cdef Changes found = Changes.__new__(Changes)
-        cdef Changed row
-        cdef const uint8_t* start = <const uint8_t*>PyBytes_AS_STRING(prefix)
-        cdef size_t length = <size_t>PyBytes_GET_SIZE(prefix), count, at, visited = 0
+        cdef Changed row, like
+        cdef size_t count, at, visited = 0
         cdef uint64_t after
         cdef vines_record* record
+        if len(prefix) > KEY_MAX:
+            return found, None
+        like.family = family
+        like.key = <const uint8_t*>PyBytes_AS_STRING(prefix)
+        like.key_length = <uint16_t>len(prefix)
         while True:
-            count = self.gather(cursor, &after)
-            visited += count
+            visited += <size_t>segment_of(&self.index, cursor).used
+            count = self.gather(cursor, &after, &like)
             for at in range(count):
                 record = self.gathered[at].record
-                if (
-                    record.family == family
-                    and self.is_shown(record)
-                    and not self.is_due(record)
-                    and record.key_length >= length
-                    and memcmp(key_of(record), start, length) == 0
-                ):
+                if self.is_shown(record) and not self.is_due(record):
                     if found.count >= limit and self.splits(at):
                         return found, self.gathered[at].hashed
                     self.show(record, &row)
@@ -1931,7 +1960,7 @@ cdef class Table:
             if after == 0:
                 return found, None
             cursor = after
-            if visited >= limit:
+            if visited >= limit * PASSED:
                 return found, cursor
 
     cdef bint splits(self, size_t at) noexcept:
@@ -1951,7 +1980,7 @@ cdef class Table:
         try:
             self.begin(&draft, out, PAGE_FORMAT, budget, self.index.count)
             while follow is None:
-                count = self.gather(cursor, &after)
+                count = self.gather(cursor, &after, NULL)
                 for at in range(count):
                     record = self.gathered[at].record
                     if vines_planted(54) and record.flags & TOMBSTONE_FLAG:
@@ -2292,7 +2321,7 @@ cdef class Table:
         cdef size_t at
         cdef vines_record* record
         while True:
-            for at in range(self.gather(cursor, &after)):
+            for at in range(self.gather(cursor, &after, NULL)):
                 record = self.gathered[at].record
                 found.append((
                     record.family,

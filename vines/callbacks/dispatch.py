@@ -262,9 +262,13 @@ class Dispatcher:
     def _tell_page(self) -> None:
         if not self._replays:
             return
-        listener, cursor, told = self._replays.popleft()
+        # It is waited for until it is over: what is told now is still of the replay.
+        listener, cursor, told = self._replays[0]
         before = self._teller.told
-        following = self._teller.replay(listener, cursor) if listener.active else None
+        try:
+            following = self._teller.replay(listener, cursor) if listener.active else None
+        finally:
+            self._replays.popleft()
         told = told or self._teller.told > before
         if following is not None:
             self._replays.append(_Replay(listener, following, told))

@@ -124,7 +124,7 @@ class Hearers:
         self.everybody = not self.with_key and all(not one.beginning for one in self.prefixed)
         """Whether all want every key: then `prefixed` are those of any key, and the usual case."""
 
-    def of_key(self, key: str) -> Sequence[Listener]:
+    def of_key(self, key: str) -> tuple[Listener, ...]:
         """Who wants a key."""
         found = self.with_key.get(key, ())
         if self.beginning is not None:
@@ -132,7 +132,8 @@ class Hearers:
                 return found
             return (*self.prefixed, *found) if found else self.prefixed
         if self.prefixed:
-            return [one for one in self.prefixed if key.startswith(one.beginning)] + list(found)
+            wanting = [one for one in self.prefixed if key.startswith(one.beginning)]
+            return (*wanting, *found)
         return found
 
 

@@ -2,17 +2,20 @@
 
 A change is told if the table still holds it; if not, a newer one is in the table, and that one is
 on its way here. So whatever order threads hand changes over in, no listener ends with an old value.
-Values are checked and unpacked only now, for changes that are told to somebody.
+Values are checked and unpacked only now, for changes that are told to somebody. What is done for
+each of them stands in one function, which is compiled: telling.pxd.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from vines._core.changes import Changes
 from vines._core.table import DATA, Table
 from vines.callbacks.listeners import Audience, Listener, event_name
 from vines.events import Delete, Expired, Gossip, Lapse, Quorum, Settled
+from vines.hints import Any
 from vines.log import logger
 from vines.values.codec import pack, unpack, unpack_scanned
 
@@ -96,60 +99,23 @@ class Teller:
     ) -> None:
         """Tell changes to those who were not told them before: one listener, or all."""
         self._sources.add(self._table.source)
-        audience = self.audience
-        only = None if listener is None else (listener,)
         kinds = (Gossip, Delete, Lapse)
         events = changes.events(start, stop, *kinds, self._sources, unpack_scanned)
-        for event in events:
-            kind = type(event)
-            if kind is Gossip:
-                hearers = audience.gossip
-            elif kind is Delete:
-                hearers = audience.delete
-            elif kind is Lapse:
-                hearers = audience.lapse
-                # Who was told the value is to be told it again if it is shown again.
-                for listener in audience.gossip.of_key(event[0]):
-                    listener.is_news(event[0], (event.stamp, event.origin, True))
-            else:
-                self._complain(event)
-                continue
-            listeners = only or (
-                hearers.prefixed if hearers.everybody else hearers.of_key(event[0])
-            )
-            packed = None
-            if len(listeners) > 1 and type(event[1]) in _MUTABLE:
-                packed = pack(event[1])  # each gets a copy of its own
-            for listener in listeners:
-                if not listener.active:
-                    continue
-                if listener.seen is not None:
-                    mark = (event.stamp, event.origin, kind is Lapse)
-                    if not listener.is_news(event[0], mark):
-                        continue
-                if packed is not None:
-                    event = event._replace(value=unpack(packed))
-                self.told += 1
-                try:
-                    listener.tell(event[1] if listener.wants_value else event)
-                except BaseException:
-                    self._fail(listener)
-            if self.stopped:
-                return
+        _tell_each(self, events, None if listener is None else (listener,))
 
     def _call(self, listener: Listener, argument: object) -> None:
         self.told += 1
         try:
             listener.tell(argument)
         except BaseException:
-            self._fail(listener)
+            self.fail(listener)
 
-    def _fail(self, listener: Listener) -> None:
+    def fail(self, listener: Listener) -> None:
         """A callback raised: it is foreign code, so nothing it raises may end this thread."""
         self.failed += 1
         logger.exception("a callback for %r raised: %r", listener.event, listener.callback)
 
-    def _complain(self, key: str | bytes) -> None:
+    def complain(self, key: str | bytes) -> None:
         """Of a key that is no text, or a key whose value is none: say so, but not often."""
         self.unreadable += 1
         what, key = ("key", key[:64]) if isinstance(key, bytes) else ("value of", key)
@@ -157,3 +123,50 @@ class Teller:
         if now - self._complained.get(what, -COMPLAINT_SECONDS) >= COMPLAINT_SECONDS:
             self._complained[what] = now
             logger.warning("nobody was told of an unreadable %s %r that a peer wrote", what, key)
+
+
+def _tell_each(teller: Teller, events: Sequence[Any], only: tuple[Listener, ...] | None) -> None:
+    """Tell events of keys to `only`, or to whoever listens; a key stands for what is unreadable."""
+    audience = teller.audience
+    gossip, delete, lapse = audience.gossip, audience.delete, audience.lapse
+    told = 0
+    for event in events:
+        kind = type(event)
+        if kind is Gossip:
+            hearers = gossip
+        elif kind is Delete:
+            hearers = delete
+        elif kind is Lapse:
+            hearers = lapse
+            # Who was told the value is to be told it again if it is shown again.
+            for listener in gossip.of_key(event[0]):
+                listener.is_news(event[0], (event.stamp, event.origin, True))
+        else:
+            teller.complain(event)
+            continue
+        if only is not None:
+            listeners = only
+        elif hearers.everybody:
+            listeners = hearers.prefixed
+        else:
+            listeners = hearers.of_key(event[0])
+        packed = None
+        if len(listeners) > 1 and type(event[1]) in _MUTABLE:
+            packed = pack(event[1])  # each gets a copy of its own
+        for listener in listeners:
+            if not listener.active:
+                continue
+            if listener.seen is not None:
+                mark = (event.stamp, event.origin, kind is Lapse)
+                if not listener.is_news(event[0], mark):
+                    continue
+            if packed is not None:
+                event = event._replace(value=unpack(packed))
+            told += 1
+            try:
+                listener.tell(event[1] if listener.wants_value else event)
+            except BaseException:
+                teller.fail(listener)
+        if teller.stopped:
+            break
+    teller.told += told

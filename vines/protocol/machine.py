@@ -129,7 +129,7 @@ class Outbox:
 
     def write(self, link: Link, frame: bytes) -> None:
         """Write a frame to a stream."""
-        self._effects.append(Write(link, frame))
+        self._effects.append(named(Write, (link, frame)))
 
     def send(self, address: Address, data: bytes) -> None:
         """Send a datagram to an address."""

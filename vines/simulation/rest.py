@@ -17,7 +17,7 @@ from vines.simulation.oracle import Violation, Written, lapsed
 if TYPE_CHECKING:
     from vines.simulation.checks import Watch
     from vines.simulation.cluster import Simulation
-    from vines.simulation.oracle import Content, Key
+    from vines.simulation.oracle import Key
     from vines.simulation.process import Process
 
 STEP_SECONDS = 0.5

@@ -14,7 +14,6 @@ from vines._core.table import Table
 from vines.config import Config
 from vines.hints import Final
 from vines.protocol.links.links import Link
-from vines.protocol.wire.messages import CONTROL, DATA
 
 FRAMES_PER_TURN: Final = 32
 """2 MiB, some three milliseconds: a turn must stay under ten."""
@@ -86,11 +85,10 @@ class Pusher:
         if changed:
             self._control_sequence, self._data_sequence = sequences
             for link in links():
-                channels = link.channels
-                if channels and (
-                    (data and channels[DATA].open) or (control and channels[CONTROL].open)
-                ):
-                    self.wake(link)
+                if link.channels:
+                    of_control, of_data = link.channels
+                    if (data and of_data.open) or (control and of_control.open):
+                        self.wake(link)
         for _ in range(FRAMES_PER_TURN):
             if not self._ready:
                 break

@@ -1,0 +1,29 @@
+cimport cython
+
+
+cdef class Listener:
+    cdef public object event
+    cdef public object pattern
+    cdef public bytes key
+    cdef public str beginning
+    cdef public bint exact
+    cdef public bint wants_value
+    cdef public object callback
+    cdef public object tell
+    cdef public bint active
+    cdef public set elections
+    cdef public Py_ssize_t replays
+    cdef public dict seen
+
+    @cython.locals(seen=dict)
+    cpdef bint is_news(self, object key, tuple mark) except? -1
+
+
+cdef class Hearers:
+    cdef public str beginning
+    cdef public bint everybody
+    cdef public tuple prefixed
+    cdef public dict with_key
+
+    @cython.locals(one=Listener, found=tuple)
+    cpdef tuple of_key(self, str key)
