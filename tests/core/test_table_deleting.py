@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from vines._core import table as core
 from vines._core.changes import Changes
 from vines._core.vector import VersionVector
 from vines.errors import WireError
 
-from . import mutants
+from . import model, mutants
 from .forms import TOMBSTONE, write_floors, write_page
 from .kinds import CORE, NAIVE, A, B, C, D, Kind, frame, frames, link, new, record, span
 from .model_vector import VersionVector as NaiveVector
@@ -24,14 +25,14 @@ CLOCK = 1 << 40
 
 def vector(kind: Kind, **counters: int) -> Any:
     """A vector of the sources A to D."""
-    made = NaiveVector() if issubclass(type_of(kind), NAIVE.table) else VersionVector()
+    made: Any = NaiveVector() if is_naive(kind) else VersionVector()
     for name, counter in counters.items():
         made.raise_to({"a": A, "b": B, "c": C, "d": D}[name], counter)
     return made
 
 
-def type_of(kind: Kind) -> type:
-    return kind.table if inspect.isclass(kind.table) else object
+def is_naive(kind: Kind) -> bool:
+    return inspect.isclass(kind.table) and issubclass(kind.table, model.Table)
 
 
 def collect(kind: Kind, table: Any, clock: int = CLOCK, **cut: int) -> None:
@@ -362,3 +363,32 @@ FOUND: dict[type[Any], Callable[[Kind], None]] = {
 def test_a_rare_planted_bug_is_found(mutant: type[Any]) -> None:
     with pytest.raises(AssertionError):
         FOUND[mutant](Kind(mutant, NAIVE.progress))
+
+
+PLANTED = {
+    "no_floor_stamp": test_a_write_is_stamped_above_what_was_deleted_for_good,
+    "push_below_a_floor": test_who_lacks_a_deletion_is_sent_nothing_until_it_joins,
+    "join_takes_the_maximum_first": FOUND[mutants.TakesTheMaximumFirst],
+    "join_trusts_absence_above_the_vector": lambda kind: (
+        test_both_are_tested_against_what_the_other_covers_then_the_higher_stays(
+            kind, *CASES[2][1:]
+        )
+    ),
+    "join_without_tombstones": test_a_join_brings_tombstones_floors_and_the_floor_stamp,
+    "floors_not_handed_on": test_a_join_brings_tombstones_floors_and_the_floor_stamp,
+    "collected_before_the_slowest": test_what_is_above_the_cut_or_the_clock_or_live_stays,
+    "collected_with_a_record_above": test_nothing_goes_while_a_record_lies_above_the_vector,
+    "collected_before_the_clock": test_what_is_above_the_cut_or_the_clock_or_live_stays,
+}
+"""Bugs planted in the core, and which test finds each."""
+
+
+@pytest.mark.planted
+@pytest.mark.parametrize("bug", PLANTED)
+def test_a_bug_planted_in_the_core_is_found(bug: str) -> None:
+    core.plant(core.PLANTED[bug])
+    try:
+        with pytest.raises(AssertionError):
+            PLANTED[bug](CORE)
+    finally:
+        core.plant(0)

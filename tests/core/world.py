@@ -32,6 +32,7 @@ from .forms import (
     write_vector,
 )
 from .model_progress import Progress
+from .model_vector import VersionVector as NaiveVector
 from .reading import fits, read_delta, read_page
 
 FINGERPRINT_KEY = bytes(range(16))
@@ -61,8 +62,8 @@ class Write(NamedTuple):
 class Cut(NamedTuple):
     """What all replicas that count covered at one time: the least, and the most."""
 
-    least: model.VersionVector
-    most: model.VersionVector
+    least: NaiveVector
+    most: NaiveVector
     replicas: list[Replica]
 
 
@@ -258,7 +259,7 @@ class World:
         if any(replica.twin.strayed for replica in counted):
             return
         vectors = [dict(replica.table.vector().items()) for replica in counted]
-        least, most = model.VersionVector(), model.VersionVector()
+        least, most = NaiveVector(), NaiveVector()
         for source in {source for vector in vectors for source in vector}:
             least.counters[source] = min(vector.get(source, 0) for vector in vectors)
             most.counters[source] = max(vector.get(source, 0) for vector in vectors)

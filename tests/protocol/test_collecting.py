@@ -164,7 +164,9 @@ def test_members_that_cover_other_things_of_who_is_gone_wait_for_each_other() ->
     progress = Progress(gone)
     progress.read_page(group.members[0].data.vector().encode())
     group.mix()
-    group.members[0].data.apply(gone.delta(progress, 65536))
+    body = gone.delta(progress, 65536)
+    assert body is not None
+    group.members[0].data.apply(body)
     group.run(6 * INTERVAL, data=False)
     assert all(b"k" in member.held() for member in group.members)
     group.run(6 * INTERVAL)

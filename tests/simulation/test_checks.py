@@ -331,7 +331,7 @@ def test_events_that_say_something_else_than_the_node_are_noticed() -> None:
 def test_a_key_event_for_what_is_not_held_is_noticed() -> None:
     simulation = pair()
     simulation.nodes[0].gossip("k", 1)
-    change = (0, b"k", 0, b"\x02", 1 << 62, OTHER)
+    change = (0, b"l", 0, b"\x02", 1 << 62, OTHER)
     simulation.processes[1].follower.take(KeysChanged(Changes([change])))
     with pytest.raises(Violation, match="something else than the table"):
         simulation.settle()

@@ -60,6 +60,8 @@ class Watch:
         self.covered: dict[bytes, int] = {}
         self.floors: dict[bytes, int] = {}
         self.collected: dict[Key, Rank] = {}
+        self._deleted: dict[Key, Rank] = {}
+        """The highest deletion that was forgotten here, by key."""
         self._records: list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]] = []
         self._seen: tuple[bytes, int, int, int] | None = None
 
@@ -124,31 +126,34 @@ class Watch:
 
     def _was_deleted(self, written: Written) -> bool:
         """Whether a live record was overwritten or deleted by anybody."""
+        if not self.oracle.collects:
+            return False
         highest = self.oracle.highest[written.key_]
         return not written.flags & TOMBSTONE and highest.rank > written.rank
 
     def _is_back(self, written: Written) -> bool:
         """K4: whether this was deleted here for good, by somebody who knew of it."""
-        deletion = self.collected.get(written.key_, (-1, b""))
+        if written.rank <= self.collected.get(written.key_, (-1, b"")):
+            return True
+        deletion = self._deleted.get(written.key_, (-1, b""))
         return written.rank <= deletion and self.oracle.knew(written.key_, deletion, written)
 
     def _may_go(self, written: Written) -> bool:
         """Whether a record may be gone: deleted or overwritten elsewhere, as a join told, or the
         deletion itself, once nobody needs it any more.
         """
+        if not self.oracle.collects:
+            return False
         if not written.flags & TOMBSTONE:
             if written.fades:
                 self.oracle.collected(written)  # it ended first, here or where a join came from
             return written.fades or self.oracle.highest[written.key_].rank > written.rank
-        if not self.oracle.collects:
-            return False
         for table in self.oracle.awaited(self.table):
             if table.covered(written.source) < written.counter:
                 raise Violation(f"{self.name} collected {_say(written)}, which not all cover")
         self.oracle.collected(written)
-        self.collected[written.key_] = max(
-            written.rank, self.collected.get(written.key_, (-1, b""))
-        )
+        before = self._deleted.get(written.key_, (-1, b""))
+        self._deleted[written.key_] = max(written.rank, before)
         return True
 
     def _check_record(self, written: Written) -> bool:
@@ -157,7 +162,7 @@ class Watch:
         old = self.held.get(key)
         lapses = old is not None and old.fades and written == lapsed(old)
         lower = old is not None and old != written and written.rank <= old.rank and not lapses
-        if lower and old is not None and not self._was_deleted(old):
+        if lower and old is not None and not (written.rank < old.rank and self._was_deleted(old)):
             raise Violation(f"{self.name} replaced {_say(old)} by {_say(written)}")
         if self._is_back(written):
             raise Violation(f"{self.name} holds {_say(written)} again, which was collected")

@@ -1,0 +1,77 @@
+"""Deletions in a simulated cluster: forgotten by all, whoever is away, and never too early."""
+
+from __future__ import annotations
+
+import pytest
+
+from vines.protocol.replicas.collecting import Collecting
+from vines.simulation import Simulation, Violation
+
+RETENTION = 20.0
+CONFIG = {"dead_retention": RETENTION, "collect_interval": 1.0}
+
+
+def filled(nodes: int = 3) -> Simulation:
+    """A cluster that holds some keys everywhere."""
+    simulation = Simulation(5, nodes=nodes, config=CONFIG)
+    simulation.run(3.0)
+    for number in range(6):
+        simulation.nodes[number % nodes].gossip(f"k{number}", number)
+    simulation.run(3.0)
+    return simulation
+
+
+def tombstones(simulation: Simulation) -> list[int]:
+    return [process.node.data.tombstones for process in simulation.processes]
+
+
+def test_deletions_are_forgotten_and_the_cluster_is_quiet_afterwards() -> None:
+    simulation = filled()
+    for number in range(4):
+        simulation.nodes[(number + 1) % 3].delete(f"k{number}")
+    simulation.run(10.0)
+    assert tombstones(simulation) == [0, 0, 0]
+    rounds = [process.node.stats()["rounds"] for process in simulation.processes]
+    simulation.run(60.0)
+    assert rounds == [process.node.stats()["rounds"] for process in simulation.processes]
+    assert all(host.keys() == ["k4", "k5"] for host in simulation.nodes)
+    simulation.settle()
+
+
+@pytest.mark.parametrize("seconds", [8.0, RETENTION * 3])
+def test_who_was_away_brings_back_nothing_and_loses_nothing_of_its_own(seconds: float) -> None:
+    simulation = filled()
+    *there, away = simulation.nodes
+    simulation.partition(there, [away])
+    simulation.run(1.0)
+    there[0].delete("k0")
+    there[1].gossip("k1", "newer")
+    away.gossip("mine", 1)
+    away.gossip("k2", "mine")
+    simulation.run(seconds)
+    left = [host.process.node.data.tombstones for host in there if host.process is not None]
+    assert left == ([1, 1] if seconds < RETENTION else [0, 0])
+    simulation.heal()
+    simulation.run(40.0)
+    simulation.settle()
+    for host in simulation.nodes:
+        assert host.keys() == ["k1", "k2", "k3", "k4", "k5", "mine"]
+        assert (host.get("k1"), host.get("k2")) == ("newer", "mine")
+    assert tombstones(simulation) == [0, 0, 0]
+
+
+def test_nodes_that_do_not_wait_for_who_says_nothing_are_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patient = Collecting._consider
+
+    def impatient(self: Collecting, members: list[tuple[bytes, bytes]], now: float) -> None:
+        patient(self, [member for member in members if self._read(*member) is not None], now)
+
+    monkeypatch.setattr(Collecting, "_consider", impatient)
+    simulation = filled()
+    *there, away = simulation.nodes
+    simulation.partition(there, [away])
+    there[0].delete("k0")
+    with pytest.raises(Violation, match="which not all cover"):
+        simulation.run(15.0)
