@@ -118,6 +118,31 @@ def test_two_hundred_through_one_seed_at_once_leave_it_few_links() -> None:
     assert everybody == reached
 
 
+@pytest.mark.parametrize(
+    "nodes", [16, 48, *(pytest.param(each, marks=pytest.mark.soak) for each in (128, 512))]
+)
+def test_sockets_of_a_node_grow_with_the_logarithm_of_the_cluster(nodes: int) -> None:
+    """In the end: of the links that a join leaves those go that neither end needs. A seed keeps
+    those of who joined while all were linked to all.
+    """
+    simulation = Simulation(1, nodes=nodes, watching=False, checking=False)
+    simulation.run(10.0)
+    for host in simulation.nodes[:3]:
+        host.gossip(host.name, 1)
+        simulation.run(2.0)
+    joined = sum(len(each.node._links) for each in simulation.processes)
+    simulation.run(100.0)
+    wanted = ceil(log2(nodes))
+    links = [len(each.node._links) for each in simulation.processes]
+    assert min(links) >= wanted
+    assert max(links) <= max(16, 3 * wanted)
+    assert sum(links) <= (wanted + 1.5) * nodes
+    assert sum(links) < joined
+    everybody, reached = part_of(simulation)
+    assert len(everybody) == nodes
+    assert everybody == reached
+
+
 def _run_until_all_see_all(simulation: Simulation, limit: float) -> None:
     hosts: list[Host] = list(simulation.nodes)
     until = simulation.now + limit
