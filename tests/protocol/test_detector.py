@@ -111,6 +111,21 @@ def test_an_idle_node_sends_a_probe_and_an_ack_an_interval() -> None:
         assert host.node.stats()["health"] == 0
 
 
+def test_a_link_that_breaks_after_a_silence_is_followed_by_a_probe_with_all_its_time() -> None:
+    pump = Pump()
+    a, b, _ = pump.cluster(3)
+    pump.run(30.0)
+    silence = 1.5 * a.node.config.probe_timeout
+    while (a.node.deadline() or 0.0) < pump.now + silence:
+        pump.run(0.05)
+    asked = a.count("datagrams_out", "ask")
+    pump.now += silence
+    pump.cut(a.to(b))
+    a.node.advance(pump.now)
+    assert a.count("datagrams_out", "ask") == asked
+    assert a.node.stats()["probes_failed"] == 0
+
+
 def test_who_does_not_listen_probes_nobody_and_is_probed_by_nobody() -> None:
     pump = Pump()
     a, b = pump.host(1), pump.host(2, port=0)

@@ -113,6 +113,7 @@ def test_links_beyond_those_that_are_kept_go_and_nobody_misses_them(
     assert not any(host.of(Fail) or host.of(Suspect) for host in hosts)
     assert not any(len(host.node._parts.linking.dialler.losses) for host in hosts)
     assert not any(host.errors for host in hosts)
+    assert not any(host.count("datagrams_out", "ask") for host in hosts)
 
 
 def test_no_link_of_a_tree_goes_and_all_get_what_is_written_then(

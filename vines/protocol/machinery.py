@@ -365,12 +365,12 @@ class Machinery:
         self.replication.start(link, self.now)
         self.pusher.wake(link)
 
-    def _ended(self, link: Link) -> None:
+    def _ended(self, link: Link, now: float) -> None:
         """A stream is gone."""
-        if link.hello is not None and not self.linking.linked(link.member):
-            self.detector.lost(link.member, self.now)
+        if link.hello is not None and not link.spare and not self.linking.linked(link.member):
+            self.detector.lost(link.member, now)
         self.pusher.remove(link)
-        self.replication.stop(link, self.now)
+        self.replication.stop(link, now)
 
     def _write_anew(self, source: bytes) -> None:
         """Write the ephemeral keys of this node's start, or of one before, once more."""

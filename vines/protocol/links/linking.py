@@ -66,7 +66,7 @@ class Linking:
         self.shedding = Shedding(config, rng, self.links, self.wanted)
         self.write: Callable[[Link, bytes], None]
         self.begun: Callable[[Link], None]
-        self.ended: Callable[[Link], None]
+        self.ended: Callable[[Link, float], None]
         self.moved: Callable[[list[Sighting], float], None]
         self.refused: Callable[[bytes, float], None]
         self.unheard: Callable[[bytes, float], None]
@@ -221,7 +221,7 @@ class Linking:
         """A stream is no longer there."""
         was_the_link = self.links.remove(link)
         self.shedding.gone(link)
-        self.ended(link)
+        self.ended(link, now)
         if link.hello is None:
             if link.attempt is not None and not quiet and self.dialler.failed(link.attempt, now):
                 self.fail(link.attempt.member, now)
