@@ -453,9 +453,10 @@ class Table:
         """All in one step."""
         for key, record in list(self.held.items()):
             if key not in self.met and self.deleted(record):
-                self.drop(key)
-                if changes is not None:
+                # Of what was hidden it was told when it was hidden.
+                if changes is not None and key not in self.concealed:
                     changes.append(change(lapsed(record)))
+                self.drop(key)
         self.met.clear()
         return None
 
@@ -463,6 +464,7 @@ class Table:
         """Forget a record, and every position that led to it."""
         del self.held[key]
         self.deadlines.pop(key, None)
+        self.concealed.discard(key)
         for log in self.logs.values():
             for counter in [counter for counter, each in log.items() if each == key]:
                 del log[counter]

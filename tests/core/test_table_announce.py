@@ -291,7 +291,7 @@ def test_whatever_is_pruned_covered_means_held_and_everything_arrives() -> None:
         shares += sum(each.table.statistics()["shares"] for each in schedule.world.replicas)
         for name, count in schedule.world.seen.items():
             seen[name] = seen.get(name, 0) + count
-    assert shares > 30
+    assert shares > 20
     assert min(seen[name] for name in ("announced", "grafted", "own writes alone")) > 100
 
 

@@ -67,7 +67,7 @@ def test_it_is_left_out_of_all_that_is_said_of_the_vector() -> None:
 
 
 def vector_as_floors(vector: dict[bytes, int]) -> bytes:
-    return b"\x04\x03" + b"".join(
+    return b"\x04\x03\x00" + b"".join(
         source + bytes([counter, counter]) for source, counter in vector.items()
     )
 
