@@ -172,11 +172,10 @@ class Simulation:
         """The last things that happened, in words."""
         return "\n".join(_describe(line) for line in self.timeline.tail[-lines:])
 
-    def holders(self, process: Process, counter: int) -> int:
-        """How many others hold the data writes of a process up to a counter: all that ever ran,
-        but observers.
+    def holders(self, process: Process, source: bytes, counter: int) -> int:
+        """How many others hold the data writes of a process under a source up to a counter: all
+        that ever ran, but observers.
         """
-        source = process.node.data.source
         return sum(
             other.node.data.covered(source) >= counter
             for host in self.nodes

@@ -61,7 +61,7 @@ class Host:
         self.events: list[object] = []
         self.seeds: set[Address] = set()
         """Every address the running node was told to join."""
-        self._flushes: dict[tuple[str, int], tuple[int, int]] = {}
+        self._flushes: dict[tuple[str, int], tuple[int, bytes, int]] = {}
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {'up' if self.process else 'down'}>"
@@ -186,7 +186,8 @@ class Host:
         """
         process = self._up()
         token = process.node.flush(members, process.now)
-        self._flushes[process.name, token] = (members, process.node.data.counter)
+        data = process.node.data
+        self._flushes[process.name, token] = (members, data.source, data.counter)
         process.wake()
         return token
 
@@ -214,9 +215,9 @@ class Host:
         for spectator in self.simulation.spectators:
             spectator.told(process, event)
         if isinstance(event, Flushed):
-            members, counter = self._flushes.pop((process.name, event.token))
+            members, source, counter = self._flushes.pop((process.name, event.token))
             self.simulation.network.count("flushed")
-            holders = self.simulation.holders(process, counter)
+            holders = self.simulation.holders(process, source, counter)
             if holders < members:
                 raise Violation(f"{process.name} was told {members} hold its writes, {holders} do")
 

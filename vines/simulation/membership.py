@@ -34,14 +34,16 @@ SLACK_SECONDS = 1.0
 """What turns, frames and their spread may add to the bound of detection."""
 
 
-def detection_bound(process: Process) -> float:
+def detection_bound(process: Process, gone: int = 1) -> float:
     """Seconds within which a node knows of one that vanished: until the probe by its neighbour, the
     probe, and the time to object; a kernel's patience with dials may be longer than that. Who
-    doubts itself, as who is left alone does, probes less often by as much.
+    doubts itself, as who is left alone does, probes less often by as much. The only one that is
+    left has no neighbour that runs, and finds those that are `gone` one after the other.
     """
     config, health = process.node.config, process.node._parts.detector.probing.health
     silence = max(config.dial_timeout, config.suspicion_factor * config.probe_interval)
-    return 2.5 * config.probe_interval * health.factor + silence + SLACK_SECONDS
+    probes = 1.5 + gone
+    return probes * config.probe_interval * health.factor + silence + SLACK_SECONDS
 
 
 class MembershipRules(Spectator):
@@ -138,7 +140,8 @@ class MembershipRules(Spectator):
     def m5_crashed_is_dead(self, process: Process) -> None:
         """M5: a member that ended is dead in all views within the bound of detection."""
         now = self.simulation.now
-        bound = detection_bound(process)
+        is_alone = len(self.simulation.processes) == 1
+        bound = detection_bound(process, len(self._ended) if is_alone else 1)
         for member, ended in self._ended.items():
             since = max(ended, self._calm_since + CALM_SECONDS, self._began[process.node.id])
             known = process.node._parts.linking.members.get(member)

@@ -174,11 +174,13 @@ class Oracle:
             self.records[written.family, written.key, *written.rank] = written
 
     def _is_known(self, written: Written) -> bool:
-        """Whether somebody wrote the same before, with an owner."""
+        """Whether somebody wrote the same before, with an owner; it may have ended since."""
         same = written.family, written.key, written.flags, written.value
-        return written.depends and any(
-            (known.family, known.key, known.flags, known.value) == same
+        return any(
+            (each.family, each.key, each.flags, each.value) == same
             for known in self.records.values()
+            if known.depends
+            for each in (known, lapsed(known))
         )
 
     def _skip(self, source: bytes) -> None:
