@@ -6,6 +6,7 @@ import pytest
 
 from vines.events import KeysChanged, Synced
 from vines.protocol.machine import Write
+from vines.protocol.wire.messages import Floor
 from vines.protocol.wire.probe import Probe
 
 from .pump import Host, Pump
@@ -340,6 +341,18 @@ def test_a_node_under_a_foreign_source_takes_a_fresh_one_and_says_so() -> None:
     assert b.value("again") == b"\x01"
     assert [event.kind for event in a.events if type(event).__name__ == "Conflict"] == ["source"]
     assert b.states() == {"n1": "alive"}
+
+
+def test_a_link_on_which_both_tables_join_in_vain_ends_once() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    link = b.node._links.established()[0]
+    for channel in link.channels:
+        b.node._parts.replication.joins.told(link, Floor(channel.number), pump.now)
+        channel.join_owed = None
+    pump.run(40.0)
+    assert b.node._links.established()[0] is not link
+    assert a.linked() == ["n2"] and equal(a, b)
 
 
 def half_a_join(pump: Pump, b: Host, keys: int) -> None:

@@ -162,9 +162,11 @@ class Joins:
                 self._next(table, now)
 
     def stalled(self, now: float) -> list[Link]:
-        """The links whose joins do not come forward."""
+        """The links whose joins do not come forward, each once: both tables may join on one."""
         late = now - STALL_SECONDS
-        return [link for table, link in self._current.items() if link.channels[table].heard <= late]
+        links = self._current.items()
+        late_ones = [link for table, link in links if link.channels[table].heard <= late]
+        return list(dict.fromkeys(late_ones))
 
     def deadline(self) -> float:
         """When the first of these is late; infinity if there is none under way. That a sweep goes
