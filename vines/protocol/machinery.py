@@ -356,13 +356,13 @@ class Machinery:
         if self.elections is not None:
             self.elections.members_changed(now)
 
-    def _begun(self, link: Link) -> None:
+    def _begun(self, link: Link, now: float) -> None:
         """A link is established."""
         for frame in self.linking.dialler.errands.take(link.member):
             self._write(link, frame)
         if self.elections is not None and not link.errand:
-            self.elections.linked(link.member, self.now)
-        self.replication.start(link, self.now)
+            self.elections.linked(link.member, now)
+        self.replication.start(link, now)
         self.pusher.wake(link)
 
     def _ended(self, link: Link, now: float) -> None:

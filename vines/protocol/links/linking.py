@@ -65,7 +65,7 @@ class Linking:
         )
         self.shedding = Shedding(config, rng, self.links, self.wanted)
         self.write: Callable[[Link, bytes], None]
-        self.begun: Callable[[Link], None]
+        self.begun: Callable[[Link, float], None]
         self.ended: Callable[[Link, float], None]
         self.moved: Callable[[list[Sighting], float], None]
         self.refused: Callable[[bytes, float], None]
@@ -182,7 +182,7 @@ class Linking:
                 # Who listens there now says so: only one of both can.
                 self.fail(link.attempt.member, now)
         self._handshake.check_clock(hello, now)
-        self.begun(link)
+        self.begun(link, now)
         self.shedding.changed(now)
 
     def dismissed(self, link: Link, message: Refuse, now: float) -> None:
