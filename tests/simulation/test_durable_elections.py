@@ -223,7 +223,7 @@ PLANTED = {
     "promise not kept": Planted(forget_in_record(promised=FIRST), "kept is|taken back"),
     "decided rounds not covered": Planted(replace(Outcomes, "covers", never), "closed|changed"),
     "forgotten without a trace": Planted(
-        replace(Elections, "_keep_last", always), "acts, as|not know that", 3
+        replace(Elections, "_keep_last", always), "acts, as|not know that|another outcome", 3
     ),
     "everybody acts": Planted(replace(Election, "is_mine", always), "acts on|not the owner"),
     "any quorum": Planted(
