@@ -53,7 +53,7 @@ def varint(value: int) -> bytes:
 def raise_to(table: Table, vector: Vector) -> None:
     """Cover these counters."""
     rows = [source + varint(counter) * 2 for source, counter in vector.items()]
-    table.finish_join([b"\x04\x03" + b"".join(rows)])
+    table.finish_join([b"\x04\x03\x00" + b"".join(rows)])
 
 
 def table_of(vector: Vector, own: bytes, above: int = 256) -> Table:
@@ -261,7 +261,7 @@ def test_upkeep_of_all(benchmark: BenchmarkFixture, goals: Goals, kept: str) -> 
     def rows() -> tuple[tuple[list[bytes]], dict[str, object]]:
         risen[0] += 1
         parts = [source + varint(counter + risen[0]) * 2 for source, counter in vector.items()]
-        return ([b"\x04\x03" + b"".join(parts)],), {}
+        return ([b"\x04\x03\x00" + b"".join(parts)],), {}
 
     benchmark.pedantic(table.finish_join, setup=rows, rounds=150, warmup_rounds=5)
     goals.took(f"upkeep {kept}", benchmark)
