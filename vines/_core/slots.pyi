@@ -2,20 +2,20 @@
 
 from typing import Any, TypeVar
 
-Kind = TypeVar("Kind", bound=Filled)
-Tuple = TypeVar("Tuple", bound=tuple[Any, ...])
+_Kind = TypeVar("_Kind", bound=Filled)
+_Tuple = TypeVar("_Tuple", bound=tuple[Any, ...])
 
 def fill(one: object, names: tuple[str, ...], values: tuple[object, ...]) -> None:
     """Set the attributes of these names, in order, as `object.__setattr__` does whatever the class
     says. ValueError if they are not as many, before anything is set; AttributeError for a name that
     the object has no place for, TypeError for one that is no str, after those before it are set."""
 
-def filled(kind: type[Kind], values: tuple[object, ...]) -> Kind:
+def filled(kind: type[_Kind], values: tuple[object, ...]) -> _Kind:
     """What kind(*values) makes, without the price of a call. TypeError unless there is a value for
     each field, and all of them are given by place.
     """
 
-def named(kind: type[Tuple], values: tuple[object, ...]) -> Tuple:
+def named(kind: type[_Tuple], values: tuple[object, ...]) -> _Tuple:
     """The same of a named tuple. TypeError."""
 
 class Filled:
