@@ -176,8 +176,8 @@ class Crowd:
         """It is dead, by whatever: but for those we kill, or that kill themselves, by a bug."""
         self._selector.unregister(process.stdout)
         code = process.wait()
-        assert code == -signal.SIGKILL, f"{process.journal}: {code}: {process.complaint}"
         del self.running[process.voter]
+        assert code == -signal.SIGKILL, f"{process.journal}: {code}: {process.complaint}"
 
     # All of them.
 
