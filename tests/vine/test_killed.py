@@ -97,7 +97,8 @@ def test_a_planted_bug_is_found(
         crowd.settle()
     except AssertionError as error:
         # A vine may find out by itself that what it remembers cannot be, and end.
-        assert "met a bug" in str(error)
+        if "met a bug" not in str(error):
+            raise
         return
     assert said in crowd.verdict()
 
