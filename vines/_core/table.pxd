@@ -151,6 +151,7 @@ cdef class Table:
     cdef void leave_out(self, size_t slot) noexcept
     cdef void take_in(self, size_t slot) noexcept
     cdef void advance(self, size_t slot, uint64_t counter) noexcept
+    cdef void gain(self, size_t slot, uint64_t gained) noexcept
 
     cdef int reserve_run(self) except -1
     cdef void arrive(self, size_t slot, uint64_t start, uint64_t stop) noexcept

@@ -208,25 +208,6 @@ cdef inline bint outranks(
     return memcmp(origin, ids + <size_t>held.origin * ID_BYTES, ID_BYTES) > 0
 
 
-cdef inline bint contradicts(
-    const Item* item, const uint8_t* origin, const vines_record* held, const uint8_t* ids
-) noexcept:
-    """Whether equal (stamp, origin) comes with other content, which no correct author makes. What
-    is left of a record that expires or is ephemeral, once it ended, is the same record."""
-    if (
-        item.stamp != held.stamp
-        or memcmp(origin, ids + <size_t>held.origin * ID_BYTES, ID_BYTES) != 0
-    ):
-        return False
-    if item.flags & held.flags & FADING_FLAGS and (item.flags | held.flags) & TOMBSTONE_FLAG:
-        return (item.flags ^ held.flags) & ~<uint8_t>TOMBSTONE_FLAG != 0
-    return not (
-        item.flags == held.flags
-        and item.value_length == held.value_length
-        and memcmp(item.value, value_of(held), item.value_length) == 0
-    )
-
-
 cdef inline bint is_same(
     const Item* item, const uint8_t* origin, const vines_record* held, const uint8_t* ids
 ) noexcept:
@@ -234,6 +215,22 @@ cdef inline bint is_same(
     return (
         item.stamp == held.stamp
         and memcmp(origin, ids + <size_t>held.origin * ID_BYTES, ID_BYTES) == 0
+    )
+
+
+cdef inline bint contradicts(
+    const Item* item, const uint8_t* origin, const vines_record* held, const uint8_t* ids
+) noexcept:
+    """Whether equal (stamp, origin) comes with other content, which no correct author makes. What
+    is left of a record that expires or is ephemeral, once it ended, is the same record."""
+    if not is_same(item, origin, held, ids):
+        return False
+    if item.flags & held.flags & FADING_FLAGS and (item.flags | held.flags) & TOMBSTONE_FLAG:
+        return (item.flags ^ held.flags) & ~<uint8_t>TOMBSTONE_FLAG != 0
+    return not (
+        item.flags == held.flags
+        and item.value_length == held.value_length
+        and memcmp(item.value, value_of(held), item.value_length) == 0
     )
 
 
@@ -520,13 +517,18 @@ cdef class Table:
             self.take_in(slot)
         if self.known.counters[slot] == 0:
             self.roster += source.roster
+        self.gain(slot, gained)
+        self.known.counters[slot] = counter
+
+    cdef inline void gain(self, size_t slot, uint64_t gained) noexcept:
+        """Count so much more of a source in lanes and sketch."""
+        cdef const Source* source = &self.sources[slot]
         self.lanes[0] = vines_add_residue(
             self.lanes[0], vines_multiply_residue(gained, source.lane_one))
         self.lanes[1] = vines_add_residue(
             self.lanes[1], vines_multiply_residue(gained, source.lane_two))
         if self.sketch.count:
             sketch_add(&self.sketch, slot, gained)
-        self.known.counters[slot] = counter
 
     cdef int reserve_run(self) except -1:
         """Make sure that one more run fits the arrival log."""
@@ -586,17 +588,10 @@ cdef class Table:
 
     cdef void take_in(self, size_t slot) noexcept:
         """Undo that: there is more of the source than was to come."""
-        cdef Source* source = &self.sources[slot]
-        cdef uint64_t counter = self.known.counters[slot]
-        source.retired = False
+        self.sources[slot].retired = False
         self.retired -= 1
-        self.roster += source.roster
-        self.lanes[0] = vines_add_residue(
-            self.lanes[0], vines_multiply_residue(counter, source.lane_one))
-        self.lanes[1] = vines_add_residue(
-            self.lanes[1], vines_multiply_residue(counter, source.lane_two))
-        if self.sketch.count:
-            sketch_add(&self.sketch, slot, counter)
+        self.roster += self.sources[slot].roster
+        self.gain(slot, self.known.counters[slot])
 
     @cython.critical_section
     def retire(self, bytes source not None, uint64_t final):
@@ -1050,12 +1045,7 @@ cdef class Table:
 
     cdef void hasten(self, Item* item, const uint8_t* origin, vines_record* record) noexcept:
         """An expiring record meets one that is held: if it is the same, the earlier end stays."""
-        if (
-            expires(<uint8_t>record.flags)
-            and item.stamp == record.stamp
-            and memcmp(
-                origin, self.known.ids + <size_t>record.origin * ID_BYTES, ID_BYTES) == 0
-        ):
+        if expires(<uint8_t>record.flags) and is_same(item, origin, record, self.known.ids):
             deadlines_hasten(&self.deadlines, record, self.now + item.left)
 
     # ------------------------------------------------------------------ lives of authors
