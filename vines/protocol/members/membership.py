@@ -91,7 +91,7 @@ class Membership:
         """Under which sources others write, as far as they are known and have not left: who is held
         dead may come back.
         """
-        return {each.profile.source for each in self._members.values() if each.state != LEFT}
+        return {source for _, source in self.awaited()}
 
     def living(self) -> frozenset[bytes]:
         """The ids of others who are alive and no observers."""
