@@ -6,6 +6,8 @@ from typing import Any
 
 from vines._core.changes import Change, Changes
 from vines._core.table import DATA, TOMBSTONE, Table
+from vines.callbacks.listeners import Listener
+from vines.callbacks.telling import Teller
 from vines.values.codec import pack
 
 PATIENCE = 20.0
@@ -59,6 +61,19 @@ class Far:
                 return changes
             assert self.near.apply(delta, 0, None, 0, changes) == []
             self._sent = self.near.vector()
+
+
+class Near:
+    """A table and another node's, a teller, and what it tells of values and their lapses."""
+
+    def __init__(self) -> None:
+        self.table = table()
+        self.far = Far(self.table)
+        self.teller = Teller(self.table)
+        self.told: list[Any] = []
+        for event in ("gossip", "lapse"):
+            listener = Listener(event, None, self.told.append)
+            self.teller.audience = self.teller.audience.with_one(listener)
 
 
 class Calls:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.vine.helpers import ELSEWHERE, Calls, Far, table
+from tests.vine.helpers import ELSEWHERE, Calls, Near
 from vines._core.changes import Changes
 from vines._core.table import ENDED, EPHEMERAL, HIDDEN, SHOWN
 from vines.callbacks.backlog import Backlog
 from vines.callbacks.listeners import Listener
-from vines.callbacks.telling import Teller
 from vines.events import Gossip, Lapse
 from vines.values.codec import pack
 from vines.vine import Vine
@@ -50,17 +49,11 @@ def test_a_copy_after_a_fork_owns_them():
         assert vine._engine.table.get(0, b"k")[1:3] == (vine._engine.table.source, EPHEMERAL)
 
 
-class Here:
-    """A table, a teller, and the table of an owner elsewhere."""
+class Here(Near):
+    """The other table is an owner's."""
 
     def __init__(self) -> None:
-        self.table = table()
-        self.far = Far(self.table)
-        self.teller = Teller(self.table)
-        self.told: list = []
-        for event in ("gossip", "lapse"):
-            listener = Listener(event, None, self.told.append)
-            self.teller.audience = self.teller.audience.with_one(listener)
+        super().__init__()
         self.turn(SHOWN)
 
     def arrive(self, key: bytes) -> Changes:

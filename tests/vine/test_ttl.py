@@ -9,13 +9,12 @@ from decimal import Decimal
 
 import pytest
 
-from tests.vine.helpers import ELSEWHERE, Calls, Far, table
+from tests.vine.helpers import ELSEWHERE, Calls, Near
 from vines import errors, keyspace
 from vines._core.changes import Changes
 from vines._core.table import DATA, EXPIRING, LEFT_MAX, TOMBSTONE
 from vines.callbacks.backlog import Backlog
 from vines.callbacks.listeners import Listener
-from vines.callbacks.telling import Teller
 from vines.events import Gossip, Lapse
 from vines.values.codec import pack
 from vines.values.ttl import milliseconds
@@ -119,17 +118,8 @@ def test_a_copy_after_a_fork_goes_on_with_what_is_left(vine, later):
     assert vine.keys() == ["longer", "stays"]
 
 
-class Here:
-    """A table, a teller, and another node's table."""
-
-    def __init__(self) -> None:
-        self.table = table()
-        self.far = Far(self.table)
-        self.teller = Teller(self.table)
-        self.told: list = []
-        for event in ("gossip", "lapse"):
-            listener = Listener(event, None, self.told.append)
-            self.teller.audience = self.teller.audience.with_one(listener)
+class Here(Near):
+    """The other table's values have a time to live."""
 
     def arrive(self, key: bytes, left: int) -> Changes:
         self.far.table.write(key, EXPIRING, pack(5), self.table.clock, left)

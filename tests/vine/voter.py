@@ -7,6 +7,7 @@ each; what its driver waits for goes to its standard output.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import signal
@@ -293,4 +294,5 @@ def _die_at(step: str, when: str) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig()  # what a vine says of a bug is kept with what this process says
     Voter(**json.loads(sys.argv[1])).serve()
