@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from vines.events import KeysChanged, Synced
 from vines.protocol.machine import Write
+from vines.protocol.replicas import joining
 from vines.protocol.wire.messages import Floor
 from vines.protocol.wire.probe import Probe
 
@@ -264,6 +267,28 @@ def test_a_join_of_many_pages_takes_no_time_but_theirs() -> None:
     pump.settle()
     assert (b.node.stats()["joins"], pump.now) == (1, start)
     assert a.count("frames_out", "snapshot") - before > 40
+
+
+def test_that_floors_rose_is_told_when_they_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a join of a large table takes more than one turn."""
+    monkeypatch.setattr(joining, "SWEEP_SLOTS", 1)
+    pump = Pump()
+    a, b = pump.host(1, log_slack=0), pump.host(2)
+    for turn in range(15_000):
+        a.node.data.write(b"key%d" % (turn % 5_000), 0, b"\x01", turn << 16)
+    at, turns = [], []
+    replication, sweep = b.node._parts.replication, joining.Joins.sweep
+    replication.joined = lambda _: at.append(b.node.data.covered(a.node.data.source))
+
+    def counted(*arguments: Any) -> Any:
+        turns.append(arguments[0] is replication.joins)
+        return sweep(*arguments)
+
+    monkeypatch.setattr(joining.Joins, "sweep", counted)
+    pump.join(b, a)
+    pump.settle()
+    assert sum(turns) > 1 and at == [15_000]
+    assert equal(a, b)
 
 
 def test_a_join_goes_on_while_the_table_changes() -> None:

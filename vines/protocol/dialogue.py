@@ -22,14 +22,7 @@ from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.replicas.retiring import Retiring
 from vines.protocol.wire.hello import Hello, Refuse
-from vines.protocol.wire.messages import (
-    CONTROL,
-    DATA,
-    END,
-    TABLE_MESSAGES,
-    Message,
-    Snapshot,
-)
+from vines.protocol.wire.messages import CONTROL, DATA, TABLE_MESSAGES, Message
 from vines.protocol.wire.probe import StreamAck, StreamProbe
 from vines.protocol.wire.talk import Flush, Flushed, Ping, Pong, Shed
 
@@ -85,8 +78,6 @@ class Dialogue:
                     self._reported(now)
                 if changes.holds(ELECTION_FAMILIES):
                     self._elections().learn(changes, now)
-            if isinstance(message, Snapshot) and message.marks == END:
-                self._retiring.joined(now)
             self._check_tables(link, now)
             return
         match message:

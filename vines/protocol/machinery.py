@@ -123,6 +123,7 @@ class Machinery:
         self.retiring = Retiring(
             *(self.identity, self.linking.members, tables, self.agreement.covers, self._renew, now)
         )
+        self.replication.joined = self.retiring.joined
         self.dialogue = Dialogue(
             *(tables, self.handshake, self.linking, self.replication, self.flushes),
             detector=self.detector,

@@ -84,6 +84,8 @@ class Replication:
         now: float,
     ) -> None:
         self.watching = False
+        self.joined: Callable[[float], None] = lambda _: None
+        """Told when a join is over, and floors rose with it: set by who cares."""
         self.joins = Joins(wake)
         self.spreading = Spreading(config, rng, tables, wake)
         self.catching = Catching(DATA, wake)
@@ -183,8 +185,8 @@ class Replication:
                 serve(channel, message)
             case Snapshot():
                 self.catching.heard(link, now)
-                for each in self.joins.receive(link, message, now, limit, changes):
-                    self._show(each, message.table, 0, now)
+                wanting = self.joins.receive(link, message, now, limit, changes)
+                self._end_join(message.table, wanting, now)
         if control:
             return changes
         if changes:
@@ -196,8 +198,7 @@ class Replication:
         self.catching.advance(now)
         for table in self.joins.sweeping:
             changes = Changes() if self.watching and table == DATA else None
-            for link in self.joins.sweep(table, now, changes):
-                self._show(link, table, 0, now)
+            self._end_join(table, self.joins.sweep(table, now, changes), now)
             if changes:
                 self._outbox.emit(KeysChanged(changes))
         if now >= self._comparing:
@@ -272,6 +273,13 @@ class Replication:
             self.pulls += 1
             channel.pull(refused)
             self._wake(link)
+
+    def _end_join(self, table: int, wanting: list[Link], now: float) -> None:
+        """Show our vector to those who want it; there are none before a join is over."""
+        for link in wanting:
+            self._show(link, table, 0, now)
+        if wanting:
+            self.joined(now)
 
     def _show(self, link: Link, table: int, marks: int, now: float) -> None:
         """Send our vector; that of the data table to one peer at a time."""
