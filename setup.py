@@ -59,6 +59,8 @@ PROFILES: dict[str, dict[str, list[str]]] = {
     },
 }
 
+PROCESSORS = os.cpu_count() or 1
+
 profile = os.environ.get("VINES_BUILD", "release")
 if profile not in PROFILES:
     sys.exit(f"VINES_BUILD={profile}: choose one of {', '.join(PROFILES)}")
@@ -85,6 +87,8 @@ def compiled(sources: list[Path], flags: list[str], **directives: bool) -> list[
     ]
     made: list[Extension] = cythonize(
         extensions,
+        # Elsewhere processes begin by importing this file again.
+        nthreads=PROCESSORS if sys.platform == "linux" else 0,
         compiler_directives={**DIRECTIVES, **directives, "linetrace": profile == "trace"},
         # The same for all, but for what traces its lines: what differs is up to the C compiler.
         build_dir=None if profile == "trace" else "build/cython",
@@ -93,7 +97,7 @@ def compiled(sources: list[Path], flags: list[str], **directives: bool) -> list[
 
 
 setup(
-    options={"build_ext": {"parallel": str(os.cpu_count() or 1)}},
+    options={"build_ext": {"parallel": str(PROCESSORS)}},
     ext_modules=[
         *compiled(CORE, options["compile"], **UNCHECKED),
         *(compiled(TYPED, options["typed"]) if "typed" in options else ()),
