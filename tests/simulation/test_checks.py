@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from vines._core.changes import Changes
-from vines._core.table import ENDED, EPHEMERAL, EXPIRING, HIDDEN, SHOWN, TOMBSTONE
+from vines._core.table import ENDED, EPHEMERAL, EXPIRING, HIDDEN, SHOWN, TOMBSTONE, Table
 from vines.events import Flushed, Join, KeysChanged, Member
-from vines.simulation import Simulation, Violation
+from vines.simulation import Simulation, Violation, rest
 from vines.simulation.checks import STATE, Watch
 from vines.simulation.oracle import ControlOracle, Oracle, Written, lapsed
-from vines.simulation.rest import check_joiner, check_lapsed
+from vines.simulation.rest import check_joiner, check_lapsed, check_rest
 
 SOURCE = b"s" * 16
 OTHER = b"t" * 16
@@ -46,6 +46,13 @@ class Bare:
 
     def floor(self, source: bytes) -> int:
         return self.floors.get(source, 0)
+
+    def covered(self, source: bytes) -> int:
+        return self.counters.get(source, 0)
+
+    def get(self, family: int, key: bytes) -> tuple[int, bytes, int, bytes] | None:
+        found = (each for each in self.held if each.key_ == (family, key))
+        return next(((each[2], each[3], each[6], each[7]) for each in found), None)
 
     def recount(self) -> None:
         """What it says of strays is said, not counted."""
@@ -211,6 +218,129 @@ def test_a_collected_key_may_be_gone_but_not_come_back(oracle: Oracle) -> None:
     table.held = [written(1)]
     with pytest.raises(Violation, match="which was collected"):
         watching.check()
+
+
+def deletion() -> Written:
+    return written(1, stamp=5, source=OTHER, origin=OTHER, flags=TOMBSTONE, value=b"")
+
+
+@dataclass
+class Deleted:
+    """A key that is written and deleted, and three tables: who lacks the deletion, who has
+    forgotten it, and the one to look at, which holds what was deleted.
+    """
+
+    oracle: Oracle = field(default_factory=Oracle)
+    tables: list[Bare] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.oracle.collects = True
+        self.oracle.tables = lambda: self.tables  # type: ignore[assignment, return-value]
+        self.oracle.wrote(written(1), {SOURCE: 1})
+        self.oracle.wrote(deletion(), {SOURCE: 1, OTHER: 1})
+        self.tables += [Bare([written(1)], {SOURCE: 1}), Bare([deletion()], {SOURCE: 1, OTHER: 1})]
+        forgets = watch(self.oracle, self.tables[1])
+        forgets.check()
+        self.tables[1].held, self.tables[1].floors = [], {OTHER: 1}
+        forgets.check_everything()
+        self.tables.append(Bare([written(1)], {SOURCE: 1}))
+        self.watch = watch(self.oracle, self.tables[2])
+        self.watch.check()
+
+
+def test_a_join_takes_away_what_was_deleted_for_good_and_its_floor_covers_that() -> None:
+    deleted = Deleted()
+    deleted.tables[2].held = []
+    deleted.tables[2].counters = {SOURCE: 1, OTHER: 1}
+    deleted.tables[2].floors = {OTHER: 1}
+    deleted.watch.check_everything()
+
+
+def test_a_record_that_goes_because_it_was_overwritten_elsewhere_is_noticed() -> None:
+    oracle = Oracle()
+    oracle.collects = True
+    oracle.wrote(written(1))
+    oracle.wrote(written(1, stamp=5, source=OTHER, origin=OTHER))
+    table = Bare([written(1)], {SOURCE: 1})
+    watching = watch(oracle, table)
+    watching.check()
+    table.held = []
+    with pytest.raises(Violation, match="lost b'k'"):
+        watching.check()
+
+
+def test_a_record_that_goes_though_nobody_knew_of_it_is_noticed() -> None:
+    deleted = Deleted()
+    deleted.tables[1].counters = {OTHER: 1}
+    deleted.tables[2].held = []
+    with pytest.raises(Violation, match="lost b'k'"):
+        deleted.watch.check()
+
+
+@pytest.mark.parametrize("counters", [{SOURCE: 1}, {SOURCE: 1, OTHER: 1}])
+def test_what_is_covered_because_of_a_deletion_that_never_came_is_noticed(
+    counters: dict[bytes, int],
+) -> None:
+    deleted = Deleted()
+    late = Bare([], counters)
+    with pytest.raises(Violation, match=r"covers .* but holds nothing"):
+        watch(deleted.oracle, late).check()
+
+
+def test_a_record_that_would_end_by_itself_and_goes_before_it_does_is_noticed() -> None:
+    oracle = Oracle()
+    oracle.collects = True
+    oracle.wrote(expiring())
+    table = Bare([expiring()], {SOURCE: 1})
+    watching = watch(oracle, table)
+    watching.check()
+    table.held = []
+    with pytest.raises(Violation, match="lost b'k'"):
+        watching.check()
+
+
+def test_deletions_that_two_hold_and_a_third_lacks_are_noticed() -> None:
+    simulation = Simulation(1, nodes=3, config={"collect_interval": 3600.0})
+    first, second, third = simulation.nodes
+    first.gossip("k", 1)
+    simulation.run(2)
+    second.delete("k")
+    simulation.settle()
+    assert third.process is not None
+    third.process.watches[1].table = Without(third.process.node.data)  # type: ignore[assignment]
+    with pytest.raises(Violation, match=r"node-3\.0 data lacks the deletion"):
+        rest._check_equal(simulation.processes)
+
+
+class Without:
+    """A table that does not tell of its deletions."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    def records(self) -> list[tuple[Any, ...]]:
+        return [record for record in self._table.records() if not record[6] & TOMBSTONE]
+
+
+def test_what_a_deletion_knew_of_and_is_there_at_rest_is_noticed() -> None:
+    simulation = Simulation(1, nodes=2, config={"collect_interval": 3600.0})
+    first, second = simulation.nodes
+    first.gossip("k", 1)
+    simulation.run(2)
+    simulation.settle()
+    (held,) = simulation.data.records.values()
+    over = {held.source: held.counter}
+    late = held._replace(
+        stamp=held.stamp + 1, source=OTHER, origin=OTHER, counter=1, flags=TOMBSTONE, value=b""
+    )
+    simulation.data.wrote(late, over)
+    simulation.data.collected(late)
+    assert second["k"] == 1
+    with pytest.raises(Violation, match=r"K4: .* is back"):
+        check_rest(simulation)
 
 
 def member(source: bytes, counter: int, stamp: int, key: bytes = b"n" * 16) -> Written:

@@ -30,13 +30,14 @@ class Watch:
     With `writes_itself` the oracle learns of the table's own writes here; else it was told of each,
     but, with `writes_anew`, of ephemeral records that a node writes once more by itself.
     Raises `Violation` from `check` when
-    * a record is lost that no other in the table makes void and nobody deleted or overwrote, or
-      replaced by one that ranks lower or equal although it is the last that was written;
+    * a record is lost, or replaced by one that ranks lower or equal, that no other in the table
+      makes void and no deletion won over that was forgotten, or that nobody else covers and lacks;
     * a deletion is forgotten while somebody who counts does not cover it, or what it deleted comes
       back (K4);
     * a record is not, byte for byte, what somebody wrote under that position and rank (the order is
       total);
-    * a position is covered for whose key a lower record, or none, is held (covered means held);
+    * a position is covered for whose key a lower record, or none, is held (covered means held),
+      unless a deletion won over it that was forgotten, and that is covered here or below a floor;
     * a record that ended by itself comes back, or its end changes the fingerprint;
     * a counter or a floor falls, or a position is covered that was never issued.
     """
@@ -64,6 +65,8 @@ class Watch:
         """The highest deletion that was forgotten here, by key."""
         self._records: list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]] = []
         self._seen: tuple[bytes, int, int, int] | None = None
+        self._lapsed = False
+        """Whether anything has lapsed since the last look."""
 
     def check(self) -> bool:
         """Check what changed since the last call; whether anything did."""
@@ -72,6 +75,7 @@ class Watch:
         if seen == self._seen:
             return False
         before, self._seen = self._seen, seen
+        self._lapsed = before is None or before[2] != seen[2]
         if self._sources:
             self._sources = [*self._sources[-1:], table.source]
             for source in self._sources:
@@ -85,6 +89,18 @@ class Watch:
     def forget(self, key: Key) -> None:
         """A record was collected: its absence is right from now on, its return would not be."""
         self.collected[key] = self.held.pop(key).rank
+
+    def excuses(self, source: bytes, counter: int, key: Key, rank: Rank) -> bool:
+        """Whether what was written at a position need not be held, nor anything that wins over it:
+        a deletion won that is covered here. If it is that deletion, it was forgotten here, or is
+        below a floor that others told of.
+        """
+        return any(
+            rank <= self._deleted.get(key, (-1, b"")) or self.table.floor(source) >= counter
+            if deletion.rank == rank
+            else self.table.covered(deletion.source) >= deletion.counter
+            for deletion in self.oracle.deleted(key, rank)
+        )
 
     def check_everything(self) -> None:
         """Check all positions anew, trusting nothing remembered: for the end of a run."""
@@ -125,11 +141,14 @@ class Watch:
         return written.family == ACCUSATION and voids(member, written.stamp)
 
     def _was_deleted(self, written: Written) -> bool:
-        """Whether a live record was overwritten or deleted by anybody."""
-        if not self.oracle.collects:
-            return False
-        highest = self.oracle.highest[written.key_]
-        return not written.flags & TOMBSTONE and highest.rank > written.rank
+        """Whether a join may have a live record go: a deletion won over it that was forgotten, and
+        somebody covers it and does not hold it.
+        """
+        return (
+            not written.flags & TOMBSTONE
+            and bool(self.oracle.deleted(written.key_, written.rank))
+            and self.oracle.is_missed(written, self.table)
+        )
 
     def _is_back(self, written: Written) -> bool:
         """K4: whether this was deleted here for good, by somebody who knew of it."""
@@ -139,15 +158,15 @@ class Watch:
         return written.rank <= deletion and self.oracle.knew(written.key_, deletion, written)
 
     def _may_go(self, written: Written) -> bool:
-        """Whether a record may be gone: deleted or overwritten elsewhere, as a join told, or the
-        deletion itself, once nobody needs it any more.
+        """Whether a record may be gone: deleted elsewhere, as a join told, or the deletion itself,
+        once nobody needs it any more.
         """
         if not self.oracle.collects:
             return False
-        if not written.flags & TOMBSTONE:
-            if written.fades:
-                self.oracle.collected(written)  # it ended first, here or where a join came from
-            return written.fades or self.oracle.highest[written.key_].rank > written.rank
+        if self._was_deleted(written):
+            return True
+        if not written.flags & TOMBSTONE and not (written.fades and self._lapsed):
+            return False
         for table in self.oracle.awaited(self.table):
             if table.covered(written.source) < written.counter:
                 raise Violation(f"{self.name} collected {_say(written)}, which not all cover")
@@ -199,9 +218,9 @@ class Watch:
             if key is None or key in self.collected or self.oracle.is_void(key, ranks[index][0]):
                 continue
             holds = self.held.get(key)
-            if ranks[index] <= self.oracle.deleted.get(key, (-1, b"")):
+            if holds is not None and holds.rank >= ranks[index]:
                 continue
-            if holds is None or holds.rank < ranks[index]:
+            if not self.excuses(source, index + 1, key, ranks[index]):
                 raise Violation(
                     f"{self.name} covers ({_short(source)}, {index + 1}), a write of {key[1]!r}"
                     f" with stamp {ranks[index][0]}, but holds {_say(holds)}"

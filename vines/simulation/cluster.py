@@ -84,6 +84,7 @@ class Simulation:
         self.data = Oracle()
         self.data.collects = True
         self.data.awaited = self._awaited
+        self.data.tables = self._tables
         self.largest_record = 0
         self.replay = f"Simulation(seed={seed}, nodes={nodes}) and the same calls"
         """What a Violation tells to do to see it again."""
@@ -120,6 +121,14 @@ class Simulation:
         process = next(each for each in processes if each.node.data is table)
         awaited = set(process.node.awaited())
         return [each.node.data for each in processes if (each.node.id, each.node.source) in awaited]
+
+    def _tables(self) -> list[Table]:
+        """The data tables of all that ever ran."""
+        return [
+            process.node.data
+            for host in self.nodes
+            for process in [*host.past, *([host.process] if host.process else [])]
+        ]
 
     def run(self, seconds: float) -> None:
         """Let time pass. Raises Violation as soon as anything is wrong; the time stands still

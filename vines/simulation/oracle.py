@@ -107,21 +107,39 @@ class Oracle:
         self.highest: dict[Key, Written] = {}
         self.collects = False
         """Whether deletions are forgotten in these tables."""
-        self.deleted: dict[Key, Rank] = {}
-        """The highest deletion that somebody forgot, by key."""
+        self.deletions: dict[Key, dict[Rank, Written]] = {}
+        """Deletions that somebody forgot, by key and rank."""
         self.awaited: Callable[[Table], list[Table]] = lambda _table: []
         """The tables of running processes that the process of a table waits for."""
+        self.tables: Callable[[], list[Table]] = list
+        """All there ever were of this kind."""
         self._over: dict[tuple[Key, Rank], dict[bytes, int]] = {}
 
     def collected(self, written: Written) -> None:
         """A deletion was forgotten somewhere."""
-        key = written.key_
-        self.deleted[key] = max(written.rank, self.deleted.get(key, (-1, b"")))
+        self.deletions.setdefault(written.key_, {})[written.rank] = written
+
+    def deleted(self, key: Key, rank: Rank) -> list[Written]:
+        """The deletions that somebody forgot and that win over a record of this rank."""
+        found = self.deletions.get(key)
+        return [each for each in found.values() if rank <= each.rank] if found else []
 
     def knew(self, key: Key, deletion: Rank, written: Written) -> bool:
         """Whether the author of a deletion covered this record when it wrote that."""
         over = self._over.get((key, deletion), {})
         return written.counter <= over.get(written.source, 0)
+
+    def is_missed(self, written: Written, table: Table) -> bool:
+        """Whether anybody but this table covers a record and does not hold it: what a join needs to
+        have it go.
+        """
+        return any(
+            other.covered(written.source) >= written.counter
+            and (held := other.get(*written.key_)) != (*written.rank, written.flags, written.value)
+            and (held is None or held[:2] != written.rank or not held[2] & TOMBSTONE)
+            for other in self.tables()
+            if other is not table
+        )
 
     def wrote(self, written: Written, over: dict[bytes, int] | None = None) -> None:
         """Learn of a local write right after it happened; `over`: what its author covered."""

@@ -161,8 +161,10 @@ def _check_equal(processes: list[Process]) -> None:
     view, contents = _view(first), [_content(watch, alive) for watch in first.watches]
     for process in processes[1:]:
         for mine, content, theirs in zip(first.watches, contents, process.watches, strict=True):
-            if _live(content) != _live(_content(theirs, alive)):
+            others = _content(theirs, alive)
+            if _live(content) != _live(others):
                 raise Violation(f"{mine.name} and {theirs.name} hold different things")
+            _check_deletions(mine, content, theirs, others)
         if view != _view(process):
             raise Violation(f"{process.name} sees {_view(process)}, {first.name} {view}")
 
@@ -183,6 +185,26 @@ def _live(content: list[Written]) -> list[Written]:
     return [written for written in content if not written.flags & TOMBSTONE]
 
 
+def _check_deletions(
+    mine: Watch, content: list[Written], theirs: Watch, others: list[Written]
+) -> None:
+    """A deletion is held by both, or forgotten by who lacks it or by whom that one joined."""
+    for lacking, held, other in ((mine, content, others), (theirs, others, content)):
+        ranks = {written.key_: written.rank for written in held}
+        for written in other:
+            if not written.flags & TOMBSTONE or ranks.get(written.key_, (-1, b"")) >= written.rank:
+                continue
+            source, counter = _position(written, lacking, mine, theirs)
+            if not lacking.excuses(source, counter, written.key_, written.rank):
+                raise Violation(f"{lacking.name} lacks the deletion {written}")
+
+
+def _position(written: Written, *watches: Watch) -> tuple[bytes, int]:
+    held = (watch.held.get(written.key_) for watch in watches)
+    found = next(each for each in held if each is not None and each.rank == written.rank)
+    return found.source, found.counter
+
+
 def _view(process: Process) -> list[Member]:
     return sorted(process.node.members(), key=lambda member: member.id)
 
@@ -192,19 +214,25 @@ def _check_acknowledged(simulation: Simulation) -> None:
     ended, it is exactly the highest write of all. What an ended process wrote is lost if it
     reached nobody; whatever a running one ever held cannot be, because tables only rise.
     """
-    oracle = simulation.data
-    held = simulation.processes[0].watches[1].held
+    oracle, watch = simulation.data, simulation.processes[0].watches[1]
+    held = watch.held
     running = {process.node.data.source for process in simulation.processes}
     for written in oracle.records.values():
         now = held.get((written.family, written.key))
-        if written.rank <= oracle.deleted.get(written.key_, (-1, b"")):
-            continue
-        if written.source in running and (now is None or now.rank < written.rank):
+        if (
+            written.source in running
+            and (now is None or now.rank < written.rank)
+            and not watch.excuses(written.source, written.counter, written.key_, written.rank)
+        ):
             raise Violation(f"an acknowledged write is lost: {written}; there is {now}")
     ended = any(host.past for host in simulation.nodes)
     for key, highest in oracle.highest.items():
         left = lapsed(highest) if highest.fades else highest
-        if highest.rank <= oracle.deleted.get(key, (-1, b"")):
+        if oracle.deleted(key, highest.rank):
             continue  # gone, or an older write is there by somebody who was not waited for
         if not ended and held.get(key) not in (highest, left):
             raise Violation(f"{key} is {held.get(key)}, not the highest write {highest}")
+    for written in held.values():
+        for deletion in oracle.deleted(written.key_, written.rank):
+            if not written.flags & TOMBSTONE and oracle.knew(written.key_, deletion.rank, written):
+                raise Violation(f"K4: {written} is back, which {deletion} had deleted for good")
