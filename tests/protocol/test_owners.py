@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from vines._core.changes import Changes
-from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE, Table
+from vines._core.table import EPHEMERAL, MEMBER, TOMBSTONE, Table
 from vines.protocol.members.profile import stamp_of
+from vines.protocol.replicas.retiring import LOOK_SECONDS, RETIRED
 
 from .pump import Host, Pump
 from .test_members import record
@@ -97,15 +98,38 @@ def test_an_earlier_start_that_is_heard_of_later_hides_only() -> None:
     assert (seen(host, EARLY), seen(host, LATE)) == ("ended", "shown")
 
 
+def looks(host: Host) -> None:
+    """Time enough for a node to retire a source, if it may: as one that has links does."""
+    for _ in range(3):
+        host.pump.now += LOOK_SECONDS
+        host.node._parts.retiring.advance(host.pump.now)
+
+
 @pytest.mark.parametrize("state", ["dead", "left"])
-def test_who_is_gone_for_long_is_gone_for_good(state: str) -> None:
+def test_who_is_gone_for_long_is_gone_for_good_once_its_source_is_retired(state: str) -> None:
     host = holder(EARLY)
     owner = Owner(host)
     owner.says(EARLY)
     owner.says(EARLY, state)
-    assert seen(host, EARLY) == ("hidden" if state == "dead" else "ended")
-    host.node.advance(host.pump.now + host.node.config.dead_retention + 1)
-    assert seen(host, EARLY) == "ended"
+    then = "hidden" if state == "dead" else "ended"
+    assert seen(host, EARLY) == then
+    host.pump.now += host.node.config.dead_retention + 1
+    assert seen(host, EARLY) == then
+    assert not host.node.data.is_retired(EARLY)
+    looks(host)
+    assert host.node.data.is_retired(EARLY) and seen(host, EARLY) == "ended"
+
+
+def test_an_owner_that_objects_after_that_time_and_before_it_is_retired_has_its_keys() -> None:
+    host = holder(EARLY)
+    owner = Owner(host)
+    owner.says(EARLY)
+    owner.says(EARLY, "dead")
+    host.pump.now += host.node.config.dead_retention + 1
+    assert seen(host, EARLY) == "hidden"
+    owner.says(EARLY, incarnation=2)
+    looks(host)
+    assert seen(host, EARLY) == "shown"
 
 
 def test_a_later_death_begins_the_time_anew() -> None:
@@ -114,30 +138,32 @@ def test_a_later_death_begins_the_time_anew() -> None:
     owner.says(EARLY)
     owner.says(EARLY, "dead")
     host.pump.now += 0.9 * retention
+    looks(host)
     assert seen(host, EARLY) == "hidden"
     owner.says(EARLY, "dead", incarnation=2)
     host.pump.now += 0.9 * retention
+    looks(host)
     assert seen(host, EARLY) == "hidden"
     host.pump.now += 0.2 * retention
+    assert seen(host, EARLY) == "hidden"
+    looks(host)
     assert seen(host, EARLY) == "ended"
 
 
-@pytest.mark.parametrize(("share", "anew"), [(0.9, False), (0.6, False), (0.4, True), (0.0, True)])
-def test_a_node_that_was_held_dead_for_long_writes_its_own_anew(share: float, anew: bool) -> None:
+def test_a_node_whose_source_is_retired_writes_its_own_anew() -> None:
     host = Pump().host(1)
-    node, kept = host.node, round(host.node.config.dead_retention * 1000)
+    node, before = host.node, host.node.source
     node.data.write(b"k", EPHEMERAL, b"\x01", 1)
-    other, flags = Pump().host(99, port=0).node.control, EXPIRING
-    held = node.control.get(MEMBER, node.id)
-    assert held is not None
-    other.tick(host.pump.now)
-    other.put(MEMBER, node.id, flags, held[3], held[0] + 1, max(1, int(kept * share)))
-    other.tick(host.pump.now + (0.0 if share else 0.1))
-    body, news = other.delta_for(node.control.vector(), 1 << 16), Changes()
+    other, news = Pump().host(99, port=0).node.control, Changes()
+    other.put(RETIRED, before, 0, bytes(16), 0)
+    body = other.delta_for(node.control.vector(), 1 << 16)
     assert body is not None
     node.control.apply(body, 0, None, 0, news)
-    node._parts.linking.learn(news, host.pump.now)
-    assert node.data.counter == (2 if anew else 1)
+    node._parts.retiring.learn(news, host.pump.now)
+    assert node.source != before
+    host.node.advance(host.pump.now)
+    held = node.data.get(0, b"k")
+    assert held is not None and held[1:] == (node.source, EPHEMERAL, b"\x01")
 
 
 def test_a_node_that_takes_a_fresh_source_writes_its_own_anew() -> None:

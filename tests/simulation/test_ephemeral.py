@@ -124,6 +124,22 @@ def test_who_was_held_dead_for_too_long_writes_its_keys_anew(why: str) -> None:
     simulation.settle()
 
 
+@pytest.mark.parametrize("seconds", [30.0, 50.0, 120.0])
+def test_who_was_cut_off_from_an_owner_for_too_long_has_its_keys_again(seconds: float) -> None:
+    """Also where the owner spoke meanwhile, so that nobody can tell it what the other thought."""
+    simulation, (owner, _, away) = cluster(config={"dead_retention": 20.0})
+    simulation.partition([owner, simulation.nodes[1]], [away])
+    simulation.run(seconds / 2)
+    owner.tags(role="busy")
+    simulation.run(seconds / 2)
+    assert "service" not in away and owner["service"] == "first"
+    simulation.heal()
+    simulation.run(60)
+    for host in simulation.nodes:
+        assert host["service"] == "first"
+    simulation.settle()
+
+
 def test_each_side_of_a_partition_hides_what_the_other_owns() -> None:
     simulation, (one, two, three, four) = cluster(nodes=4)
     four.gossip("other", "fourth", ephemeral=True)

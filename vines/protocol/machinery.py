@@ -138,7 +138,6 @@ class Machinery:
         self._read_ballots: Callable[[bytes], tuple[Ballot, ...]]
         self.patrol = Patrol(config, self.linking, self.replication.joins, self.pusher.wake)
         self.linking.members.author = tables[1].author
-        self.linking.members.outlived = lambda: self._write_anew(tables[1].source)
         self.linking.write = self._write
         self.linking.begun = self._begun
         self.linking.ended = self._ended
@@ -151,9 +150,6 @@ class Machinery:
 
     def forgive(self, gap: float) -> None:
         """This process stood still for so long: what was said meanwhile is not read yet."""
-        if gap >= self._config.dead_retention / 2:
-            # It may have been given up; what says so has waited here, and looks as if it were new.
-            self._write_anew(self._tables[1].source)
         self.patrol.forgive(gap)
         self.answering.forgive(gap)
         self.detector.forgive(gap)

@@ -136,9 +136,7 @@ def draw(seed: int, nodes: int | None = None) -> Plan:
         plan = replace(plan, operations=(*plan.operations, "write_ephemeral"))
     if Random(f"plan deletions {seed}").random() < COLLECTING_SHARE:
         plan.config["collect_interval"] = rng.choice((0.05, 0.3, 1.0))
-        # Not where keys have owners: what those write anew after it is not followed here.
-        if "write_ephemeral" not in plan.operations:
-            plan.config["dead_retention"] = rng.choice((3.0, 86_400.0))
+        plan.config["dead_retention"] = rng.choice((3.0, 86_400.0))
     return plan
 
 

@@ -21,7 +21,7 @@ from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.directory import Directory
 from vines.protocol.members.doors import Doors
 from vines.protocol.members.identity import Identity
-from vines.protocol.members.profile import RANKS, Sighting, milliseconds_kept, read, stamp_of
+from vines.protocol.members.profile import Sighting, milliseconds_kept, read, stamp_of
 
 GONE_MAX: Final = 1000
 """Dead and gone members remembered at once: the latest ones."""
@@ -51,10 +51,8 @@ class Membership:
         self.lag: Callable[[bytes], float | None] = lambda _: None
         """How late a member's loop is, in seconds: set by who knows."""
         self.author: Callable[[bytes, int], None] = lambda _source, _fate: None
-        """Told of the start of a member whether it is alive (SHOWN), held dead (HIDDEN) or gone for
-        good (ENDED): set by who cares."""
-        self.outlived: Callable[[], None] = lambda: None
-        """Told if others may have held this node for gone for good: set by who cares."""
+        """Told of the start of a member whether it is alive (SHOWN), held dead (HIDDEN) or gone by
+        its own word or for a later one (ENDED): set by who cares."""
         self.ignored = 0
         """Records not believed, or of more members than there may be."""
         self._config = config
@@ -131,8 +129,6 @@ class Membership:
                 continue
             if key == self._identity.id:
                 self._identity.meet(stamp, origin, now)
-                if self._outlives(flags, stamp):
-                    self.outlived()
                 continue
             try:
                 sighting = self._lapsed(change) if flags & TOMBSTONE else read(change)
@@ -191,8 +187,6 @@ class Membership:
             oldest, since = next(iter(self._gone.items()))
             if since + self._config.dead_retention > now:
                 break
-            # By now what says so has lapsed: whoever comes back knows that it was gone for long.
-            self.author(self._members[oldest].profile.source, ENDED)
             self._forget(oldest)
         for pair, due in list(self._namesakes.items()):
             if due <= now:
@@ -210,17 +204,6 @@ class Membership:
         doubts = min((due for _, due in self._doubts.values()), default=inf)
         namesakes = min(self._namesakes.values(), default=inf)
         return min(oldest, doubts, namesakes, self._doors.deadline())
-
-    def _outlives(self, flags: int, stamp: int) -> bool:
-        """Whether a record that this node is dead has lapsed, or had half of its time: others may
-        have come to the end of it.
-        """
-        if RANKS[min(stamp & 3, 2)] != DEAD:
-            return False
-        half = milliseconds_kept(self._config) // 2
-        key = MEMBER, self._identity.id
-        left = [left for *which, left in self._control.expiring() if tuple(which) == key]
-        return flags & TOMBSTONE > 0 or sum(left) < half
 
     def _lapsed(self, change: Change) -> Sighting | None:
         """A record of somebody who is gone for so long that only that is left of it: news where it

@@ -7,7 +7,9 @@ lowest id. It does so once nobody writes under the source (its member left, is h
 forgotten, or started anew), and all the living hold what it holds of it.
 
 Nothing hangs on the first of these: who finds its own source retired goes on under a fresh one, and
-what is covered above a last position puts the source back. It must not know links or datagrams.
+what is covered above a last position puts the source back. Ephemeral keys of a retired source have
+ended: as its owner hears of that, it is never given up without writing them anew. It must not know
+links or datagrams.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from itertools import islice
 from math import inf
 
 from vines._core.changes import Changes
-from vines._core.table import Table
+from vines._core.table import ENDED, Table
 from vines.hints import Final
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
@@ -199,6 +201,8 @@ class Retiring:
             held = self._held(source)
             # All of a list: it goes from either table as soon as it can.
             done = [self._tables[each].retire(source, last[each]) for each in TABLES]
+            if done[1]:
+                self._tables[1].author(source, ENDED)
             if not all(done) and held[0] <= last[0] and held[1] <= last[1]:
                 self._pending[source] = last
         self._sequences = UNTRIED if more else self._now_at()
