@@ -324,6 +324,25 @@ def test_what_came_with_an_earlier_join_is_not_what_came_with_this_one(kind: Kin
     assert keys(joiner) == []
 
 
+@pytest.mark.parametrize("count", [3, 6, 12, 24])
+def test_what_came_with_a_join_stays_wherever_it_comes_to_lie_as_others_go(
+    kind: Kind, count: int
+) -> None:
+    """Records move as others go, from the begin of the index to its end as well."""
+    for number in range(40):
+        giver, joiner = new(kind, A), new(kind, D)
+        names = [b"%d/%d" % (number, each) for each in range(count)]
+        for name in names:
+            giver.put(0, name, 0, b"v", 1)
+        join(giver, joiner)
+        for name in names[::2]:
+            giver.put(0, name, TOMBSTONE, b"", 2)
+        collect(kind, giver, a=count + len(names[::2]))
+        dropped = join(giver, joiner)
+        assert sorted(change[1] for change in dropped) == sorted(names[::2])
+        assert joiner.records() == giver.records() and keys(joiner) == sorted(names[1::2])
+
+
 def test_who_was_away_brings_back_nothing_and_keeps_its_own_writes(kind: Kind) -> None:
     one, two, away = new(kind, A), new(kind, B), new(kind, C)
     one.put(0, b"k", 0, b"v", 1)

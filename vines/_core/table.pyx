@@ -2114,7 +2114,9 @@ cdef class Table:
         return cursor
 
     cdef int sweep_segment(self, Segment* segment, Changes changes) except -1:
-        """Drop what was deleted where the join came from; forget what came with it."""
+        """Drop what was deleted where the join came from; forget what came with it: after that, as
+        a record that is dropped has others move into its place, from the begin of the segment too,
+        where they were looked at before."""
         cdef size_t at = 0
         cdef vines_record* record
         cdef Changed row
@@ -2129,8 +2131,10 @@ cdef class Table:
                         changes.copy(&row)
                     self.drop(hash_record(&self.index, record), record)
                     continue            # another may stand here now
-                record.met = 0
             at += 1
+        for at in range(<size_t>segment.size):
+            if segment.slots[at]:
+                pointed(segment.slots[at]).met = 0
         segment_shrink(&self.index, segment)
         return 0
 
