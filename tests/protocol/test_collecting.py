@@ -246,6 +246,60 @@ def test_a_planted_bug_is_found(
         test()
 
 
+GOLDEN = (
+    "0700000000000000"  # round
+    "0500000000000000"  # counter
+    "0300000000000000"  # of the round before
+    "01"  # sure
+    "000102030405060708090a0b0c0d0e0f"  # digest
+)
+"""The value of a report as docs/wire.md has it."""
+
+
+def test_golden_bytes_of_a_report() -> None:
+    value = bytes.fromhex(GOLDEN)
+    report = Report(7, 5, 3, True, bytes(range(16)))
+    assert report.encode() == value and Report.decode(value) == report
+    first = Report(1, 0, NONE, False, bytes(16))
+    assert first.encode() == b"\x01" + bytes(15) + b"\xff" * 8 + bytes(17)
+
+
+def test_every_bit_flip_of_a_report_is_refused_or_is_another_report() -> None:
+    value = bytes.fromhex(GOLDEN)
+    refused = []
+    for bit in range(8 * len(value)):
+        flipped = bytearray(value)
+        flipped[bit // 8] ^= 1 << bit % 8
+        try:
+            other = Report.decode(bytes(flipped))
+        except WireError:
+            refused.append(bit)
+        else:
+            assert other.encode() == flipped and other != Report.decode(value)
+    # Rounds from 2**62 on, counters from 2**48 on, or below the one before; marks but the first.
+    impossible = {62, 63, *range(64 + 48, 128), *range(193, 200)}
+    below = {64 + 2, *range(128 + 2, 192)}
+    assert set(refused) == impossible | below
+
+
+def damaged() -> list[bytes]:
+    """Every prefix and every bit flip of a report."""
+    value = bytes.fromhex(GOLDEN)
+    flips = (value[:at] + bytes([value[at] ^ 1 << bit]) + value[at + 1 :]
+             for at in range(len(value)) for bit in range(8))  # fmt: skip
+    return [*(value[:length] for length in range(len(value))), *flips]
+
+
+def test_damaged_reports_of_a_member_make_nobody_forget_what_another_lacks() -> None:
+    group = deleted()
+    slow, liar, _ = group.members
+    group.mix(but=(slow,))
+    for number, value in enumerate(damaged()):
+        liar.control.put(REPORT, liar.id, 0, value, WALL + 1000 + number)
+        group.run(0.5, data=False)
+        assert all(member.held() == [b"k"] for member in group.members)
+
+
 def test_a_report_is_read_as_it_was_written_and_anything_else_is_refused() -> None:
     report = Report(7, 5, 3, True, bytes(range(16)))
     value = report.encode()
