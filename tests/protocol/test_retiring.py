@@ -9,7 +9,13 @@ import pytest
 from vines._core.digest import vector_pages
 from vines._core.table import DATA
 from vines.events import Conflict
-from vines.protocol.replicas.retiring import GONE_MAX, LOOK_SECONDS, RETIRED, read_last
+from vines.protocol.replicas.retiring import (
+    AGAIN_SECONDS,
+    GONE_MAX,
+    LOOK_SECONDS,
+    RETIRED,
+    read_last,
+)
 
 from .pump import Host, Pump
 from .test_replication import equal
@@ -148,6 +154,32 @@ def test_who_joins_later_gets_what_a_retired_source_wrote() -> None:
     assert late.value("key") == b"\x01"
     pump.run(2.0)
     assert equal(a, again, late) and sources(late) == sources(a)
+
+
+def test_who_joins_later_does_not_wait_for_what_nobody_has_any_more() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    pump.run(1.0)
+    gone = bytes(15) + b"\x07"
+    retire(a, gone, (3, 1))
+    pump.run(1.0)
+    assert b.node.control.get(RETIRED, gone) is not None
+    for host in (a, b):
+        assert host.node._parts.retiring.deadline() > pump.now + 2 * AGAIN_SECONDS
+    # If it comes after all, it is left out as soon as somebody looks.
+    late = pump.host(9).node
+    for table in (late.control, late.data):
+        table.adopt(gone)
+    for number in range(3):
+        late.control.put(DATA, bytes([number]), 0, b"", 1)
+    late.data.put(DATA, b"key", 0, b"\x01", 1)
+    for mine, other in ((b.node.control, late.control), (b.node.data, late.data)):
+        body = other.delta_for(mine.vector(), 1 << 16)
+        assert body is not None and mine.apply(body) == []
+    pump.run(LOOKS)
+    assert a.value("key") == b.value("key") == b"\x01"
+    for host in (a, b):
+        assert host.node.control.is_retired(gone) and host.node.data.is_retired(gone)
 
 
 @pytest.mark.parametrize("value", [b"", bytes(15), bytes(17)])

@@ -125,8 +125,7 @@ class Retiring:
         """Floors rose: what they cover is to be left out at once, or peers that have done so would
         seem to be below them.
         """
-        if self._pending:
-            self._leave_out(now)
+        self._recall(now)
 
     def advance(self, now: float) -> None:
         """Look for what is out of use, if it is time to."""
@@ -140,6 +139,7 @@ class Retiring:
                 self._retire(now)
             else:
                 self._orphans.clear()
+            self._recall(now)
 
     def deadline(self) -> float:
         """When `advance` has something."""
@@ -165,6 +165,14 @@ class Retiring:
             else:
                 orphans[source] = last, since
         self._orphans = orphans
+
+    def _recall(self, now: float) -> None:
+        """Leave out what came here later than the record that retires it."""
+        for source in self._unowned():
+            held = self._tables[0].get(RETIRED, source)
+            last = read_last(held[3]) if held is not None else None
+            if last is not None:
+                self._pending[source] = last
         if self._pending:
             self._leave_out(now)
 
@@ -203,7 +211,9 @@ class Retiring:
             done = [self._tables[each].retire(source, last[each]) for each in TABLES]
             if done[1]:
                 self._tables[1].author(source, ENDED)
-            if not all(done) and held[0] <= last[0] and held[1] <= last[1]:
+            # Of which nothing is here may never come, and is looked for if it does.
+            begun = any(held[each] and not done[each] for each in TABLES)
+            if begun and held[0] <= last[0] and held[1] <= last[1]:
                 self._pending[source] = last
         self._sequences = UNTRIED if more else self._now_at()
         self._again = now + AGAIN_SECONDS if self._pending else inf
