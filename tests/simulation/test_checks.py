@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.core.forms import write_floors
 from vines._core.changes import Changes
 from vines._core.table import ENDED, EPHEMERAL, EXPIRING, HIDDEN, SHOWN, TOMBSTONE, Table
 from vines.events import Flushed, Join, KeysChanged, Member
@@ -338,7 +339,10 @@ def test_what_a_deletion_knew_of_and_is_there_at_rest_is_noticed() -> None:
     )
     simulation.data.wrote(late, over)
     simulation.data.collected(late)
+    check_rest(simulation)  # whoever knew has ended
     assert second["k"] == 1
+    for process in simulation.processes:
+        process.node.data.finish_join([bytes(write_floors([(OTHER, 1, 1)], stamp=1).data)])
     with pytest.raises(Violation, match=r"K4: .* is back"):
         check_rest(simulation)
 

@@ -4,6 +4,7 @@
     python -m vines.simulation 7 --nodes 5 --trace  and the last frames and faults, in words
     python -m vines.simulation 0 --runs 200         seeds 0 to 199, and how often each fault and
     rare path occurred
+    python -m vines.simulation 0 --absences         members are away for longer than anybody waits
 
 Exit status: 0 if nothing was violated, 1 if something was, 2 for arguments that make no sense.
 """
@@ -16,8 +17,8 @@ from collections import Counter
 
 from vines._core import table
 from vines.simulation.oracle import Violation
-from vines.simulation.plan import draw
-from vines.simulation.swarm import COVERAGE, Swarm
+from vines.simulation.plan import draw, draw_absences
+from vines.simulation.swarm import COVERAGE, COVERAGE_OF_ABSENCES, Swarm
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         table.plant(table.PLANTED[options.plant])
     totals: Counter[str] = Counter()
     for seed in range(options.seed, options.seed + options.runs):
-        swarm = Swarm(draw(seed, options.nodes))
+        plan = draw_absences if options.absences else draw
+        swarm = Swarm(plan(seed, options.nodes))
         if options.runs == 1:
             _say(swarm.plan.describe())
         try:
@@ -44,13 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
         )
         if options.trace:
             _say(swarm.simulation.trace(options.trace))
-    _say(coverage_report(totals))
+    _say(coverage_report(totals, COVERAGE_OF_ABSENCES if options.absences else COVERAGE))
     return 0
 
 
-def coverage_report(totals: Counter[str]) -> str:
+def coverage_report(totals: Counter[str], coverage: tuple[str, ...] = COVERAGE) -> str:
     """How often each fault and rare path occurred, those that never did marked."""
-    names = [*COVERAGE, *sorted(name for name in totals if name not in COVERAGE)]
+    names = [*coverage, *sorted(name for name in totals if name not in coverage)]
     lines = [f"{totals[name]:9,}  {name}" + ("" if totals[name] else "  NEVER") for name in names]
     return "\n".join(lines)
 
@@ -62,6 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("seed", type=int, help="everything is drawn from it")
     parser.add_argument("--nodes", type=_positive, help="instead of the number drawn")
     parser.add_argument("--runs", type=_positive, default=1, help="this many seeds, one by one")
+    parser.add_argument(
+        "--absences",
+        action="store_true",
+        help="members are away for longer than whoever failed is waited for",
+    )
     parser.add_argument(
         "--trace", type=_positive, nargs="?", const=60, help="show the last frames, in words"
     )

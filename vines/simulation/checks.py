@@ -144,11 +144,14 @@ class Watch:
         """Whether a join may have a live record go: a deletion won over it that was forgotten, and
         somebody covers it and does not hold it.
         """
-        return (
-            not written.flags & TOMBSTONE
-            and bool(self.oracle.deleted(written.key_, written.rank))
-            and self.oracle.is_missed(written, self.table)
-        )
+        if (
+            written.flags & TOMBSTONE
+            or not self.oracle.deleted(written.key_, written.rank)
+            or not self.oracle.is_missed(written, self.table)
+        ):
+            return False
+        self.oracle.counts["deleted_elsewhere"] += 1
+        return True
 
     def _is_back(self, written: Written) -> bool:
         """K4: whether this was deleted here for good, by somebody who knew of it."""

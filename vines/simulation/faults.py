@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vines.simulation.cluster import Simulation
+    from vines.simulation.disk import Backup
     from vines.simulation.host import Host
     from vines.simulation.stream import Pipe
 
 DAY = 86_400.0
+DEAD_SECONDS = 20.0
+"""Whoever says nothing is held dead by then, however few are there to accuse it."""
 
 
 class Faults:
@@ -25,6 +28,8 @@ class Faults:
         self.rng = simulation.rng
         self.over = False
         """Set when faults have to stop: nothing begins any more, though some still end."""
+        self._backups: dict[int, Backup] = {}
+        """A copy of the disk of some hosts, by their numbers."""
 
     def inject(self, name: str) -> None:
         """Begin a fault, unless there is nothing it could hit now."""
@@ -203,6 +208,67 @@ class Faults:
     def _set_clock(self, host: Host, back: float) -> None:
         if not self.over:
             host.skew -= back
+
+    # -- absences
+
+    def _absence(self) -> bool:
+        """Cut some hosts off, together, until nobody waits for them any more, and some time on."""
+        hosts = self._shuffled()
+        most = max(1, len(hosts) // 2)
+        away = hosts[: self.rng.randint(1, most)]
+        if self.over or any(self.network.blocked(host, hosts[-1]) for host in away):
+            return False
+        self._cut_off(away, hosts[len(away) :], self._long())
+        return True
+
+    def _cut_off(self, away: list[Host], there: list[Host], seconds: float) -> None:
+        for sources, targets in ((away, there), (there, away)):
+            self.network.block(sources, targets)
+            self._later(seconds, self.network.open, sources, targets)
+
+    def _standstill(self) -> bool:
+        """Stop a process for as long: to itself no time has passed when it goes on."""
+        host = self._running()
+        if host is None or host.paused:
+            return False
+        host.pause()
+        self._later(self._long(), host.resume)
+        return True
+
+    def _restart_away(self) -> bool:
+        """Start a process anew that is cut off from all others but one, which is as well."""
+        hosts = self._shuffled()
+        if self.over or len(hosts) < 3 or hosts[0].process is None or hosts[1].process is None:
+            return False
+        self._cut_off(hosts[:2], hosts[2:], self._long())
+        hosts[0].restart()
+        return True
+
+    def _restored_backup(self) -> bool:
+        """Put back a copy that was made of a disk long ago, and start with it; mostly that is
+        noticed. At first there is none, and it is made.
+        """
+        durable = [host for host in self._shuffled() if host.disk is not None]
+        if self.over or not durable or len(self.simulation.processes) < 2:
+            return False
+        host, disk = durable[0], durable[0].disk
+        assert disk is not None, "just chosen so"
+        backup = self._backups.get(host.number)
+        if backup is None:
+            self._backups[host.number] = disk.backup()
+            return False
+        if host.process is not None:
+            host.crash()
+        disk.restore(backup)
+        disk.trusted = self.rng.random() < 0.3
+        del self._backups[host.number]
+        self._later(self._long() if self.rng.random() < 0.5 else 0.1, self._restart, host)
+        return True
+
+    def _long(self) -> float:
+        """Longer than any that is dead is waited for."""
+        retention = self.simulation.nodes[0].config.dead_retention
+        return DEAD_SECONDS + retention + self.rng.choice((1.0, 10.0, 30.0))
 
     # -- chance
 

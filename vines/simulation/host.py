@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vines._core.table import DATA, EPHEMERAL, EXPIRING, TOMBSTONE
 from vines.errors import Closed, MissingKey
 from vines.events import Flushed, Member
-from vines.simulation.oracle import Violation, Written
+from vines.simulation.oracle import Violation, Written, may_delete
 from vines.simulation.process import Process
 from vines.values import codec as values
 from vines.values.ttl import Ttl, milliseconds
@@ -49,6 +49,11 @@ class Host:
         self.process: Process | None = None
         self.past: list[Process] = []
         """The processes that ran here before; their tables stay as they were when they ended."""
+        self.past_max: int | None = None
+        """So many of these are kept, the last; None: all, which thousands of starts have no room
+        for."""
+        self.starts = 0
+        """Processes that ever ran here."""
         self.powered = True
         self.paused = False
         self.datagrams_blocked = False
@@ -89,6 +94,8 @@ class Host:
         process = self._up()
         self.process = None
         self.past.append(process)
+        if self.past_max is not None:
+            del self.past[: -self.past_max]
         self.powered = not power
         process.stop(power=power)
         for spectator in self.simulation.spectators:
@@ -227,11 +234,12 @@ class Host:
 
     def _begin(self) -> Process:
         """A process, with what is on disk for it."""
+        start, self.starts = self.starts, self.starts + 1
         memory = None if self.disk is None else self.disk.open()
         if self.disk is None or memory is None:
-            return Process(self, len(self.past), self.config)
+            return Process(self, start, self.config)
         config = self.config.replace(node_id=self.disk.identity)
-        process = Process(self, len(self.past), config, disk=self.disk, memory=memory)
+        process = Process(self, start, config, disk=self.disk, memory=memory)
         self.disk.use(process)
         return process
 
@@ -245,7 +253,8 @@ class Host:
         self.simulation.largest_record = max(
             self.simulation.largest_record, len(key) + len(value) + 128
         )
-        self.simulation.data.wrote(written, dict(table.vector().items()))
+        over = dict(table.vector().items()) if may_delete(flags) else None
+        self.simulation.data.wrote(written, over)
         process.follower.wrote((family, key), written.rank, flags)
         process.check()
         process.wake()

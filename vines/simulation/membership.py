@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from vines.simulation.process import Process
 
 CALM_SECONDS = 30.0
-"""After the last fault: what was believed because of it may be told and contradicted until then."""
+"""After the last fault: what was believed because of it may be told and contradicted until then,
+where members are probed every second or more often."""
 LOOK_SECONDS = 0.5
 """Between two looks at everything."""
 SLACK_SECONDS = 1.0
@@ -132,9 +133,9 @@ class MembershipRules(Spectator):
     def m4_reachable_never_dead(self, process: Process, member: Member) -> None:
         """M4: a member that all can reach, and that reaches all, is never held dead."""
         now = self.simulation.now
-        calm = now - self._calm_since >= CALM_SECONDS
+        calm = now - self._calm_since >= self.calm_seconds
         runs = member.id in self._began and member.id not in self._ended
-        if calm and runs and now - self._began[member.id] >= CALM_SECONDS:
+        if calm and runs and now - self._began[member.id] >= self.calm_seconds:
             self._complain("M4", process, member, "is held dead, though all reach it")
 
     def m5_crashed_is_dead(self, process: Process) -> None:
@@ -143,7 +144,7 @@ class MembershipRules(Spectator):
         is_alone = len(self.simulation.processes) == 1
         bound = detection_bound(process, len(self._ended) if is_alone else 1)
         for member, ended in self._ended.items():
-            since = max(ended, self._calm_since + CALM_SECONDS, self._began[process.node.id])
+            since = max(ended, self._calm_since + self.calm_seconds, self._began[process.node.id])
             known = process.node._parts.linking.members.get(member)
             if now - since > bound and known is not None and known.state == events.ALIVE:
                 member_now = process.node._parts.linking.members.member(member)
@@ -165,7 +166,7 @@ class MembershipRules(Spectator):
             raise Violation(f"M10: {process.name} remembers {len(gone)} that are gone")
         for member in gone:
             ended = self._ended.get(member.id, self.simulation.now)
-            if self.simulation.now - ended > node.config.dead_retention + CALM_SECONDS * 2:
+            if self.simulation.now - ended > node.config.dead_retention + self.calm_seconds * 2:
                 self._complain("M10", process, member, "is remembered for too long")
         held = process.watches[0].held
         for (family, key), written in held.items():
@@ -177,10 +178,15 @@ class MembershipRules(Spectator):
 
     # -- what they need
 
+    @property
+    def calm_seconds(self) -> float:
+        """As long as faults have consequences."""
+        return CALM_SECONDS * max(1.0, self.simulation.nodes[0].config.probe_interval)
+
     def _look(self) -> None:
         if self._is_disturbed():
             self._calm_since = self.simulation.now
-        elif self._ended and self.simulation.now - self._calm_since > CALM_SECONDS:
+        elif self._ended and self.simulation.now - self._calm_since > self.calm_seconds:
             for process in self.simulation.processes:
                 self.m5_crashed_is_dead(process)
 

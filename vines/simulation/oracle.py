@@ -7,6 +7,7 @@ is true, and whether what it holds was written by anyone at all.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
@@ -81,6 +82,11 @@ def lapsed(written: Written) -> Written:
     return written._replace(flags=written.flags | TOMBSTONE, value=b"")
 
 
+def may_delete(flags: int) -> bool:
+    """Whether a record of these flags is a deletion, or may become one by itself."""
+    return flags & (TOMBSTONE | EXPIRING | EPHEMERAL) != 0
+
+
 def voids(member: Written | None, accusation: int) -> bool:
     """Whether a member record, if any, says more than an accusation of this stamp knew of."""
     return member is not None and member.stamp > accusation >> 2 << 2
@@ -113,6 +119,8 @@ class Oracle:
         """The tables of running processes that the process of a table waits for."""
         self.tables: Callable[[], list[Table]] = list
         """All there ever were of this kind."""
+        self.counts: Counter[str] = Counter()
+        """How often deletions had what consequences."""
         self._over: dict[tuple[Key, Rank], dict[bytes, int]] = {}
 
     def collected(self, written: Written) -> None:
@@ -142,7 +150,9 @@ class Oracle:
         )
 
     def wrote(self, written: Written, over: dict[bytes, int] | None = None) -> None:
-        """Learn of a local write right after it happened; `over`: what its author covered."""
+        """Learn of a local write right after it happened; `over`: what its author covered, of one
+        that is a deletion or may become one.
+        """
         if over is not None:
             self._over[written.key_, written.rank] = over
         keys = self.positions.setdefault(written.source, [])

@@ -38,6 +38,9 @@ FAULTS = (
 )
 """Names of the faults, as in vines.simulation.faults."""
 
+ABSENCES = ("absence", "standstill", "restart_away", "restored_backup")
+"""The same of those that last for longer than whoever failed is waited for."""
+
 OPERATIONS = (
     "write_shared",
     "write_own",
@@ -92,6 +95,10 @@ class Plan:
     """Who joins whom at the start: 'first', 'chain', 'all' or 'random'."""
     spread: float
     """Seconds over which the nodes start."""
+    absences: bool = False
+    """Whether it is one of `draw_absences`."""
+    durable: int = 0
+    """Nodes that have a disk."""
 
     def describe(self) -> str:
         """The plan in a few lines."""
@@ -137,6 +144,37 @@ def draw(seed: int, nodes: int | None = None) -> Plan:
     if Random(f"plan deletions {seed}").random() < COLLECTING_SHARE:
         plan.config["collect_interval"] = rng.choice((0.05, 0.3, 1.0))
         plan.config["dead_retention"] = rng.choice((3.0, 86_400.0))
+    return plan
+
+
+def draw_absences(seed: int, nodes: int | None = None) -> Plan:
+    """The plan of a seed in which members are away for longer than whoever failed is waited for,
+    while others write, delete, and forget what was deleted.
+    """
+    plan = draw(seed, nodes)
+    rng = Random(f"plan absences {seed}")
+    seconds = rng.uniform(40.0, 120.0)
+    # What partitions end would end absences, too.
+    others = tuple(name for name in plan.faults if not name.startswith(("partition", "swizzle")))
+    shares = {"write_shared": 3, "delete": 3, "write_own": 1, "tie": 1}
+    usual = tuple(name for name, share in shares.items() for _ in range(share))
+    # No keys with owners: one of them that was deleted by somebody who did not know of it, and
+    # forgotten at one side only, is there for some and not for others for as long as its owner is.
+    left_out = {*shares, "write_ephemeral", "foreign"}
+    plan = replace(
+        plan,
+        nodes=max(plan.nodes, 3) if nodes is None else nodes,
+        seconds=seconds,
+        faults=(*ABSENCES, *ABSENCES, *rng.sample(others, min(len(others), rng.choice((0, 1, 3))))),
+        fault_interval=rng.choice((4.0, 10.0, 20.0)),
+        operations=(*usual, *(name for name in plan.operations if name not in left_out)),
+        operation_interval=rng.choice((0.3, 1.0)),
+        absences=True,
+        durable=rng.choice((0, 1, 2)),
+    )
+    plan.config["dead_retention"] = rng.choice((2.0, 5.0, 10.0))
+    plan.config["collect_interval"] = rng.choice((0.05, 0.3, 1.0))
+    plan.config["suspicion_factor"] = 1.0
     return plan
 
 

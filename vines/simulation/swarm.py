@@ -16,7 +16,7 @@ from vines.simulation.cluster import Simulation
 from vines.simulation.faults import Faults
 from vines.simulation.operations import Operations
 from vines.simulation.oracle import Written
-from vines.simulation.plan import FAULTS, OPERATIONS, Plan, draw
+from vines.simulation.plan import ABSENCES, FAULTS, OPERATIONS, Plan, draw, draw_absences
 from vines.simulation.rest import check_joiner, check_lapsed, time_left
 
 if TYPE_CHECKING:
@@ -60,6 +60,12 @@ COVERAGE = (
     *RARE_PATHS,
 )
 """Everything that has to occur at least once in a set of runs."""
+COVERAGE_OF_ABSENCES = (
+    *(f"fault_{name}" for name in ABSENCES),
+    *("deletion_collected", "deleted_elsewhere", "own_write_kept", "frame_floor", "frame_join"),
+    "disk_distrusted",
+)
+"""The same of runs with absences."""
 
 LAPSE_SECONDS = 0.1
 """Within that time what is due has lapsed: some turns."""
@@ -95,6 +101,7 @@ class Swarm:
             conditions=plan.conditions,
             config=plan.config,
             observers=plan.observers,
+            durable=plan.durable,
             start=False,
             watching=plan.seed % 2 == 0,
         )
@@ -216,14 +223,21 @@ def run_seed(seed: int, nodes: int | None = None) -> Result:
     return Swarm(draw(seed, nodes)).run()
 
 
+def run_absences(seed: int, nodes: int | None = None) -> Result:
+    """The same of a plan in which members are away for longer than anybody waits for them."""
+    return Swarm(draw_absences(seed, nodes)).run()
+
+
 def replay_command(plan: Plan) -> str:
     """The one command that runs a plan again."""
-    return f"python -m vines.simulation {plan.seed} --nodes {plan.nodes}"
+    kind = " --absences" if plan.absences else ""
+    return f"python -m vines.simulation {plan.seed} --nodes {plan.nodes}{kind}"
 
 
 def count_everything(simulation: Simulation) -> Counter[str]:
     """Faults and rare paths of a run: those the network counted, and those the tables did."""
     counts = Counter(simulation.counts)
+    counts.update(simulation.data.counts)
     counts["refutation"] = simulation.control.refutations
     counts["duplicate_link_closed"] = simulation.closed["duplicate"]
     for host in simulation.nodes:

@@ -1,0 +1,66 @@
+"""Members that are away for longer than anybody waits for them, while others write, delete and
+forget: nothing comes back, and nothing that was not deleted is lost.
+
+The checks of every step and of rest are those of all random clusters; here they meet joins that
+take away, floors, retired sources and copies of disks that were put back.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from vines.simulation import run_absences
+from vines.simulation.__main__ import coverage_report
+from vines.simulation.swarm import COVERAGE_OF_ABSENCES
+
+SEEDS = range(7, 11)
+SOAK_SEEDS = range(2000)
+
+
+def run_all(seeds: range) -> Counter[str]:
+    """Run seeds one by one; what occurred in all of them together."""
+    totals: Counter[str] = Counter()
+    for seed in seeds:
+        totals += run_absences(seed).counts
+    return totals
+
+
+@pytest.mark.search
+@pytest.mark.timeout(300)
+def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
+    totals = run_all(SEEDS)
+    assert totals["deletion_collected"] and totals["frame_join"] and totals["own_write_kept"]
+
+
+@pytest.mark.parametrize(
+    ("seed", "nodes"),
+    [
+        (0, 5),  # a join lost what had come with it
+        (6, 5),  # a source was retired by some only, as more of it was elsewhere for a while
+        (110, 3),  # the same in the data table
+    ],
+)
+def test_pinned_seed(seed: int, nodes: int) -> None:
+    run_absences(seed, nodes)
+
+
+def test_the_command_line_runs_the_same() -> None:
+    command = [sys.executable, "-m", "vines.simulation", "1", "--absences"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run_absences(1).trace_hash in done.stdout
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_no_resurrection_and_no_lost_write_in_2000_seeds_with_absences_beyond_retention(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    totals = run_all(SOAK_SEEDS)
+    with capsys.disabled():
+        report = coverage_report(totals, COVERAGE_OF_ABSENCES)
+        sys.stdout.write(f"\n{len(SOAK_SEEDS)} clusters with absences:\n{report}\n")
+    assert [name for name in COVERAGE_OF_ABSENCES if not totals[name]] == []
