@@ -167,8 +167,10 @@ class Retiring:
         self._orphans = orphans
 
     def _recall(self, now: float) -> None:
-        """Leave out what came here later than the record that retires it."""
-        for source in self._unowned():
+        """Leave out what came here later than the record that retires it, whoever is believed to
+        write under it: peers that have left it out would seem to be below its floor.
+        """
+        for source in self._counted() - {self._identity.profile.source}:
             held = self._tables[0].get(RETIRED, source)
             last = read_last(held[3]) if held is not None else None
             if last is not None:
@@ -179,8 +181,11 @@ class Retiring:
     def _unowned(self) -> list[bytes]:
         """Sources that count in either table, and that nobody known writes under, in order."""
         owned = self._members.sources() | {self._identity.profile.source}
-        counted = {source for table in self._tables for source, _ in table.counted()}
-        return sorted(counted - owned)
+        return sorted(self._counted() - owned)
+
+    def _counted(self) -> set[bytes]:
+        """Sources that count in either table."""
+        return {source for table in self._tables for source, _ in table.counted()}
 
     def _held(self, source: bytes) -> Last:
         control, data = self._tables

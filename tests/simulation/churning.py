@@ -1,0 +1,202 @@
+"""A small cluster over weeks or months: members come and go, parts of it are away for days, copies
+of disks are put back, and all of them write and delete the same few keys.
+
+A virtual day costs a tenth of a second where nothing happens, as all that nodes do by themselves is
+a thousand times slower than usual.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import TYPE_CHECKING
+
+from vines._core.digest import vector_pages
+from vines.simulation import Host, Simulation
+
+if TYPE_CHECKING:
+    from vines._core.table import Table
+    from vines.simulation.disk import Backup
+    from vines.simulation.process import Process
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+RETENTION = DAY
+SLOW = {
+    "probe_interval": 600.0,
+    "probe_timeout": 60.0,
+    "suspicion_factor": 1.0,
+    "sync_interval": 600.0,
+    "heal_interval": HOUR,
+    "dead_retention": RETENTION,
+    "collect_interval": HOUR / 2,
+    "seed_delay_max": HOUR,
+    "keepalive_interval": HOUR,
+    "keepalive_timeout": 2 * HOUR,
+    "announce_interval": 60.0,
+}
+KEYS = 8
+"""That all of them write."""
+AHEAD_SECONDS = 3700.0
+"""How far a clock may be ahead that was put forward by an hour, and by what was written in one
+millisecond."""
+
+
+class Churn:
+    """What happens to one cluster, as a seed wants it; `seen` counts that."""
+
+    def __init__(self, seed: int, nodes: int = 4) -> None:
+        self.rng = Random(f"churn {seed}")
+        self.simulation = Simulation(seed, nodes=nodes, durable=nodes // 2, config=dict(SLOW))
+        for host in self.simulation.nodes:
+            host.past_max = 3
+        self.seen: Counter[str] = Counter()
+        self._backups: dict[int, Backup] = {}
+        self._away: list[Host] = []
+        self._stamps: dict[str, int] = {}
+        self._serial = 0
+        self.simulation.run(HOUR)
+
+    @property
+    def identities(self) -> int:
+        """Processes that ever ran."""
+        return sum(host.starts for host in self.simulation.nodes)
+
+    def live(self, days: int) -> None:
+        """Some days of it, and then calm until everything that is over has been forgotten."""
+        for _ in range(days):
+            for _ in range(self.rng.randint(1, 6)):
+                name = self.rng.choice(tuple(SHARES))
+                getattr(self, f"_{name}")()
+                self.seen[name] += 1
+                self.simulation.run(self.rng.choice((10.0, HOUR, 4 * HOUR)))
+        self._heal()
+        for host in self.simulation.nodes:
+            host.skew = 0.0
+            host.resume()
+        self.simulation.run(3 * RETENTION + DAY)
+        self.simulation.settle(DAY)
+
+    def _write(self) -> None:
+        for _ in range(self.rng.randint(1, 4)):
+            host = self._running()
+            self._serial += 1
+            key, value = self._key(), self._serial
+            host.gossip(key, value)
+            assert host[key] == value, "K8: what was written is there at once"
+            self._stamped(host, key)
+
+    def _delete(self) -> None:
+        for _ in range(self.rng.randint(1, 4)):
+            host, key = self._running(), self._key()
+            host.delete(key)
+            assert key not in host, "K8: what was deleted is gone at once"
+            self._stamped(host, key)
+
+    def _stamped(self, host: Host, key: str) -> None:
+        """K6: a process stamps later writes higher, whatever became of its clock."""
+        process = _process(host)
+        held = process.node.data.get(0, key.encode())
+        assert held is not None
+        assert held[0] > self._stamps.get(process.name, 0), "K6: a stamp fell"
+        self._stamps[process.name] = held[0]
+        ahead = (held[0] >> 16) / 1000 - self.simulation.nodes[0].wall_clock() / 1000
+        assert ahead < 2 * AHEAD_SECONDS, "K6: a stamp ran away from all clocks"
+
+    def _restart(self) -> None:
+        self.rng.choice(self.simulation.nodes).restart()
+
+    def _restarts(self) -> None:
+        """A process that ends again and again: each start is another source."""
+        host = self.rng.choice(self.simulation.nodes)
+        for _ in range(self.rng.randint(2, 12)):
+            host.restart()
+            self.simulation.run(self.rng.choice((1.0, 60.0)))
+            host.gossip(self._key(), self._serial)
+
+    def _leave(self) -> None:
+        host = self._running()
+        host.leave()
+        self.simulation.run(60.0)
+        host.restart()
+
+    def _absence(self) -> None:
+        """Some are cut off, for hours or for days; who is away already comes back."""
+        if self._away:
+            self._heal()
+            return
+        hosts = self.rng.sample(self.simulation.nodes, len(self.simulation.nodes))
+        count = self.rng.randint(1, len(hosts) // 2)
+        self._away = hosts[:count]
+        self.simulation.partition(self._away, hosts[count:])
+
+    def _standstill(self) -> None:
+        host = self.rng.choice(self.simulation.nodes)
+        if host.paused:
+            host.resume()
+        else:
+            host.pause()
+
+    def _backup(self) -> None:
+        """Copy a disk, or put an old copy back and start with it: who does that is noticed, or it
+        is not.
+        """
+        host = self.simulation.nodes[self.rng.randrange(len(self.simulation.nodes) // 2)]
+        assert host.disk is not None
+        backup = self._backups.pop(host.number, None)
+        if backup is None:
+            self._backups[host.number] = host.disk.backup()
+            return
+        if host.process is not None:
+            host.crash()
+        host.disk.restore(backup)
+        host.disk.trusted = self.rng.random() < 0.5
+        self.seen["backup restored"] += 1
+        host.restart()
+
+    def _clock(self) -> None:
+        self.rng.choice(self.simulation.nodes).skew = self.rng.choice((-HOUR, -1.0, 0.0, 1.0, HOUR))
+
+    def _heal(self) -> None:
+        if self._away:
+            self.simulation.heal()
+            self._away = []
+
+    def _key(self) -> str:
+        return f"k{self.rng.randrange(KEYS)}"
+
+    def _running(self) -> Host:
+        return self.rng.choice([host for host in self.simulation.nodes if not host.paused])
+
+
+SHARES = (
+    *("write", "write", "write", "delete", "delete", "restart", "restarts", "leave"),
+    *("absence", "absence", "standstill", "backup", "clock"),
+)
+
+
+def _process(host: Host) -> Process:
+    assert host.process is not None
+    return host.process
+
+
+def tables(host: Host) -> tuple[Table, Table]:
+    """The control table and the data table of who runs there."""
+    node = _process(host).node
+    return node.control, node.data
+
+
+def vector_bytes(host: Host) -> list[int]:
+    """What its vectors take with ids."""
+    return [sum(map(len, vector_pages(table, 1 << 16))) for table in tables(host)]
+
+
+def idle_bytes(simulation: Simulation, seconds: float) -> int:
+    """What all processes send while nothing happens."""
+
+    def sent() -> int:
+        return sum(one.stream_bytes + one.datagram_bytes for one in simulation.processes)
+
+    before = sent()
+    simulation.run(seconds)
+    return sent() - before

@@ -1,0 +1,85 @@
+"""A small cluster over days and months, and thousands of starts of nodes that keep nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.churning import Churn, idle_bytes, tables, vector_bytes
+from vines.protocol.replicas import collecting, retiring
+from vines.simulation import Simulation
+
+HOUR = 3600.0
+IDLE_SECONDS = 120.0
+LIFE_SECONDS = 6.0
+"""Of one start: a probe of everybody, and time to agree on what the one before it wrote."""
+ALIVE_AT_ONCE = 64
+"""Sources that count while starts follow each other so fast: those of the last minutes."""
+BYTES_EACH = 1600
+"""Of memory that a source that is gone leaves behind at a node, at most, in both tables."""
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a node does by itself takes no virtual hour's worth of turns."""
+    monkeypatch.setattr(retiring, "LOOK_SECONDS", HOUR)
+    monkeypatch.setattr(collecting, "LOOK_SECONDS_MAX", HOUR / 6)
+
+
+def live(seed: int, days: int) -> Churn:
+    """A cluster that lived so long, and is at rest: what was deleted has been forgotten."""
+    churn = Churn(seed)
+    churn.live(days)
+    nodes = len(churn.simulation.nodes)
+    for host in churn.simulation.nodes:
+        assert tables(host)[1].tombstones == 0
+        for table in tables(host):
+            assert len(table.counted()) <= 2 * nodes
+    return churn
+
+
+@pytest.mark.usefixtures("slow")
+def test_days_of_churn_absence_and_restored_disks() -> None:
+    churn = live(0, 14)
+    assert churn.simulation.now > 7 * 24 * HOUR
+    for what in ("absence", "standstill", "backup restored", "restarts", "leave", "clock"):
+        assert churn.seen[what], what
+
+
+def restarted(restarts: int) -> None:
+    simulation = Simulation(
+        5, nodes=4, config={"dead_retention": 60.0}, watching=False, checking=False
+    )
+    for number, host in enumerate(simulation.nodes):
+        host.past_max = 1
+        host.gossip("by", number)
+    first, *_, last = simulation.nodes
+    simulation.settle()
+    simulation.run(IDLE_SECONDS)
+    idle, sizes = idle_bytes(simulation, IDLE_SECONDS), vector_bytes(first)
+    memory = sum(table.statistics()["memory"] for table in tables(first))
+    most = 0
+    for number in range(restarts):
+        last.restart()
+        simulation.run(LIFE_SECONDS / 2)
+        last.gossip("by", number)
+        simulation.run(LIFE_SECONDS / 2)
+        most = max(most, len(tables(first)[1].counted()))
+    assert most <= ALIVE_AT_ONCE
+    simulation.run(60.0 + 4 * retiring.LOOK_SECONDS)
+    simulation.settle()
+    for host in simulation.nodes:
+        assert host["by"] == restarts - 1
+        assert vector_bytes(host) == pytest.approx(sizes, rel=0.05)
+    assert idle_bytes(simulation, IDLE_SECONDS) == pytest.approx(idle, rel=0.05)
+    grown = sum(table.statistics()["memory"] for table in tables(first)) - memory
+    assert grown < restarts * BYTES_EACH
+
+
+def test_hundreds_of_restarts_cost_an_idle_cluster_nothing() -> None:
+    restarted(150)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_ten_thousand_restarts_cost_an_idle_cluster_nothing() -> None:
+    restarted(10_000)
