@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from tests.core.forms import write_floors
 from vines._core.digest import vector_pages
 from vines._core.table import DATA
 from vines.events import Conflict
@@ -233,3 +234,23 @@ def test_golden_bytes_and_what_damage_of_them_retires() -> None:
     a.node._parts.retiring._write(source, (3, 1))
     held = a.node.control.get(RETIRED, source)
     assert held is not None and (held[0], held[3]) == (4, GOLDEN)
+
+
+def test_who_retired_more_than_a_peer_does_not_join_it_again_and_again() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    c.write("key")
+    pump.run(1.0)
+    source, covered = c.node.source, a.node.data.covered(c.node.source)
+    pump.kill(c)
+    a.node.data.finish_join([bytes(write_floors([(source, covered, covered)], stamp=1).data)])
+    assert b.node.data.retire(source, covered)
+    before = b.node.stats()["joins"]
+    assert isinstance(before, int)
+    b.write("other")
+    pump.run(10.0)
+    joins = b.node.stats()["joins"]
+    assert isinstance(joins, int) and 0 < joins - before <= 20
+    retire(a, source, (a.node.control.covered(source), covered))
+    pump.run(5.0)
+    assert equal(a, b)

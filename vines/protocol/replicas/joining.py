@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 STALL_SECONDS: Final = 30.0
 """A peer that answers pings but no page for so long is let go: two frame deadlines."""
+AGAIN_SECONDS: Final = 1.0
+"""Between two joins after which a peer is asked for more at once: after others the next comparison
+of tables does that."""
 FLOOR_BYTES_MAX: Final = 32 * 1024 * 1024
 """Floor pages kept during a join: about a million sources."""
 SWEEP_SLOTS: Final = 16384
@@ -72,6 +75,8 @@ class Joins:
         """Joins completed."""
         self._wake = wake
         self._current: dict[int, Link] = {}
+        self._last: dict[tuple[int, int], float] = {}
+        """When the last join of a table on a link was over."""
         self._waiting: dict[int, dict[int, Link]] = {table: {} for table in TABLES}
         self._sweeps: dict[int, Sweep] = {}
 
@@ -142,12 +147,13 @@ class Joins:
         # Of the control table no stamp is a time, and none is collected.
         sweep.table.finish_join(sweep.floors, sweep.limit)
         self.count += 1
-        return self._finish(sweep.link, table)
+        return self._finish(sweep.link, table, now)
 
     def gone(self, link: Link, now: float) -> None:
         """A link is no longer there: if a join hung on it, begin anew with the next."""
         for table in TABLES:
             self._waiting[table].pop(link.number, None)
+            self._last.pop((table, link.number), None)
             sweep = self._sweeps.get(table)
             if sweep is not None and sweep.link is link:
                 sweep.table.abandon_join()
@@ -191,9 +197,13 @@ class Joins:
         channel.heard = now
         self._wake(link)
 
-    def _finish(self, link: Link, table: int) -> list[Link]:
+    def _finish(self, link: Link, table: int, now: float) -> list[Link]:
         # Told again while the join was under way: that was about what has come since.
         self._waiting[table].pop(link.number, None)
         others = list(self._waiting[table].values())
         self._waiting[table].clear()
-        return [link, *others]
+        last = self._last.get((table, link.number), -inf)
+        self._last[table, link.number] = now
+        # To whom this node is below a floor after a join as well, it is until the other table has
+        # told why: to ask at once would be to join again and again.
+        return [link, *others] if now >= last + AGAIN_SECONDS else others
