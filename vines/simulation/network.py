@@ -71,6 +71,8 @@ class Network:
         """Seconds added to each piece between two hosts, by their numbers."""
         self._blocked: dict[tuple[int, int], float] = {}
         self._numbers = 0
+        self._arriving = self._arrive
+        """Made once: a datagram is nothing else all the time."""
 
     def count(self, name: str) -> None:
         """Note that a fault or a rare path occurred."""
@@ -129,7 +131,7 @@ class Network:
                 self.count("datagram_late")
                 delay += self.rng.random()
             when = self.timeline.now + delay
-            self.timeline.push(when, self._arrive, (source, target, data))
+            self.timeline.push(when, self._arriving, (source, target, data))
 
     def _arrive(self, source: Host, target: Host, data: bytes) -> None:
         if target.process is not None:

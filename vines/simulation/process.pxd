@@ -1,5 +1,7 @@
 cimport cython
 
+from vines.protocol.node cimport Node as _Node
+from vines.simulation.host cimport Host as _Host
 from vines.simulation.network cimport Network
 from vines.simulation.sockets cimport Sockets
 from vines.simulation.stream cimport End
@@ -13,7 +15,7 @@ cdef Py_ssize_t CONTROL_SLACK
 
 
 cdef class Process:
-    cdef public object host
+    cdef public _Host host
     cdef public str name
     cdef public Timeline timeline
     cdef public Network network
@@ -21,7 +23,7 @@ cdef class Process:
     cdef public double rate
     cdef public double _origin
     cdef public object disk
-    cdef public object node
+    cdef public _Node node
     cdef public object follower
     cdef public tuple watches
     cdef public Sockets sockets
@@ -42,12 +44,12 @@ cdef class Process:
     cpdef object wake(self)
     cpdef object _turn_at(self, double when)
     cpdef object _called(self)
-    @cython.locals(inbox=list, effects=Py_ssize_t, moved=Py_ssize_t)
+    @cython.locals(inbox=list, arguments=tuple, effects=Py_ssize_t, moved=Py_ssize_t, node=_Node)
     cpdef object _turn(self)
     cpdef object check(self)
     cdef object _count_behind(self)
     cdef object _check_queues(self)
-    @cython.locals(effects=list)
+    @cython.locals(effects=list, address=tuple, data=bytes)
     cdef Py_ssize_t _drain(self) except -1
     cpdef object _receive(self, End end, bytes data)
     cpdef object _datagram(self, bytes data, tuple source)

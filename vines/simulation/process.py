@@ -75,7 +75,8 @@ class Process:
             Watch(f"{self.name} data", self.node.data, simulation.data, writes_anew=True),
         )
         self.sockets = Sockets(self.network)
-        self._inbox: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._inbox: list[tuple[Callable[..., object] | None, tuple[Any, ...]]] = []
+        """What to do in the next turn; without anything to call it is a datagram: most are."""
         self._datagrams = 0
         """Those that wait to be read."""
         self.datagram_bytes = 0
@@ -129,7 +130,8 @@ class Process:
             self.network.count("datagram_overflow")
         elif self.running:
             self._datagrams += 1
-            self.call(self._datagram, data, source)
+            self._inbox.append((None, (data, source)))
+            self.wake()
 
     def lost(self, end: End) -> None:
         """A stream is gone."""
@@ -195,7 +197,10 @@ class Process:
         if inbox:
             self._inbox = []
             for function, arguments in inbox:
-                function(*arguments)
+                if function is None:
+                    self._datagram(arguments[0], arguments[1])
+                else:
+                    function(*arguments)
         self._count_behind()
         node = self.node
         node.advance(self._clock())
@@ -259,7 +264,8 @@ class Process:
         effects = self.node.outbox.take()
         for effect in effects:
             if isinstance(effect, Send):
-                self._send(effect.address, effect.data)
+                address, data = effect
+                self._send(address, data)
             elif isinstance(effect, Write):
                 self._write(effect.link, effect.frame)
             elif isinstance(effect, Dial):
