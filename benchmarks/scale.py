@@ -61,9 +61,11 @@ class Deaths(Spectator):
 
 def grown(nodes: int, seed: int = SEED, **options: Any) -> Simulation:
     """A cluster that joined through one seed and is at rest."""
+    gc.disable()
     simulation = Simulation(seed, nodes=nodes, watching=False, checking=False, **options)
     _until_all_see(simulation, nodes, 60.0)
     simulation.run(CALM_SECONDS)
+    gc.enable()
     for host in simulation.nodes:
         host.events.clear()
     gc.collect()

@@ -24,7 +24,7 @@ TAG_BYTES_MAX = 64
 TAGS_BYTES_MAX = 512
 TOPIC_BYTES_MAX = 256
 HOST_CHARACTERS_MAX = 255
-_HOSTS_REMEMBERED = 256
+_HOSTS_REMEMBERED = 2048
 NODE_ID_BYTES = 16
 
 
@@ -287,7 +287,7 @@ def is_address(address: object) -> bool:
 
 @lru_cache(maxsize=_HOSTS_REMEMBERED)
 def _is_host(host: str) -> bool:
-    """Whether this may be dialled; asked of few hosts, and of each of them in many records."""
+    """Whether this may be dialled; asked of each host in many records and datagrams."""
     if not _is_text(host, HOST_CHARACTERS_MAX) or host == "" or " " in host:
         return False
     return _is_one_machine(host)

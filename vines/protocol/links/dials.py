@@ -98,6 +98,8 @@ class Attempts:
 
     def to(self, address: Address) -> bool:
         """Whether this address is being dialled."""
+        if not (self._dialling or self._greeting):
+            return False
         return any(attempt.address == address for attempt in self)
 
     def room(self) -> int:

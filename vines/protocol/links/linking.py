@@ -89,10 +89,7 @@ class Linking:
 
     def holder(self, address: Address) -> bytes | None:
         """The linked member that says it listens there."""
-        for link in self.links.established():
-            if link.hello is not None and link.hello.address == address:
-                return link.member
-        return None
+        return self.links.holder(address)
 
     def wanted(self) -> int | None:
         """How many links this node should have; None: one to everybody."""

@@ -17,6 +17,7 @@ from vines.protocol.wire.hello import Hello
 
 if TYPE_CHECKING:
     from vines.protocol.links.dials import Attempt
+    from vines.protocol.machine import Address
     from vines.protocol.replicas.channel import Channel
     from vines.protocol.wire.probe import Ack
 
@@ -109,6 +110,9 @@ class Links:
         self._own = own
         self._links: dict[int, Link] = {}
         self._members: dict[bytes, Link] = {}
+        self._places: dict[Address, dict[bytes, None]] = {}
+        """Members with an established link, by where they say they listen."""
+        self._errands = 0
 
     def __len__(self) -> int:
         """The number of established links."""
@@ -130,6 +134,10 @@ class Links:
         """All established links, in the order in which their members first had one."""
         return list(self._members.values())
 
+    def holder(self, address: Address) -> bytes | None:
+        """The member with an established link that says it listens there."""
+        return next(iter(self._places.get(address, ())), None)
+
     def incoming(self, *, observers: bool) -> int:
         """How many established links were dialled by observers, or by others; without errands."""
         return sum(
@@ -142,7 +150,7 @@ class Links:
 
     def errands(self) -> int:
         """How many established links are up for errands."""
-        return sum(link.errand for link in self._members.values())
+        return self._errands
 
     def kept(self) -> int:
         """How many established links are of the graph: to no observers, and for no errands."""
@@ -161,9 +169,19 @@ class Links:
         self._links[link.number] = link
 
     def settle(self, link: Link, hello: Hello) -> None:
-        """The handshake of `link` is done, and it is the link to this member from now on."""
+        """The handshake of `link` is done, and it is the link to this member from now on. Whether it
+        is up for an errand is known by now, and does not change.
+        """
+        old = self._members.get(hello.id)
+        if old is not None:
+            self._errands -= old.errand
+            if old.hello is not None and old.hello.address != hello.address:
+                self._vacate(old)
         link.hello = hello
         self._members[hello.id] = link
+        self._errands += link.errand
+        if hello.address is not None:
+            self._places.setdefault(hello.address, {})[hello.id] = None
 
     def remove(self, link: Link) -> bool:
         """A stream is gone; True if it was the link to its member."""
@@ -171,7 +189,18 @@ class Links:
         if link.hello is None or self._members.get(link.member) is not link:
             return False
         del self._members[link.member]
+        self._errands -= link.errand
+        self._vacate(link)
         return True
+
+    def _vacate(self, link: Link) -> None:
+        """Its member is linked no more, or listens elsewhere."""
+        address = link.hello.address if link.hello is not None else None
+        if address is not None:
+            there = self._places[address]
+            del there[link.member]
+            if not there:
+                del self._places[address]
 
     def newer_wins(self, old: Link, new: Link, serial: int, hello: Hello) -> bool:
         """Of two streams to one start of a member, whether the new one stays.

@@ -21,8 +21,9 @@ from vines.hints import Any, Final
 from vines.protocol.machine import Address
 from vines.protocol.wire import fields
 
-PROFILES_MAX: Final = 256
-"""Profiles remembered with the values they were read from: mostly of some hundred bytes."""
+PROFILES_MAX: Final = 2048
+"""Profiles remembered with the values they were read from, mostly of some hundred bytes: those of a
+large cluster, which holds them anyway."""
 RANKS: Final = (ALIVE, DEAD, LEFT)
 
 
