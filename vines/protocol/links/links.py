@@ -169,8 +169,8 @@ class Links:
         self._links[link.number] = link
 
     def settle(self, link: Link, hello: Hello) -> None:
-        """The handshake of `link` is done, and it is the link to this member from now on. Whether it
-        is up for an errand is known by now, and does not change.
+        """The handshake of `link` is done, and it is the link to this member from now on. Whether
+        it is up for an errand is known by now, and does not change.
         """
         old = self._members.get(hello.id)
         if old is not None:

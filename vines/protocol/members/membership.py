@@ -62,6 +62,7 @@ class Membership:
         self._linked = linked
         self.directory = Directory(config.reaches)
         self._members: dict[bytes, Sighting] = {}
+        self._living: set[bytes] = set()
         self._gone: dict[bytes, float] = {}
         self._doubts: dict[bytes, tuple[Sighting, float]] = {}
         self._names: dict[str, bytes] = {identity.profile.name: identity.id}
@@ -93,11 +94,11 @@ class Membership:
 
     def living(self) -> frozenset[bytes]:
         """The ids of others who are alive and no observers."""
-        return frozenset(
-            each.id
-            for each in self._members.values()
-            if each.state == ALIVE and not each.profile.observer
-        )
+        return frozenset(self._living)
+
+    def is_first(self, own: bytes) -> bool:
+        """Whether an id is lower than those of all others who are alive and no observers."""
+        return all(own < member for member in self._living)
 
     def awaited(self) -> list[tuple[bytes, bytes]]:
         """The id and the source of every other member that is alive, or dead and not forgotten:
@@ -234,6 +235,10 @@ class Membership:
             return False
         self._doubts.pop(new.id, None)
         self.alive += _counts(new) - _counts(old)
+        if _counts(new):
+            self._living.add(new.id)
+        else:
+            self._living.discard(new.id)
         self._members[new.id] = new
         self.directory.change(old, new)
         if new.state == ALIVE and new.profile.address is not None:

@@ -148,9 +148,7 @@ class Retiring:
     def _is_first(self) -> bool:
         """Whether this node has the lowest id of the members that are alive."""
         own = self._identity
-        return not (own.leaving or own.profile.observer) and all(
-            own.id < member for member in self._members.living()
-        )
+        return not (own.leaving or own.profile.observer) and self._members.is_first(own.id)
 
     def _retire(self, now: float) -> None:
         """Write records of sources that nobody writes under, and all hold."""
