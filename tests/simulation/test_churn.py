@@ -12,8 +12,9 @@ HOUR = 3600.0
 IDLE_SECONDS = 120.0
 LIFE_SECONDS = 6.0
 """Of one start: a probe of everybody, and time to agree on what the one before it wrote."""
-ALIVE_AT_ONCE = 64
-"""Sources that count while starts follow each other so fast: those of the last minutes."""
+COUNTED_MAX = 128
+"""Sources that count while starts follow each other so fast, however many there were: those of the
+last minutes, until all the living were seen to hold the same."""
 BYTES_EACH = 1600
 """Of memory that a source that is gone leaves behind at a node, at most, in both tables."""
 
@@ -64,7 +65,7 @@ def restarted(restarts: int) -> None:
         last.gossip("by", number)
         simulation.run(LIFE_SECONDS / 2)
         most = max(most, len(tables(first)[1].counted()))
-    assert most <= ALIVE_AT_ONCE
+    assert most <= COUNTED_MAX
     simulation.run(60.0 + 4 * retiring.LOOK_SECONDS)
     simulation.settle()
     for host in simulation.nodes:
