@@ -22,6 +22,7 @@ from vines.storage.contract import Storage
 from vines.storage.directory import DirectoryStorage, open_directory
 from vines.storage.mark import Mark
 
+FIRST = "WHERE place = (SELECT min(place) FROM records)"
 DATABASE, LOG, MARK = "vines.db", "vines.db-wal", "vines.mark"
 
 
@@ -340,7 +341,7 @@ def test_the_database_of_another_program_is_refused(script: str, tmp_path: Path)
         ("PRAGMA application_id = 7", StorageForeign, "another program"),
         ("PRAGMA journal_mode = delete", StorageDamaged, "no log"),
         ("CREATE TABLE more (a)", StorageDamaged, "tables"),
-        ("CREATE INDEX more ON records (value)", StorageDamaged, "tables"),
+        ("CREATE INDEX more ON records (content)", StorageDamaged, "tables"),
         ("DROP TABLE records", StorageDamaged, "tables"),
         ("DELETE FROM meta", StorageDamaged, "not one row"),
         ("INSERT INTO meta SELECT * FROM meta", StorageDamaged, "not one row"),
@@ -351,12 +352,13 @@ def test_the_database_of_another_program_is_refused(script: str, tmp_path: Path)
         ("UPDATE meta SET identity = x''", StorageDamaged, "checksum of its meta"),
         ("UPDATE meta SET identity = randomblob(16)", StorageDamaged, "checksum of its meta"),
         ("UPDATE meta SET generation = generation - 1", StorageDamaged, "checksum of its meta"),
-        ("UPDATE records SET value = x'00' WHERE key = x''", StorageDamaged, "of a record"),
-        ("UPDATE records SET key = x'99' WHERE key = x''", StorageDamaged, "of a record"),
-        ("UPDATE records SET key = '' WHERE key = x''", StorageDamaged, "a record is not one"),
-        ("UPDATE records SET value = NULL WHERE key = x''", StorageDamaged, "a record is not one"),
-        ("DELETE FROM records WHERE key = x''", StorageDamaged, "25 of 26 records"),
-        ("DELETE FROM records", StorageDamaged, "0 of 26 records"),
+        (f"UPDATE records SET content = x'80' {FIRST}", StorageDamaged, "checksum of a row"),
+        (f"UPDATE records SET place = place + 99 {FIRST}", StorageDamaged, "checksum of a row"),
+        (f"UPDATE records SET place = -place {FIRST}", StorageDamaged, "checksum of a row"),
+        (f"UPDATE records SET content = '' {FIRST}", StorageDamaged, "a row .* is not one"),
+        (f"UPDATE records SET seal = NULL {FIRST}", StorageDamaged, "a row .* is not one"),
+        (f"DELETE FROM records {FIRST}", StorageDamaged, "2 of 3 rows"),
+        ("DELETE FROM records", StorageDamaged, "0 of 3 rows"),
     ],
 )
 def test_what_is_whole_for_sqlite_is_checked_for_what_it_says(
@@ -369,22 +371,27 @@ def test_what_is_whole_for_sqlite_is_checked_for_what_it_says(
     refuses(tmp_path / "data", kind, match)
 
 
-def test_a_lost_record_and_one_too_many_do_not_make_up_for_each_other(tmp_path: Path) -> None:
-    """A record of an older copy is whole in itself."""
+def test_a_lost_row_and_one_too_many_do_not_make_up_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row of an older copy is whole in itself."""
+    monkeypatch.setattr("vines.storage.database.SPARE_BYTES", 0)
     path = tmp_path / "data"
     first = open_directory(path)
     first.write([(b"a", b"1"), (b"b", b"1")])
     first.close()
     connection = sqlite3.connect(path / DATABASE, isolation_level=None)
-    old = connection.execute("SELECT * FROM records WHERE key = ?", (b"a",)).fetchone()
+    old = connection.execute("SELECT * FROM records").fetchone()
     connection.close()
     second = open_directory(path)
     second.write([(b"a", b"2")])
     second.close()
     connection = sqlite3.connect(path / DATABASE, isolation_level=None)
-    connection.execute("REPLACE INTO records VALUES (?, ?, ?, ?)", old)
+    assert old not in connection.execute("SELECT * FROM records").fetchall()
+    connection.execute(f"DELETE FROM records {FIRST}")
+    connection.execute("INSERT INTO records VALUES (?, ?, ?)", old)
     connection.close()
-    refuses(path, StorageDamaged, "2 of 2 records are there, or wrong ones")
+    refuses(path, StorageDamaged, "2 of 2 rows are there, or wrong ones")
 
 
 def test_random_bytes_are_no_database(tmp_path: Path) -> None:

@@ -164,13 +164,23 @@ values = st.one_of(st.none(), st.binary(max_size=20), st.just(b"x" * 5000))
 batches = st.lists(st.tuples(keys, values), max_size=8)
 
 
-@settings(max_examples=60)
-@given(steps=st.lists(st.one_of(batches, st.sampled_from(["reopen", "crash"])), max_size=12))
-def test_any_life_is_that_of_a_dict(steps: list[Any]) -> None:
+@settings(max_examples=100)
+@given(
+    steps=st.lists(st.one_of(batches, st.sampled_from(["reopen", "crash"])), max_size=12),
+    spare=st.sampled_from([0, 4000, database.SPARE_BYTES]),
+    rewritten=st.sampled_from([1, 6000]),
+)
+def test_any_life_is_that_of_a_dict(steps: list[Any], spare: int, rewritten: int) -> None:
+    """However much of what counts no more is left there, and however little is looked through."""
     import tempfile
 
     where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=where) as temporary:
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        tempfile.TemporaryDirectory(dir=where) as temporary,
+    ):
+        patched.setattr(database, "SPARE_BYTES", spare)
+        patched.setattr(database, "REWRITTEN_BYTES", rewritten)
         path = Path(temporary) / "0"
         storage, model, boot = open_directory(path), dict[bytes, bytes](), 1
         identity = storage.identity
@@ -204,6 +214,32 @@ def test_the_log_does_not_grow_for_ever(quick_path: Path, monkeypatch: pytest.Mo
     assert max(sizes) < 1 << 18
     storage.close()
     assert reopened(quick_path / "data")[3] == storage.records()
+
+
+def test_what_counts_no_more_goes(quick_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what is far from the oldest; what is there for long stays, and no row grows large."""
+    monkeypatch.setattr(database, "SPARE_BYTES", 1 << 14)
+    monkeypatch.setattr(database, "REWRITTEN_BYTES", 1 << 12)
+    path = quick_path / "data"
+    storage = open_directory(path)
+    for number in range(50):
+        storage.write([(b"long%d" % number, b"x" * 500)])
+    counting = 50 * 500 + 5 * 300
+    for number in range(1200):
+        storage.write([(b"brief%d" % (number % 5), b"%300d" % number), (b"gone", None)])
+        if number == 600:
+            storage.close()
+            storage = open_directory(path)
+    model = storage.records()
+    storage.close()
+    assert len(model) == 55
+    connection = sqlite3.connect(path / "vines.db", isolation_level=None)
+    sizes = [size for (size,) in connection.execute("SELECT length(content) FROM records")]
+    connection.close()
+    assert sum(sizes) < 2 * counting + (1 << 14) + (1 << 13)
+    assert max(sizes) < 1 << 13
+    assert (path / "vines.db").stat().st_size < 6 * counting
+    assert reopened(path)[3] == model
 
 
 def test_a_name_that_was_never_seen_needs_to_be_called_new(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ A write-ahead log with synchronous=FULL: a commit returns when the log is synced
 read back, for SQLite passes over what it does not know or cannot do. It copies its log into the
 file only when it is told to here: by itself it would keep quiet about a sync that failed.
 
-Records are numbered as they come, so that those of one time share pages, whatever their keys: a
-commit writes whole pages. It is one statement, handed all of its records in one value that a
-trigger takes apart, because each statement gives up the GIL, and beside threads that compute it may
-take 5 ms to get that back.
+The records of a commit are one row, and most are replaced soon: what counts is found by reading all
+rows in their order. Once more than half of what is there counts no more, commits take away the
+oldest rows and write again what counts of them. A commit is one statement, because each gives up
+the GIL, and beside threads that compute it may take 5 ms to get that back.
 """
 
 from __future__ import annotations
@@ -18,18 +18,29 @@ import sqlite3
 import sys
 from collections.abc import Mapping
 
+from msgpack import packb, unpackb
+
 from vines.errors import StorageDamaged
 from vines.hints import Any
 from vines.storage import troubles
 from vines.storage.place import DATABASE
-from vines.storage.seals import IDENTITY_BYTES, SEAL_BYTES, Meta, Sealed, record_seal
+from vines.storage.seals import IDENTITY_BYTES, SEAL_BYTES, Meta, row_seal
 
 APPLICATION = 0x56494E45  # "VINE"
 FORMAT = 1
 LOG_BYTES_MAX = 4 << 20
 """A log of this size is copied into the file: 1,000 pages, as SQLite does it by default."""
 
+SPARE_BYTES = 256 << 10
+"""So much may be there that counts no more, beside as much as counts: a few files are no worry."""
+REWRITTEN_BYTES = 64 << 10
+"""Of the oldest rows as many are looked through by a commit, or twice what it writes itself: they
+become fewer quicker than they come, and no commit takes long.
+"""
+
 _PAGE_BYTES = 4096
+_ROW_BYTES = 40
+"""Of a row beside its content, about."""
 _SETTINGS: tuple[tuple[str, str | int], ...] = (
     ("locking_mode", "exclusive"),  # first: what is read after it is read under the lock
     ("busy_timeout", 0),
@@ -45,47 +56,22 @@ _SETTINGS: tuple[tuple[str, str | int], ...] = (
 _TABLES = {
     "meta": "CREATE TABLE meta (identity BLOB, boot INTEGER, name BLOB, generation INTEGER,"
     " number INTEGER, total BLOB, seal BLOB)",
-    "records": "CREATE TABLE records (place INTEGER PRIMARY KEY, key BLOB, value BLOB, seal BLOB)",
+    "records": "CREATE TABLE records (place INTEGER PRIMARY KEY, content BLOB, seal BLOB)",
 }
-
-_PLACE_DIGITS, _SIZE_DIGITS = 18, 10
-_HEAD = f"%0{_PLACE_DIGITS}d%0{_SIZE_DIGITS}d%0{_SIZE_DIGITS}d".encode()
-"""Before each record that is handed over: its place, the sizes of its key and its value; then come
-its seal, its key, its value. A place that is to be emptied is handed over by its number alone.
-"""
-_KEY, _VALUE = _PLACE_DIGITS + 1, _PLACE_DIGITS + _SIZE_DIGITS + 1
-_SEAL = _PLACE_DIGITS + 2 * _SIZE_DIGITS
-_BODY = _SEAL + SEAL_BYTES
-_VIEW = "CREATE TEMP VIEW commits AS SELECT *, x'' AS gone, x'' AS kept FROM meta"
-_PROGRAM = f"""CREATE TEMP TRIGGER committing INSTEAD OF INSERT ON commits BEGIN
-DELETE FROM records WHERE place IN (SELECT CAST(substr(NEW.gone, at, {_PLACE_DIGITS}) AS INTEGER)
-    FROM (WITH RECURSIVE steps (at) AS (
-        SELECT 1 WHERE length(NEW.gone) > 0
-        UNION ALL SELECT at + {_PLACE_DIGITS} FROM steps
-            WHERE at + {_PLACE_DIGITS} <= length(NEW.gone)
-    ) SELECT at FROM steps));
-INSERT OR REPLACE INTO records SELECT
-    CAST(substr(NEW.kept, at, {_PLACE_DIGITS}) AS INTEGER),
-    substr(NEW.kept, at + {_BODY}, key),
-    substr(NEW.kept, at + {_BODY} + key, value),
-    substr(NEW.kept, at + {_SEAL}, {SEAL_BYTES})
-    FROM (WITH RECURSIVE steps (at, key, value) AS (
-        SELECT 1, CAST(substr(NEW.kept, {_KEY}, {_SIZE_DIGITS}) AS INTEGER),
-            CAST(substr(NEW.kept, {_VALUE}, {_SIZE_DIGITS}) AS INTEGER)
-            WHERE length(NEW.kept) > 0
-        UNION ALL SELECT at + {_BODY} + key + value,
-            CAST(substr(NEW.kept, at + {_BODY} + key + value + {_KEY} - 1, {_SIZE_DIGITS})
-                AS INTEGER),
-            CAST(substr(NEW.kept, at + {_BODY} + key + value + {_VALUE} - 1, {_SIZE_DIGITS})
-                AS INTEGER)
-            FROM steps WHERE at + {_BODY} + key + value <= length(NEW.kept)
-    ) SELECT at, key, value FROM steps);
+_VIEW = (
+    "CREATE TEMP VIEW commits AS SELECT *, 0 AS oldest, 0 AS place, x'' AS again,"
+    " x'' AS again_seal, x'' AS content, x'' AS content_seal FROM meta"
+)
+_PROGRAM = """CREATE TEMP TRIGGER committing INSTEAD OF INSERT ON commits BEGIN
+DELETE FROM records WHERE place < NEW.oldest;
+INSERT INTO records SELECT NEW.place, NEW.again, NEW.again_seal WHERE length(NEW.again) > 0;
+INSERT INTO records SELECT NEW.place + 1, NEW.content, NEW.content_seal
+    WHERE length(NEW.content) > 0;
 UPDATE meta SET identity = NEW.identity, boot = NEW.boot, name = NEW.name,
     generation = NEW.generation, number = NEW.number, total = NEW.total, seal = NEW.seal;
 END"""
-_COMMIT = "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_NEIGHBOURS = 16
-"""Places that share a page, about, if their records are as small as most."""
+_COMMIT = "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_OLDEST = "SELECT place, content, seal FROM records ORDER BY place LIMIT ?"
 
 
 class Database:
@@ -99,10 +85,16 @@ class Database:
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._logged = 0
+        self.records: dict[bytes, bytes] = {}
+        """What is there, as far as it was kept."""
         self._places: dict[bytes, int] = {}
-        """Where each record is."""
-        self._last = 0
-        """The last place that was ever taken; none is used again while it is open."""
+        """The rows in which it is."""
+        self._held = 0
+        """Bytes of all rows, about."""
+        self._counting = 0
+        """Those of them that count: of the records."""
+        self._place = 0
+        """The row of the last commit."""
         self._connection = sqlite3.connect(
             os.path.join(directory, DATABASE),
             timeout=0,
@@ -113,7 +105,7 @@ class Database:
         if sys.version_info >= (3, 12):
             self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
 
-    def read(self) -> tuple[Meta, dict[bytes, bytes]] | None:
+    def read(self) -> Meta | None:
         """Lock it and read all of it; None if nothing was ever written to it."""
         for name, wanted in _SETTINGS:
             self._set(name, wanted)
@@ -134,7 +126,8 @@ class Database:
         if answer != "ok":
             raise self._damaged(str(answer))
         meta = self._read_meta()
-        return meta, self._read_records(meta)
+        self._read_records(meta)
+        return meta
 
     def create(self, meta: Meta) -> None:
         """Write the first state; if that is cut short, nothing was ever written."""
@@ -157,30 +150,71 @@ class Database:
         self._checkpoint("TRUNCATE")
         self._program()
 
-    def commit(self, meta: Meta, changes: Mapping[bytes, Sealed | None]) -> None:
-        """Put changes and their meta on disk, all or none."""
-        gone: list[bytes] = []
-        kept: list[bytes] = []
-        near: set[int] = set()
-        places = self._places
-        for key, record in changes.items():
-            if record is None:
-                place = places.pop(key, 0)
-                if place:
-                    gone.append(b"%0*d" % (_PLACE_DIGITS, place))
-            else:
-                place = places.get(key, 0)
-                if not place:
-                    self._last = place = places[key] = self._last + 1
-                value, seal = record
-                kept += (_HEAD % (place, len(key), len(value)), seal, key, value)
-            near.add(place // _NEIGHBOURS)
-        rows = b"".join(kept)
-        self._connection.execute(_COMMIT, (*_row(meta), b"".join(gone), rows))
-        pages = 2 + len(near)  # about: one for meta, one above, one for each that records share
-        self._logged += pages * _PAGE_BYTES + len(rows)
+    def commit(self, meta: Meta, changes: Mapping[bytes, bytes | None]) -> Meta:
+        """Put changes on disk, all or none, with the meta that follows from them; returns that.
+        Without any it is the meta alone.
+        """
+        oldest = place = 0
+        content = seal = again = again_seal = b""
+        if changes:
+            place = 2 * (meta.generation + 1)
+            content = packb(changes)
+            seal = row_seal(meta.identity, place + 1, content)
+            come: list[bytes] = [seal]
+            gone: list[bytes] = []
+            if self._held > 2 * self._counting + SPARE_BYTES:
+                oldest, moved, gone = self._look_through(
+                    meta, max(REWRITTEN_BYTES, 2 * len(content))
+                )
+                if moved:
+                    again = packb(moved)
+                    again_seal = row_seal(meta.identity, place, again)
+                    come.append(again_seal)
+                    self._places.update(dict.fromkeys(moved, place))
+            meta = meta.changed(come, gone)
+            self._held += len(again) + len(content) + _ROW_BYTES * len(come)
+        rows = (oldest, place, again, again_seal, content, seal)
+        self._connection.execute(_COMMIT, (*_row(meta), *rows))
+        self._logged += 3 * _PAGE_BYTES + len(again) + len(content)  # about
         if self._logged >= LOG_BYTES_MAX:
             self._checkpoint("RESTART")
+        self._place = place + 1
+        return meta
+
+    def keep(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """These were put on disk with the last commit, and count from now on."""
+        records, places, place = self.records, self._places, self._place
+        counting = self._counting
+        for key, value in changes.items():
+            before = records.get(key)
+            if before is not None:
+                counting -= len(key) + len(before)
+            if value is not None:
+                counting += len(key) + len(value)
+                records[key] = value
+                places[key] = place
+            elif before is not None:
+                del records[key], places[key]
+        self._counting = counting
+
+    def _look_through(self, meta: Meta, wanted: int) -> tuple[int, dict[bytes, bytes], list[bytes]]:
+        """So many bytes of the oldest rows: the first place after them, their records that count,
+        and their seals. At least one row.
+        """
+        first = 0
+        moved: dict[bytes, bytes] = {}
+        gone: list[bytes] = []
+        for place, content, seal in self._all(_OLDEST, 1 + wanted * meta.number // self._held):
+            if gone and len(content) > wanted:
+                break
+            wanted -= len(content)
+            for key in unpackb(content):
+                if self._places.get(key) == place:
+                    moved[key] = self.records[key]
+            first = place + 1
+            gone.append(seal)
+            self._held -= len(content) + _ROW_BYTES
+        return first, moved, gone
 
     def _program(self) -> None:
         self._connection.execute(_VIEW)
@@ -228,22 +262,22 @@ class Database:
             pass
         raise self._damaged("the checksum of its meta is wrong")
 
-    def _read_records(self, meta: Meta) -> dict[bytes, bytes]:
-        records: dict[bytes, bytes] = {}
-        total = 0
-        for place, key, value, seal in self._connection.execute(
+    def _read_records(self, meta: Meta) -> None:
+        number = total = 0
+        for place, content, seal in self._connection.execute(
             "SELECT * FROM records ORDER BY place"
         ):
-            if not type(key) is type(value) is type(seal) is bytes or key in records:
-                raise self._damaged("a record is not one")
-            if seal != record_seal(meta.identity, key, value):
-                raise self._damaged("the checksum of a record is wrong")
-            records[key] = value
-            self._places[key] = self._last = place
+            if not type(content) is type(seal) is bytes:
+                raise self._damaged("a row of records is not one")
+            if seal != row_seal(meta.identity, place, content):
+                raise self._damaged("the checksum of a row of records is wrong")
+            number += 1
             total ^= int.from_bytes(seal, "big")
-        if len(records) != meta.number or total.to_bytes(SEAL_BYTES, "big") != meta.total:
-            raise self._damaged(f"{len(records)} of {meta.number} records are there, or wrong ones")
-        return records
+            self._held += len(content) + _ROW_BYTES
+            self._place = place
+            self.keep(unpackb(content))
+        if number != meta.number or total.to_bytes(SEAL_BYTES, "big") != meta.total:
+            raise self._damaged(f"{number} of {meta.number} rows are there, or wrong ones")
 
     def _set(self, name: str, wanted: str | int) -> None:
         self._all(f"PRAGMA {name} = {wanted}")
@@ -255,9 +289,9 @@ class Database:
         rows = self._all(f"PRAGMA {name}")
         return rows[0][0] if rows else None
 
-    def _all(self, query: str) -> list[tuple[Any, ...]]:
+    def _all(self, query: str, *values: int) -> list[tuple[Any, ...]]:
         # To the end: a statement that is dropped before it takes its error with it.
-        return self._connection.execute(query).fetchall()
+        return self._connection.execute(query, values).fetchall()
 
     def _damaged(self, what: str) -> StorageDamaged:
         return troubles.damaged(self._directory, what)

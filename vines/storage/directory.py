@@ -60,7 +60,6 @@ class DirectoryStorage:
         database: Database,
         mark: Mark,
         meta: Meta,
-        records: dict[bytes, bytes],
     ) -> None:
         self.failed: StorageError | None = None
         self._process = os.getpid()
@@ -69,7 +68,6 @@ class DirectoryStorage:
         self._database = database
         self._mark = mark
         self._meta = meta
-        self._records = records
 
     @property
     def identity(self) -> bytes:
@@ -88,7 +86,7 @@ class DirectoryStorage:
 
     def records(self) -> dict[bytes, bytes]:
         """A copy of all records, as of the last write that returned."""
-        return dict(self._records)
+        return dict(self._database.records)
 
     def write(self, batch: Batch) -> None:
         """Put all of a batch on disk, in one commit; after one that failed, raise that again."""
@@ -98,16 +96,11 @@ class DirectoryStorage:
         changes = require_pairs(batch)
         if not changes:
             return
-        meta, sealed = self._meta.changed(self._records, changes)
         try:
-            self._database.commit(meta, sealed)
+            meta = self._database.commit(self._meta, changes)
             self._mark.write(meta)
             self._meta = meta
-            for key, value in changes.items():
-                if value is None:
-                    self._records.pop(key, None)
-                else:
-                    self._records[key] = value
+            self._database.keep(changes)
         except BaseException as error:  # an interrupt, too, leaves it half done
             from vines.storage import troubles
 
@@ -151,11 +144,10 @@ def _open(directory: str, database: Database, name: str, new: bool) -> Storage:
         found = database.read()
         if found is None:
             meta = _begin(directory, database, mark, name, new)
-            return DirectoryStorage(directory, database, mark, meta, {})
-        before, records = found
-        _believe(directory, mark, before, name, new)
-        meta = _start(database, mark, before, name)
-        return DirectoryStorage(directory, database, mark, meta, records)
+            return DirectoryStorage(directory, database, mark, meta)
+        _believe(directory, mark, found, name, new)
+        meta = _start(database, mark, found, name)
+        return DirectoryStorage(directory, database, mark, meta)
     except BaseException:
         mark.close()
         database.abandon()

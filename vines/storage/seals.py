@@ -1,24 +1,23 @@
 """What a data directory knows about itself, and the checksums by which it is believed.
 
 All are BLAKE2b salted with the identity, so a part of one directory is never taken for one of
-another. A checksum per record finds a record that changed; their exclusive or and their number
-find one that is gone; the checksum over both finds a change of these.
+another. A checksum per row finds a row that changed; their exclusive or and their number find one
+that is gone; the checksum over both finds a change of these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Sequence
 from hashlib import blake2b
 
-from vines.hints import NamedTuple, TypeAlias
+from vines.hints import NamedTuple
 
 IDENTITY_BYTES = 16
 SEAL_BYTES = 16
-
-
-Sealed: TypeAlias = tuple[bytes, bytes]
-"""What a record holds, and its checksum."""
+_UPDATE_BYTES = 2047
+"""What is hashed at once: of more than that `hashlib` gives up the GIL, and beside threads that
+compute it may take 5 ms to get that back.
+"""
 
 
 class Meta(NamedTuple):
@@ -30,9 +29,9 @@ class Meta(NamedTuple):
     generation: int
     """Rises by one with every commit; 1 is that of the birth."""
     number: int
-    """How many records there are."""
+    """How many rows of records there are."""
     total: bytes
-    """The exclusive or of all seals of records."""
+    """The exclusive or of their seals."""
 
     def seal(self) -> bytes:
         """The checksum over everything here."""
@@ -48,30 +47,16 @@ class Meta(NamedTuple):
             boot=self.boot + 1, generation=self.generation + 1, name=self.name or name
         )
 
-    def changed(
-        self, records: Mapping[bytes, bytes], changes: Mapping[bytes, bytes | None]
-    ) -> tuple[Meta, dict[bytes, Sealed | None]]:
-        """After one more commit, of these changes to these records; and the changes, sealed."""
-        identity, number, total = self.identity, self.number, int.from_bytes(self.total, "big")
-        sealed: dict[bytes, Sealed | None] = {}
-        for key, value in changes.items():
-            before = records.get(key)
-            if before is not None:
-                number -= 1
-                total ^= int.from_bytes(record_seal(identity, key, before), "big")
-            if value is None:
-                sealed[key] = None
-            else:
-                seal = record_seal(identity, key, value)
-                number += 1
-                total ^= int.from_bytes(seal, "big")
-                sealed[key] = value, seal
-        meta = self._replace(
+    def changed(self, come: Sequence[bytes], gone: Sequence[bytes]) -> Meta:
+        """After one more commit, by which rows of these seals came, and others went."""
+        total = int.from_bytes(self.total, "big")
+        for seal in (*come, *gone):
+            total ^= int.from_bytes(seal, "big")
+        return self._replace(
             generation=self.generation + 1,
-            number=number,
+            number=self.number + len(come) - len(gone),
             total=total.to_bytes(SEAL_BYTES, "big"),
         )
-        return meta, sealed
 
 
 def born(identity: bytes, name: str) -> Meta:
@@ -79,18 +64,14 @@ def born(identity: bytes, name: str) -> Meta:
     return Meta(identity, 1, name, 1, 0, bytes(SEAL_BYTES))
 
 
-def record_seal(identity: bytes, key: bytes, value: bytes) -> bytes:
-    """The checksum of one record."""
-    # Not by way of `_seal`: it is called for every record of every commit.
-    state = _begun(identity).copy()
-    state.update(len(key).to_bytes(8, "big") + key + value)
+def row_seal(identity: bytes, place: int, content: bytes) -> bytes:
+    """The checksum of one row of records."""
+    state = blake2b(digest_size=SEAL_BYTES, salt=identity, person=b"vines records")
+    state.update(place.to_bytes(8, "big", signed=True))  # of a damaged one
+    view = memoryview(content)
+    for start in range(0, len(content), _UPDATE_BYTES):
+        state.update(view[start : start + _UPDATE_BYTES])
     return state.digest()
-
-
-@lru_cache(maxsize=16)
-def _begun(identity: bytes) -> blake2b:
-    """The checksum of a record, as far as it is that of all: that takes as long as the rest."""
-    return blake2b(digest_size=SEAL_BYTES, salt=identity, person=b"vines record")
 
 
 def mark_seal(identity: bytes, content: bytes) -> bytes:
