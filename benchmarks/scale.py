@@ -75,10 +75,12 @@ def grown(nodes: int, seed: int = SEED, **options: Any) -> Simulation:
 
 def join(nodes: int) -> Row:
     """All start in the same instant, through the first as their seed."""
+    gc.disable()
     simulation = Simulation(SEED, nodes=nodes, watching=False, checking=False)
     seconds = _until_all_see(simulation, nodes, 60.0, step=0.01)
     sent = sum(each.stream_bytes for each in simulation.processes)
     simulation.run(CALM_SECONDS)
+    gc.enable()
     links = [len(each.node._links) for each in simulation.processes]
     return {
         "seconds": round(seconds, 2),
