@@ -129,3 +129,47 @@ def test_the_older_stream_is_no_longer_the_link_once_the_newer_is_settled() -> N
     assert links.to(HIGH) is new
     assert links.remove(new)
     assert len(links) == 0
+
+
+def listening(id: bytes, serial: int, place: tuple[str, int] | None) -> Hello:
+    return hello(id, serial).replace(address=place)
+
+
+def test_who_is_linked_at_an_address_is_the_first_of_those_who_say_so() -> None:
+    links, here, there = Links(LOW), ("10.0.0.1", 7000), ("10.0.0.2", 7000)
+    one, two, moved = (Link(number, None, 0.0) for number in (1, 2, 3))
+    for link in (one, two, moved):
+        links.add(link)
+    assert links.holder(here) is None
+    links.settle(one, listening(HIGH, 1, here))
+    links.settle(two, listening(b"m" * 16, 1, here))
+    assert links.holder(here) == HIGH
+    links.settle(moved, listening(HIGH, 2, there))  # in the place of the first
+    links.remove(one)
+    assert (links.holder(here), links.holder(there)) == (b"m" * 16, HIGH)
+    links.remove(two)
+    links.remove(moved)
+    assert (links.holder(here), links.holder(there)) == (None, None)
+
+
+def test_links_for_errands_are_counted_as_long_as_they_are_the_link_to_somebody() -> None:
+    links = Links(LOW)
+    errand, stays, stranger = (Link(number, None, 0.0) for number in (1, 2, 3))
+    errand.errand = stranger.errand = True
+    for link in (errand, stays, stranger):
+        links.add(link)
+    assert links.errands() == 0
+    links.settle(errand, hello(HIGH, 1))
+    assert links.errands() == 1
+    links.settle(stays, hello(HIGH, 2))
+    links.remove(errand)
+    links.remove(stranger)
+    assert (links.errands(), len(links)) == (0, 1)
+    links.remove(stays)
+    again = Link(4, None, 0.0)
+    again.errand = True
+    links.add(again)
+    links.settle(again, hello(HIGH, 3))
+    assert (links.errands(), len(links)) == (1, 1)
+    links.remove(again)
+    assert (links.errands(), len(links)) == (0, 0)

@@ -122,6 +122,22 @@ def test_m6_tables_that_stay_different_are_noticed(monkeypatch: Patch) -> None:
         simulation.settle(limit=5.0)
 
 
+@pytest.mark.parametrize("twice", [True, False])
+def test_m9_an_event_too_much_or_too_few_is_noticed(twice: bool, monkeypatch: Patch) -> None:
+    simulation = Simulation(1, nodes=2)
+    simulation.run(2.0)
+    process, member = simulation.processes[0], other(simulation)
+    if twice:
+        with pytest.raises(Violation, match=r"M9: an event says node-2 is alive now, before it"):
+            process.follower.take(Join(member))
+        return
+    monkeypatch.setattr(Membership, "_emit", lambda *_: None)
+    simulation.nodes[1].tags(colour="red")
+    simulation.run(2.0)
+    with pytest.raises(Violation, match=r"M9: events say .* are alive, the node"):
+        simulation.settle()
+
+
 def test_m10_gone_ones_without_end_are_noticed(monkeypatch: Patch) -> None:
     simulation = Simulation(1, nodes=2)
     simulation.settle()
