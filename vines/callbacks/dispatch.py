@@ -197,10 +197,14 @@ class Dispatcher:
     def _run(self) -> None:
         while not self._teller.stopped:
             try:
-                self._tell_events()
+                # Mostly there is one of these.
+                if self._events or self._decisions or self._events_dropped:
+                    self._tell_events()
                 self._tell_changes()
-                self._tell_page()
-                self._settle()
+                if self._replays:
+                    self._tell_page()
+                if self._settling:
+                    self._settle()
             except Exception:  # callbacks' own are caught where they are called
                 logger.critical("telling listeners met a bug; some were not told", exc_info=True)
             self._rest()
@@ -236,7 +240,9 @@ class Dispatcher:
             self._replay_all()
         # What a replay has told since may be newer than what was handed over before it.
         doubtful = bool(self._replays or self._settling)
-        waiting = sum(len(each.changes) for each in batches)
+        waiting = 0
+        for each, _ in batches:
+            waiting += len(each)
         late = len(batches) > LATE_BATCHES or waiting > LATE_CHANGES
         for changes, writes in batches:
             for start in range(0, len(changes), SLICE):
@@ -260,8 +266,6 @@ class Dispatcher:
                 self._replays.append(_Replay(listener))
 
     def _tell_page(self) -> None:
-        if not self._replays:
-            return
         # It is waited for until it is over: what is told now is still of the replay.
         listener, cursor, told = self._replays[0]
         before = self._teller.told

@@ -32,7 +32,7 @@ from vines.errors import (
     TimedOut,
     WireError,
 )
-from vines.events import ALIVE, Conflict, Fail, Outcome
+from vines.events import ALIVE, Conflict, Fail, KeysChanged, Outcome
 from vines.hints import TYPE_CHECKING, TypeVar
 from vines.log import logger
 from vines.net.loop import Loop
@@ -61,6 +61,8 @@ BROKEN = "this vine met a bug and has ended: please report the traceback in the 
 
 _NOTED = (Fail, Conflict)
 """Events that the engine itself has use for."""
+_KEYS_ALONE = {KeysChanged}
+"""What is told after most turns; nobody waits for that but listeners."""
 
 Result = TypeVar("Result")
 
@@ -371,13 +373,14 @@ class Engine:
 
     def _tell(self, events: list[object]) -> None:
         kinds = set(map(type, events))
-        self._asker.tell(events, kinds)
-        if not kinds.isdisjoint(_NOTED):
-            for event in events:
-                if type(event) is Fail:
-                    self.discovery.refused(event.member.address)
-                elif type(event) is Conflict and event.kind == "storage":
-                    self.unstored = StorageError(event.text)
+        if kinds != _KEYS_ALONE:
+            self._asker.tell(events, kinds)
+            if not kinds.isdisjoint(_NOTED):
+                for event in events:
+                    if type(event) is Fail:
+                        self.discovery.refused(event.member.address)
+                    elif type(event) is Conflict and event.kind == "storage":
+                        self.unstored = StorageError(event.text)
         self.dispatcher.tell(events)
 
     def _crashed(self, _error: BaseException) -> None:

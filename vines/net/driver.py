@@ -108,7 +108,8 @@ class Driver:
                     acts = acts or type(effect.event) is Quorum
                 else:
                     self._perform(effect, now)
-            self.streams.finish_rejected(now)
+            if self.streams.rejected:
+                self.streams.finish_rejected(now)
             if not self._node.outbox:
                 break
         if self._disk is not None:

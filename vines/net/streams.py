@@ -44,7 +44,8 @@ class Streams:
         """Those that have something to send and are to try it in this turn."""
         self._full: set[Stream] = set()
         """Those of which the kernel did not take all."""
-        self._rejected: list[Stream] = []
+        self.rejected: list[Stream] = []
+        """Those to be finished once the node has had its say."""
         self.strangers = Strangers(node.config)
         self._view = memoryview(bytearray(limits.receive_bytes))
 
@@ -126,7 +127,7 @@ class Streams:
 
     def finish_rejected(self, now: float) -> None:
         """Close what was rejected in this turn, once the node's answers have been written."""
-        rejected, self._rejected = self._rejected, []
+        rejected, self.rejected = self.rejected, []
         for stream in rejected:
             if stream.link in self._streams:
                 self._finish(stream, now)
@@ -165,7 +166,8 @@ class Streams:
             logger.exception("a frame from %s met a bug; its stream is closed", stream.host)
             self._reject(stream)
         else:
-            self._time_frame(stream, bool(frames), now)
+            if stream.framer.partial or stream.frame_timer is not None:
+                self._time_frame(stream, bool(frames), now)
 
     def _time_frame(self, stream: Stream, completed: bool, now: float) -> None:
         """Run a deadline while a frame is under way; each frame has its own."""
@@ -210,7 +212,7 @@ class Streams:
     def _reject(self, stream: Stream) -> None:
         """Read nothing more of a stream; it is finished once the node has had its say."""
         stream.closing = True
-        self._rejected.append(stream)
+        self.rejected.append(stream)
 
     def _finish(self, stream: Stream, now: float) -> None:
         """Part with a stream: at once if nothing was said to it, else when that has arrived."""

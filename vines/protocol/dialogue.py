@@ -78,7 +78,7 @@ class Dialogue:
                     self._reported(now)
                 if changes.holds(ELECTION_FAMILIES):
                     self._elections().learn(changes, now)
-            self._check_tables(link, now)
+            self.check_tables(link, now)
             return
         match message:
             case Hello():
@@ -137,15 +137,16 @@ class Dialogue:
             self._pings += 1
             link.ping, link.pinged = False, self._pings
             return Ping(self._pings).encode()
-        question = self._flushes.question(link, now)
+        flushing = self._flushes.targets
+        question = self._flushes.question(link, now) if flushing else None
         if question is not None:
             return question.encode()
         channel = link.channels[DATA]
         frame = channel.frame() if room else channel.word()
-        link.spent = room and not self._flushes and channel.spent
+        link.spent = room and not flushing and channel.spent
         return frame
 
-    def _check_tables(self, link: Link, now: float) -> None:
+    def check_tables(self, link: Link, now: float) -> None:
         """What a frame did to the tables beyond its records."""
         if self._control.overtaken or self._data.overtaken:
             self._renew()

@@ -171,7 +171,7 @@ class Machinery:
             self.replication.advance(now, links.established())
         if self.retiring.deadline() <= now:
             self.retiring.advance(now)
-        if self.flushes:
+        if self.flushes.targets:
             self.flushes.advance(now, links.established(), self.pusher.wake)
 
     def run_probes(self, now: float) -> None:
@@ -187,6 +187,11 @@ class Machinery:
         ballots = self._read_ballots(frame)
         link.said = link.urgent = now
         self.elections.receive(link.member, ballots, now)
+
+    def take(self, link: Link, frame: bytes, now: float) -> None:
+        """Take a frame of records of the data table. WireError, before anything changed."""
+        self.replication.take(link, frame, now, self.handshake.stamp_limit())
+        self.dialogue.check_tables(link, now)
 
     def elect_on(self, now: float) -> None:
         """Let elections do what is due, and write what they said in this turn."""

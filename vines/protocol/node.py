@@ -16,7 +16,16 @@ from vines.protocol.machine import Address, Clock, Memory, Outbox
 from vines.protocol.machinery import Machinery
 from vines.protocol.replicas.flushing import Target
 from vines.protocol.start import make_tables
-from vines.protocol.wire.messages import BALLOT, DATA, Announce, Delta, Graft, Prune, decode
+from vines.protocol.wire.messages import (
+    BALLOT,
+    BULK,
+    DATA,
+    Announce,
+    Delta,
+    Graft,
+    Prune,
+    decode,
+)
 from vines.protocol.wire.probe import StreamAck, StreamProbe
 from vines.protocol.wire.talk import Ping, Pong
 
@@ -143,6 +152,9 @@ class Node:
                 stream.heard = now
                 self._parts.traffic.received(frame)
                 return
+            elif frame[:3] == _DATA_DELTA and len(frame) > BULK:
+                # Most frames are of these, and what they say needs no message of its own.
+                self._parts.take(stream, frame, now)
             else:
                 self._parts.dialogue.receive(stream, decode(frame), now)
         except WireError as error:
@@ -156,7 +168,7 @@ class Node:
         elif kind not in _TIMELESS and frame[:3] != _DATA_DELTA:
             self._stale = True
         self._parts.traffic.received(frame)
-        if kind in _UNANSWERED and not self._parts.flushes:
+        if kind in _UNANSWERED and not self._parts.flushes.targets:
             return
         if stream.channels and self._links.get(link) is stream:
             self._parts.pusher.wake(stream)

@@ -18,11 +18,15 @@ class Traffic:
 
     def received(self, frame: bytes) -> None:
         """A frame (without its length) was taken."""
-        _count(self._in, frame[0], len(frame) + 4)
+        counter = self._in.get(frame[0]) or self._in.setdefault(frame[0], [0, 0])
+        counter[0] += 1
+        counter[1] += len(frame) + 4
 
     def written(self, frame: bytes) -> None:
         """A frame (with its length) was given to the driver."""
-        _count(self._out, frame[4], len(frame))
+        counter = self._out.get(frame[4]) or self._out.setdefault(frame[4], [0, 0])
+        counter[0] += 1
+        counter[1] += len(frame)
 
     def rejected(self, frame: bytes, reason: str) -> None:
         """A frame (without its length) was refused; counted by why, and by what it said it was."""
@@ -39,12 +43,6 @@ class Traffic:
             "frames_rejected": dict(sorted(self._reasons.items())),
             "frames_rejected_by_kind": dict(sorted(self._rejected.items())),
         }
-
-
-def _count(counters: dict[int, list[int]], kind: int, size: int) -> None:
-    counter = counters.setdefault(kind, [0, 0])
-    counter[0] += 1
-    counter[1] += size
 
 
 def _column(counters: dict[int, list[int]], index: int) -> dict[str, int]:

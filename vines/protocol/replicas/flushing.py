@@ -42,15 +42,16 @@ class Flushes:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._token = 0
-        self._targets: dict[int, Target] = {}
+        self.targets: dict[int, Target] = {}
+        """Those that somebody waits for, by token: mostly none, which is looked at in every turn."""
 
     def __len__(self) -> int:
-        return len(self._targets)
+        return len(self.targets)
 
     @property
     def members(self) -> int:
         """How many links the most demanding flush needs."""
-        return max((target.members for target in self._targets.values()), default=0)
+        return max((target.members for target in self.targets.values()), default=0)
 
     def begin(self, target: Target, links: list[Link]) -> int:
         """Wait for this; returns the token of the event that will tell."""
@@ -58,18 +59,18 @@ class Flushes:
         if _met(target, links):
             self._outbox.emit(FlushedEvent(self._token))
             return self._token
-        self._targets[self._token] = target
-        if len(self._targets) > FLUSHES_MAX:
-            del self._targets[next(iter(self._targets))]
+        self.targets[self._token] = target
+        if len(self.targets) > FLUSHES_MAX:
+            del self.targets[next(iter(self.targets))]
         return self._token
 
     def forget(self, token: int) -> None:
         """Nobody waits any more."""
-        self._targets.pop(token, None)
+        self.targets.pop(token, None)
 
     def question(self, link: Link, now: float) -> Flush | None:
         """What to ask this peer now, if it is time to ask."""
-        if not self._targets or link.asked is not None or now < link.asking_after:
+        if not self.targets or link.asked is not None or now < link.asking_after:
             return None
         target = self._unmet(link)
         if target is None or not _given(link, target):
@@ -84,7 +85,7 @@ class Flushes:
             raise WireError("an answer to a flush that nobody asked for", UNEXPECTED)
         source = link.asked[1]
         link.asked = None
-        sources = {target.source for target in self._targets.values()}
+        sources = {target.source for target in self.targets.values()}
         link.held = {each: held for each, held in link.held.items() if each in sources}
         link.held[source] = (message.control, message.data)
         if self._unmet(link) is not None:
@@ -93,21 +94,21 @@ class Flushes:
 
     def check(self, links: list[Link]) -> None:
         """Tell of every flush that enough members hold by now."""
-        for token, target in list(self._targets.items()):
+        for token, target in list(self.targets.items()):
             if _met(target, links):
-                del self._targets[token]
+                del self.targets[token]
                 self._outbox.emit(FlushedEvent(token))
 
     def advance(self, now: float, links: list[Link], wake: Callable[[Link], None]) -> None:
         """Let the links speak on which it is time to ask."""
-        if self._targets:
+        if self.targets:
             for link in links:
                 if link.asked is None and link.asking_after <= now:
                     wake(link)
 
     def deadline(self, links: list[Link], now: float) -> float:
         """When a peer is to be asked again; infinity if never."""
-        if not self._targets:
+        if not self.targets:
             return inf
         return min((link.asking_after for link in links if link.asking_after > now), default=inf)
 
@@ -115,7 +116,7 @@ class Flushes:
         """The first target that this peer is not known to hold."""
         if link.hello is None or link.hello.observer:
             return None
-        return next((each for each in self._targets.values() if not _holds(link, each)), None)
+        return next((each for each in self.targets.values() if not _holds(link, each)), None)
 
 
 def _given(link: Link, target: Target) -> bool:

@@ -26,6 +26,7 @@ from vines.protocol.replicas.joining import Joins, serve
 from vines.protocol.replicas.spreading import Spreading
 from vines.protocol.replicas.telling import ROSTER_BYTES
 from vines.protocol.wire.messages import (
+    BULK,
     COMPLETE,
     CONTROL,
     DATA,
@@ -162,8 +163,7 @@ class Replication:
         limit = 0 if control else limit
         match message:
             case Delta():
-                self.catching.heard(link, now)
-                self._apply(link, message, limit, changes)
+                self._apply(link, channel, message.body, message.offset, limit, changes, now)
             case Digest():
                 self._compared(link, channel, message, now)
             case Vector():
@@ -192,6 +192,15 @@ class Replication:
         if changes:
             self._outbox.emit(KeysChanged(changes))
         return None
+
+    def take(self, link: Link, frame: bytes, now: float, limit: int) -> None:
+        """Take a frame that is a delta of data, which most are: what `receive` does with it."""
+        channel = link.channels[DATA]
+        channel.table.tick(now)
+        changes = Changes() if self.watching else None
+        self._apply(link, channel, frame, BULK, limit, changes, now)
+        if changes:
+            self._outbox.emit(KeysChanged(changes))
 
     def advance(self, now: float, links: list[Link]) -> None:
         """Compare, if it is time to."""
@@ -264,10 +273,19 @@ class Replication:
                 channel.digest_owed = (channel.digest_owed or 0) | WANT
             self._wake(link)
 
-    def _apply(self, link: Link, message: Delta, limit: int, changes: Changes | None) -> None:
-        channel = link.channels[message.table]
-        table = channel.table
-        refused = table.apply(message.body, message.offset, channel.progress, limit, changes)
+    def _apply(
+        self,
+        link: Link,
+        channel: Channel,
+        body: bytes,
+        offset: int,
+        limit: int,
+        changes: Changes | None,
+        now: float,
+    ) -> None:
+        """Take the records of a delta, `body[offset:]`."""
+        self.catching.heard(link, now)
+        refused = channel.table.apply(body, offset, channel.progress, limit, changes)
         self.spreading.took(link, channel)
         if refused:
             self.pulls += 1

@@ -152,12 +152,15 @@ class Spreading:
 
     def changed(self, links: list[Link], now: float) -> None:
         """There is something new in a table: it will be announced where it is not sent."""
-        if self._announcing == inf and any(
-            not channel.eager for link in links for channel in link.channels
-        ):
-            # Not all at once: who hears first that the other end holds it need not say so.
-            self._announcing = now + self._interval * self._rng.uniform(0.5, 1.0)
-            self.due = min(self.due, self._announcing)
+        if self._announcing != inf:
+            return
+        for link in links:
+            for channel in link.channels:
+                if not channel.eager:
+                    # Not all at once: who hears first that the other end holds it need not say so.
+                    self._announcing = now + self._interval * self._rng.uniform(0.5, 1.0)
+                    self.due = min(self.due, self._announcing)
+                    return
 
     def advance(self, now: float, links: list[Link]) -> None:
         """Announce, and ask for what did not come, if it is time to."""

@@ -21,17 +21,14 @@ LENGTH_BYTES: Final = 4
 class Framer:
     """Cuts one direction of one stream into frames (type, flags, payload; without the length)."""
 
-    __slots__ = ("_buffer", "_cap", "_wanted")
+    __slots__ = ("_buffer", "_cap", "_wanted", "partial")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._wanted = LENGTH_BYTES  # bytes in the buffer before there is anything new to see
         self._cap = HANDSHAKE_BYTES_MAX
-
-    @property
-    def partial(self) -> bool:
+        self.partial = False
         """Whether a frame has begun and is not complete: the driver's frame deadline runs."""
-        return bool(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Every frame that `data` completes, in order. WireError: close the stream.
@@ -61,6 +58,7 @@ class Framer:
             self._cap = FRAME_BYTES_MAX
         if source is not data or position < size:
             self._buffer = bytearray(source[position:])
+        self.partial = position < size
         return frames
 
 

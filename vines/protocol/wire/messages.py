@@ -39,6 +39,8 @@ SKETCH: Final = 5
 """A sketch of them."""
 ALIGNED: Final = 6
 """Counters alone, of a roster that both hold."""
+BULK: Final = HEAD_BYTES + 1
+"""Where the body of a frame begins that is a table's number and a body of at least a byte."""
 CELLS_MAX: Final = 256
 KEYS_MAX: Final = 256
 KEY_BYTES: Final = 4
@@ -103,7 +105,7 @@ class Bulk(Frozen, hidden=("body",)):
     @classmethod
     def decode(cls: type[BulkType], frame: bytes) -> BulkType:
         """The message; WireError if the frame is not one. The core judges the body."""
-        return cls(_table(frame, 2, more=True), frame, HEAD_BYTES + 1)
+        return cls(_table(frame, 2, more=True), frame, BULK)
 
 
 BulkType = TypeVar("BulkType", bound=Bulk)
