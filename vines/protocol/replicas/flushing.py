@@ -43,7 +43,7 @@ class Flushes:
         self._outbox = outbox
         self._token = 0
         self.targets: dict[int, Target] = {}
-        """Those that somebody waits for, by token: mostly none, which is looked at in every turn."""
+        """Those that somebody waits for, by token: mostly none, and every turn asks for that."""
 
     def __len__(self) -> int:
         return len(self.targets)
