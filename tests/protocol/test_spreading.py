@@ -86,6 +86,22 @@ def test_what_was_pruned_everywhere_is_announced_and_asked_for() -> None:
     assert holders(hosts, "next") == 12
 
 
+def test_whoever_is_woken_by_an_announcement_makes_its_own_at_once() -> None:
+    pump, hosts = larger(20)
+    hosts[0].write("key")
+    pump.settle()
+    before = announcements(hosts)
+    pump.until(lambda: announcements(hosts) > before)
+    pump.settle()
+    first = announcements(hosts) - before
+    pump.run(ROUND)
+    assert first > 0.8 * (announcements(hosts) - before)
+
+
+def announcements(hosts: list[Host]) -> int:
+    return sum(host.count("frames_out", "announce") for host in hosts)
+
+
 def prune_all(hosts: list[Host]) -> None:
     for host in hosts:
         for link in links_of(host):

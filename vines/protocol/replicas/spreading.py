@@ -3,7 +3,8 @@
 Plumtree (Leitao, Pereira, Rodrigues, Epidemic Broadcast Trees, SRDS 2007) over the links there are.
 A new link is *eager*: what comes is sent on it at once. Who is sent more that it held than that it
 lacked says so (Prune), and both ends of that link are *lazy* from then on; what is left is a tree.
-Lazy links carry announcements: sources and counters, batched. Who does not get what was announced
+Lazy links carry announcements: sources and counters, batched. One that comes when it is nearly time
+for a node's own has them made with it, in one turn. Who does not get what was announced
 soon makes the link on which it heard of it eager again, and says what it lacks (Graft). Where a
 link of the tree breaks, another is made eager without waiting for that.
 
@@ -72,6 +73,8 @@ class Spreading:
         self._wake = wake
         self._mesh = not config.observer
         self._announcing = inf
+        self._announceable = inf
+        """From then on it is done in a turn that another's announcement takes anyway."""
         self._gaps: tuple[dict[bytes, Gap], ...] = tuple({} for _ in TABLES)
         self._slow: dict[int, int] = {}
 
@@ -123,7 +126,10 @@ class Spreading:
         """They hold this. WireError, before anything changed, if it is malformed."""
         channel = link.channels[message.table]
         gaps = self._gaps[message.table]
-        for source, counter in channel.table.hear(message.body, message.offset, channel.progress):
+        missing = channel.table.hear(message.body, message.offset, channel.progress)
+        if now >= self._announceable:
+            self._announcing = self.due = now
+        for source, counter in missing:
             gap = gaps.get(source)
             if gap is None:
                 if len(gaps) >= GAPS_MAX:
@@ -158,6 +164,7 @@ class Spreading:
             for channel in link.channels:
                 if not channel.eager:
                     # Not all at once: who hears first that the other end holds it need not say so.
+                    self._announceable = now + self._interval / 2
                     self._announcing = now + self._interval * self._rng.uniform(0.5, 1.0)
                     self.due = min(self.due, self._announcing)
                     return
@@ -167,7 +174,7 @@ class Spreading:
         if now < self.due:
             return
         if now >= self._announcing:
-            self._announcing = inf
+            self._announcing = self._announceable = inf
             for link in links:
                 self._announce(link)
         self.due = self._announcing
