@@ -3,8 +3,9 @@ small segment.
 
 The top bits of a keyed hash choose a segment through a directory; inside a segment lie
 open-addressing slots of eight bytes, a pointer with 16 bits of the hash above it. A full segment
-grows by a third, one of the largest size splits in two; nothing else moves. Fagin, Nievergelt,
-Pippenger, Strong, "Extendible hashing", ACM TODS 1979.
+grows by a third, one of the largest size splits in two; nothing else moves. One that has become
+empty shrinks, and joins its lower neighbour once both are. Fagin, Nievergelt, Pippenger, Strong,
+"Extendible hashing", ACM TODS 1979.
 
 The lower half of the hash, as a fraction, is where in a segment a record is looked for first: so a
 segment may have any size, and between half and four fifths of the slots are used. """
@@ -25,6 +26,7 @@ cdef enum:
     SEGMENT_MIN = 8
     SEGMENT_MAX = 4096
     SEGMENT_HALF = 3072         # of each that a segment of the largest size splits into
+    SEGMENT_JOINED = 1024       # records of two that become one: far from where it would split
     DIRECTORY_BITS_MAX = 24     # beyond it segments grow instead of splitting
 
 cdef struct Segment:
@@ -211,6 +213,64 @@ cdef inline void segment_shrink(Index* index, Segment* segment) noexcept nogil:
     free(segment.slots)
     index.memory -= (segment.size - size) * sizeof(uint64_t)
     segment[0] = shrunk
+
+
+cdef inline Segment* segment_join(Index* index, Segment* segment, uint64_t hashed) noexcept nogil:
+    """Join a segment, the one `hashed` falls into, with the neighbour it was once split from, if
+    that lies below it and there is little in both; the segment that `hashed` falls into then. A
+    pass in the order of hashes may do so with each segment it is done with, and go on after it."""
+    cdef size_t span, first, at
+    cdef Segment* low
+    cdef Segment* joined
+    cdef uint64_t slot
+    while segment.depth:
+        span = (<size_t>1) << (index.depth - segment.depth)
+        first = (<size_t>(hashed >> (64 - index.depth))) & ~(span - 1)
+        if not first & span:
+            break
+        low = index.directory[first - span]
+        if low.depth != segment.depth or low.used + segment.used > SEGMENT_JOINED:
+            break
+        joined = segment_new(
+            max(2 * (<size_t>low.used + segment.used), <size_t>SEGMENT_MIN), segment.depth - 1)
+        if joined == NULL:
+            break
+        for at in range(low.size):
+            slot = low.slots[at]
+            if slot:
+                segment_put(joined, hash_record(index, pointed(slot)), slot)
+        for at in range(segment.size):
+            slot = segment.slots[at]
+            if slot:
+                segment_put(joined, hash_record(index, pointed(slot)), slot)
+        for at in range(2 * span):
+            index.directory[first - span + at] = joined
+        index.memory += segment_memory(joined)
+        index.memory -= segment_memory(low) + segment_memory(segment)
+        free(low.slots)
+        free(low)
+        free(segment.slots)
+        free(segment)
+        segment = joined
+    return segment
+
+
+cdef inline void directory_halve(Index* index) noexcept nogil:
+    """Give back what of the directory says everything twice, and more."""
+    cdef size_t size, at
+    cdef Segment** directory
+    while index.depth:
+        size = (<size_t>1) << (index.depth - 1)
+        for at in range(size):
+            if index.directory[2 * at] != index.directory[2 * at + 1]:
+                return
+        for at in range(size):
+            index.directory[at] = index.directory[2 * at]
+        index.depth -= 1
+        index.memory -= size * sizeof(Segment*)
+        directory = <Segment**>realloc(index.directory, size * sizeof(Segment*))
+        if directory != NULL:
+            index.directory = directory
 
 
 cdef inline int directory_double(Index* index) noexcept nogil:

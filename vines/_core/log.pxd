@@ -5,7 +5,7 @@ counter is above that of its leaf. Leaves are arrays that are never moved. Each 
 of what the one before it holds, up to a limit, so that a log of few entries is small, one of many
 leaves next to nothing unused, and one whose counters lie far apart (a leaf ends where a counter is
 out of reach) takes a small leaf for each. The last leaf, the tail, is at hand without a look at the
-others.
+others. Where leaves are listed takes memory for at most four times as many as there are.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -189,6 +189,26 @@ cdef inline bint log_add(Log* log, uint64_t counter, vines_record* record) noexc
     return True
 
 
+cdef inline void leaves_shrink(Log* log) noexcept nogil:
+    """Give back what is not needed of the list of leaves, once that is three quarters of it."""
+    cdef uint32_t capacity = 2 * log.leaf_count
+    cdef Leaf* leaves
+    if log.leaf_count >= log.capacity / 4:
+        return
+    if capacity == 0:
+        free(log.leaves)
+        log.leaves = NULL
+    else:
+        memmove(log.leaves, log.leaves + log.first, log.leaf_count * sizeof(Leaf))
+        leaves = <Leaf*>realloc(log.leaves, capacity * sizeof(Leaf))
+        if leaves == NULL:
+            capacity = log.capacity
+        else:
+            log.leaves = leaves
+    log.first = 0
+    log.capacity = capacity
+
+
 cdef inline void log_drop_first(Log* log) noexcept nogil:
     """Drop the oldest entry; there is one."""
     cdef const Leaf* leaf = leaf_at(log, 0)
@@ -201,6 +221,7 @@ cdef inline void log_drop_first(Log* log) noexcept nogil:
     if log.leaf_count:
         log.first += 1
         log.leaf_count -= 1
+        leaves_shrink(log)
     else:
         memset(&log.tail, 0, sizeof(Leaf))
 

@@ -15,7 +15,8 @@ typedef struct {
     uint64_t value_length : 21;
     uint64_t mark : 20;           /* its number in the delta being written, checked against that delta's list */
     uint64_t ill_formed : 1;      /* the value failed the scanner */
-    uint64_t dropped : 1;         /* no longer in the index, and without a value: freed with the last log entry */
+    uint64_t dropped : 1;         /* no longer in the index, and without a value: freed with the last log entry; a stub if `state` says
+                                     where the record is now */
     uint64_t met : 1;             /* came with the join under way; one planted bug uses it for itself */
     uint64_t apart : 1;           /* the value has a block of its own */
     uint64_t family : 8;

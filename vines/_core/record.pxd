@@ -1,8 +1,9 @@
 """A record of a table in memory: where its key and its value are, and the room that they have.
 
 The header is packed, and what bounds its fields is checked where it is defined: sizes by the wire,
-the number of sources by the table, `mark` by the most records a delta can have. A block is never
-moved, because log entries and the index point at it.
+the number of sources by the table, `mark` by the most records a delta can have. Log entries and the
+index point at a record: one that moves leaves behind in its old block a *stub*, which says where it
+is, until no log entry points there any more.
 """
 
 from libc.stdint cimport uint8_t, uint64_t
@@ -149,3 +150,33 @@ cdef inline void refer(vines_record* record) noexcept nogil:
 cdef inline void unrefer(vines_record* record) noexcept nogil:
     if record.references < REFERENCES_MAX:
         record.references -= 1
+
+
+cdef inline vines_record* moved_to(const vines_record* record) noexcept nogil:
+    """Where a stub says that its record is now; NULL for what was dropped for good."""
+    return <vines_record*><size_t>record.state
+
+
+cdef inline vines_record* record_move(Arena* arena, vines_record* record) noexcept nogil:
+    """Move a record to another block; what is left of the old one is a stub if log entries point
+    there. NULL if memory ran out or as these are no longer counted, nothing changed."""
+    cdef size_t units = record.units
+    cdef vines_record* moved
+    if record.references == REFERENCES_MAX:
+        return NULL
+    moved = <vines_record*>arena_take(arena, units)
+    if moved == NULL or <uint64_t><size_t>moved > POINTER_MASK:
+        if moved != NULL:
+            arena_give(arena, moved, units)
+        return NULL
+    memcpy(moved, record, units * UNIT)
+    moved.references = 0
+    record.apart = 0
+    if record.references == 0:
+        record_free(arena, record)
+        return moved
+    record.value_length = 0
+    record.dropped = 1
+    record.state = <uint64_t><size_t>moved
+    refer(moved)
+    return moved

@@ -54,6 +54,12 @@ cdef struct Draft:              # a body being written; its writer makes sure of
     uint64_t now                # of the table, from which on it is counted what time is left
     bint timed                  # something in it lapses: true at this time only
 
+cdef struct Reclaiming:         # memory that is on its way back to the system
+    uint8_t phase
+    uint64_t cursor             # moving: the lowest hash of the next segment
+    size_t slot                 # relinking: the next log, and up to where it has been done
+    uint64_t counter
+
 cdef struct Hashed:
     uint64_t hashed
     vines_record* record
@@ -75,6 +81,7 @@ cdef class Table:
     cdef vines_key fingerprint_key
     cdef Index index
     cdef Arena arena                    # of records
+    cdef Reclaiming reclaiming
     cdef uint64_t lanes[2]
     cdef uint64_t roster
     cdef uint64_t state
@@ -158,6 +165,10 @@ cdef class Table:
     cdef int reserve(self, size_t slot, uint64_t counter) except -1
     cdef void log(self, size_t slot, uint64_t counter, vines_record* record) noexcept
     cdef void cut_log(self, size_t slot, size_t most, uint64_t floor) noexcept
+    cdef void let_go(self, vines_record* record) noexcept
+    cdef bint reclaim(self, size_t most) noexcept
+    cdef size_t move_some(self, Segment* segment) noexcept
+    cdef bint relink_some(self, size_t most) noexcept
     cdef void raise_floor(self, size_t slot, uint64_t floor) noexcept
     cdef void lack(self, size_t slot, uint64_t counter) noexcept
     cdef bint trim_some(self, size_t most) noexcept

@@ -241,7 +241,8 @@ class Table:
         dropped."""
     def trim(self, limit: int) -> bool:
         """Give back the memory of about so many log entries that are below a floor, or too many
-        now that records are gone; whether there are more."""
+        now that records are gone; then that of the records themselves, to the system, which moves
+        those that stay closer together. Whether there is more to do."""
     def vector(self) -> VersionVector: ...
     def covered(self, source: bytes) -> int:
         """This table's counter for a source."""

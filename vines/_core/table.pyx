@@ -21,7 +21,9 @@ from libc.stdint cimport int32_t, int64_t, uint16_t, uint64_t
 from libc.math cimport INFINITY
 from libc.string cimport memcmp, memcpy, memset
 
-from vines._core.arena cimport arena_close
+from vines._core.arena cimport (
+    arena_close, arena_close_sparse, arena_free, arena_is_loose, arena_sort, chunk_of,
+)
 from vines._core.body cimport (
     DELTA_FORMAT, ELSEWHERE, ENTRY_ROOM, EPHEMERAL_FLAG, EXPIRING_FLAG, FADING_FLAGS, FAMILY, FLAGS,
     FLOOR_FORMAT, LEFT, LEFT_LIMIT, ORIGIN, PAGE_FORMAT, RANGE_ROOM, REPEAT, TOMBSTONE_FLAG,
@@ -35,12 +37,12 @@ from vines._core.bound cimport (
 from vines._core.changes cimport Changed, Changes
 from vines._core.deadlines cimport (
     deadline_of, deadlines_add, deadlines_close, deadlines_hasten, deadlines_memory,
-    deadlines_remove, deadlines_reserve,
+    deadlines_remove, deadlines_reserve, heap_place,
 )
 from vines._core.index cimport (
-    Segment, hash_key, hash_record, index_close, index_find, index_insert, index_open,
-    index_prefetch, index_prefetch_record, index_remove, prefetch_slot, segment_of,
-    segment_shrink,
+    Segment, directory_halve, hash_key, hash_record, index_close, index_find, index_insert,
+    index_open, index_prefetch, index_prefetch_record, index_remove, prefetch_slot, segment_join,
+    segment_of, segment_shrink,
 )
 from vines._core.log cimport (
     Cursor, Log, cursor_counter, cursor_holds, log_add, log_begin, log_close, log_drop_first,
@@ -48,8 +50,8 @@ from vines._core.log cimport (
 )
 from vines._core.plain cimport write_value
 from vines._core.record cimport (
-    SOURCES_MAX, fit_value, free_apart, key_of, pointed, record_free, record_new, refer,
-    size_apart, unrefer, value_of,
+    POINTER_MASK, SOURCES_MAX, fit_value, free_apart, key_of, moved_to, pointed, record_free,
+    record_move, record_new, refer, size_apart, unrefer, value_of,
 )
 from vines._core.scanner cimport scan as scan_msgpack
 from vines._core.sketch cimport (
@@ -146,6 +148,8 @@ cdef enum:
     RECOUNT_AHEAD = 8           # slots between asking for a record's memory and reading it
     COMPACT_CALL = 4096         # in one call, once many records are gone: some 40 microseconds
     TRIM_STEP = 64              # of those below a floor, with each write: they come to be no more
+    MOVED = 4                   # steps that moving a record takes, a look at it being one
+    FREED = 256                 # and giving a chunk back to the system
     PASSED = 16                 # records looked at by a scan for each that it may find
     BUDGET_MAX = 4194304
     NANOSECONDS = 1000000       # in a millisecond, of which a stamp counts
@@ -165,6 +169,12 @@ cdef extern from *:
     const uint64_t NEVER "VINES_NEVER"      # a number of collections that there never were
 
 cdef uint64_t UNLIMITED = 1 << 62    # far from where sums of bytes wrap around
+cdef enum:                      # phases of reclaiming, in their order
+    IDLE
+    SORTING                     # blocks that wait, by whether their chunk was closed
+    MOVING                      # records out of the others
+    RELINKING                   # log entries that point at what they left behind
+
 cdef vines_record* ABSENT = <vines_record*>1    # skipped, and the key is not held
 
 
@@ -643,20 +653,27 @@ cdef class Table:
         to the last of them."""
         cdef Source* source = &self.sources[slot]
         cdef Cursor cursor
-        cdef vines_record* record
         while most and source.log.count:
             log_begin(&source.log, &cursor)
             if cursor_counter(&cursor) > floor:
                 break
             source.floor = max(source.floor, cursor_counter(&cursor))
-            record = pointed(cursor.at[0])
-            unrefer(record)
-            if record.dropped and record.references == 0:
-                record_free(&self.arena, record)
+            self.let_go(pointed(cursor.at[0]))
             log_drop_first(&source.log)
             most -= 1
             self.logged -= 1
             self.dropped_entries += 1
+
+    cdef void let_go(self, vines_record* record) noexcept:
+        """One less points at a record, which goes with the last if it was dropped; so does what a
+        stub points at."""
+        cdef vines_record* moved
+        unrefer(record)
+        if record.dropped and record.references == 0:
+            moved = moved_to(record)
+            record_free(&self.arena, record)
+            if moved != NULL:
+                self.let_go(moved)
 
     cdef inline bint overfull(self) noexcept:
         return self.logged > 2 * self.index.count + self.log_slack
@@ -1826,6 +1843,8 @@ cdef class Table:
                 VINES_PREFETCH(<char*>pointed(cursor.at[AHEAD]) + 64)
             record = pointed(cursor.at[0])
             cursor.at += 1
+            if record.dropped and moved_to(record) != NULL:
+                record = moved_to(record)
             if record.dropped or vines_planted(4) and record.met:
                 continue
             elsewhere = not lives_at(record, slot, position)
@@ -2109,7 +2128,9 @@ cdef class Table:
             segment = segment_of(&self.index, cursor)
             visited += segment.size
             self.sweep_segment(segment, changes)
+            segment = segment_join(&self.index, segment, cursor)
             if not next_segment(segment, &cursor):
+                directory_halve(&self.index)
                 return None
         return cursor
 
@@ -2242,7 +2263,9 @@ cdef class Table:
             segment = segment_of(&self.index, cursor)
             visited += segment.size
             self.drop_stable(segment, cut, clock)
+            segment = segment_join(&self.index, segment, cursor)
             if not next_segment(segment, &cursor):
+                directory_halve(&self.index)
                 return None
         return cursor
 
@@ -2278,7 +2301,7 @@ cdef class Table:
         if self.trim_some(limit):
             return True
         self.compact()
-        return self.overfull()
+        return self.overfull() or self.reclaim(limit)
 
     cdef bint trim_some(self, size_t most) noexcept:
         """Drop log entries at or below their floor, so many at most; whether there may be more."""
@@ -2292,6 +2315,88 @@ cdef class Table:
             if most == 0:
                 return True
         self.untrimmed = False
+        return False
+
+    cdef bint reclaim(self, size_t most) noexcept:
+        """Give memory of records back to the system, in at most so many steps; whether there is
+        more to do. Records of chunks that are mostly unused move to others. Log entries that point
+        at them follow after the last one, as they cannot be found from a record."""
+        cdef Reclaiming* at = &self.reclaiming
+        cdef size_t done = 0
+        cdef Segment* segment
+        if arena_free(&self.arena, most / FREED + 1):
+            return True
+        if at.phase == IDLE:
+            if not arena_is_loose(&self.arena):
+                return False
+            arena_close_sparse(&self.arena)
+            memset(at, 0, sizeof(Reclaiming))
+            at.phase = SORTING
+        elif at.phase == SORTING:
+            if not arena_sort(&self.arena, most):
+                at.phase = MOVING
+        elif at.phase == MOVING:
+            while done < most and at.phase == MOVING:
+                segment = segment_of(&self.index, at.cursor)
+                done += segment.size + MOVED * self.move_some(segment)
+                segment = segment_join(&self.index, segment, at.cursor)
+                if not next_segment(segment, &at.cursor):
+                    directory_halve(&self.index)
+                    at.phase = RELINKING
+        elif not self.relink_some(most):
+            at.phase = IDLE
+            self.arena.given_up = 0         # what moved was
+        return at.phase != IDLE or self.arena.empty != NULL
+
+    cdef size_t move_some(self, Segment* segment) noexcept:
+        """Move the records of a segment that are in chunks that were closed; how many."""
+        cdef size_t at, count = 0
+        cdef vines_record* record
+        cdef vines_record* moved
+        segment_shrink(&self.index, segment)
+        for at in range(<size_t>segment.size):
+            prefetch_slot(segment, at)
+            record = pointed(segment.slots[at])
+            if record == NULL or not chunk_of(record).closed:
+                continue
+            moved = record_move(&self.arena, record)
+            if moved == NULL:
+                continue
+            count += 1
+            segment.slots[at] = segment.slots[at] & ~POINTER_MASK | <uint64_t><size_t>moved
+            if expires(<uint8_t>moved.flags):
+                self.deadlines.heap[heap_place(moved)].record = moved
+            if depends(<uint8_t>moved.flags):
+                self.bounds.entries[bound_place(moved)].record = moved
+        return count
+
+    cdef bint relink_some(self, size_t most) noexcept:
+        """Let log entries that point at stubs point at their records, looking at so many at most;
+        whether there may be more."""
+        cdef Reclaiming* done = &self.reclaiming
+        cdef Cursor cursor
+        cdef vines_record* record
+        cdef vines_record* moved
+        cdef uint64_t* entry
+        while done.slot < self.source_count:
+            log_seek(&self.sources[done.slot].log, done.counter, &cursor)
+            while cursor_holds(&cursor):
+                if most == 0:
+                    return True
+                most -= 1
+                if cursor.at + AHEAD < cursor.end:
+                    VINES_PREFETCH(<char*>pointed(cursor.at[AHEAD]))
+                record = pointed(cursor.at[0])
+                done.counter = cursor_counter(&cursor)
+                if record.dropped and moved_to(record) != NULL:
+                    moved = moved_to(record)
+                    entry = <uint64_t*>cursor.at
+                    entry[0] = entry[0] & ~POINTER_MASK | <uint64_t><size_t>moved
+                    refer(moved)
+                    self.let_go(record)
+                cursor.at += 1
+            done.slot += 1
+            done.counter = 0
         return False
 
     @cython.critical_section
@@ -2365,6 +2470,8 @@ cdef class Table:
         log_begin(&self.sources[slot].log, &cursor)
         while cursor_holds(&cursor):
             record = pointed(cursor.at[0])
+            if record.dropped and moved_to(record) != NULL:
+                record = moved_to(record)
             if not record.dropped and cursor_counter(&cursor) > self.sources[slot].floor:
                 found.append((cursor_counter(&cursor), record.family,
                               PyBytes_FromStringAndSize(<const char*>key_of(record),
