@@ -33,14 +33,15 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "callbacks": ("events", "log", "values"),
     "addresses": ("protocol",),
     "net": ("addresses", "log", "protocol"),
-    "storage": ("errors", "log"),
+    "storage": ("errors", "hashes", "log"),
     "simulation": ("protocol",),
-    "protocol": ("_core", "config", "events", "values"),
+    "protocol": ("_core", "config", "events", "hashes", "values"),
     "values": ("_core", "hints"),
     "events": ("_core", "errors", "frozen"),
     "config": ("errors", "frozen"),
     "frozen": ("_core", "hints"),
     "hints": (),
+    "hashes": (),
     "log": ("hints",),
     "_core": ("errors",),
     "errors": (),
@@ -48,7 +49,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
 
 MSGPACK_IMPORTERS = ("vines.protocol.wire.fields", "vines.values.codec")
 LOGGING_PARTS = ("log",)
-PURE_PARTS = ("protocol", "errors", "events", "frozen", "hints", "addresses")
+PURE_PARTS = ("protocol", "errors", "events", "frozen", "hashes", "hints", "addresses")
 NOWHERE = {"pickle", "marshal", "shelve", "importlib", "runpy"}
 OUTSIDE_WORLD = {
     *("asyncio", "concurrent", "multiprocessing", "queue", "threading"),

@@ -15,6 +15,7 @@ import re
 import stat
 
 from vines.config import is_address
+from vines.hashes import blake2b
 from vines.hints import Any
 from vines.log import logger
 from vines.net import forks
@@ -43,11 +44,7 @@ class LocalDirectory:
 
     def __init__(self, label: str, root: str | None = None) -> None:
         self._root = root
-        import hashlib  # here, not above: it is most of what importing this module would cost
-
-        self._label = hashlib.blake2b(
-            label.encode(), digest_size=16, person=b"vines-local"
-        ).hexdigest()
+        self._label = blake2b(label.encode(), digest_size=16, person=b"vines-local").hexdigest()
         self._place: Place | None = None
         self._name: str | None = None
         self._address: Address | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vines._core.table import Table
 from vines.config import Config
+from vines.hashes import blake2b
 from vines.hints import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ def fresh_source(rng: random.Random, wall_ms: int, after: bytes = bytes(16)) -> 
 
 def make_tables(config: Config, rng: random.Random, wall_ms: int) -> tuple[Table, Table]:
     """The control and the data table of one start."""
-    from hashlib import (
-        blake2b,  # here, not above: it is most of what importing this module would cost
-    )
-
     label = config.cluster.encode()
     fingerprint_key = blake2b(label, digest_size=KEY_BYTES, person=b"vines-digest").digest()
     source = fresh_source(rng, wall_ms)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from vines._core.agenda import Agenda
+from vines.hashes import blake2b
 
 TAIL_LENGTH = 400
 """Lines of the trace that are kept for showing; the hash covers all of them."""

@@ -8,8 +8,8 @@ that is gone; the checksum over both finds a change of these.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
+from vines.hashes import blake2b
 from vines.hints import NamedTuple
 
 IDENTITY_BYTES = 16

@@ -6,12 +6,12 @@ same election, where the disagreement is seen. Their digest travels with votes a
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Final
 
 import cython
 
 from vines._core.tally import CHOICES_MAX
+from vines.hashes import blake2b
 from vines.protocol.elections.facts import Known
 from vines.protocol.elections.remembering import remembered
 

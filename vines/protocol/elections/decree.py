@@ -12,11 +12,11 @@ of an acceptor and that of the outcome, which comes in the place of the claimant
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Final
 
 import cython
 
+from vines.hashes import blake2b
 from vines.protocol.elections.ballots import (
     BEYOND_FIRST,
     FIRST,

@@ -9,7 +9,6 @@ voter (rendezvous hashing: Thaler and Ravishankar, "A name-based mapping scheme 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from struct import Struct
 from typing import Final, TypeAlias
 
@@ -17,6 +16,7 @@ import cython
 
 from vines._core import tally
 from vines._core.rendezvous import ranked
+from vines.hashes import blake2b
 from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.remembering import FEW, remembered
 

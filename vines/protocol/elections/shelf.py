@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
 from typing import Final
 
 from vines.errors import WireError
+from vines.hashes import blake2b
 from vines.protocol.elections.decree import NOTHING, Record
 from vines.protocol.elections.facts import Facts
 from vines.protocol.elections.messages import Definition

@@ -14,6 +14,7 @@ from math import inf
 from vines._core.table import Table
 from vines.config import Config
 from vines.events import ALIVE
+from vines.hashes import blake2b
 from vines.hints import Final
 from vines.protocol.machine import Address
 from vines.protocol.members.identity import Identity
@@ -56,8 +57,6 @@ class Answering:
         differs: Callable[[bytes, float], None],
         agrees: Callable[[bytes, float], None],
     ) -> None:
-        from hashlib import blake2b  # here, not above: it is dear to import
-
         self._hash = blake2b
         self._timeout = config.probe_timeout
         self._reaches = config.reaches

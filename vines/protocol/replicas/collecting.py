@@ -30,6 +30,7 @@ from struct import Struct
 
 from vines._core.vector import VersionVector
 from vines.errors import WireError
+from vines.hashes import blake2b
 from vines.hints import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -199,8 +200,6 @@ class Collecting:
     def _digest(self, reports: dict[bytes, Report | None]) -> bytes:
         """Of whom this node counts, and of what it covers of all other sources."""
         sources = sorted([self._data.source, *reports])
-        from hashlib import blake2b  # with its first use: importing it costs more than the rest
-
         digest = blake2b(self._data.rest(sources), digest_size=16, person=b"vines-collect")
         digest.update(b"".join(sources))
         return digest.digest()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from vines.config import is_address
 from vines.errors import UNEXPECTED, WireError
 from vines.frozen import Frozen
+from vines.hashes import blake2b
 from vines.hints import ClassVar, Final
 from vines.protocol.machine import Address
 from vines.protocol.wire import fields
@@ -37,10 +38,6 @@ SURPLUS: Final = "surplus"
 
 def cluster_id(label: str) -> bytes:
     """The 8 bytes that a cluster's label becomes in every handshake and datagram."""
-    from hashlib import (
-        blake2b,  # here, not above: it is most of what importing this module would cost
-    )
-
     return blake2b(label.encode(), digest_size=CLUSTER_BYTES, person=b"vines-cluster").digest()
 
 
