@@ -4,5 +4,6 @@ cdef class Remembered:
     cdef Py_ssize_t _results
     cdef dict _short
     cdef dict _long
+    cdef tuple _last
 
     cpdef tuple sizes(self)

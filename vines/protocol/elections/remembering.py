@@ -28,7 +28,7 @@ class Remembered:
     was used last, and most functions have few results.
     """
 
-    __slots__ = ("_few", "_function", "_long", "_results", "_short")
+    __slots__ = ("_few", "_function", "_last", "_long", "_results", "_short")
 
     def __init__(self, function: Callable[..., Any], few: int, results: int) -> None:
         self._function = function
@@ -36,9 +36,14 @@ class Remembered:
         self._results = results
         self._short: dict[tuple[Any, ...], Any] = {}
         self._long: dict[tuple[Any, ...], Any] = {}
+        self._last: tuple[tuple[Any, ...] | None, Any] = (None, None)
+        """What was asked last, and the result: to compare costs less than to hash."""
 
     def __call__(self, *arguments: Any) -> Any:
         """The result for these arguments, given by place."""
+        last = self._last  # looked at once: the nodes of a process have a thread each
+        if last[0] == arguments:
+            return last[1]
         held, most = self._short, self._results
         if self._few and len(arguments[0]) > self._few:
             held, most = self._long, LONG_MAX
@@ -48,6 +53,8 @@ class Remembered:
             if len(held) >= most:
                 held.clear()
             held[arguments] = found
+        if held is self._short:
+            self._last = (arguments, found)
         return found
 
     def sizes(self) -> tuple[int, int]:

@@ -43,7 +43,24 @@ cdef int _VOTE_BYTES
 cpdef tuple unpack(bytes data, Py_ssize_t at=*)
 cpdef bytes pack(bytes election, unsigned int slot, Said said)
 cpdef bytes frame_of(list packed)
+cdef int _KINDS
+cdef int SHORT_BYTES
+cdef list _last_read
+cdef tuple _last_vote
+cdef tuple _last_accept
+cdef tuple _last_accepted
+@cython.locals(last=tuple, said=Said)
 cdef Said _read(int word, bytes body)
+cdef Said _read_new(int word, bytes body)
+@cython.locals(last=tuple, same=Vote)
+cdef bytes _write_vote(Vote vote)
+@cython.locals(last=tuple, same=Accept)
+cdef bytes _write_accept(Accept accept)
+@cython.locals(last=tuple, same=Accepted)
+cdef bytes _write_accepted(Accepted accepted)
+cdef bytes _write_sign(Sign sign)
+cdef bytes _write_signed(Signed signed)
+cdef bytes _value_of(Decided decided)
 cdef bytes _write(Said said)
 cdef bytes _write_promise(Promise promise)
 cdef long long _number(bytes body) except -1

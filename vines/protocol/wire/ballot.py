@@ -44,6 +44,7 @@ from vines.protocol.elections.messages import (
     signed_with,
     vote_of,
 )
+from vines.protocol.elections.remembering import SHORT_BYTES
 from vines.protocol.wire.definition import NUMBER_MAX, pack_definition, unpack_definition
 from vines.protocol.wire.framing import frame as framed
 from vines.protocol.wire.hello import HEAD_BYTES
@@ -136,7 +137,67 @@ def frame_of(packed: list[bytes]) -> bytes:
     return framed(Ballots.kind, b"".join(packed))
 
 
-# Writing.
+# Writing. What many elections say together is packed once.
+
+
+_last_vote: tuple[Vote | None, bytes] = (None, b"")
+_last_accept: tuple[Accept | None, bytes] = (None, b"")
+_last_accepted: tuple[Accepted | None, bytes] = (None, b"")
+
+
+def _write_vote(vote: Vote) -> bytes:
+    global _last_vote
+    last = _last_vote  # looked at once, as all of these
+    same = last[0]
+    if (
+        same is None
+        or same.sequence != vote.sequence
+        or same.choice != vote.choice
+        or same.willing != vote.willing
+        or same.digest != vote.digest
+    ):
+        packed = _VOTE.pack(vote.sequence, vote.choice, vote.willing) + vote.digest
+        _last_vote = last = (vote, packed)
+    return last[1]
+
+
+def _write_accept(accept: Accept) -> bytes:
+    global _last_accept
+    last = _last_accept
+    same = last[0]
+    if (
+        same is None
+        or same.ballot != accept.ballot
+        or same.fresh != accept.fresh
+        or same.value != accept.value
+    ):
+        packed = _ACCEPT.pack(accept.ballot, accept.fresh) + accept.value
+        if len(packed) > SHORT_BYTES:
+            return packed
+        _last_accept = last = (accept, packed)
+    return last[1]
+
+
+def _write_accepted(accepted: Accepted) -> bytes:
+    global _last_accepted
+    last = _last_accepted
+    same = last[0]
+    if same is None or same.ballot != accepted.ballot or same.digest != accepted.digest:
+        packed = _ACCEPTED.pack(accepted.ballot, accepted.digest)
+        _last_accepted = last = (accepted, packed)
+    return last[1]
+
+
+def _write_sign(sign: Sign) -> bytes:
+    return pack_definition(sign.definition)
+
+
+def _write_signed(signed: Signed) -> bytes:
+    return b"" if signed.vote is None else _write_vote(signed.vote)
+
+
+def _value_of(decided: Decided) -> bytes:
+    return decided.value
 
 
 def _write_promise(promise: Promise) -> bytes:
@@ -276,13 +337,32 @@ _WORDS: Final = (
     *(Definition, Sign, Signed, Formed, Cancel, Unknown),
 )
 """In the order of their numbers."""
+_KINDS: Final = len(_WORDS)
 _NUMBERS: Final[dict[type[Said], int]] = {kind: number for number, kind in enumerate(_WORDS)}
 _BARE: Final = {_NUMBERS[kind]: kind() for kind in (Refusal, Cancel, Unknown)}
 """Words with which nothing goes."""
 
 
+_last_read: list[tuple[bytes, Said] | None] = [None] * len(_WORDS)
+"""The last of each word: many elections go the same way together, and say the same."""
+
+
 def _read(word: int, body: bytes) -> Said:
-    """What is said with a word. WireError, struct.error."""
+    """What is said with a word; equal words that follow each other are one object. WireError,
+    struct.error.
+    """
+    if word >= _KINDS:
+        raise WireError("a ballot that says nothing of this version", UNKNOWN)
+    last = _last_read[word]  # looked at once: the nodes of a process have a thread each
+    if last is not None and last[0] == body:
+        return last[1]
+    said = _read_new(word, body)
+    if len(body) <= SHORT_BYTES and not isinstance(said, Definition | Sign):
+        _last_read[word] = (body, said)
+    return said
+
+
+def _read_new(word: int, body: bytes) -> Said:
     if word == 0:
         return _read_vote(body)
     if word == 1:
@@ -307,18 +387,15 @@ def _read(word: int, body: bytes) -> Said:
         return _read_signed(body)
     if word == 12:
         return _read_formed(body)
-    bare = _BARE.get(word)
-    if bare is None:
-        raise WireError("a ballot that says nothing of this version", UNKNOWN)
     if body:
         raise WireError("a ballot that says more than its word")
-    return bare
+    return _BARE[word]
 
 
 def _write(said: Said) -> bytes:
     """What goes with the word."""
     if isinstance(said, Vote):
-        return _VOTE.pack(said.sequence, said.choice, said.willing) + said.digest
+        return _write_vote(said)
     if isinstance(said, VoteAck):
         return _NUMBER.pack(said.sequence) + said.digest
     if isinstance(said, Prepare):
@@ -326,19 +403,19 @@ def _write(said: Said) -> bytes:
     if isinstance(said, Promise):
         return _write_promise(said)
     if isinstance(said, Accept):
-        return _ACCEPT.pack(said.ballot, said.fresh) + said.value
+        return _write_accept(said)
     if isinstance(said, Accepted):
-        return _ACCEPTED.pack(said.ballot, said.digest)
+        return _write_accepted(said)
     if isinstance(said, Nack):
         return _NACK.pack(said.ballot, said.promised, said.conflict)
     if isinstance(said, Decided):
-        return said.value
+        return _value_of(said)
     if isinstance(said, Definition):
         return pack_definition(said)
     if isinstance(said, Sign):
-        return pack_definition(said.definition)
+        return _write_sign(said)
     if isinstance(said, Signed):
-        return b"" if said.vote is None else _write(said.vote)
+        return _write_signed(said)
     if isinstance(said, Formed):
         return _NUMBER.pack(said.sequence) if said.sequence else b""
     return b""

@@ -4,13 +4,16 @@ from vines._core.pieces cimport begins, piece
 from vines.protocol.elections.messages cimport Definition, Terms, defined
 
 
+cdef tuple _BYTES
 cdef int _LONGER
 cdef int _ROUND_MAX
 cdef int _SHORT
 cdef int _SHORT_MAX
 
 
+@cython.locals(about=bytes, terms=bytes, size=Py_ssize_t)
 cpdef bytes pack_definition(Definition definition, bytes value=*)
+@cython.locals(topic=bytes, size=Py_ssize_t, number="long long")
 cdef bytes _pack_about(Definition definition)
 cdef bytes _pack_terms(Terms terms)
 @cython.locals(end=Py_ssize_t, at=Py_ssize_t)

@@ -35,7 +35,8 @@ _FIELDS: Final = 10
 _MAP: Final = bytes((0x80 | _FIELDS,))
 _MAP_OF_MORE: Final = bytes((0x80 | _FIELDS + 1,))
 _VALUE: Final = fields.pack({"value": b""})[1:-1]
-_TOPIC: Final = _MAP + fields.pack({"topic": 0})[1:-1]
+_TOPIC: Final = fields.pack({"topic": 0})[1:-1]
+_BEGINNING: Final = _MAP + _TOPIC
 _ROUND: Final = fields.pack({"round": 0})[1:-1]
 _ROUND_MAX: Final = 0x7F
 """The last round that is one byte."""
@@ -43,25 +44,27 @@ _SHORT: Final = 0xA0
 _SHORT_MAX: Final = 0x1F
 """The longest text whose length is in its first byte; _LONGER: its length is the second."""
 _LONGER: Final = 0xD9
+_LONG: Final = bytes((_LONGER,))
+_BYTES: Final = tuple([bytes((each,)) for each in range(256)])
 
 
 def pack_definition(definition: Definition, value: bytes = b"") -> bytes:
     """A definition as it travels, a map of its fields; `value`, if there is one, at its end."""
-    packed = _pack_about(definition) + _pack_terms(definition.terms)
-    if not value:
-        return packed
-    size = len(value)
-    last = _VALUE + bytes((size,)) + value if size < 256 else fields.pack({"value": value})[1:]
-    return b"".join((_MAP_OF_MORE, packed[1:], last))
+    about, terms, size = _pack_about(definition), _pack_terms(definition.terms), len(value)
+    if not size:
+        return b"".join((_MAP, about, terms))
+    if size < 256:
+        return b"".join((_MAP_OF_MORE, about, terms, _VALUE, _BYTES[size], value))
+    return b"".join((_MAP_OF_MORE, about, terms, fields.pack({"value": value})[1:]))
 
 
 def _pack_about(definition: Definition) -> bytes:
     topic, number = definition.topic.encode(), definition.round
     size = len(topic)
     if size > 255 or number > _ROUND_MAX:
-        return _MAP + fields.pack({"topic": definition.topic, "round": number})[1:]
-    head = bytes((_SHORT | size,)) if size <= _SHORT_MAX else bytes((_LONGER, size))
-    return b"".join((_TOPIC, head, topic, _ROUND, bytes((number,))))
+        return fields.pack({"topic": definition.topic, "round": number})[1:]
+    head = _BYTES[_SHORT | size] if size <= _SHORT_MAX else _LONG + _BYTES[size]
+    return b"".join((_TOPIC, head, topic, _ROUND, _BYTES[number]))
 
 
 def _pack_terms(terms: Terms) -> bytes:
@@ -108,8 +111,8 @@ def _topic_of(data: bytes) -> tuple[int, str]:
     """Where the topic ends that a definition begins with, and the topic; 0 if it does not begin as
     ours do, or is none.
     """
-    start = len(_TOPIC) + 1
-    if len(data) <= start or not begins(data, 0, _TOPIC):
+    start = len(_BEGINNING) + 1
+    if len(data) <= start or not begins(data, 0, _BEGINNING):
         return 0, ""
     size = data[start - 1] ^ _SHORT
     if size > _SHORT_MAX:
