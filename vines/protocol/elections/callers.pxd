@@ -14,20 +14,23 @@ cdef class Callers:
     cdef public frozenset _after
     cdef public bytes _member
     cdef public long long _total
+    cdef public tuple _one
     cdef public frozenset _calling
     cdef public long long _among
     cdef public frozenset _alive
     cdef public frozenset _found
 
     cpdef object announce(self, tuple key, long long total)
+    @cython.locals(about=tuple, member=bytes, said="long long", one=tuple)
     cpdef object read(self, bytes key, bytes value, int flags, dict calls)
-    @cython.locals(member=bytes)
-    cpdef object note(self, tuple key, dict calls)
-    @cython.locals(known=frozenset)
-    cpdef object _note_one(self, tuple key, bytes member, long long total)
+    @cython.locals(known=frozenset, after=frozenset, one=tuple)
+    cpdef frozenset note(self, tuple key, object calls)
+    cpdef frozenset _with_one(self, frozenset known, bytes member, long long total)
     cpdef object _set(self, tuple key, frozenset callers)
     cpdef frozenset candidates(self, frozenset known, long long total, frozenset alive)
     cpdef object forget(self, tuple key)
     cpdef frozenset of(self, tuple key)
     cpdef frozenset others(self, tuple key, long long total, frozenset alive)
-    cpdef bint anybody(self, tuple key) except -1
+
+
+cpdef long long total_of(bytes member, object calls) except -1

@@ -14,6 +14,8 @@ Calls: TypeAlias = frozenset[tuple[bytes, int]]
 object, and what follows from one is remembered.
 """
 
+One: TypeAlias = tuple[bytes, int]
+"""A member that calls, and among how many; 0: it no longer does."""
 NOBODY: Final[Calls] = frozenset()
 NONE: Final[frozenset[bytes]] = frozenset()
 
@@ -30,6 +32,7 @@ class Callers:
         # What was asked last, and found: of many elections the same is asked in turn.
         self._before = self._after = self._calling = NOBODY
         self._member = b""
+        self._one: One = (b"", 0)
         self._total = self._among = -1
         self._alive = self._found = NONE
 
@@ -38,39 +41,45 @@ class Callers:
         self._calls += 1
         flags, value = (0, call_value(total)) if total else (TOMBSTONE, b"")
         self._control.put(CALL, call_key(self._me, key), flags, value, self._calls)
-        known = self._known.pop(key, NOBODY)
-        self._known[key] = known  # under the key that everything else here has
-        self._note_one(key, self._me, total)
+        known = self._known.pop(key, NOBODY)  # what is put is under the key that all here has
+        self._set(key, self._with_one(known, self._me, total))
 
     def read(
-        self, key: bytes, value: bytes, flags: int, calls: dict[Key, dict[bytes, int]]
+        self, key: bytes, value: bytes, flags: int, calls: dict[Key, One | dict[bytes, int]]
     ) -> None:
-        """A record became current: note in `calls` what it says. It may be none of ours."""
+        """A record became current: note in `calls` what it says. It may be none of ours. Who is
+        alone there is noted as a pair, for most are, and it is the same pair for many elections.
+        """
         try:
             member, about, total = read_call(key, value)
         except WireError:
             return
         said = 0 if flags & TOMBSTONE else total
-        others = calls.get(about)
-        if others is None:
-            calls[about] = {member: said}
-        else:
-            others[member] = said
+        one = self._one
+        if one[0] != member or one[1] != said:
+            self._one = one = (member, said)
+        held = calls.setdefault(about, one)
+        if held is one:
+            return
+        if isinstance(held, tuple):
+            calls[about] = held = {held[0]: held[1]}
+        held[member] = said
 
-    def note(self, key: Key, calls: dict[bytes, int]) -> None:
-        """These members call among so many, or (0) no longer do."""
-        if len(calls) == 1:
-            for member in calls:
-                self._note_one(key, member, calls[member])
-        else:
-            self._set(key, _all_noted(self._known.get(key, NOBODY), calls))
-
-    def _note_one(self, key: Key, member: bytes, total: int) -> None:
+    def note(self, key: Key, calls: One | dict[bytes, int]) -> Calls:
+        """These members call among so many, or (0) no longer do; who calls then."""
         known = self._known.get(key, NOBODY)
+        if isinstance(calls, tuple):
+            after = self._with_one(known, calls[0], calls[1])
+        else:
+            after = _all_noted(known, calls)
+        self._set(key, after)
+        return after
+
+    def _with_one(self, known: Calls, member: bytes, total: int) -> Calls:
         if known is not self._before or member != self._member or total != self._total:
             self._before, self._member, self._total = known, member, total
             self._after = _noted(known, member, total)
-        self._set(key, self._after)
+        return self._after
 
     def _set(self, key: Key, callers: Calls) -> None:
         if callers:
@@ -97,9 +106,12 @@ class Callers:
         """Those who call for it among another number, and live."""
         return _others(self._known.get(key, NOBODY), total, alive)
 
-    def anybody(self, key: Key) -> bool:
-        """Whether anybody calls for it."""
-        return key in self._known
+
+def total_of(member: bytes, calls: One | dict[bytes, int]) -> int:
+    """Among how many a member calls, by what was noted; 0 if it does not."""
+    if isinstance(calls, tuple):
+        return calls[1] if calls[0] == member else 0
+    return calls.get(member, 0)
 
 
 @remembered(FEW, 1024)

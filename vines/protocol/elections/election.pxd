@@ -1,3 +1,4 @@
+from vines.protocol.elections cimport value as values
 from vines.protocol.elections.criteria cimport Criteria
 from vines.protocol.elections.decree cimport Decree, Effects, Record
 from vines.protocol.elections.electorate cimport Electorate, bit

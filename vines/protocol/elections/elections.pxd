@@ -2,7 +2,7 @@ cimport cython
 
 from vines._core.agenda cimport Agenda
 from vines._core.changes cimport Changes
-from vines.protocol.elections.callers cimport Callers
+from vines.protocol.elections.callers cimport Callers, total_of
 from vines.protocol.elections.election cimport Election
 from vines.protocol.elections.electorate cimport Electorate
 from vines.protocol.elections.matter cimport Call, Matter, Office
@@ -30,6 +30,7 @@ from vines.protocol.wire.ballot cimport pack, unpack
 cdef double inf
 cdef int CALL
 cdef int HELD_BYTES
+cdef int _PASSED_MAX
 cdef int DECISION
 cdef int PROPOSING
 cdef int TOMBSTONE
@@ -89,13 +90,14 @@ cdef class Elections(Office):
     cpdef Matter _join(self, tuple key, bytes election, Definition definition, double now)
     @cython.locals(calls=dict, at=Py_ssize_t, family=int, flags=int)
     cpdef object learn(self, Changes changes, double now)
-    @cython.locals(matter=Matter)
-    cpdef object _learn_calls(self, tuple about, dict members, double now)
+    cpdef Matter _of(self, bytes election)
+    @cython.locals(matter=Matter, calls=frozenset)
+    cpdef object _learn_calls(self, tuple about, object members, double now)
     @cython.locals(matter=Matter, when=double, before=bint)
     cpdef object advance(self, double now)
     cpdef double deadline(self) except? -1
-    @cython.locals(matter=Matter, signup=SignUp, calls=frozenset, callers=frozenset)
-    cpdef object _look(self, tuple key, double now)
+    @cython.locals(matter=Matter, signup=SignUp, callers=frozenset)
+    cpdef object _look(self, tuple key, double now, frozenset calls=*)
     cpdef object _count(self, tuple key, Matter matter, frozenset callers)
     cpdef object _clash(self, tuple key, str text)
     cpdef object _note(self, Matter matter, double now)

@@ -22,7 +22,7 @@ from vines.config import Config
 from vines.errors import InvalidElection, StorageError, VoteRefused
 from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
-from vines.protocol.elections.callers import Callers
+from vines.protocol.elections.callers import Callers, Calls, One, total_of
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import NOTHING, Record
 from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX, Electorate
@@ -74,6 +74,7 @@ UNCALLED_MAX: Final = 65_536
 """Matters beyond which none is begun because others say so."""
 PASSED_MAX: Final = 1_000
 """Times at which nothing is left to do, beyond as many as there are matters, that are kept."""
+_PASSED_MAX: Final = PASSED_MAX
 HELD_BYTES_MAX: Final = 16 * 1024 * 1024
 """Of what waits for the disk to be said; what comes beyond that is said again if it matters."""
 HELD_BYTES: Final = 256
@@ -114,8 +115,10 @@ class Elections(Office):
         self._callers = Callers(me, self.boot, control)
         self._outcomes = Outcomes(control)
         self._matters: dict[Key, Matter] = {}
-        self._elections: dict[bytes, Key] = {}
-        """Which matter an election id belongs to, of those this node takes part in."""
+        self._elections: dict[bytes, Matter | Key] = {}
+        """Which matter an election id belongs to, of those this node takes part in; of those it was
+        released from, which topic and round.
+        """
         self._rounds: dict[str, int] = {}
         """The round of each topic that this node takes part in, unless it is the first."""
         self._seen: dict[str, int] = {}
@@ -235,9 +238,8 @@ class Elections(Office):
     def _open(self, key: Key, definition: Definition, total: int, deadline: float) -> Matter:
         """A matter that there was none of; nobody has called for it here yet."""
         me = self._who.here(definition) if definition.terms.roll else self.me
-        matter = Matter(self, me, definition, total, deadline)
+        matter = Matter(self, me, definition, total, deadline, key)
         self._matters[key] = matter
-        matter.key = matter.signup.key = key  # one object
         matter.listening = self.listening
         matter.choice = self._early.pop(key[0], None)
         matter.voted = matter.choice is not None
@@ -348,10 +350,9 @@ class Elections(Office):
         if isinstance(said, Sign | Definition):
             self._receive_defined(member, election, said, now)
             return
-        key = self._elections.get(election)
-        matter = None if key is None else self._matters.get(key)
+        matter = self._of(election)
         bound = matter is not None and matter.signup.enrolment.bound == election
-        if key is None or matter is None or (isinstance(said, Refusal | Formed) and not bound):
+        if matter is None or (isinstance(said, Refusal | Formed) and not bound):
             # Who is bound there is not free before it knows that others do not take part.
             if isinstance(said, WAITED_FOR):
                 self._say(member, election, Unknown(), 0)
@@ -363,6 +364,11 @@ class Elections(Office):
             matter.receive(self._who.speaks(matter, member), election, said, now)
         self._note(matter, now)
 
+    def _of(self, election: bytes) -> Matter | None:
+        """The matter that an election belongs to."""
+        held = self._elections.get(election)
+        return self._matters.get(held) if isinstance(held, tuple) else held
+
     def _receive_defined(
         self,
         member: bytes,
@@ -373,7 +379,7 @@ class Elections(Office):
         """The same, where it says which election that is."""
         definition = said.definition if isinstance(said, Sign) else said
         terms = definition.terms
-        if terms.least > sum([weight for _, weight in terms.roll]):
+        if not terms.can_win():
             return
         # Who is asked to sign looks at the id itself.
         if isinstance(said, Definition) and id_of(self.namespace, definition) != election:
@@ -422,7 +428,7 @@ class Elections(Office):
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
         self.now = now
-        calls: dict[Key, dict[bytes, int]] = {}
+        calls: dict[Key, One | dict[bytes, int]] = {}
         for at in range(len(changes)):
             family, flags = changes.family(at), changes.flags(at)
             if family == CALL:
@@ -436,20 +442,21 @@ class Elections(Office):
         for about, members in calls.items():
             self._learn_calls(about, members, now)
 
-    def _learn_calls(self, about: Key, members: dict[bytes, int], now: float) -> None:
+    def _learn_calls(self, about: Key, members: One | dict[bytes, int], now: float) -> None:
         """These members call for it, each among so many or (0) no longer."""
-        self._callers.note(about, members)
+        calls = self._callers.note(about, members)
         topic, number = about
-        if number and number > self._seen.get(topic, 0) and self._callers.anybody(about):
+        if number and calls and number > self._seen.get(topic, 0):
             self._seen[topic] = number
         if self._outcomes.covers(about):
             self._callers.forget(about)
             return
-        if members.get(self.me):
+        if total_of(self.me, members):
             matter = self._matters.get(about)
             if matter is None or not matter.signup.calling:
                 self._callers.announce(about, 0)  # it was an earlier life that called
-        self._look(about, now)
+                calls = self._callers.of(about)
+        self._look(about, now, calls)
 
     def linked(self, member: bytes, now: float) -> None:
         """There is a new link to a member."""
@@ -534,7 +541,8 @@ class Elections(Office):
         due = self._due.next()
         return unseen if unseen < due else due
 
-    def _look(self, key: Key, now: float) -> None:
+    def _look(self, key: Key, now: float, calls: Calls | None = None) -> None:
+        """See what can come of a matter. `calls`: who calls for it, if that was just looked up."""
         matter = self._matters.get(key)
         if matter is None or matter.value or self.failure:
             return
@@ -543,7 +551,8 @@ class Elections(Office):
             matter.consider(frozenset(), self._alive | named, now)
         else:
             signup = matter.signup
-            calls = self._callers.of(key)
+            if calls is None:
+                calls = self._callers.of(key)
             callers = self._callers.candidates(calls, signup.total, self._alive)
             if len(calls) != len(callers) or len(callers) > signup.total:
                 self._count(key, matter, callers)
@@ -591,7 +600,7 @@ class Elections(Office):
                         return
                     matter.queued = True
                 self._due.put(due, matter.key)
-                if len(self._due) > 2 * len(self._matters) + PASSED_MAX:
+                if len(self._due) > 2 * len(self._matters) + _PASSED_MAX:
                     self._drop_passed()
 
     def _drop_passed(self) -> None:
@@ -618,9 +627,8 @@ class Elections(Office):
         kept for that.
         """
         election, voter = about[:ID_BYTES], about[ID_BYTES:]
-        key = self._elections.get(election)
-        matter = None if key is None else self._matters.get(key)
-        if matter is None or key is None:
+        matter = self._of(election)
+        if matter is None:
             votes = self._strays.get(election, {})
             if len(votes) < VOTERS_MAX and (votes or len(self._strays) < EARLY_MAX):
                 self._strays.setdefault(election, votes)[about] = packed, origin
@@ -837,6 +845,10 @@ class Elections(Office):
 
     def bound(self, matter: Matter, election: bytes) -> None:
         """The matter is decided in this election from now on, unless it is released from it."""
+        self._elections[election] = matter
+
+    def released(self, matter: Matter, election: bytes) -> None:
+        """It is decided in this one no more."""
         self._elections[election] = matter.key
 
     def keep(self, matter: Matter, can_wait: bool = False) -> int:

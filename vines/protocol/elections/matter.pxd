@@ -57,6 +57,7 @@ cdef class Office:
     )
     cpdef object publish(self, bytes voter, bytes election, Vote vote)
     cpdef object bound(self, Matter matter, bytes election)
+    cpdef object released(self, Matter matter, bytes election)
     cpdef long long keep(self, Matter matter, bint can_wait=*) except? -1
     cpdef object settled(self, Matter matter, bytes value, bint fire, long long after)
     cpdef object suspected(self, Matter matter, str text)

@@ -34,7 +34,14 @@ from vines.protocol.elections.pacing import RETRY_SECONDS_MIN, Pace, Pacer
 from vines.protocol.elections.phases import IDLE, PROPOSING
 from vines.protocol.elections.records import Key
 from vines.protocol.elections.shelf import Part
-from vines.protocol.elections.signup import Enrolment, SignUp, Surroundings, electorate_of, id_of
+from vines.protocol.elections.signup import (
+    UNBOUND,
+    Enrolment,
+    SignUp,
+    Surroundings,
+    electorate_of,
+    id_of,
+)
 from vines.protocol.elections.topic import receive as hear
 
 if TYPE_CHECKING:
@@ -132,6 +139,10 @@ class Office:
         """The matter is decided in this election from now on, unless it is released from it."""
         raise NotImplementedError
 
+    def released(self, matter: Matter, election: bytes) -> None:
+        """It is decided in this one no more."""
+        raise NotImplementedError
+
     def keep(self, matter: Matter, can_wait: bool = False) -> int:
         """Put the matter's part on disk; returns the ticket. `can_wait`: as far as an outbox has
         them wait.
@@ -167,13 +178,14 @@ class Matter(Surroundings):
         definition: Definition,
         total: int,
         deadline: float,
+        key: Key,
     ) -> None:
-        self.key: Key = (definition.topic, definition.round)
+        self.key = key
         """Its topic and round."""
         self.asked: Call | None = None
         """What was called for here."""
         self.deadline = deadline
-        self.signup = SignUp(me, definition, total)
+        self.signup = SignUp(me, definition, total, UNBOUND, key)
         self.signup.calling = False
         self.pacer: Pacer | None = None
         self.choice: int | None = None
@@ -545,6 +557,7 @@ class Matter(Surroundings):
 
     def drop(self, election: bytes) -> None:
         """Its record goes with the enrolment."""
+        self._office.released(self, election)
 
     # As the effects of the election.
 

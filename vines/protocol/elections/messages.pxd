@@ -16,6 +16,7 @@ cdef class Followed(Known):
     cdef Criteria _criteria
     cdef bytes _ending
     cdef Voters _voters
+    cdef int _can_win
     cdef readonly object attempt
     cdef readonly bytes coordinator
     cdef public bytes packed
@@ -33,6 +34,7 @@ cdef class Terms(Followed):
     cdef readonly long long remaining_ms
 
     cpdef Criteria criteria(self)
+    cpdef bint can_win(self) except -1
     cpdef Voters voters(self)
     cpdef bytes ending(self, long long round)
 

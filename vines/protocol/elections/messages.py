@@ -27,7 +27,10 @@ class Followed(Known):
     those that are long it is not kept.
     """
 
-    __slots__ = ("_criteria", "_ending", "_voters", "attempt", "coordinator", "packed", "passing")
+    __slots__ = (
+        *("_can_win", "_criteria", "_ending", "_voters", "attempt", "coordinator", "packed"),
+        "passing",
+    )
 
 
 @cython.no_gc
@@ -73,12 +76,19 @@ class Terms(Followed):
         self._criteria: Criteria | None = None
         self._ending = b""
         self._voters: Voters | None = None
+        self._can_win = -1
 
     def criteria(self) -> Criteria:
         """What of it is the caller's to choose. ValueError."""
         if self._criteria is None:
             self._criteria = criteria_of(self.choices, self.least, self.plurality)
         return self._criteria
+
+    def can_win(self) -> bool:
+        """Whether as many votes can be cast as are needed."""
+        if self._can_win < 0:
+            self._can_win = self.least <= sum([weight for _, weight in self.roll])
+        return bool(self._can_win)
 
     def voters(self) -> Voters:
         """Who votes. ValueError if nobody can."""

@@ -1,5 +1,7 @@
 cimport cython
 
+from vines._core.pieces cimport begins
+from vines.protocol.elections cimport value as values
 from vines.protocol.elections.electorate cimport Electorate
 from vines.protocol.elections.facts cimport Facts
 from vines.protocol.elections.messages cimport Definition
@@ -28,6 +30,7 @@ cdef class Outcomes:
     cpdef Decision last(self, str topic)
     cpdef bint covers(self, tuple key) except -1
     cpdef bint knows(self, tuple key, bytes election) except -1
+    @cython.locals(known=Decision, value=bytes)
     cpdef bint is_in(self, str topic, bytes record) except -1
     cpdef bint settle(self, Decision decision) except -1
     cpdef bint note(self, Decision decision) except -1

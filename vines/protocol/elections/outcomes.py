@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import cython
 
+from vines._core.pieces import begins
 from vines._core.slots import filled
 from vines._core.table import DECISION, TOMBSTONE, Table
 from vines._core.tally import NONE, REFUSE
@@ -91,7 +92,10 @@ class Outcomes:
     def is_in(self, topic: str, record: bytes) -> bool:
         """Whether a record says, somewhere, what was decided last of a topic."""
         known = self._last.get(topic)
-        return known is not None and known.value in record
+        if known is None:
+            return False
+        value = known.value  # where we write it ourselves it stands at the end
+        return begins(record, len(record) - len(value), value) or value in record
 
     def settle(self, decision: Decision) -> bool:
         """Whether another election decided the same round, which only happens when twice as many

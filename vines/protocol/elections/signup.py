@@ -125,7 +125,8 @@ class Surroundings(Effects):
 class SignUp:
     """One member's part in gathering the electorate of one topic and round.
 
-    `definition` (its roll empty): what the caller here asked for.
+    `definition` (its roll empty): what the caller here asked for. `key`: its topic and round, where
+    that is an object already.
     """
 
     __slots__ = (
@@ -139,9 +140,10 @@ class SignUp:
         definition: Definition,
         total: int,
         enrolment: Enrolment = UNBOUND,
+        key: tuple[str, int] | None = None,
     ) -> None:
         self.me = me
-        self.key = (definition.topic, definition.round)
+        self.key = (definition.topic, definition.round) if key is None else key
         self.terms = definition.terms
         self.total = total
         self.enrolment = enrolment
