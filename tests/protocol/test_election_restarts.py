@@ -413,13 +413,14 @@ def test_a_claimants_own_accept_is_written_when_something_rests_on_it_and_lost_w
 def test_a_refusal_is_not_repeated_before_it_is_on_disk() -> None:
     pump = Pump()
     hosts = pump.cluster(3, durable=True)
-    hosts[2].node.elections()._send = lambda member, packed: None  # so that no roll is formed
+    # So that no roll is formed.
+    hosts[2].node.elections()._delivery._send = lambda member, packed: None
     for number, host in enumerate(hosts):
         call(host, total=3, seconds=5.0 if number else 60.0, topic="a")
     pump.run(1.0)
     matter = hosts[1].node.elections()._matters["a", 0]
     assert matter.signup.coordinator() == hosts[0].node.id
-    hosts[0].node.elections()._send = lambda member, packed: None  # nor cancelled
+    hosts[0].node.elections()._delivery._send = lambda member, packed: None  # nor cancelled
     said: list[type] = []
 
     def spy(sender: Host, receiver: Host, stream: int, frame: bytes) -> None:

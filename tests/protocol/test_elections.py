@@ -401,7 +401,7 @@ def test_a_vote_that_nobody_answers_stands_in_the_table_until_it_is_over() -> No
     assert part is not None
     last = part.electorate.voters[2]  # the first would have to propose something
     (mute,) = [host for host in hosts if host.node.id == last]
-    mute.node.elections()._send = lambda member, packed: None
+    mute.node.elections()._delivery._send = lambda member, packed: None
     for host in hosts:
         vote(host)
     pump.run(0.7)
@@ -421,15 +421,15 @@ def test_a_vote_in_the_table_waits_for_those_who_do_not_know_its_election() -> N
     claimant, voter = electorate_of(id_of(b"test", called), called).voters
     other, mute = sorted(hosts, key=lambda host: host.node.id == voter)
     assert other.node.id == claimant
-    mute.node.elections()._send = lambda member, packed: None
+    mute.node.elections()._delivery._send = lambda member, packed: None
     mute.node.elections().call("email", wanted, pump.now)
     vote(mute)
     pump.run(5.0)
     assert other.node.control.count(VOTE) == 1
     other.node.elections().call("email", wanted, pump.now)
     vote(other)
-    del mute.node.elections()._send
-    mute.node.elections()._send = mute.node._parts._mail.add
+    del mute.node.elections()._delivery._send
+    mute.node.elections()._delivery._send = mute.node._parts._mail.add
     pump.until(lambda: len(outcomes(hosts)) == 2, 5.0)
     assert set(outcomes(hosts)[0].votes.values()) == {True}
 

@@ -13,7 +13,7 @@ from vines._core.tally import NONE, REFUSE
 from vines.errors import InvalidElection
 from vines.events import Conflict, Settled
 from vines.protocol.elections import callers as callers_module
-from vines.protocol.elections import elections as elections_module
+from vines.protocol.elections import delivery as delivery_module
 from vines.protocol.elections import electorate as electorate_module
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import FIRST, JUMP_MAX, NUMBER_MAX, ballot, number_of
@@ -292,7 +292,7 @@ def test_what_waits_for_a_disk_that_stands_still_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All is said again as long as nobody answers, which would come together in memory."""
-    monkeypatch.setattr(elections_module, "HELD_BYTES_MAX", 10_000)
+    monkeypatch.setattr(delivery_module, "HELD_BYTES_MAX", 10_000)
     pump = Pump()
     hosts = pump.cluster(3, durable=True)
     for host in hosts[:2]:

@@ -3,10 +3,12 @@ cimport cython
 from vines._core.agenda cimport Agenda
 from vines._core.changes cimport Changes
 from vines.protocol.elections.callers cimport Callers, total_of
+from vines.protocol.elections.delivery cimport Delivery
 from vines.protocol.elections.election cimport Election
 from vines.protocol.elections.electorate cimport Electorate
 from vines.protocol.elections.matter cimport Call, Matter, Office
 from vines.protocol.elections.messages cimport (
+    Accepted,
     Decided,
     Definition,
     Formed,
@@ -29,7 +31,6 @@ from vines.protocol.wire.ballot cimport pack, unpack
 
 cdef double inf
 cdef int CALL
-cdef int HELD_BYTES
 cdef int _PASSED_MAX
 cdef int DECISION
 cdef int PROPOSING
@@ -44,7 +45,7 @@ cdef class Elections(Office):
     cdef public object _control
     cdef public Outbox _outbox
     cdef public object _members
-    cdef public object _send
+    cdef public Delivery _delivery
     cdef public frozenset _alive
     cdef public Who _who
     cdef public Shelf _shelf
@@ -63,11 +64,6 @@ cdef class Elections(Office):
     cdef public dict _strays
     cdef public dict _early
     cdef public Agenda _due
-    cdef public long long _held
-    cdef public dict _holding
-    cdef public bytes _about
-    cdef public bytes _packed
-    cdef public Said _said
 
     @cython.locals(matter=Matter, known=Decision)
     cpdef object call(self, str topic, Call call, double now)
@@ -96,8 +92,10 @@ cdef class Elections(Office):
     @cython.locals(matter=Matter, when=double, before=bint)
     cpdef object advance(self, double now)
     cpdef double deadline(self) except? -1
-    @cython.locals(matter=Matter, signup=SignUp, callers=frozenset)
+    @cython.locals(matter=Matter)
     cpdef object _look(self, tuple key, double now, frozenset calls=*)
+    @cython.locals(signup=SignUp, callers=frozenset)
+    cpdef object _look_at(self, Matter matter, double now, frozenset calls=*)
     cpdef object _count(self, tuple key, Matter matter, frozenset callers)
     cpdef object _clash(self, tuple key, str text)
     cpdef object _note(self, Matter matter, double now)
@@ -108,10 +106,6 @@ cdef class Elections(Office):
     cpdef object _learn_decision(self, bytes about, bytes record)
     @cython.locals(before=Decision)
     cpdef object _tell(self, Decision decision, Electorate electorate=*)
-    @cython.locals(size=Py_ssize_t, held=list)
-    cpdef object _hold(self, bytes member, bytes packed, long long after)
-    @cython.locals(member=bytes, packed=bytes)
-    cpdef object _let_go(self, long long ticket)
     cpdef bint _is_owed(self, Matter matter) except -1
     @cython.locals(matter=Matter, known=Decision)
     cpdef object _close(self, tuple key)

@@ -25,9 +25,11 @@ from vines.protocol.elections import value as values
 from vines.protocol.elections.callers import Callers, Calls, One, total_of
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import NOTHING, Record
+from vines.protocol.elections.delivery import Delivery
 from vines.protocol.elections.electorate import ID_BYTES, VOTERS_MAX, Electorate
 from vines.protocol.elections.matter import Call, Matter, Office
 from vines.protocol.elections.messages import (
+    Accepted,
     Decided,
     Definition,
     Formed,
@@ -75,10 +77,6 @@ UNCALLED_MAX: Final = 65_536
 PASSED_MAX: Final = 1_000
 """Times at which nothing is left to do, beyond as many as there are matters, that are kept."""
 _PASSED_MAX: Final = PASSED_MAX
-HELD_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Of what waits for the disk to be said; what comes beyond that is said again if it matters."""
-HELD_BYTES: Final = 256
-"""Beside its own, what each of them takes."""
 
 
 class Elections(Office):
@@ -108,7 +106,7 @@ class Elections(Office):
         self._control = control
         self._outbox = outbox
         self._members = members
-        self._send = send
+        self._delivery = Delivery(outbox, send)
         self._alive = members.living() | {me}
         self._who = Who(me, config.name, members, self._clash, durable=memory is not None)
         self._shelf = None if memory is None else Shelf(self.namespace, outbox)
@@ -141,13 +139,6 @@ class Elections(Office):
         self.now = now
         self._due = Agenda()
         """When matters are looked at; what a matter is not scheduled for is passed over."""
-        self._held = 0
-        """Bytes of what waits for the disk to be said."""
-        self._holding: dict[int, list[tuple[bytes, bytes]]] = {}
-        """What that is, to whom it is said, by the ticket it rests on."""
-        self._about = self._packed = b""
-        self._said: Said | None = None
-        """What was packed last: much is said to several."""
         if memory is not None:
             assert self._shelf is not None
             for key, part, roll in self._shelf.find(memory.records):
@@ -233,7 +224,7 @@ class Elections(Office):
             elif not call.roll:
                 self._callers.announce(key, call.total)
         self._set_round(key)
-        self._look(key, now)
+        self._look_at(matter, now)
 
     def _open(self, key: Key, definition: Definition, total: int, deadline: float) -> Matter:
         """A matter that there was none of; nobody has called for it here yet."""
@@ -354,7 +345,7 @@ class Elections(Office):
         bound = matter is not None and matter.signup.enrolment.bound == election
         if matter is None or (isinstance(said, Refusal | Formed) and not bound):
             # Who is bound there is not free before it knows that others do not take part.
-            if isinstance(said, WAITED_FOR):
+            if not isinstance(said, Accepted) and isinstance(said, WAITED_FOR):
                 self._say(member, election, Unknown(), 0)
             return
         if isinstance(said, Unknown):
@@ -516,7 +507,7 @@ class Elections(Office):
             return
         self.failure = text
         self.listening = False
-        self._holding.clear()
+        self._delivery.stop()
         for key, matter in list(self._matters.items()):
             matter.stop()
             if not matter.value or self._outcomes.covers(key):
@@ -544,7 +535,11 @@ class Elections(Office):
     def _look(self, key: Key, now: float, calls: Calls | None = None) -> None:
         """See what can come of a matter. `calls`: who calls for it, if that was just looked up."""
         matter = self._matters.get(key)
-        if matter is None or matter.value or self.failure:
+        if matter is not None:
+            self._look_at(matter, now, calls)
+
+    def _look_at(self, matter: Matter, now: float, calls: Calls | None = None) -> None:
+        if matter.value or self.failure:
             return
         if matter.signup.terms.roll:
             named = frozenset([self._who.called(member) for member in self._alive])
@@ -552,10 +547,10 @@ class Elections(Office):
         else:
             signup = matter.signup
             if calls is None:
-                calls = self._callers.of(key)
+                calls = self._callers.of(matter.key)
             callers = self._callers.candidates(calls, signup.total, self._alive)
             if len(calls) != len(callers) or len(callers) > signup.total:
-                self._count(key, matter, callers)
+                self._count(matter.key, matter, callers)
             if len(callers) < signup.total and signup.roll is None:
                 signup.candidates = callers  # nothing can come of it yet
             else:
@@ -782,34 +777,8 @@ class Elections(Office):
             self._say(member, election, said, after)
 
     def _say(self, member: bytes, election: bytes, said: Said, after: int) -> None:
-        if self.failure:
-            return
-        if said is not self._said or election != self._about:
-            self._said, self._about = said, election
-            self._packed = pack(election, 0, said)
-        if after:
-            self._hold(member, self._packed, after)
-        else:
-            self._send(member, self._packed)
-
-    def _hold(self, member: bytes, packed: bytes, after: int) -> None:
-        """Send it once what it rests on is on disk."""
-        size = len(packed) + HELD_BYTES
-        if self._held + size > HELD_BYTES_MAX:
-            return
-        self._held += size
-        held = self._holding.get(after)
-        if held is not None:
-            held.append((member, packed))
-        else:
-            self._holding[after] = [(member, packed)]
-            self._outbox.after(after, self._let_go, after)
-
-    def _let_go(self, ticket: int) -> None:
-        """What rests on this ticket may be said now."""
-        for member, packed in self._holding.pop(ticket):
-            self._held -= len(packed) + HELD_BYTES
-            self._send(member, packed)
+        if not self.failure:
+            self._delivery.say(member, election, said, after)
 
     def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
         """The outcome of a matter is known; nobody hears of it before it is on disk."""
