@@ -47,7 +47,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "errors": (),
 }
 
-MSGPACK_IMPORTERS = ("vines.protocol.wire.fields", "vines.values.codec")
+MSGPACK_IMPORTERS = (
+    *("vines.protocol.wire.fields", "vines.values.codec"),
+    "vines.storage.database",  # reads what it wrote itself, and believes by a checksum
+)
 LOGGING_PARTS = ("log",)
 PURE_PARTS = ("protocol", "errors", "events", "frozen", "hashes", "hints", "addresses")
 NOWHERE = {"pickle", "marshal", "shelve", "importlib", "runpy"}
