@@ -20,7 +20,7 @@ class Progress:
     def __init__(self, table: Counters) -> None:
         self.table = table
         self.counters: dict[bytes, int] = {}
-        self.ready = self.below_floor = False
+        self.ready = self.below_floor = self.doubtful = False
 
     @property
     def idle(self) -> bool:

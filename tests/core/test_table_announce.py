@@ -9,6 +9,7 @@ import pytest
 
 from vines.errors import WireError
 
+from .forms import TOMBSTONE
 from .kinds import CORE, A, B, C, frame, link, new, page, record, span, state
 from .reading import read_delta, read_vector
 from .schedules import STEPS, Schedule
@@ -49,6 +50,66 @@ def test_what_was_sent_is_not_announced_and_the_other_way_round() -> None:
     table.put(0, b"more", 0, b"v", 9)
     assert table.announce(progress, ROOM)
     assert table.delta(progress, ROOM) is None
+
+
+def forgetful() -> Any:
+    """A table that holds what B wrote at 1 and deleted at 2, and another write of B."""
+    table = new(CORE, A)
+    table.put(0, b"a", 0, b"v", 1)
+    entry = record(b"k", 2, B, 1)
+    table.apply(frame(span(B, 0, 1, (1, entry))))
+    table.put(0, b"k", TOMBSTONE, b"", 3)
+    table.apply(frame(span(B, 1, 2, (2, record(b"l", 4, B, 2)))))
+    return table
+
+
+def forget(table: Any) -> None:
+    """All deletions are known to everybody who counts."""
+    cut = table.vector()
+    table.collect_stable(cut, cut, 1 << 40, 0, 100)
+    assert table.floor(A) == 2
+
+
+def test_what_was_announced_is_not_known_to_be_held_when_deletions_are_forgotten() -> None:
+    table = forgetful()
+    progress = link(CORE, table, (A, 1))
+    assert items(table.announce(progress, ROOM)) == {A: 2, B: 2}
+    forget(table)
+    progress.rewind(page((B, 0)))
+    # Of B's first position there is only the deletion, which is A's, and the peer may lack it.
+    assert table.delta(progress, ROOM) is None
+    assert progress.doubtful and not progress.below_floor
+    progress.read_page(page((A, 1)))
+    assert table.delta(progress, ROOM) is None
+    assert progress.below_floor and not progress.doubtful
+
+
+def test_who_does_hold_what_was_announced_is_sent_more_once_it_said_so() -> None:
+    table = forgetful()
+    progress = link(CORE, table, (A, 1))
+    assert table.announce(progress, ROOM)
+    forget(table)
+    progress.rewind(page((B, 1)))
+    assert table.delta(progress, ROOM) is None and progress.doubtful
+    progress.read_page(page((A, 2), (B, 1)))
+    sent = table.delta(progress, ROOM)
+    assert sent is not None and [each.source for each in read_delta(sent)] == [B]
+
+
+def test_what_was_forgotten_before_the_announcement_makes_no_doubt() -> None:
+    table = forgetful()
+    forget(table)
+    progress = link(CORE, table, (A, 2))
+    assert items(table.announce(progress, ROOM)) == {B: 2}
+    progress.rewind(page((B, 1)))
+    assert table.delta(progress, ROOM) and not progress.doubtful
+
+
+def test_nothing_is_announced_below_a_floor() -> None:
+    table = forgetful()
+    forget(table)
+    progress = link(CORE, table, (A, 1))
+    assert table.announce(progress, ROOM) is None and progress.below_floor
 
 
 def test_nothing_is_announced_to_one_whose_vector_has_not_come() -> None:

@@ -263,10 +263,12 @@ cdef class Progress:
     cdef bint scanning                  # every source is compared, before the arrival log goes on
     cdef bint met                       # it came new, and was told so: once
     cdef bint lacking                   # the peer said that it holds less of a source retired here
+    cdef bint supposed                  # some of what it is taken to hold was only announced to it
     cdef uint64_t compared              # collections of the table when it was compared with them
     cdef readonly bytes unheard         # keys of sources of which the peer holds nothing
     cdef readonly bint ready
     cdef readonly bint below_floor
+    cdef readonly bint doubtful
 
     cdef int widen(self) except -1
     cdef void scan(self) noexcept

@@ -291,6 +291,9 @@ class Progress:
     """Whether the peer's vector is known; until then nothing is sent."""
     below_floor: bool
     """A source the peer lacks positions of was cut above what the peer holds: it has to join."""
+    doubtful: bool
+    """Whether the peer is below a floor cannot be told, as some of what it is taken to hold was
+    only announced to it: nothing is sent until it has said anew what it holds."""
     unheard: bytes
     """Keys, four bytes each, of the sources of which the peer holds nothing and may not know the
     ids, as the last sketch that was read said."""

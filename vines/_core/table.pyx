@@ -1587,6 +1587,9 @@ cdef class Table:
         cdef size_t slot
         if progress.compared == self.collections or vines_planted(51):
             return False
+        if progress.supposed:
+            progress.doubtful = True
+            return True
         progress.widen()
         for slot in range(self.source_count):
             # Of a source retired here no vector speaks; who says that it holds less joins anyway.
@@ -1724,6 +1727,9 @@ cdef class Table:
             raise ValueError("this progress belongs to another table")
         if not progress.ready:
             return None
+        # Now it is still known what the peer holds. What is announced from here on it may lack.
+        if not progress.supposed and self.is_below(progress):
+            return None
         progress.widen()
         while True:
             scanning = progress.told < self.run_first
@@ -1759,6 +1765,7 @@ cdef class Table:
             memcpy(at, self.known.ids + slot * ID_BYTES, ID_BYTES)
             at = write_varint(at + ID_BYTES, counter)
             progress.known[slot] = counter
+            progress.supposed = True
         self.run_sealed = max(self.run_sealed, progress.told)
         return None if page is None else page[:at - start]
 
@@ -2659,7 +2666,7 @@ cdef class Progress:
         self.scan()
         self.scanning = False
         self.ready = True
-        self.below_floor = False
+        self.below_floor = self.supposed = self.doubtful = False
         self.compared = NEVER
 
     @cython.critical_section
@@ -2699,6 +2706,7 @@ cdef class Progress:
         """The peer has said all that it holds: sending may begin."""
         self.scan()
         self.ready = True
+        self.supposed = self.doubtful = False
         if not self.lacking and not self.met and self.is_new():
             self.lacking = self.met = True
         self.below_floor = self.lacking
@@ -2711,7 +2719,8 @@ cdef class Progress:
         self.scan()
         self.below_floor = self.lacking
         self.lacking = False
-        self.compared = NEVER
+        if not self.supposed:
+            self.compared = NEVER
 
     cdef int set_aside(self, const uint8_t* id, uint64_t counter, bint back) except -1:
         """Keep what the peer said of a source not known here, within a bound: beyond it too much

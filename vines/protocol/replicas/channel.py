@@ -219,7 +219,8 @@ class Channel:
     def drained(self) -> bool:
         """Whether the peer was given everything that it lacks."""
         progress = self.progress
-        return progress.ready and not progress.below_floor and self.served == self.table.sequence
+        lacking = progress.below_floor or progress.doubtful
+        return progress.ready and not lacking and self.served == self.table.sequence
 
     def frame(self) -> bytes | None:
         """The most urgent frame, None if nothing is owed: questions before answers before bulk."""
@@ -248,6 +249,9 @@ class Channel:
         # Mostly there is nothing: this is asked of every link at every change.
         if self.progress.ready and self.table.sequence != self.served:
             delta = self._delta()
+            if self.progress.doubtful and not self.awaiting:
+                self.tell(WANT)
+                return Vector(self.number, WANT, self.pages.popleft()).encode()
             if delta is not None:
                 # All that is more urgent was looked at above, and was not owed.
                 more = self.complete_owed or self.announce_owed
@@ -294,7 +298,7 @@ class Channel:
         if self.progress.below_floor:
             if not self.floor_told:
                 return self._floor()
-        elif self.complete_owed:
+        elif self.complete_owed and not self.progress.doubtful:
             self.complete_owed = False
             return Digest(self.number, self.table.fingerprint(), COMPLETE).encode()
         return None
@@ -303,7 +307,9 @@ class Channel:
         """What the peer may lack and is not sent."""
         page = self.table.announce(self.progress, self.budget, self.direct)
         self.announce_owed = page is not None and len(page) > self.budget // 2
-        return None if page is None else Announce(self.number, page, 0).encode()
+        if page is None:
+            return self._floor() if self.progress.below_floor and not self.floor_told else None
+        return Announce(self.number, page, 0).encode()
 
     def _floor(self) -> bytes:
         """Tell the peer to join."""
