@@ -44,6 +44,13 @@ def test_random_schedules_keep_covered_and_converge(first: int) -> None:
         assert seen[event], f"no schedule went through: {event}"
 
 
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_random_schedules_of_the_core_alone_find_nothing(first: int) -> None:
+    """Planted bugs are looked for in these: what is found there is the bug, and nothing else."""
+    for seed in range(first, first + BLOCK):
+        Schedule(seed, [CORE]).run(STEPS)
+
+
 COMMON = [table for table in mutants.TABLES if table not in mutants.RARE]
 MUTANTS = [Kind(table, NAIVE.progress) for table in COMMON]
 MUTANTS += [Kind(NAIVE.table, progress) for progress in mutants.PROGRESSES]
@@ -60,7 +67,12 @@ def test_random_schedules_find_a_planted_bug(kind: Kind) -> None:
     pytest.fail("no schedule found it")
 
 
-ELSEWHERE_FOUND = ("below_vector_merged", *test_table_deleting.PLANTED)
+ELSEWHERE_FOUND = (
+    "below_vector_merged",
+    "applied_while_parsed",  # by damaged bytes, of which there are none here
+    "sketch_unkeyed",  # by ids that were chosen for it
+    *test_table_deleting.PLANTED,
+)
 
 
 @pytest.mark.planted
