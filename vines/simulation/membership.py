@@ -60,6 +60,8 @@ class MembershipRules(Spectator):
         self._ended: dict[bytes, float] = {}
         self._told: dict[tuple[str, bytes], tuple[int, int]] = {}
         """Per process and member the (incarnation, rank of the state) that was told last."""
+        self._gone_since: dict[tuple[str, bytes], float] = {}
+        """When a process was first seen to hold a member dead, or gone."""
 
     # -- what it is told
 
@@ -122,6 +124,8 @@ class MembershipRules(Spectator):
         rank = member.incarnation, RANKS.index(member.state)
         before = self._told.get(key, (0, 0))
         self._told[key] = rank
+        if rank[1]:
+            self._gone_since.setdefault(key, self.simulation.now)
         if before[1] and not rank[1]:
             if rank[0] <= before[0]:
                 self._complain("M7", process, member, "came back without a new incarnation")
@@ -164,9 +168,12 @@ class MembershipRules(Spectator):
         gone = [member for member in node.members() if member.state != events.ALIVE]
         if len(gone) > GONE_MAX:
             raise Violation(f"M10: {process.name} remembers {len(gone)} that are gone")
+        now = self.simulation.now
         for member in gone:
-            ended = self._ended.get(member.id, self.simulation.now)
-            if self.simulation.now - ended > node.config.dead_retention + self.calm_seconds * 2:
+            # Who was away long enough may come back with one that others have forgotten.
+            known = self._gone_since.setdefault((process.name, member.id), now)
+            since = max(known, self._ended.get(member.id, now))
+            if now - since > node.config.dead_retention + self.calm_seconds * 2:
                 self._complain("M10", process, member, "is remembered for too long")
         held = process.watches[0].held
         for (family, key), written in held.items():
