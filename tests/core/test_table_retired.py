@@ -15,7 +15,7 @@ from vines._core.digest import (
 from vines._core.sketch import read_sketch, sketch_page
 from vines._core.table import DATA, Progress, Table
 
-from .kinds import A, B, C, frame, span
+from .kinds import CORE, A, B, C, frame, link, span
 from .world import FINGERPRINT_KEY, INDEX_KEY
 
 D, E = b"d" * 16, b"e" * 16
@@ -64,6 +64,21 @@ def test_it_is_left_out_of_all_that_is_said_of_the_vector() -> None:
     assert b.value(b"two") == b"\x01"
     assert not same_vector(b.fingerprint(), c.fingerprint())
     assert c.retire(A, 3) and b.fingerprint() == c.fingerprint()
+
+
+def test_one_left_out_with_less_than_there_is_counts_again_until_all_is_covered() -> None:
+    a, b, c = three()
+    assert b.retire(A, 3)
+    write(a, b"five")
+    copy(a, c)
+    assert c.retire(A, 4)
+    assert not b.retire(A, 4) and not b.is_retired(A)
+    # It says again how little it holds: below the floor of who left out more.
+    assert dict(b.counted()) == {A: 3, B: 1}
+    progress = link(CORE, c, *b.counted())
+    assert c.delta(progress, BUDGET) is None and progress.below_floor
+    copy(a, b)
+    assert b.retire(A, 4) and b.is_retired(A) and b.fingerprint() == c.fingerprint()
 
 
 def vector_as_floors(vector: dict[bytes, int]) -> bytes:

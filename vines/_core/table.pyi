@@ -251,7 +251,8 @@ class Table:
         """This source numbers nothing above `final` any more: once that much is covered, and no
         more, it is left out of roster, vector and sketch, and its log is dropped; its records stay
         until they are overwritten. Returns whether it is left out, or nothing of it is to be had.
-        What is covered above `final` after all puts it back; the own source never goes."""
+        What is covered above `final` after all puts it back, as does a higher `final`; the own
+        source never goes."""
     def is_retired(self, source: bytes) -> bool: ...
     def counted(self) -> list[tuple[bytes, int]]:
         """The roster: the sources that count, each with how much of it is covered."""
