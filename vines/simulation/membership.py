@@ -52,7 +52,7 @@ class MembershipRules(Spectator):
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
-        self._next_look = 0.0
+        self._looked = 0.0
         self._calm_since = 0.0
         self._names: dict[bytes, str] = {}
         self._clusters: dict[bytes, str] = {}
@@ -92,8 +92,7 @@ class MembershipRules(Spectator):
     def turned(self, process: Process) -> None:
         """A turn of a process is over."""
         self.m1_itself_alive(process)
-        if self.simulation.now >= self._next_look:
-            self._next_look = self.simulation.now + LOOK_SECONDS
+        if self.simulation.now >= self._looked + LOOK_SECONDS:
             self._look()
 
     def rested(self) -> None:
@@ -191,7 +190,10 @@ class MembershipRules(Spectator):
         return CALM_SECONDS * max(1.0, self.simulation.nodes[0].config.probe_interval)
 
     def _look(self) -> None:
-        if self._is_disturbed():
+        # No turn of anybody for many probes: all stood still.
+        stood = self.simulation.now - self._looked > self.calm_seconds / 4
+        self._looked = self.simulation.now
+        if stood or self._is_disturbed():
             self._calm_since = self.simulation.now
         elif self._ended and self.simulation.now - self._calm_since > self.calm_seconds:
             for process in self.simulation.processes:
