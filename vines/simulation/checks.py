@@ -92,13 +92,13 @@ class Watch:
 
     def excuses(self, source: bytes, counter: int, key: Key, rank: Rank) -> bool:
         """Whether what was written at a position need not be held, nor anything that wins over it:
-        a deletion won that is covered here. If it is that deletion, it was forgotten here, or is
-        below a floor that others told of.
+        a deletion won that is covered here. If it is that deletion, it was forgotten here. Below a
+        floor others told of both: while a join was under way the deletion came there, and went.
         """
         return any(
-            rank <= self._deleted.get(key, (-1, b"")) or self.table.floor(source) >= counter
-            if deletion.rank == rank
-            else self.table.covered(deletion.source) >= deletion.counter
+            self.table.floor(source) >= counter
+            or rank <= self._deleted.get(key, (-1, b""))
+            or (deletion.rank != rank and self.table.covered(deletion.source) >= deletion.counter)
             for deletion in self.oracle.deleted(key, rank)
         )
 
