@@ -269,6 +269,24 @@ def test_a_join_of_many_pages_takes_no_time_but_theirs() -> None:
     assert a.count("frames_out", "snapshot") - before > 40
 
 
+def test_who_joined_twice_in_a_moment_says_that_it_holds_everything() -> None:
+    """The second time it is not asked at once for what else there is, but it is asked."""
+    pump = Pump()
+    a, b = pump.host(1, log_slack=0), pump.host(2)
+    pump.join(b, a)
+    pump.settle()
+    for _ in range(2):
+        before = b.node._parts.replication.joins.count
+        for turn in range(2_000):
+            a.node.data.write(b"key%d" % (turn % 10), 0, b"\x01", turn << 16)
+        pump.settle()
+        assert b.node._parts.replication.joins.count > before
+    pump.run(2.0)
+    (link,) = a.node._parts.linking.links.established()
+    assert all(channel.drained for channel in link.channels)
+    assert equal(a, b)
+
+
 def test_that_floors_rose_is_told_when_they_did(monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of a join of a large table takes more than one turn."""
     monkeypatch.setattr(joining, "SWEEP_SLOTS", 1)

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
 STALL_SECONDS: Final = 30.0
 """A peer that answers pings but no page for so long is let go: two frame deadlines."""
-AGAIN_SECONDS: Final = 1.0
-"""Between two joins after which a peer is asked for more at once: after others the next comparison
-of tables does that."""
+PAUSE_SECONDS: Final = (0.1, 1.0)
+"""Before a peer is asked for more after a second join within a while, and then twice as long each
+time up to the latter: where both have retired other sources, only the other table can settle why
+this node has to join once more.
+"""
 FLOOR_BYTES_MAX: Final = 32 * 1024 * 1024
 """Floor pages kept during a join: about a million sources."""
 SWEEP_SLOTS: Final = 16384
@@ -75,8 +77,10 @@ class Joins:
         """Joins completed."""
         self._wake = wake
         self._current: dict[int, Link] = {}
-        self._last: dict[tuple[int, int], float] = {}
-        """When the last join of a table on a link was over."""
+        self._last: dict[tuple[int, int], tuple[float, float]] = {}
+        """When the last join of a table on a link was over, and how long the pause after it was."""
+        self._later: dict[tuple[int, int], tuple[float, Link]] = {}
+        """When a link wants our vector of a table, where that is not at once."""
         self._waiting: dict[int, dict[int, Link]] = {table: {} for table in TABLES}
         self._sweeps: dict[int, Sweep] = {}
 
@@ -149,11 +153,21 @@ class Joins:
         self.count += 1
         return self._finish(sweep.link, table, now)
 
+    def again(self, now: float) -> list[tuple[int, Link]]:
+        """The tables and links that want our vector now, some time after a join."""
+        due = [which for which, (at, _) in self._later.items() if at <= now]
+        return [(which[0], self._later.pop(which)[1]) for which in due]
+
+    def due(self) -> float:
+        """When `again` has something; infinity if never."""
+        return min((at for at, _ in self._later.values()), default=inf)
+
     def gone(self, link: Link, now: float) -> None:
         """A link is no longer there: if a join hung on it, begin anew with the next."""
         for table in TABLES:
             self._waiting[table].pop(link.number, None)
             self._last.pop((table, link.number), None)
+            self._later.pop((table, link.number), None)
             sweep = self._sweeps.get(table)
             if sweep is not None and sweep.link is link:
                 sweep.table.abandon_join()
@@ -202,8 +216,13 @@ class Joins:
         self._waiting[table].pop(link.number, None)
         others = list(self._waiting[table].values())
         self._waiting[table].clear()
-        last = self._last.get((table, link.number), -inf)
-        self._last[table, link.number] = now
-        # To whom this node is below a floor after a join as well, it is until the other table has
-        # told why: to ask at once would be to join again and again.
-        return [link, *others] if now >= last + AGAIN_SECONDS else others
+        shortest, longest = PAUSE_SECONDS
+        over, pause = self._last.get((table, link.number), (-inf, 0.0))
+        again = now < over + 2 * longest
+        pause = min(max(shortest, 2 * pause), longest) if again else 0.0
+        self._last[table, link.number] = now, pause
+        if not pause:
+            return [link, *others]
+        # It may say once more that this node is below a floor: at once would be again and again.
+        self._later[table, link.number] = now + pause, link
+        return others

@@ -88,6 +88,8 @@ class Replication:
         self.joined: Callable[[float], None] = lambda _: None
         """Told when a join is over, and floors rose with it: set by who cares."""
         self.joins = Joins(wake)
+        self._joins = 0
+        """Joins of whose end was told."""
         self.spreading = Spreading(config, rng, tables, wake)
         self.catching = Catching(DATA, wake)
         self.exchanges = 0
@@ -205,6 +207,9 @@ class Replication:
     def advance(self, now: float, links: list[Link]) -> None:
         """Compare, if it is time to."""
         self.catching.advance(now)
+        if now >= self.joins.due():
+            for table, link in self.joins.again(now):
+                self._show(link, table, 0, now)
         for table in self.joins.sweeping:
             changes = Changes() if self.watching and table == DATA else None
             self._end_join(table, self.joins.sweep(table, now, changes), now)
@@ -219,7 +224,8 @@ class Replication:
 
     def deadline(self) -> float:
         """When `advance` has something, as long as there are links."""
-        return min(self._comparing, self.catching.deadline(), 0.0 if self.joins.sweeping else inf)
+        sweeping = 0.0 if self.joins.sweeping else inf
+        return min(self._comparing, self.catching.deadline(), self.joins.due(), sweeping)
 
     def poll(self, wanted: bool, now: float) -> None:
         """Compare all the time, as one must to whom no probes tell of differences."""
@@ -293,10 +299,11 @@ class Replication:
             self._wake(link)
 
     def _end_join(self, table: int, wanting: list[Link], now: float) -> None:
-        """Show our vector to those who want it; there are none before a join is over."""
+        """Show our vector to those who want it once a join is over, if it is."""
         for link in wanting:
             self._show(link, table, 0, now)
-        if wanting:
+        if self.joins.count > self._joins:
+            self._joins = self.joins.count
             self.joined(now)
 
     def _show(self, link: Link, table: int, marks: int, now: float) -> None:
