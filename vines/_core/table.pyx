@@ -607,7 +607,7 @@ cdef class Table:
     def retire(self, bytes source not None, uint64_t final):
         cdef Py_ssize_t slot = self.known.find(id_of(source))
         if slot >= 0 and self.sources[slot].retired and self.known.counters[slot] < final:
-            # Others hold more of it than it was left out with: who is silent of it gets none of that.
+            # Others hold more of it than it was left out with: who is silent of it gets none.
             self.take_in(<size_t>slot)
         if slot < 0 or self.known.counters[slot] != final or slot == <Py_ssize_t>self.own:
             return final == 0
