@@ -12,7 +12,6 @@ cdef class Relay:
 
 cdef class Answering:
     cdef dict __dict__
-    cdef public object _hash
     cdef public double _timeout
     cdef public object _reaches
     cdef public object _identity

@@ -57,7 +57,6 @@ class Answering:
         differs: Callable[[bytes, float], None],
         agrees: Callable[[bytes, float], None],
     ) -> None:
-        self._hash = blake2b
         self._timeout = config.probe_timeout
         self._reaches = config.reaches
         self._identity = identity
@@ -77,7 +76,7 @@ class Answering:
         prints = control.fingerprint() + data.fingerprint()
         if prints != self._prints:
             self._prints = prints
-            self._digest = self._hash(prints, digest_size=DIGEST_BYTES).digest()
+            self._digest = blake2b(prints, digest_size=DIGEST_BYTES).digest()
         return self._digest
 
     def probed(self, sender: bytes, token: int, probe: Probe, now: float) -> Ack:

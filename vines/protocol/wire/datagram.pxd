@@ -1,8 +1,6 @@
 cimport cython
 
 
-
-
 @cython.locals(head=bytes, data=bytes)
 cpdef bytes pack(
     int kind,
