@@ -13,6 +13,9 @@ from vines.cli import main
 
 Capture = pytest.CaptureFixture[str]
 
+NO_NAME = "x" * 70
+"""Longer than the part of a name may be: nobody is asked for it."""
+
 
 @pytest.fixture
 def shop() -> Iterator[Vine]:
@@ -95,13 +98,22 @@ def test_nobody_there(capsys: Capture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts, and never says a word
         port = silent.getsockname()[1]
         assert main(["get", "key", "--join", f"127.0.0.1:{port}", "--timeout", "0.3"]) == 3
-    assert main(["set", "key", "1", "--join", f"127.0.0.1:{port}", "--timeout", "0.2"]) == 3
+    there = ["--join", f"127.0.0.1:{port}"]
+    assert main(["set", "key", "1", *there, "--timeout", "0.2"]) == 3
+    assert main(["get", "key", *there, *there, "--timeout", "0.2"]) == 3
+    nowhere = ["--insecure", "--join", f"{NO_NAME}:1", "--timeout", "0.2"]
+    assert main(["get", "key", *nowhere]) == 3
+    assert main(["get", "key", *there, *nowhere]) == 3
     assert main(["ls", "--timeout", "0.2"]) == 3
     lines = capsys.readouterr().err.splitlines()
-    where = f"127.0.0.1:{port}; is a member listening there?"
     assert lines == [
-        f"vines get: nobody answered within 0.3 s: {where}",
-        f"vines set: nobody answered within 0.2 s: {where}",
+        f"vines get: nobody answered within 0.3 s: 127.0.0.1:{port}; is a member listening there?",
+        f"vines set: nobody answered within 0.2 s: 127.0.0.1:{port}; nothing listens there",
+        f"vines get: nobody answered within 0.2 s: 127.0.0.1:{port}, 127.0.0.1:{port};"
+        " nothing listens at any of them",
+        f"vines get: nobody answered within 0.2 s: {NO_NAME}:1; that name does not resolve",
+        f"vines get: nobody answered within 0.2 s: 127.0.0.1:{port}, {NO_NAME}:1;"
+        " is a member listening there?",
         "vines ls: nobody answered within 0.2 s: cluster 'vines' on this host;"
         " start one with `vines agent`, or say --join host:port",
     ]

@@ -99,7 +99,8 @@ def test_agent_says_when_nobody_is_where_it_was_to_join_and_goes_on(apple: Vine)
         agent.line("listening")
         assert agent.process.stderr is not None
         complaint = agent.process.stderr.readline()
-        assert complaint == f"vines agent: nobody answered yet: 127.0.0.1:{port}; it is tried on\n"
+        where = f"127.0.0.1:{port}; nothing listens there"
+        assert complaint == f"vines agent: nobody answered yet: {where}; it is tried on\n"
         with Terminal("agent", "--port", str(port), "--cluster", "other", "--name", "late"):
             agent.line("join +late")
         assert agent.end(signal.SIGINT) == (130, "")

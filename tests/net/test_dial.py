@@ -50,6 +50,7 @@ def names(it: Running, look_up: Callable[[str], list[Address]]) -> list[str]:
 def test_nobody_listening_is_told_as_a_refusal(it: Running) -> None:
     it.dial(("127.0.0.1", free_port()), ticket=7)
     it.node.wait(lambda: it.node.failed == [(7, True)])
+    assert it.stat("dials_failed", "refused") == it.stat("dials_failed") == 1
 
 
 def test_nobody_answering_is_told_when_time_is_up(it: Running) -> None:
@@ -59,6 +60,7 @@ def test_nobody_answering_is_told_when_time_is_up(it: Running) -> None:
     it.node.wait(lambda: it.node.failed == [(7, False)])
     assert time.monotonic() - began >= 0.5
     assert it.stat("dials") == 0
+    assert it.stat("dials_failed", "silent") == it.stat("dials_failed") == 1
     for sock in (server, *callers):
         sock.close()
 
@@ -72,6 +74,7 @@ def test_a_name_that_does_not_resolve_is_no_refusal(it: Running, host: str) -> N
 
     it.dial((host, 8000), ticket=7)
     it.node.wait(lambda: it.node.failed == [(7, False)])
+    assert it.stat("dials_failed", "unresolved") == it.stat("dials_failed") == 1
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 70000])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from argparse import Namespace
+from collections.abc import Collection
 
 from vines import Vine
 from vines.addresses import parse_seeds
-from vines.cli.connecting import join, label_of
+from vines.cli.connecting import join, label_of, why_nobody
 from vines.cli.following import OTHER_EVENTS, Following
 from vines.cli.output import Output
 from vines.cli.stories import MEMBER_EVENTS, Story, address_text
 from vines.config import seeds_of_environment
+from vines.protocol.machine import Address
 
 
 def agent(arguments: Namespace, output: Output) -> int:
@@ -39,8 +41,13 @@ def agent(arguments: Namespace, output: Output) -> int:
         seeds = arguments.join or parse_seeds(seeds_of_environment())
         if not seeds:
             return following.wait()
-        where = ", ".join(map(address_text, seeds))
-        return following.wait(met, f"vines agent: nobody answered yet: {where}; it is tried on")
+        return following.wait(met, lambda: _nobody_yet(vine, seeds))
+
+
+def _nobody_yet(vine: Vine, seeds: Collection[Address]) -> str:
+    where, why = ", ".join(map(address_text, seeds)), why_nobody(vine, seeds)
+    told = f"; {why}" if why else ""
+    return f"vines agent: nobody answered yet: {where}{told}; it is tried on"
 
 
 def _listening(vine: Vine, label: str) -> Story:

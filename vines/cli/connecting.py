@@ -14,7 +14,7 @@ import queue
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from vines import Vine
@@ -123,11 +123,22 @@ def _meet(vine: Vine, way: Way, arguments: Namespace, deadline: float) -> Refuse
                 return event
     if refusals:
         return next(iter(refusals.values()))
-    remedy = "is a member listening there?"
-    if not way.seeds:
-        remedy = "start one with `vines agent`, or say --join host:port"
+    remedy = "start one with `vines agent`, or say --join host:port"
+    if way.seeds:
+        remedy = why_nobody(vine, way.seeds) or "is a member listening there?"
     text = f"nobody answered within {arguments.timeout:g} s: {way}; {remedy}"
     raise Failure(UNREACHED, text)
+
+
+def why_nobody(vine: Vine, seeds: Collection[Address]) -> str:
+    """Why all dials of these seeds failed, in words, if they failed in one way that tells."""
+    failed = vine.stats()["loop"]["dials_failed"]
+    several = len(seeds) > 1
+    if set(failed) == {"refused"}:
+        return "nothing listens there" if not several else "nothing listens at any of them"
+    if set(failed) == {"unresolved"}:
+        return "that name does not resolve" if not several else "none of these names resolves"
+    return ""
 
 
 def _events(

@@ -50,13 +50,15 @@ class Following:
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._output.line(story.text(self._output), time=time, **story.fields)
 
-    def wait(self, met: threading.Event | None = None, notice: str = "") -> int:
-        """Until it is over; the exit code. A broken pipe is raised here. `notice`: for the standard
-        error, if `met` is not set soon.
+    def wait(
+        self, met: threading.Event | None = None, notice: Callable[[], str] = lambda: ""
+    ) -> int:
+        """Until it is over; the exit code. A broken pipe is raised here. `notice` makes a line for
+        the standard error, if `met` is not set soon.
         """
         try:
             if met is not None and not met.wait(NOTICE_SECONDS) and sys.stderr is not None:
-                print(notice, file=sys.stderr, flush=True)
+                print(notice(), file=sys.stderr, flush=True)
             while not self._stopped.wait(LOOK_SECONDS):
                 pass
         except KeyboardInterrupt:

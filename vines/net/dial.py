@@ -134,7 +134,7 @@ class _Dial:
                 return
             self._attempts.discard(attempt)
         if not self._attempts:
-            self._fail(refused=bool(self._answered) and not self._silent, now=now)
+            self._fail(now, expired=False)
 
     def lost(self, attempt: _Attempt, reason: int, now: float) -> None:
         """An attempt failed, for this errno."""
@@ -165,11 +165,19 @@ class _Dial:
             self._dialler.opened(sock, self._ticket, now)
 
     def _expired(self, now: float) -> None:
-        self._fail(refused=False, now=now)
+        self._fail(now, expired=True)
 
-    def _fail(self, *, refused: bool, now: float) -> None:
+    def _fail(self, now: float, *, expired: bool) -> None:
+        refused = bool(self._answered) and not self._silent and not expired
+        if refused:
+            reason = "refused"
+        elif self._answered or self._silent or self._attempts:
+            reason = "silent"
+        else:
+            reason = "unresolved"
         self.drop()
-        self._dialler.reactor.counters["dials_failed"] += 1
+        host, port = self._address
+        self.reactor.count("dials_failed", f"{host}:{port}", reason)
         self._dialler.failed(self._ticket, refused, now)
 
     def drop(self) -> None:

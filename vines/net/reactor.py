@@ -21,11 +21,14 @@ WRITE = selectors.EVENT_WRITE
 
 COUNTERS = (
     *("accepted", "bugs", "bytes_in", "bytes_out", "callers_lost", "datagrams_in"),
-    *("datagrams_out", "datagrams_unaddressed", "descriptors_exhausted", "dials_failed"),
-    *("stalls", "streams_unwatchable"),
+    *("datagrams_out", "datagrams_unaddressed", "descriptors_exhausted", "stalls"),
+    "streams_unwatchable",
 )
 """Everything that is counted."""
-BY_REASON = ("datagram_errors_in", "datagram_errors_out", "datagrams_rejected", "streams_rejected")
+BY_REASON = (
+    *("datagram_errors_in", "datagram_errors_out", "datagrams_rejected", "dials_failed"),
+    "streams_rejected",
+)
 """What is counted by why it was so."""
 
 _LOG_INTERVAL = 10.0
