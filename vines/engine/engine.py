@@ -211,6 +211,10 @@ class Engine:
     def _start(self) -> None:
         self.loop.start()
         self.started = True
+        if self.unstored is not None:
+            # Whoever listens hears of it, as of a disk that fails later.
+            text = str(self.unstored)
+            self.loop.call(lambda _now: self.node.storage_failed(text))
         owed, self._owed = self._owed, []
         for listener in owed:
             self._begin_watching(listener)
@@ -380,7 +384,7 @@ class Engine:
                     if type(event) is Fail:
                         self.discovery.refused(event.member.address)
                     elif type(event) is Conflict and event.kind == "storage":
-                        self.unstored = StorageError(event.text)
+                        self.unstored = self.unstored or StorageError(event.text)
         self.dispatcher.tell(events)
 
     def _crashed(self, _error: BaseException) -> None:
