@@ -52,7 +52,9 @@ def _understood(given: Mapping[str, Any]) -> Call:
     roll = _roll(given.get("voters"))
     if roll and given.get("total") is not None:
         raise InvalidElection("an election has a total or voters, not both; nothing changed")
-    total = 0 if roll else _number(given.get("total"), "total", VOTERS_MAX)
+    if not roll and given.get("total") is None:
+        raise InvalidElection("an election has a total of callers, or voters; nothing changed")
+    total = 0 if roll else _number(given["total"], "total", VOTERS_MAX)
     weight = sum(each for _, each in roll) if roll else total
     if not weight:
         raise InvalidElection("the voters weigh nothing; nothing changed")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import queue
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +140,51 @@ def test_too_few_run_nothing_and_say_so(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "1 of 2 are here" in done.stderr
     assert not mark.exists()
+
+
+def test_who_only_looks_or_does_not_call_is_not_counted(apple: Vine) -> None:
+    with Vine("watcher", "vines", observer=True) as watcher:
+        watcher.listen(0, "127.0.0.1")
+        done = run("vote", "lunch", "yes", "--total", "2", "--expire", "0.2")
+        assert done.returncode == 6
+        assert "2 have to call for it, of 2 who are here" in done.stderr
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_for_the_command_and_all_end_as_it_then_ends(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    script = (
+        "import os, signal, sys; signal.signal(int(sys.argv[2]), lambda *_: sys.exit(9));"
+        " open(sys.argv[1], 'w').write(str(os.getppid())); signal.pause()"
+    )
+    words = [sys.executable, "-c", script, str(fifo), str(int(number))]
+    both = [start("once", "job", "--total", "2", "--", *words) for _ in range(2)]
+    runner = int(fifo.read_text())
+    os.kill(runner, number)
+    assert [code for code, _, _ in ends(*both)] == [9, 9]
+
+
+@posix
+def test_who_is_told_to_end_before_it_was_elected_leaves(apple: Vine) -> None:
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for name in ("join", "suspect", "fail", "leave"):
+        apple.on(name, lambda event, name=name: told.put(name))
+    waiting = start("once", "job", "--total", "3", "--", "true")
+    assert told.get(timeout=SECONDS) == "join"
+    waiting.send_signal(signal.SIGTERM)
+    assert [code for code, _, _ in ends(waiting)] == [143]
+    assert told.get(timeout=SECONDS) == "leave"
+
+
+def test_what_makes_no_sense_is_found_before_anybody_is_met(apple: Vine) -> None:
+    for words in (["soup", "--choices", "soup,,salad"], ["yes", "--min", "4"]):
+        done = run("vote", "lunch", *words, "--total", "3")
+        assert done.returncode == 2, done.stderr
+    assert apple.stats()["loop"]["accepted"] == 0
 
 
 def test_the_others_say_so_when_the_one_that_runs_it_dies(tmp_path: Path) -> None:

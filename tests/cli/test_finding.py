@@ -119,6 +119,15 @@ def test_nobody_there(capsys: Capture) -> None:
     ]
 
 
+def test_seeds_of_the_environment_that_make_no_sense(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VINES_SEEDS", "here")
+    for words in (["ls"], ["agent"], ["vote", "lunch", "yes", "--total", "1"]):
+        assert main(words) == 2
+        assert capsys.readouterr().err.startswith(f"vines {words[0]}: VINES_SEEDS: 'here' lacks")
+
+
 def test_write_that_nobody_confirms_has_failed(capsys: Capture) -> None:
     with Vine("watcher", "vines", observer=True) as watcher:
         watcher.listen(0, "127.0.0.1")

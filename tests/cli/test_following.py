@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +90,14 @@ def test_agent_tells_everything_in_json_and_leaves_on_a_signal(apple: Vine) -> N
 def test_agent_tells_of_a_cluster_that_refuses_it(nameless: Vine) -> None:
     with Terminal("agent", "--join", seed(nameless)) as agent:
         agent.line(rf"refused +by {seed(nameless)} \(cluster\): .*; --cluster names it")
+
+
+@posix
+def test_agent_says_that_its_directory_is_no_good_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("no directory")
+    with Terminal("agent", "--data-dir", str(tmp_path / "data")) as agent:
+        agent.lines("listening", "conflict .*data")
+        assert agent.end(signal.SIGTERM) == (0, "")
 
 
 @posix

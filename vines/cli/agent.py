@@ -7,12 +7,10 @@ from argparse import Namespace
 from collections.abc import Collection
 
 from vines import Vine
-from vines.addresses import parse_seeds
-from vines.cli.connecting import join, label_of, why_nobody
+from vines.cli.connecting import join, label_of, seeds_of, why_nobody
 from vines.cli.following import OTHER_EVENTS, Following
 from vines.cli.output import Output
 from vines.cli.stories import MEMBER_EVENTS, Story, address_text
-from vines.config import seeds_of_environment
 from vines.protocol.machine import Address
 
 
@@ -20,6 +18,7 @@ def agent(arguments: Namespace, output: Output) -> int:
     """Listen, join, and print events."""
     following = Following(output)
     label = label_of(arguments)
+    seeds = seeds_of(arguments)
     with Vine(
         arguments.name,
         label,
@@ -38,7 +37,6 @@ def agent(arguments: Namespace, output: Output) -> int:
         vine.listen(arguments.port, arguments.host, arguments.advertise)
         following.tell(_listening(vine, label))
         join(vine, arguments, label)
-        seeds = arguments.join or parse_seeds(seeds_of_environment())
         if not seeds:
             return following.wait()
         return following.wait(met, lambda: _nobody_yet(vine, seeds))

@@ -116,7 +116,7 @@ _Command = Callable[..., ArgumentParser]
 def _add_demo(command: _Command) -> None:
     demo = command(
         "demo",
-        "watch three processes on this machine find each other and share data",
+        "watch three processes on this machine find each other, share data and elect",
         "Everything it says it has seen, and measured. It needs no network and leaves nothing.",
     )
     demo.add_argument(

@@ -22,6 +22,7 @@ from vines.addresses import parse_seeds
 from vines.cli.exits import REFUSED, UNREACHED, USAGE, Failure
 from vines.cli.output import is_terminal
 from vines.config import NODE_ID_BYTES, seeds_of_environment
+from vines.errors import InvalidAddress
 from vines.events import Refused, Synced
 from vines.protocol.machine import Address
 
@@ -30,6 +31,9 @@ DEFAULT_CLUSTER = "vines"
 
 NOTICE_SECONDS = 1.0
 """Who waits longer than this for an answer is told for whom."""
+
+LEAVE_SECONDS = 1.0
+"""What that may take when a command is interrupted: somebody waits for it."""
 
 PASSING = ("full", "duplicate", "self")
 """Refusals after which trying again helps."""
@@ -43,8 +47,9 @@ def label_of(arguments: Namespace) -> str:
 
 def join(vine: Vine, arguments: Namespace, label: str) -> None:
     """Join whom was said; nobody, if nobody was, and a cluster without a label finds none."""
-    if label or arguments.join or os.environ.get("VINES_SEEDS"):
-        vine.join(*arguments.join)
+    seeds = seeds_of(arguments)
+    if label or seeds:
+        vine.join(*seeds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,14 @@ class Way:
         return f"cluster {self.label!r} on this host"
 
 
+def seeds_of(arguments: Namespace) -> list[Address]:
+    """Whom to join, as it was said or is in the environment. Raises Failure, which names it."""
+    try:
+        return arguments.join or parse_seeds(seeds_of_environment())
+    except InvalidAddress as error:
+        raise Failure(USAGE, f"VINES_SEEDS: {error}") from None
+
+
 def ways(arguments: Namespace) -> list[Way]:
     """The ways to try, likeliest first. Raises Failure if there is none, InvalidAddress.
 
@@ -71,7 +84,7 @@ def ways(arguments: Namespace) -> list[Way]:
     label: str | None = arguments.cluster
     if label is None:
         label = os.environ.get("VINES_CLUSTER")
-    seeds = tuple(arguments.join or parse_seeds(seeds_of_environment()))
+    seeds = tuple(seeds_of(arguments))
     if label is not None:
         if not label and not seeds:
             text = "join whom? Say --join host:port; only a named cluster is found without"
@@ -82,22 +95,35 @@ def ways(arguments: Namespace) -> list[Way]:
 
 
 @contextlib.contextmanager
+def taking_leave(vine: Vine) -> Iterator[None]:
+    """Also who fails or is interrupted says that it leaves: others are not to take it for dead."""
+    try:
+        yield
+    except BaseException:
+        vine.leave(LEAVE_SECONDS)
+        raise
+
+
+@contextlib.contextmanager
 def connected(arguments: Namespace) -> Iterator[Vine]:
     """An observer that holds what the cluster holds; it leaves in the end. Raises Failure."""
     deadline = time.monotonic() + arguments.timeout
     refusal: Refused | None = None
     for way in ways(arguments):
         # A member may have its id and its directory from the environment; this is not that member.
-        with Vine(
-            f"vines-{arguments.command}-{os.getpid()}",
-            way.label,
-            observer=True,
-            insecure=arguments.insecure or None,
-            # A label that is only a guess must not lead to somebody nobody asked for.
-            discovery=None if way.named or not way.seeds else False,
-            node_id=os.urandom(NODE_ID_BYTES),
-            data_dir="",
-        ) as vine:
+        with (
+            Vine(
+                f"vines-{arguments.command}-{os.getpid()}",
+                way.label,
+                observer=True,
+                insecure=arguments.insecure or None,
+                # A label that is only a guess must not lead to somebody nobody asked for.
+                discovery=None if way.named or not way.seeds else False,
+                node_id=os.urandom(NODE_ID_BYTES),
+                data_dir="",
+            ) as vine,
+            taking_leave(vine),
+        ):
             refusal = _meet(vine, way, arguments, deadline)
             if refusal is None:
                 yield vine

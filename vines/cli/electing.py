@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -19,14 +20,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from vines import Outcome, Vine
-from vines.cli.connecting import NOTICE_SECONDS, connected, join, label_of
-from vines.cli.exits import DONE, LOST, NO, NOBODY, UNREACHED, USAGE, Failure
+from vines.cli.connecting import NOTICE_SECONDS, connected, join, label_of, taking_leave
+from vines.cli.exits import DONE, LOST, NO, NOBODY, SIGNALLED, UNREACHED, USAGE, Failure, Terminated
 from vines.cli.following import Following
 from vines.cli.output import Output, is_terminal, shown, shown_key
-from vines.cli.stories import outcome_fields
+from vines.cli.stories import choice_text, outcome_fields
 from vines.config import NODE_ID_BYTES
 from vines.errors import TimedOut, VoteRefused
 from vines.events import ALIVE
+from vines.voting import check_topic
 
 GRACE_SECONDS: Final = 5.0
 """Beyond the deadline, for the outcome to be decided and to get here."""
@@ -36,6 +38,8 @@ LOOK_SECONDS: Final = 0.5
 """Between two looks whether the one that runs the command is still there."""
 RESULTS: Final = "once/"
 """How the keys begin under which results are published."""
+RESULT_SECONDS: Final = 30 * 86400
+"""How long a result is kept for those who ask for the same run later: every night leaves one."""
 NOT_RUN: Final = 127
 """What shells say of a command that cannot be started."""
 
@@ -50,8 +54,11 @@ def vote(arguments: Namespace, output: Output) -> int:
         if choice not in WORDS:
             raise Failure(USAGE, f"{choice!r} is nothing to vote for: say yes, no or abstain")
         choice = WORDS[choice]
+    elif choice not in choices:
+        raise Failure(USAGE, f"{choice!r} is none of the choices: {arguments.choices}")
+    call = _checked(arguments, arguments.topic, choices)
     with _member(arguments) as vine:
-        _call(vine, arguments, arguments.topic, choices).vote(arguments.topic, choice)
+        vine.election(call).vote(arguments.topic, choice)
         outcome = _outcome(vine, arguments, arguments.topic)
         output.line(_words(outcome), **outcome_fields(outcome))
         _hand_over(vine)
@@ -71,7 +78,7 @@ def elections(arguments: Namespace, output: Output) -> int:
             output.line("", **outcome_fields(outcome))
     else:
         rows: list[tuple[str, ...]] = [
-            (shown_key(each.topic), each.kind, _choice(each), _who(each)) for each in found
+            (shown_key(each.topic), each.kind, choice_text(each), _who(each)) for each in found
         ]
         output.table(("TOPIC", "OUTCOME", "CHOICE", "OWNER"), rows)
     return DONE
@@ -81,36 +88,41 @@ def once(arguments: Namespace, output: Output) -> int:
     """Run a command on exactly one of those who ask for this run; all end as it ended."""
     name = f"{arguments.topic}/{arguments.key}" if arguments.key else arguments.topic
     topic, key = RESULTS + name, RESULTS + name
-    with _member(arguments) as vine:
-        results: list[Any] = []
-        published, begun = threading.Event(), threading.Event()
+    call = _checked(arguments, topic, [])
+    command = _Command(arguments.words, output)
+    results: list[Any] = []
+    published = threading.Event()
 
-        def heard(value: Any) -> None:
-            results.append(value)
-            published.set()
+    def heard(value: Any) -> None:
+        results.append(value)
+        published.set()
+
+    with _member(arguments) as vine:
 
         def run(outcome: Outcome) -> None:
             # Here, not where it is waited for: until this returns it counts as interrupted.
             if outcome.topic == topic:
-                begun.set()
-                code = _execute(arguments.words, output)
-                vine.gossip(key, {"exit": code, "by": vine.name, "topic": arguments.topic})
+                code = command.run()
+                result = {"exit": code, "by": vine.name, "topic": arguments.topic}
+                vine.gossip(key, result, ttl=RESULT_SECONDS)
                 heard({"exit": code})
 
         before = vine.outcome(topic)
-        vine.on("gossip", key, lambda value: None if begun.is_set() else heard(value))
+        vine.on("gossip", key, lambda value: None if command.begun.is_set() else heard(value))
         vine.on("quorum", run)
-        _call(vine, arguments, topic, [])
-        with contextlib.suppress(VoteRefused):  # it has been decided before
-            vine.vote(topic, True)
-        outcome = _outcome(vine, arguments, topic)
-        if outcome.kind != "commit":
-            raise Failure(NOBODY, f"nobody was chosen to run {name!r}: {outcome.kind}")
-        if outcome.owner != vine.id:
-            return _result(vine, outcome, results, published, output, name)
-        if before is not None and not begun.wait(MISSING_SECONDS) and not results:
-            raise Failure(LOST, f"an earlier start of this one was to run {name!r}, {_end(vine)}")
-        published.wait()
+        with command.signalled(published):
+            vine.election(call)
+            with contextlib.suppress(VoteRefused):  # it has been decided before
+                vine.vote(topic, True)
+            outcome = _outcome(vine, arguments, topic)
+            if outcome.kind != "commit":
+                raise Failure(NOBODY, f"nobody was chosen to run {name!r}: {outcome.kind}")
+            if outcome.owner != vine.id:
+                return _result(vine, outcome, results, published, output, name)
+            if before is not None and not command.begun.wait(MISSING_SECONDS) and not results:
+                text = f"an earlier start of this one was to run {name!r}, {_end(vine)}"
+                raise Failure(LOST, text)
+            published.wait()
         _hand_over(vine)
         return int(results[0]["exit"])
 
@@ -121,14 +133,51 @@ def _end(vine: Vine) -> str:
     return "and nobody knows any more how it ended"
 
 
-def _execute(words: list[str], output: Output) -> int:
-    """The command's exit code, as a shell would say it."""
-    try:
-        code = subprocess.run(words, check=False).returncode
-    except OSError as error:
-        output.line(f"vines once: {words[0]}: {error.strerror}", error=str(error))
-        return NOT_RUN
-    return code if code >= 0 else 128 - code
+class _Command:
+    """What `once` runs, in the thread that calls back."""
+
+    def __init__(self, words: list[str], output: Output) -> None:
+        self.begun = threading.Event()
+        self._words = words
+        self._output = output
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
+        self._kept_from = 0
+        """The number of the signal that came before it was started."""
+
+    def run(self) -> int:
+        """Run it to its end; the exit code, as a shell would say it."""
+        with self._starting:
+            self.begun.set()
+            if self._kept_from:
+                return SIGNALLED + self._kept_from
+            try:
+                self._process = subprocess.Popen(self._words)
+            except OSError as error:
+                text = f"vines once: {self._words[0]}: {error.strerror}"
+                self._output.line(text, error=str(error))
+                return NOT_RUN
+        code = self._process.wait()
+        return code if code >= 0 else SIGNALLED - code
+
+    @contextlib.contextmanager
+    def signalled(self, published: threading.Event) -> Iterator[None]:
+        """A signal that comes once it has begun is for the command: its end is waited for, and
+        published, as if it had come to it by itself. The second is for us.
+        """
+        try:
+            yield
+        except (KeyboardInterrupt, Terminated) as signalled:
+            number = signalled.number if isinstance(signalled, Terminated) else signal.SIGINT
+            with self._starting:
+                if not self.begun.is_set():
+                    self._kept_from = number
+                    raise
+            # A terminal interrupts all that it has started, as every console of Windows does.
+            told = number == signal.SIGINT and (os.name == "nt" or os.isatty(0))
+            if self._process is not None and not told:
+                self._process.send_signal(number)
+            published.wait()
 
 
 def _result(
@@ -167,17 +216,23 @@ def _member(arguments: Namespace) -> Iterator[Vine]:
         # Another one each time: what was promised before is not known here.
         name = f"vines-{arguments.command}-{os.getpid()}"
         who = {"name": name, "node_id": os.urandom(NODE_ID_BYTES), "data_dir": ""}
-    with Vine(cluster=label, insecure=arguments.insecure or None, **who) as vine:
+    insecure = arguments.insecure or None
+    with Vine(cluster=label, insecure=insecure, **who) as vine, taking_leave(vine):
         vine.listen(0)
         join(vine, arguments, label)
         yield vine
 
 
-def _call(vine: Vine, arguments: Namespace, topic: str, choices: list[str]) -> Vine:
-    options: dict[str, Any] = {"topic": topic, "total": arguments.total, "choices": choices}
+def _checked(arguments: Namespace, topic: str, choices: list[str]) -> dict[str, Any]:
+    """What to call for. Raises InvalidElection, before anybody is met."""
+    from vines.calls import call_of  # as costly as vines itself, and no use to those who only look
+
+    options: dict[str, Any] = {"total": arguments.total, "choices": choices}
     if arguments.min is not None:
         options["min"] = arguments.min
-    return vine.election(options, expire=arguments.expire)
+    options["expire"] = arguments.expire
+    call_of(options)
+    return {"topic": check_topic(topic), **options}
 
 
 def _outcome(vine: Vine, arguments: Namespace, topic: str) -> Outcome:
@@ -185,15 +240,28 @@ def _outcome(vine: Vine, arguments: Namespace, topic: str) -> Outcome:
     if sys.stderr is not None and is_terminal(sys.stderr):
         with contextlib.suppress(TimedOut):
             return vine.wait(topic, NOTICE_SECONDS)
-        here = f"{len(vine.members())} of {arguments.total} are here"
-        print(f"vines {arguments.command}: waiting; {here} ...", file=sys.stderr)
+        print(
+            f"vines {arguments.command}: waiting; {_missing(vine, arguments.total)} ...",
+            file=sys.stderr,
+        )
         limit -= NOTICE_SECONDS
     try:
         return vine.wait(topic, limit)
     except TimedOut:
-        members = len(vine.members())
-        text = f"no outcome within {arguments.expire:g} s; {members} of {arguments.total} are here"
-        raise Failure(UNREACHED if members == 1 else NOBODY, text) from None
+        text = f"no outcome within {arguments.expire:g} s; {_missing(vine, arguments.total)}"
+        raise Failure(UNREACHED if _here(vine) == 1 else NOBODY, text) from None
+
+
+def _here(vine: Vine) -> int:
+    """Members that could have called: who only looks is none of them."""
+    return sum(not each.observer for each in vine.members())
+
+
+def _missing(vine: Vine, total: int) -> str:
+    here = _here(vine)
+    if here < total:
+        return f"{here} of {total} are here"
+    return f"{total} have to call for it, of {here} who are here"
 
 
 def _hand_over(vine: Vine) -> None:
@@ -201,12 +269,6 @@ def _hand_over(vine: Vine) -> None:
     if any(not one.local and not one.observer for one in vine.members()):
         with contextlib.suppress(TimedOut):
             vine.flush(GRACE_SECONDS)
-
-
-def _choice(outcome: Outcome) -> str:
-    if outcome.choice is None:
-        return "-"
-    return "yes" if outcome.choice is True else shown_key(str(outcome.choice))
 
 
 def _who(outcome: Outcome) -> str:
@@ -224,4 +286,4 @@ def _words(outcome: Outcome) -> str:
         word = shown_key(each) if isinstance(each, str) else _WORDS[each]
         counts[word] = counts.get(word, 0) + 1
     votes = ", ".join(f"{word} {count}" for word, count in sorted(counts.items())) or "no votes"
-    return f"{shown_key(outcome.topic)}: {outcome.kind} {_choice(outcome)} ({votes})"
+    return f"{shown_key(outcome.topic)}: {outcome.kind} {choice_text(outcome)} ({votes})"

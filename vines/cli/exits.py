@@ -39,7 +39,7 @@ exit codes:
   1    no: there is no value under this key; a vote that did not win; the demo could not show
        what it claims
   2    usage: the arguments, the value or a setting make no sense; nothing was done
-  3    nobody was reached, or nobody confirmed, within --timeout
+  3    nobody was reached, or nobody confirmed, in time
   4    refused: another cluster or protocol version, or clocks a day apart
   5    something else was in the way: a port in use, output that cannot be written, a data
        directory that cannot be trusted

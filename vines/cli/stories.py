@@ -63,7 +63,7 @@ def of_event(name: str, event: Any, key: str | None = None) -> Story:
         case events.ClockSuspect():
             return _of_clock(name, event)
         case events.Outcome():
-            choice = "" if event.choice is None else f" {shown(event.choice)}"
+            choice = "" if event.choice is None else f" {choice_text(event)}"
             words = f"{shown_key(event.topic)}: {event.kind}{choice}"
             return _story(name, words, **outcome_fields(event))
         case events.Quota():
@@ -110,6 +110,13 @@ def member_fields(member: Member) -> dict[str, Any]:
         "observer": member.observer,
         "tags": dict(member.tags),
     }
+
+
+def choice_text(outcome: events.Outcome) -> str:
+    """What was chosen, as it is said to `vines vote`; "-" for nothing."""
+    if outcome.choice is None:
+        return "-"
+    return "yes" if outcome.choice is True else shown_key(str(outcome.choice))
 
 
 def outcome_fields(outcome: events.Outcome) -> dict[str, Any]:
