@@ -155,8 +155,9 @@ import sys, time
 from vines import Vine
 
 vine = Vine()
-acted = []
-vine.on("quorum", lambda outcome: acted.append(outcome.topic)).listen({here})
+acted, closed = [], []
+vine.on("quorum", lambda outcome: acted.append(outcome.topic))
+vine.on("closed", closed.append).listen({here})
 if {there}:
     vine.join({there})
 vine.wait_for(2, 60)
@@ -165,12 +166,15 @@ start = float(sys.stdin.readline())
 for number in range({times}):
     time.sleep(max(0.0, start + number * {every} - time.monotonic()))
     vine.election(topic=f"run {{number}}", expire=60, min=2, total=2).vote(f"run {{number}}", True)
-owned = [
-    number for number in range({times}) if vine.wait(f"run {{number}}", 60).owner == vine.id
-]
-while len(acted) < len(owned):
+found = [vine.wait(f"run {{number}}", 60) for number in range({times})]
+owned = [outcome.topic for outcome in found if outcome.owner == vine.id]
+while len(acted) < len(owned) or len(closed) < len(found):
     time.sleep(0.01)
 time.sleep(0.2)
+assert sorted(acted) == sorted(owned)
+print(*sorted(
+    f"{{each.topic[4:]}}:{{each.kind}}:{{each.choice}}:{{each.owner.hex()}}" for each in closed
+))
 print(*sorted(int(topic[4:]) for topic in acted), flush=True)
 """
 
@@ -186,6 +190,9 @@ def test_two_hundred_times_in_the_same_millisecond_exactly_one_acts(run, free_po
         assert program.line() == "ready"
     for program in programs:
         program.say(f"{time.monotonic() + 0.2}\n")
+    closed = [program.line().split() for program in programs]
+    assert closed[0] == closed[1]
+    assert sorted(int(each.split(":")[0]) for each in closed[0]) == list(range(times))
     acted = [list(map(int, program.line().split())) for program in programs]
     assert sorted(acted[0] + acted[1]) == list(range(times))
 
