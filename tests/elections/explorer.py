@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from vines.protocol.elections.ballots import NEVER
+from vines.protocol.elections import value as values
+from vines.protocol.elections.ballots import NEVER, number_of
 from vines.protocol.elections.decree import Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.messages import (
@@ -45,6 +46,7 @@ ON: dict[type, str] = {
 }
 TO_ALL = (Prepare, Accept, Decided, Refusal)
 STATES_MAX = 100_000_000
+_EXPIRED = bytes((values.EXPIRED,))
 
 
 class Recorder(Effects):
@@ -352,6 +354,8 @@ class Explorer:
         for value, _, _ in out.told:
             learned = self._value(value)
         fires = sum(fire for _, fire, _ in out.told)
+        if any(fire and values.decode(value).owner != rank for value, fire, _ in out.told):
+            out.wrong = out.wrong or "somebody acts whom the outcome does not name"
         self._count(member, name, fires)
         place = self._place(rank, member, disk)
         wrong = out.wrong if self.world.records else ""
@@ -359,9 +363,15 @@ class Explorer:
 
     def _count(self, member: Election, name: str, fires: int) -> None:
         seen = self.world.seen
+        proposing = member.phase == PROPOSING
+        recovered = proposing and member.best != NEVER
+        expiring = proposing and member.record.value[:1] == _EXPIRED
         for what, happened in (
             ("began", fires),
-            ("recovered", member.phase == PROPOSING and member.best != NEVER),
+            ("began after a restart", fires and member.sequence >> 32),
+            ("recovered", recovered),
+            ("an expiry recovered", recovered and expiring),
+            ("a late expiry", expiring and not recovered and number_of(member.ballot) > 0),
             ("outbid", name.startswith("got Nack")),
             ("refused", member.record.refused),
             ("closed", member.closed),

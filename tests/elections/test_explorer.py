@@ -8,6 +8,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 
@@ -50,9 +51,15 @@ ASKED_FOR: dict[str, tuple[World, int]] = {
         1_367_984,
     ),
     "votes yes yes none, one changed": (voting(ballots=1, changes=1), 2_366_785),
+    "votes yes yes none, two changed": (voting(ballots=1, changes=2), 3_000_000),
+    "weights 3, 2, 2, 1, ballots 0-2": (free((3, 2, 2, 1)), 3_000_000),
 }
 
+CASTINGS = list(product((YES, NO, NONE), repeat=3))
+"""Every way in which three may have voted first."""
+
 MUST_OCCUR = {"began", "recovered", "closed"}
+MUST_OCCUR_TO_THREE = {"an expiry recovered", "a late expiry"}
 
 
 def search(world: World, least: int) -> int:
@@ -69,6 +76,9 @@ def test_no_schedule_breaks_a_promise(name: str) -> None:
     never = {what for what in MUST_OCCUR if not world.seen[what]}
     assert not never
     assert world.seen["refused"] or "refuse" not in name
+    assert world.seen["began after a restart"] or not name.startswith("votes ")
+    if name.startswith("3 voters, "):
+        assert not {what for what in MUST_OCCUR_TO_THREE if not world.seen[what]}
     assert world.seen["outbid"] or "say no" not in name
 
 
@@ -80,6 +90,10 @@ def test_no_schedule_of_larger_worlds_breaks_a_promise(capsys: pytest.CaptureFix
         total += search(world, least)
         with capsys.disabled():
             sys.stdout.write(f"\n{name}: {world.states:,} states, {world.steps:,} steps")
+    for castings in CASTINGS:
+        total += search(voting(ballots=1, changes=0, castings=castings), 1)
+    with capsys.disabled():
+        sys.stdout.write(f"\nwith {len(CASTINGS)} ways to vote first: {total:,} states")
     assert total >= 8_000_000
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     with capsys.disabled():
