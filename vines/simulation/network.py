@@ -192,11 +192,13 @@ class Network:
     def block(self, sources: Iterable[Host], targets: Iterable[Host]) -> None:
         """Let nothing through from any of these hosts to any of those."""
         targets = list(targets)
+        between = self._between()
         for source in sources:
             for target in targets:
                 if source is not target and not self.blocked(source, target):
                     self._blocked[source.number, target.number] = self.timeline.now
-                    self._try_patience(source, target)
+                    for end in between.get(frozenset((source.number, target.number)), ()):
+                        self._watch(end)
 
     def open(self, sources: Iterable[Host], targets: Iterable[Host]) -> None:
         """Let everything through again from these hosts to those."""
@@ -209,12 +211,13 @@ class Network:
                 if not self.blocked(pipe.source.process.host, pipe.target.process.host):
                     pipe.resume()
 
-    def _try_patience(self, source: Host, target: Host) -> None:
-        pair = {source.number, target.number}
+    def _between(self) -> dict[frozenset[int], list[End]]:
+        """The ends of all streams, by the numbers of the two hosts they connect."""
+        ends: dict[frozenset[int], list[End]] = {}
         for stream in self.streams.values():
-            if {end.process.host.number for end in stream.ends} == pair:
-                for end in stream.ends:
-                    self._watch(end)
+            pair = frozenset(end.process.host.number for end in stream.ends)
+            ends.setdefault(pair, []).extend(stream.ends)
+        return ends
 
     def _watch(self, end: End) -> None:
         seconds = self.conditions.patience * (0.5 + self.rng.random())
