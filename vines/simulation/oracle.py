@@ -115,6 +115,13 @@ class Oracle:
         """Whether deletions are forgotten in these tables."""
         self.deletions: dict[Key, dict[Rank, Written]] = {}
         """Deletions that somebody forgot, by key and rank."""
+        self.forgettings = 0
+        """How often somebody forgot one."""
+        self.forgotten: dict[tuple[Key, Rank], int] = {}
+        """The number of the last of these, by deletion."""
+        self.unnamed: set[tuple[bytes, int]] = set()
+        """Positions of records that a join came to cover without the deletion that won over them:
+        it was forgotten meanwhile."""
         self.awaited: Callable[[Table], list[Table]] = lambda _table: []
         """The tables of running processes that the process of a table waits for."""
         self.tables: Callable[[], list[Table]] = list
@@ -125,6 +132,8 @@ class Oracle:
 
     def collected(self, written: Written) -> None:
         """A deletion was forgotten somewhere."""
+        self.forgettings += 1
+        self.forgotten[written.key_, written.rank] = self.forgettings
         self.deletions.setdefault(written.key_, {})[written.rank] = written
 
     def deleted(self, key: Key, rank: Rank) -> list[Written]:
