@@ -309,6 +309,20 @@ def test_a_join_names_no_deletion_only_if_it_was_forgotten_while_the_join_was_un
         joins.check_everything()
 
 
+def test_a_join_names_no_deletion_of_which_its_giver_was_told_while_it_was_under_way() -> None:
+    deleted = Deleted()
+    joins = watch(deleted.oracle, Bare([], {SOURCE: 1}, {SOURCE: 1}))
+    joins.asked()
+    giver = watch(deleted.oracle, Bare([], {SOURCE: 1, OTHER: 1}, {SOURCE: 1, OTHER: 1}))
+    assert giver.check()
+    assert joins.check()
+    late = watch(deleted.oracle, Bare([], {SOURCE: 1}, {SOURCE: 1}))
+    deleted.oracle.unnamed.clear()
+    late.asked()
+    with pytest.raises(Violation, match=r"covers .* but holds nothing"):
+        late.check()
+
+
 def test_a_join_is_seen_to_begin() -> None:
     simulation = Simulation(1, nodes=2, config={"log_slack": 0, "horizon": 1})
     first, second = simulation.nodes

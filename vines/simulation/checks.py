@@ -115,11 +115,11 @@ class Watch:
 
     def _joined_before(self, source: bytes, counter: int, deletion: Written) -> bool:
         """Whether a position came to be covered by a join that had begun before a deletion was
-        forgotten. That came to the giver, and went again, while pages were under way: neither it
-        nor the record that it won over is on one of them, and the floors, which are those of the
-        begin, do not name it. It is below a floor of the giver from then on, so a second join
-        follows; who joins this one before has the same. A deletion that was forgotten before the
-        begin is covered with what it won over, or floors were not handed on.
+        forgotten, or covered by whom a join told of it. That was the giver, while pages were under
+        way: neither the deletion nor the record that it won over is on one of them, and the floors,
+        which are those of the begin, do not name it. It is below a floor of the giver from then on,
+        so a second join follows; who joins this one before has the same. A deletion that the giver
+        had forgotten before is covered with what it won over, or floors were not handed on.
         """
         if self.oracle.forgotten[deletion.key_, deletion.rank] > self._asked:
             self.oracle.unnamed.add((source, counter))
@@ -246,7 +246,9 @@ class Watch:
             holds = self.held.get(key)
             if holds is not None and holds.rank >= ranks[index]:
                 continue
-            if not self.excuses(source, index + 1, key, ranks[index]):
+            if self.excuses(source, index + 1, key, ranks[index]):
+                self.oracle.passed_over(key, ranks[index])
+            else:
                 raise Violation(
                     f"{self.name} covers ({_short(source)}, {index + 1}), a write of {key[1]!r}"
                     f" with stamp {ranks[index][0]}, but holds {_say(holds)}"
