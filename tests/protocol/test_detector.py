@@ -26,7 +26,7 @@ from vines.protocol.members.profile import Profile, stamp_of
 from vines.protocol.members.ring import Ring
 from vines.protocol.members.rounds import Rounds
 from vines.protocol.members.suspicion import time_to_object
-from vines.protocol.wire.probe import Ack, Probe
+from vines.protocol.wire.probe import Ack, Ask, Probe
 
 from .pump import Host, Pump, label
 from .test_probe import answers, datagram
@@ -520,6 +520,43 @@ def test_a_node_that_stood_still_reads_before_it_judges() -> None:
     assert int(str(a.node.stats()["probes_failed"])) == 0
     pump.run(10.0)
     assert not a.of(Fail)
+
+
+def stand_still(host: Host, seconds: float) -> None:
+    """Let time pass in which this node has no turn, and the others go on."""
+    host.alive = False
+    host.pump.run(seconds)
+    host.alive = True
+
+
+def test_what_a_node_reads_once_it_stands_no_more_still_has_begun_then() -> None:
+    pump = Pump()
+    a, b, c, d = pump.cluster(4)
+    pump.run(5.0)
+    pump.mute |= {b.address, c.address}
+    stand_still(a, 60.0)
+    known = a.node._parts.linking.members.get(b.node.id)
+    assert known is not None
+    accused = Accusation(b.node.id, d.node.id, known.incarnation, PROVED, d.node.control.source)
+    detector, probing = a.node._parts.detector, a.node._parts.detector.probing
+    factor = probing.health.factor
+    # All of this is read in the turn in which it goes on, before that says how long it stood still.
+    link = a.node._parts.linking.links.to(c.node.id)
+    assert link is not None
+    link.heard = pump.now
+    detector._note(accused, pump.now)
+    ask = datagram(Ask(b.node.id), sender=label(4))
+    assert not a.node.datagram(ask, d.address, pump.now)
+    attempt = probing._attempts[b.node.id]
+    a.node.advance(pump.now)
+    assert a.node._parts.lag.milliseconds(pump.now) > 50_000
+    config = a.node.config
+    most = time_to_object(config, 4, 0, gone=True)
+    assert detector.suspicion.deadline() == pump.now + most
+    assert attempt.asking_at == pump.now + config.probe_timeout * factor
+    assert attempt.end == pump.now + config.probe_interval * factor
+    assert link.heard == pump.now
+    assert a.node._parts.answering.deadline() <= pump.now + config.probe_timeout
 
 
 def test_lag_is_the_worst_of_lately() -> None:

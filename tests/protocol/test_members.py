@@ -7,7 +7,7 @@ import random
 import pytest
 
 from vines._core.changes import Changes
-from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
+from vines._core.table import ENDED, EXPIRING, MEMBER, TOMBSTONE
 from vines.config import Config
 from vines.errors import InvalidConfig
 from vines.events import Conflict, Fail, Join, Leave, Refused, Suspect, Update
@@ -391,12 +391,57 @@ def test_who_missed_an_end_until_it_had_lapsed_believes_it_all_the_same(
     source = (77).to_bytes(16, "little")
     for origin in (b.node.control.source, source) if word == "left" else (b.node.control.source,):
         a.node._parts.linking.learn([(*about, origin)], pump.now)  # type: ignore[arg-type]
-    assert a.states()["m77"] == word
+    pump.settle()
+    assert names(a.of(Leave if word == "left" else Fail)) == ["m77"]
+    # Who failed is dialled again now and then; of one that left nothing more is to be known.
+    assert a.states().get("m77") == ("dead" if word == "dead" else None)
     assert a.node.stats()["members_ignored"] == (1 if word == "left" else 0)
     late = pump.host(5)
     late.node._parts.linking.learn([(*about, source)], pump.now)  # type: ignore[arg-type]
     assert "m77" not in late.states()
     assert late.node.stats()["members_ignored"] == 0
+
+
+def test_who_missed_a_start_and_its_end_until_both_had_lapsed_believes_that_it_left() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    learn(a, 77)
+    member, past, later = (77).to_bytes(16, "big"), (77).to_bytes(16, "little"), b"later start 16 b"
+    fates: list[tuple[bytes, int]] = []
+    a.node._parts.linking.members.author = lambda source, fate: fates.append((source, fate))
+
+    def lapsed(incarnation: int, rank: int, origin: bytes) -> None:
+        gone = MEMBER, member, EXPIRING | TOMBSTONE, b"", incarnation << 2 | rank, origin
+        a.node._parts.linking.learn([gone], pump.now)  # type: ignore[arg-type]
+
+    # Neither at the incarnation that it chose in its start of before, nor in another's words.
+    lapsed(1, 2, later)
+    lapsed(2, 2, b.node.control.source)
+    lapsed(2, 2, a.node.control.source)
+    lapsed(2, 0, past)
+    assert a.states()["m77"] == "alive"
+    assert a.node.stats()["members_ignored"] == 4
+    lapsed(2, 2, later)
+    pump.settle()
+    assert names(a.of(Leave)) == ["m77"]
+    assert "m77" not in a.states()
+    assert fates == [(past, ENDED), (later, ENDED)]
+
+
+def test_who_is_remembered_as_dead_is_not_any_more_once_it_is_known_to_have_left_long_ago() -> None:
+    pump = Pump()
+    a, _ = pump.cluster(2)
+    learn(a, 77, state="dead")
+    gone = MEMBER, (77).to_bytes(16, "big"), EXPIRING | TOMBSTONE, b""
+    for stamp, origin in ((1 << 2 | 1, b"who said it 16 b"), (1 << 2, (77).to_bytes(16, "little"))):
+        a.node._parts.linking.learn([(*gone, stamp, origin)], pump.now)  # type: ignore[arg-type]
+        assert a.states()["m77"] == "dead"
+    origin = b"later start 16 b"
+    a.node._parts.linking.learn([(*gone, 2 << 2 | 2, origin)], pump.now)  # type: ignore[arg-type]
+    pump.settle()
+    assert "m77" not in a.states()
+    assert not a.of(Leave)
+    assert a.node.stats()["members_ignored"] == 0
 
 
 def test_the_view_is_bounded_whatever_the_table_holds() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vines._core.table import TOMBSTONE
 from vines.events import KeysChanged, Synced
 from vines.protocol.machine import Write
 from vines.protocol.replicas import joining
@@ -285,6 +286,33 @@ def test_who_joined_twice_in_a_moment_says_that_it_holds_everything() -> None:
     (link,) = a.node._parts.linking.links.established()
     assert all(channel.drained for channel in link.channels)
     assert equal(a, b)
+
+
+def test_a_deletion_that_came_and_went_while_a_join_was_under_way_is_covered_by_a_second() -> None:
+    """Neither it nor what it deleted is on a page of the first, whose floors do not name it."""
+    pump = Pump()
+    a, b = (pump.host(number, log_slack=0, frame_bytes=512) for number in (1, 2))
+    for turn in range(400):
+        a.write(f"key{turn % 50}", b"%d" % turn)
+    pump.join(b, a)
+    while not len(b.node.data):
+        assert pump.step()
+    held, had = ({record[1] for record in host.node.data.records()} for host in (a, b))
+    missed = held - had
+    assert missed
+    for key in missed:
+        a.node.data.write(key, TOMBSTONE, b"", pump.wall() << 16)
+    everything = a.node.data.vector()
+    a.node.data.collect_stable(everything, everything, pump.wall() + 1 << 16, 0, 1 << 20)
+    assert not a.node.data.tombstones
+    joined: list[int] = []
+    while pump.step():
+        if b.node.stats()["joins"] == len(joined) + 1:
+            joined.append(b.node.data.covered(a.node.data.source))
+    # First it covers all that was deleted, and not the deletions: it is below a floor of them.
+    assert joined == [400, 400 + len(missed)]
+    assert equal(a, b)
+    assert {record[1] for record in b.node.data.records()}.isdisjoint(missed)
 
 
 def test_that_floors_rose_is_told_when_they_did(monkeypatch: pytest.MonkeyPatch) -> None:

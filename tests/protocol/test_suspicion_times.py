@@ -58,7 +58,7 @@ def step(chance: random.Random, suspicion: Suspicion, members: Members, now: flo
         case 1 if member in suspicion:
             suspicion.heard(member, now - chance.random())
         case 2:
-            suspicion.forgive(chance.random())
+            suspicion.forgive(chance.random(), now)
         case 3 if member in suspicion:
             suspicion.drop(member)
         case _:

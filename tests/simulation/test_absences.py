@@ -43,6 +43,10 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
         (6, 5),  # a source was retired by some only, as more of it was elsewhere for a while
         (110, 3),  # the same in the data table
         (151, 7),  # what was only announced to a member below a floor was taken for held by it
+        (967, 4),  # who gave a join was told of a deletion while that was under way
+        (1102, 4),  # who left by a later start, long ago, lived on where that start was not known
+        (1184, 5),  # of the same some said that it had left, some that it was dead
+        (1692, 3),  # all but one stood still, and that one held another dead as it went on
     ],
 )
 def test_pinned_seed(seed: int, nodes: int) -> None:

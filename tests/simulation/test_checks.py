@@ -288,6 +288,71 @@ def test_what_is_covered_because_of_a_deletion_that_never_came_is_noticed(
         watch(deleted.oracle, late).check()
 
 
+def test_a_join_names_no_deletion_only_if_it_was_forgotten_while_the_join_was_under_way() -> None:
+    oracle = Oracle()
+    first, next_, after = (Bare() for _ in range(3))
+    joins = watch(oracle, first)
+    joins.asked()
+    deleted = Deleted(oracle)
+    for table in (first, next_, after):
+        table.counters, table.floors = {SOURCE: 1}, {SOURCE: 1}
+    late = watch(oracle, after)
+    late.asked()
+    with pytest.raises(Violation, match=r"covers .* but holds nothing"):
+        late.check()
+    assert joins.check()
+    joins.check_everything()
+    # Who joins that one, before it joins once more, has it from there.
+    assert watch(deleted.oracle, next_).check()
+    first.floors = {}
+    with pytest.raises(Violation, match=r"the floor of|covers .* but holds nothing"):
+        joins.check_everything()
+
+
+def test_a_join_names_no_deletion_of_which_its_giver_was_told_while_it_was_under_way() -> None:
+    deleted = Deleted()
+    joins = watch(deleted.oracle, Bare([], {SOURCE: 1}, {SOURCE: 1}))
+    joins.asked()
+    giver = watch(deleted.oracle, Bare([], {SOURCE: 1, OTHER: 1}, {SOURCE: 1, OTHER: 1}))
+    assert giver.check()
+    assert joins.check()
+    late = watch(deleted.oracle, Bare([], {SOURCE: 1}, {SOURCE: 1}))
+    deleted.oracle.unnamed.clear()
+    late.asked()
+    with pytest.raises(Violation, match=r"covers .* but holds nothing"):
+        late.check()
+
+
+def test_a_join_is_seen_to_begin() -> None:
+    simulation = Simulation(1, nodes=2, config={"log_slack": 0, "horizon": 1})
+    first, second = simulation.nodes
+    for number in range(50):
+        first.gossip("k", number)
+    simulation.data.forgettings = 7
+    second.restart()
+    simulation.settle()
+    assert second.process is not None
+    assert simulation.counts["frame_join"]
+    assert second.process.watches[1]._asked == 7
+
+
+@pytest.mark.parametrize("ephemeral", [False, True])
+def test_what_ended_elsewhere_may_be_there_if_a_clock_ends_it_and_not_if_its_owner_does(
+    ephemeral: bool,
+) -> None:
+    simulation = Simulation(1, nodes=2, config={"collect_interval": 3600.0})
+    simulation.nodes[0].gossip("k", 1, None if ephemeral else 3600.0, ephemeral=ephemeral)
+    simulation.run(2)
+    simulation.settle()
+    (held,) = simulation.data.records.values()
+    simulation.data.collected(lapsed(held))
+    if ephemeral:
+        with pytest.raises(Violation, match=r"K4: .* is back"):
+            check_rest(simulation)
+    else:
+        check_rest(simulation)
+
+
 def test_a_record_that_would_end_by_itself_and_goes_before_it_does_is_noticed() -> None:
     oracle = Oracle()
     oracle.collects = True

@@ -91,6 +91,21 @@ def test_m4_one_that_all_reach_and_somebody_holds_dead_is_noticed() -> None:
         simulation.run(2.0)
 
 
+def test_m4_one_that_stands_still_is_not_reached_however_long_nobody_looked() -> None:
+    simulation = calm(3)
+    first, second, third = simulation.nodes
+    third.crash()
+    second.pause()
+    simulation.run(1.0)
+    first.pause()
+    simulation.run(2 * CALM_SECONDS)
+    process = simulation.processes[0]
+    process.call(lambda: process.node._parts.linking.bury(other(simulation).id, process.now))
+    first.resume()
+    simulation.run(0.1)
+    assert [event.member.name for event in first.events if isinstance(event, Fail)] == ["node-2"]
+
+
 class Blind(Probing):
     """Nothing follows from a probe that failed."""
 

@@ -148,11 +148,13 @@ class Machinery:
         if memory is not None and memory.records:
             self.elect()
 
-    def forgive(self, gap: float) -> None:
-        """This process stood still for so long: what was said meanwhile is not read yet."""
-        self.patrol.forgive(gap)
-        self.answering.forgive(gap)
-        self.detector.forgive(gap)
+    def forgive(self, gap: float, now: float) -> None:
+        """This process stood still for so long, until now: what was said meanwhile may not be read
+        yet. What has been read was read now.
+        """
+        self.patrol.forgive(gap, now)
+        self.answering.forgive(gap, now)
+        self.detector.forgive(gap, now)
 
     def lapse(self, now: float) -> None:
         """Let lapse what is due in either table."""

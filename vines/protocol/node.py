@@ -207,7 +207,7 @@ class Node:
         if late > 0.0:
             parts.lag.note(late, now)
             if late > self.config.probe_timeout / 2:
-                parts.forgive(late)
+                parts.forgive(late, now)
         parts.now = now
         self.control.tick(now)
         self.data.tick(now)

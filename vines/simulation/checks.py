@@ -9,6 +9,7 @@ for all positions at all times.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from vines._core.table import MEMBER, TOMBSTONE
@@ -64,6 +65,10 @@ class Watch:
         self._deleted: dict[Key, Rank] = {}
         """The highest deletion that was forgotten here, by key."""
         self._records: list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]] = []
+        self._asked = inf
+        """Of all that was ever forgotten, how much it was when the last join began; infinity: there
+        was none.
+        """
         self._seen: tuple[bytes, int, int, int] | None = None
         self._lapsed = False
         """Whether anything has lapsed since the last look."""
@@ -92,15 +97,33 @@ class Watch:
 
     def excuses(self, source: bytes, counter: int, key: Key, rank: Rank) -> bool:
         """Whether what was written at a position need not be held, nor anything that wins over it:
-        a deletion won that is covered here. If it is that deletion, it was forgotten here. Below a
-        floor others told of both: while a join was under way the deletion came there, and went.
+        a deletion won that is covered here, or will be. If it is that deletion, it was forgotten
+        here, or is below a floor that others told of.
         """
+        below = self.table.floor(source) >= counter
         return any(
-            self.table.floor(source) >= counter
-            or rank <= self._deleted.get(key, (-1, b""))
+            rank <= self._deleted.get(key, (-1, b""))
+            or (below and deletion.rank == rank)
+            or (below and self._joined_before(source, counter, deletion))
             or (deletion.rank != rank and self.table.covered(deletion.source) >= deletion.counter)
             for deletion in self.oracle.deleted(key, rank)
         )
+
+    def asked(self) -> None:
+        """The process asks somebody for all there is: a join begins."""
+        self._asked = self.oracle.forgettings
+
+    def _joined_before(self, source: bytes, counter: int, deletion: Written) -> bool:
+        """Whether a position came to be covered by a join that had begun before a deletion was
+        forgotten, or covered by whom a join told of it. That was the giver, while pages were under
+        way: neither the deletion nor the record that it won over is on one of them, and the floors,
+        which are those of the begin, do not name it. It is below a floor of the giver from then on,
+        so a second join follows; who joins this one before has the same. A deletion that the giver
+        had forgotten before is covered with what it won over, or floors were not handed on.
+        """
+        if self.oracle.forgotten[deletion.key_, deletion.rank] > self._asked:
+            self.oracle.unnamed.add((source, counter))
+        return (source, counter) in self.oracle.unnamed
 
     def check_everything(self) -> None:
         """Check all positions anew, trusting nothing remembered: for the end of a run."""
@@ -223,7 +246,9 @@ class Watch:
             holds = self.held.get(key)
             if holds is not None and holds.rank >= ranks[index]:
                 continue
-            if not self.excuses(source, index + 1, key, ranks[index]):
+            if self.excuses(source, index + 1, key, ranks[index]):
+                self.oracle.passed_over(key, ranks[index])
+            else:
                 raise Violation(
                     f"{self.name} covers ({_short(source)}, {index + 1}), a write of {key[1]!r}"
                     f" with stamp {ranks[index][0]}, but holds {_say(holds)}"

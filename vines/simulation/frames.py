@@ -167,6 +167,13 @@ def frame_type(frame: bytes) -> int:
     return frame[4]
 
 
+def joined_table(frame: bytes) -> int | None:
+    """Of which table a frame asks for all there is, its length in front; None: it asks for no
+    beginning.
+    """
+    return frame[6] if frame_type(frame) == JOIN and frame[7:] == bytes(8) else None
+
+
 def describe(frame: bytes) -> str:
     """A frame, its length in front, in a few words."""
     kind = frame_type(frame)

@@ -136,7 +136,8 @@ class MembershipRules(Spectator):
     def m4_reachable_never_dead(self, process: Process, member: Member) -> None:
         """M4: a member that all can reach, and that reaches all, is never held dead."""
         now = self.simulation.now
-        calm = now - self._calm_since >= self.calm_seconds
+        # The last look may be as long ago as all have stood still since.
+        calm = now - self._calm_since >= self.calm_seconds and not self._is_stormy()
         runs = member.id in self._began and member.id not in self._ended
         if calm and runs and now - self._began[member.id] >= self.calm_seconds:
             self._complain("M4", process, member, "is held dead, though all reach it")
@@ -190,14 +191,19 @@ class MembershipRules(Spectator):
         return CALM_SECONDS * max(1.0, self.simulation.nodes[0].config.probe_interval)
 
     def _look(self) -> None:
-        # No turn of anybody for many probes: all stood still.
-        stood = self.simulation.now - self._looked > self.calm_seconds / 4
+        stormy = self._is_stormy()
         self._looked = self.simulation.now
-        if stood or self._is_disturbed():
+        if stormy:
             self._calm_since = self.simulation.now
         elif self._ended and self.simulation.now - self._calm_since > self.calm_seconds:
             for process in self.simulation.processes:
                 self.m5_crashed_is_dead(process)
+
+    def _is_stormy(self) -> bool:
+        """Whether anything is wrong now, or was until this turn: without one of anybody for many
+        probes, all stood still.
+        """
+        return self.simulation.now - self._looked > self.calm_seconds / 4 or self._is_disturbed()
 
     def _is_disturbed(self) -> bool:
         """Whether anything is wrong now with the network or a machine."""

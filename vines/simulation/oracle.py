@@ -115,6 +115,13 @@ class Oracle:
         """Whether deletions are forgotten in these tables."""
         self.deletions: dict[Key, dict[Rank, Written]] = {}
         """Deletions that somebody forgot, by key and rank."""
+        self.forgettings = 0
+        """How often somebody forgot one, or came to cover one that others had forgotten."""
+        self.forgotten: dict[tuple[Key, Rank], int] = {}
+        """The number of the last of these, by deletion."""
+        self.unnamed: set[tuple[bytes, int]] = set()
+        """Positions of records that a join came to cover without the deletion that won over them:
+        it was forgotten meanwhile."""
         self.awaited: Callable[[Table], list[Table]] = lambda _table: []
         """The tables of running processes that the process of a table waits for."""
         self.tables: Callable[[], list[Table]] = list
@@ -126,6 +133,15 @@ class Oracle:
     def collected(self, written: Written) -> None:
         """A deletion was forgotten somewhere."""
         self.deletions.setdefault(written.key_, {})[written.rank] = written
+        self.passed_over(written.key_, written.rank)
+
+    def passed_over(self, key: Key, rank: Rank) -> None:
+        """A position is covered somewhere, and what was written there not held: if it was a
+        deletion, it was forgotten.
+        """
+        if rank in self.deletions.get(key, {}):
+            self.forgettings += 1
+            self.forgotten[key, rank] = self.forgettings
 
     def deleted(self, key: Key, rank: Rank) -> list[Written]:
         """The deletions that somebody forgot and that win over a record of this rank."""

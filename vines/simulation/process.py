@@ -17,7 +17,7 @@ from vines.protocol.machine import Close, Dial, Emit, Persist, Send, Write
 from vines.protocol.node import Node
 from vines.simulation.checks import Watch
 from vines.simulation.follow import Follower
-from vines.simulation.frames import NAMES, WORDS, frame_type
+from vines.simulation.frames import NAMES, WORDS, frame_type, joined_table
 from vines.simulation.oracle import Violation
 from vines.simulation.sockets import Sockets
 from vines.simulation.swim import without_lifeguard
@@ -337,6 +337,11 @@ class Process:
             self.network.count("sent_to_nobody")
             return
         self._record("send", frame)
+        joined = joined_table(frame)
+        if joined is not None:
+            # What the join before that brought is judged by when that one began.
+            self.check()
+            self.watches[joined].asked()
         self.stream_bytes += len(frame)
         self.network.count("frame_" + NAMES.get(frame_type(frame), "other"))
         for spectator in self.host.simulation.spectators:

@@ -39,13 +39,13 @@ class Patrol:
         """When `advance` has something; infinity if never."""
         return min(self._due, self._joins.deadline())
 
-    def forgive(self, gap: float) -> None:
-        """This process stood still for so long."""
+    def forgive(self, gap: float, now: float) -> None:
+        """This process stood still for so long, until now; nothing was heard later than that."""
         for link in self._linking.links.everything():
-            link.heard += gap
-            link.since += gap
+            link.heard = min(link.heard + gap, now)
+            link.since = min(link.since + gap, now)
             for channel in link.channels:
-                channel.heard += gap
+                channel.heard = min(channel.heard + gap, now)
 
     def advance(self, now: float) -> None:
         """Look at every stream, if it is time to."""

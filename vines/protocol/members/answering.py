@@ -111,10 +111,10 @@ class Answering:
         self._post.send(relay.asker, Alive(relay.token))
         return True
 
-    def forgive(self, gap: float) -> None:
-        """This process stood still for so long."""
+    def forgive(self, gap: float, now: float) -> None:
+        """This process stood still for so long, until now; some it was asked for since then."""
         for relay in self._relays.values():
-            relay.due += gap
+            relay.due = min(relay.due + gap, now + self._timeout)
 
     @property
     def busy(self) -> bool:

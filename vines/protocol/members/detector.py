@@ -223,10 +223,10 @@ class Detector:
         self._accuse(member, now, PROVED)
         return self.suspicion.is_proved(member)
 
-    def forgive(self, gap: float) -> None:
-        """This process stood still for so long."""
-        self.probing.forgive(gap)
-        self.suspicion.forgive(gap)
+    def forgive(self, gap: float, now: float) -> None:
+        """This process stood still for so long, until now."""
+        self.probing.forgive(gap, now)
+        self.suspicion.forgive(gap, now)
 
     def advance(self, now: float) -> None:
         """Probe, judge, and bury whose time to object is over."""

@@ -21,7 +21,7 @@ from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.directory import Directory
 from vines.protocol.members.doors import Doors
 from vines.protocol.members.identity import Identity
-from vines.protocol.members.profile import Sighting, milliseconds_kept, read, stamp_of
+from vines.protocol.members.profile import RANKS, Sighting, milliseconds_kept, read, stamp_of
 
 GONE_MAX: Final = 1000
 """Dead and gone members remembered at once: the latest ones."""
@@ -142,6 +142,9 @@ class Membership:
                 self._doubts[sighting.id] = (sighting, now + DOUBT_SECONDS)
             elif self._believe(sighting, now):
                 news.append(sighting)
+                if flags & TOMBSTONE and sighting.state == LEFT:
+                    # The time for which that is remembered is over; who failed is dialled again.
+                    self._forget(sighting.id)
         return news
 
     def listening(self, address: Address | None, now: float) -> None:
@@ -207,13 +210,25 @@ class Membership:
         return min(oldest, doubts, namesakes, self._doors.deadline())
 
     def _lapsed(self, change: Change) -> Sighting | None:
-        """A record of somebody who is gone for so long that only that is left of it: news where it
-        is believed alive. WireError as `read`.
+        """A record of somebody who is gone for so long that only that is left of it: news where
+        less is believed of it. WireError as `read`.
         """
-        known = self._members.get(change[1])
-        if known is None or known.state != ALIVE:
+        _, member, _, _, stamp, origin = change
+        known = self._members.get(member)
+        if known is None or stamp <= stamp_of(known.incarnation, known.state):
             return None
+        if stamp & 3 == RANKS.index(ALIVE):
+            raise WireError("a member that is alive, and was for too long")
+        if stamp & 3 == RANKS.index(LEFT) and self._may_be_later(known, stamp >> 2, origin):
+            return read(change, known.profile.replace(source=origin))
         return read(change, known.profile)
+
+    def _may_be_later(self, known: Sighting, incarnation: int, origin: bytes) -> bool:
+        """Whether that may be a later start of a member, of which nothing else is left: not at an
+        incarnation of the one that is known, and not if others write under this source.
+        """
+        others = origin == self._identity.profile.source or self.writer(origin) is not None
+        return incarnation > known.incarnation and not others
 
     def _doubtful(self, new: Sighting) -> bool:
         """Whether it says that a member is dead to which this node is linked, or that it left, but

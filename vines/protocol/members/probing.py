@@ -134,13 +134,18 @@ class Probing:
         if attempt is not None:
             self._end(attempt)
 
-    def forgive(self, gap: float) -> None:
-        """This process stood still for so long: answers that came meanwhile are not read yet."""
+    def forgive(self, gap: float, now: float) -> None:
+        """This process stood still for so long, until now: answers that came meanwhile may not be
+        read yet. A probe that began since then has no more time than any other.
+        """
         self._next_due += gap
         self._round_due += gap
+        factor = self.health.factor
         for attempt in self._attempts.values():
-            attempt.asking_at += gap
-            attempt.end += gap
+            if attempt.asking_at < inf:
+                latest = now + self._config.probe_timeout * factor
+                attempt.asking_at = min(attempt.asking_at + gap, latest)
+            attempt.end = min(attempt.end + gap, now + self._config.probe_interval * factor)
 
     def advance(self, now: float) -> None:
         """Begin, ask and judge what is due."""

@@ -174,11 +174,14 @@ class Suspicion:
         self._reckon(member)
         return True
 
-    def forgive(self, gap: float) -> None:
-        """This process stood still for so long."""
+    def forgive(self, gap: float, now: float) -> None:
+        """This process stood still for so long, until now: of what it has read since then no time
+        is over.
+        """
         for member, suspect in self._suspects.items():
-            suspect.since += gap
-            self._reckon(member)
+            if suspect.since < inf:
+                suspect.since = min(suspect.since + gap, now)
+                self._reckon(member)
 
     def needs(self, member: bytes, evidence: int) -> bool:
         """Whether an accusation of this node's, on this evidence, would change anything."""
