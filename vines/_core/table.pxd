@@ -29,6 +29,7 @@ cdef struct Source:             # beside its id and counter in the vector; first
     uint32_t[2] bound           # its ephemeral records: heads of those shown and of those hidden
     uint8_t fate                # of its author (bound.pxd)
     bint turning                # some of them are in the wrong list
+    bint inherited              # those shown are to be written anew
 
 cdef struct Run:                # positions of one source that became covered together
     uint32_t slot
@@ -119,6 +120,7 @@ cdef class Table:
     cdef Bounds bounds                  # live records that are ephemeral
     cdef set living                     # sources of authors that are alive, known here or not
     cdef size_t turning                 # sources of which some are in the wrong list
+    cdef size_t inherited               # sources of which some are to be written anew
     cdef readonly uint64_t turns        # records hidden and shown again so far
     cdef uint64_t applied               # records merged, skipped and passed over, ranges refused
     cdef uint64_t skipped

@@ -89,10 +89,13 @@ class Table:
         """Who writes under this source is SHOWN, HIDDEN or ENDED from now on: `lapse` has the
         ephemeral records follow whose origin it is. Those of an author never told of are hidden,
         those of this table's own source always shown. What ended does not come back. ValueError."""
-    def take_over(self, source: bytes, changes: Changes | None = None) -> int:
-        """Write anew, as this table's own source of now, the ephemeral records of an earlier one,
-        or of this one, which others may have ended; returns how many there were. Appends them to
-        `changes` if given."""
+    def inherit(self, source: bytes) -> None:
+        """The ephemeral records of an earlier source of this table's own are to be written anew, as
+        of the one of now: until `take_over` has done so nothing that `author` says ends or hides
+        those that are shown, and `due` is 0. ValueError if it is the one of now."""
+    def take_over(self, limit: int, changes: Changes | None = None) -> int:
+        """Write anew at most so many records of what was inherited; returns how many there were. A
+        record whose stamp is at its limit ends instead. Appends them to `changes` if given."""
     def adopt(self, source: bytes) -> None:
         """Number own writes under a fresh source from now on."""
     keys_max: int

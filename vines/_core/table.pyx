@@ -1025,7 +1025,7 @@ cdef class Table:
 
     @property
     def due(self):
-        if self.turning:
+        if self.turning or self.inherited:
             return 0.0
         return self.deadlines.heap[0].when / 1000.0 if self.deadlines.count else INFINITY
 
@@ -1099,9 +1099,13 @@ cdef class Table:
 
     cdef void settle(self, Source* source) noexcept:
         """Note whether some records of an author are in the wrong list."""
+        cdef bint inherited = source.inherited and source.bound[0] != 0
         cdef bint wrong = (
-            source.bound[0] != 0 and source.fate != SHOWN_FATE
+            source.bound[0] != 0 and source.fate != SHOWN_FATE and not inherited
             or source.bound[1] != 0 and source.fate != HIDDEN_FATE)
+        self.inherited += inherited
+        self.inherited -= source.inherited
+        source.inherited = inherited
         self.turning += wrong
         self.turning -= source.turning
         source.turning = wrong
@@ -1138,7 +1142,7 @@ cdef class Table:
                 if done == limit:
                     return done
                 place = source.bound[0]
-                if place == 0 or source.fate == SHOWN_FATE:
+                if place == 0 or source.fate == SHOWN_FATE or source.inherited:
                     place = source.bound[1]
                 self.turn(self.bounds.entries[place - 1].record, source.fate, changes)
                 done += 1
@@ -1163,34 +1167,38 @@ cdef class Table:
         return 0
 
     @cython.critical_section
-    def take_over(self, bytes source not None, Changes changes=None):
+    def inherit(self, bytes source not None):
         cdef Py_ssize_t slot = self.known.find(id_of(source))
-        cdef size_t count = 0, at
-        cdef uint32_t place = 0 if slot < 0 else self.sources[slot].bound[0]
-        cdef vines_record** records
-        # Found first: what is written anew goes to the head of a list, maybe of this very one.
-        records = <vines_record**>malloc((self.bounds.count + 1) * sizeof(vines_record*))
-        if records == NULL:
-            raise MemoryError
-        try:
-            while place:
-                records[count] = self.bounds.entries[place - 1].record
-                place = self.bounds.entries[place - 1].after
-                count += 1
-            for at in range(count):
-                self.write_anew(records[at], changes)
-        finally:
-            free(records)
-        return count
+        if slot == <Py_ssize_t>self.own:
+            raise ValueError("what is this table's own need not be inherited")
+        if slot >= 0 and self.sources[slot].bound[0] and not self.sources[slot].inherited:
+            self.sources[slot].inherited = True
+            self.inherited += 1
+            self.settle(&self.sources[slot])
+
+    @cython.critical_section
+    def take_over(self, size_t limit, Changes changes=None):
+        cdef size_t done = 0, slot = 0
+        cdef Source* source
+        while self.inherited and slot < self.source_count:
+            source = &self.sources[slot]
+            slot += 1
+            while source.inherited:
+                if done == limit:
+                    return done
+                self.write_anew(self.bounds.entries[source.bound[0] - 1].record, changes)
+                done += 1
+        return done
 
     cdef int write_anew(self, vines_record* record, Changes changes) except -1:
-        """Write what a record holds once more, as a later write of this table's own."""
+        """Write what a record holds once more, as a later write of this table's own. Where none can
+        be later it ends, as it does at others with its author."""
         cdef uint64_t clock = self.clock_stamp + 1, remaining = 0
         cdef uint64_t stamp = max(clock, <uint64_t>record.stamp + 1)
         cdef bytes value
         cdef Changed row
         if stamp > STAMP_LIMIT:
-            raise LocalError("the stamp of a key is at its limit: it can no longer be written")
+            return self.turn(record, ENDED_FATE, changes)
         if expires(<uint8_t>record.flags):
             remaining = deadline_of(&self.deadlines, record)
             remaining = remaining - self.now if remaining > self.now else 1
@@ -2496,7 +2504,8 @@ cdef class Table:
         ]
         cdef size_t slot
         fates = [
-            (self.id_at(slot), self.sources[slot].fate, self.sources[slot].turning)
+            (self.id_at(slot), self.sources[slot].fate, self.sources[slot].turning,
+             self.sources[slot].inherited)
             for slot in range(self.source_count)
         ]
         cdef uint64_t number

@@ -142,11 +142,15 @@ class Replication:
             self.spreading.stop(link, self._links())
 
     def lapse(self) -> Changes:
-        """Let lapse what is due, and hide or show again what belongs to members that failed or came
-        back, up to a turn's bound; what lapsed of the control table.
+        """Let lapse what is due, hide or show again what belongs to members that failed or came
+        back, and write anew what this node wrote under an earlier source, up to a turn's bound;
+        what lapsed of the control table.
         """
+        data = self._tables[DATA]
         changes = Changes() if self.watching else None
-        if self._tables[DATA].lapse(LAPSES_PER_TURN, changes) and changes:
+        count = data.lapse(LAPSES_PER_TURN, changes)
+        data.take_over(LAPSES_PER_TURN - count, changes)
+        if changes:
             self._outbox.emit(KeysChanged(changes))
         gone = Changes()
         self._tables[CONTROL].lapse(LAPSES_PER_TURN, gone)
