@@ -60,6 +60,7 @@ class Table:
         self.deadlines: dict[Key, int] = {}
         self.fates: dict[bytes, int] = {source: SHOWN}
         self.inherited: list[bytes] = []
+        self.recounting = False
         self.concealed: set[Key] = set()
         self.overtaken = False
         self.floor_stamp = self.collected = 0

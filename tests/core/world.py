@@ -440,6 +440,8 @@ class World:
             self._sweep(joining)
             joining.table.finish_join(at.floors)
             joining.twin.finish_join(at.floors)
+            while joining.table.recounting:
+                joining.table.recount(1)
             del self.joins[pair]
             self.saw("join")
         else:

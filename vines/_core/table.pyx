@@ -143,10 +143,11 @@ LEFT_MAX = LEFT_LIMIT
 cdef enum:
     UNCOUNTED_FLAGS = 7         # tombstones, expiring, ephemeral: no part of the state
     AHEAD = 12                  # entries between asking for a record's memory and reading it
+    LEVELS = 65                 # of sources by how many more log entries they have than records
     BLOCK = 16                  # records whose memory is asked for before any is merged
     COMPACT_MAX = 1024          # log entries dropped in one step
     RECOUNT_AHEAD = 8           # slots between asking for a record's memory and reading it
-    COMPACT_CALL = 4096         # in one call, once many records are gone: some 40 microseconds
+    COMPACT_CALL = 4096         # in one call, once many records are gone: a millisecond at most
     TRIM_STEP = 64              # of those below a floor, with each write: they come to be no more
     MOVED = 4                   # steps that moving a record takes, a look at it being one
     FREED = 256                 # and giving a chunk back to the system
@@ -612,11 +613,9 @@ cdef class Table:
         if slot < 0 or self.known.counters[slot] != final or slot == <Py_ssize_t>self.own:
             return final == 0
         if final and not self.sources[slot].retired:
-            self.raise_floor(<size_t>slot, final)
-            self.cut_log(<size_t>slot, self.sources[slot].log.count, final)
-            log_close(&self.sources[slot].log)
-            memset(&self.sources[slot].log, 0, sizeof(Log))
             self.leave_out(<size_t>slot)
+            self.raise_floor(<size_t>slot, final)
+            self.cut_log(<size_t>slot, TRIM_STEP, final)
         return True
 
     def is_retired(self, source):
@@ -631,6 +630,16 @@ cdef class Table:
             for slot in range(self.source_count) if self.counts(slot)
         ]
 
+    @cython.critical_section
+    def counted_from(self, size_t start, size_t limit):
+        cdef size_t slot, stop = min(self.source_count, start + min(limit, <size_t>SOURCES_MAX))
+        found = [self.id_at(slot) for slot in range(start, stop) if self.counts(slot)]
+        return found, None if stop == self.source_count else stop
+
+    def counts_in(self, source):
+        cdef Py_ssize_t slot = self.known.find(id_of(source))
+        return slot >= 0 and self.counts(<size_t>slot)
+
     # ------------------------------------------------------------------ logs
 
     cdef int reserve(self, size_t slot, uint64_t counter) except -1:
@@ -644,12 +653,13 @@ cdef class Table:
         if log_add(&self.sources[slot].log, counter, record):
             refer(record)
             self.logged += 1
+            self.gain_excess(slot)
             # Its position is covered in the same step: it is no stray then.
             if (
                 record.flags & UNCOUNTED_FLAGS and lives_at(record, slot, counter)
                 and self.is_stray(record)
             ):
-                self.count_stray(slot, 0 - counter)
+                self.note_stray(record, 0 - counter)
 
     cdef void cut_log(self, size_t slot, size_t most, uint64_t floor) noexcept:
         """Drop the oldest entries of a source up to a position, or `most` of them; its floor rises
@@ -666,6 +676,10 @@ cdef class Table:
             most -= 1
             self.logged -= 1
             self.dropped_entries += 1
+        if source.log.count == 0 and source.retired:
+            log_close(&source.log)
+            memset(&source.log, 0, sizeof(Log))
+        self.place(slot)
 
     cdef void let_go(self, vines_record* record) noexcept:
         """One less points at a record, which goes with the last if it was dropped; so does what a
@@ -681,26 +695,62 @@ cdef class Table:
     cdef inline bint overfull(self) noexcept:
         return self.logged > 2 * self.index.count + self.log_slack
 
+    cdef inline Py_ssize_t excess_of(self, size_t slot) noexcept:
+        """How many more log entries a source has than records."""
+        return <Py_ssize_t>self.sources[slot].log.count - <Py_ssize_t>self.sources[slot].live
+
+    cdef inline void gain_excess(self, size_t slot) noexcept:
+        """A source has one more of them: it may be at a higher level now. At a lower one than it
+        stands at it may be at any time: that is seen when it is its turn."""
+        cdef Py_ssize_t excess = self.excess_of(slot)
+        if excess > 0 and excess >> self.sources[slot].level:
+            self.place(slot)
+
+    cdef void place(self, size_t slot) noexcept:
+        """Put a source among those of its level; none of them if it has no more log entries than
+        records."""
+        cdef Source* source = &self.sources[slot]
+        cdef Py_ssize_t excess = self.excess_of(slot)
+        cdef uint8_t level = 0
+        while excess > 0:
+            level += 1
+            excess >>= 1
+        if level == source.level:
+            return
+        if source.level:
+            if source.higher:
+                self.sources[source.higher - 1].lower = source.lower
+            else:
+                self.levels[source.level] = source.lower
+            if source.lower:
+                self.sources[source.lower - 1].higher = source.higher
+        source.level = level
+        source.higher = source.lower = 0
+        if level:
+            source.lower = self.levels[level]
+            if source.lower:
+                self.sources[source.lower - 1].higher = <uint32_t>(slot + 1)
+            self.levels[level] = <uint32_t>(slot + 1)
+
     cdef void compact(self) noexcept:
-        """Where overwritten entries outnumber records, drop the oldest of the source that has most
-        of them."""
-        cdef size_t slot, worst
-        cdef Py_ssize_t excess, most
-        cdef Source* source
+        """Where overwritten entries outnumber records, drop the oldest of a source that has most of
+        them, to a factor of two: no look at all sources is needed for that."""
+        cdef size_t slot, level = LEVELS - 1, steps = 0
         if self.untrimmed:
             self.trim_some(TRIM_STEP)
-        cdef uint64_t enough = self.dropped_entries + COMPACT_CALL
-        while self.overfull() and self.dropped_entries < enough:
-            worst = 0
-            most = 0
-            for slot in range(self.source_count):
-                source = &self.sources[slot]
-                excess = <Py_ssize_t>source.log.count - <Py_ssize_t>source.live
-                if excess > most:
-                    most = excess
-                    worst = slot
-            self.cut_log(
-                worst, min(max(<size_t>most / 8, <size_t>1), <size_t>COMPACT_MAX), COUNTER_LIMIT)
+        cdef uint64_t dropped = self.dropped_entries
+        while self.overfull() and self.dropped_entries - dropped + steps < COMPACT_CALL:
+            while level and self.levels[level] == 0:
+                level -= 1
+            if level == 0:
+                break
+            slot = self.levels[level] - 1
+            self.place(slot)
+            steps += 1
+            if self.sources[slot].level == level:
+                self.cut_log(
+                    slot, min(max(<size_t>self.excess_of(slot) / 8, <size_t>1),
+                              <size_t>COMPACT_MAX), COUNTER_LIMIT)
 
     # ------------------------------------------------------------------ records
 
@@ -730,7 +780,7 @@ cdef class Table:
         if record.flags & UNCOUNTED_FLAGS:
             record.state = 0
             if self.is_stray(record):
-                self.count_stray(record.source, record.counter)
+                self.note_stray(record, record.counter)
             if vines_planted(12) and expires(<uint8_t>record.flags):
                 self.state += self.hash_content(record)
             if depends(<uint8_t>record.flags):
@@ -744,6 +794,7 @@ cdef class Table:
     cdef void count_out(self, vines_record* record) noexcept:
         """Take that back, the deadline of a record that has one, and its tie to its author."""
         self.sources[record.source].live -= 1
+        self.gain_excess(record.source)
         if record.flags & TOMBSTONE_FLAG:
             self.tombstones -= 1
         else:
@@ -754,7 +805,7 @@ cdef class Table:
             if vines_planted(12):
                 self.state -= self.hash_content(record)
         if record.flags & UNCOUNTED_FLAGS and self.is_stray(record):
-            self.count_stray(record.source, 0 - <uint64_t>record.counter)
+            self.note_stray(record, 0 - <uint64_t>record.counter)
         if depends(<uint8_t>record.flags):
             self.unbind(record)
             if vines_planted(15):
@@ -775,31 +826,64 @@ cdef class Table:
         source.strays += counter
         self.state += counter * (source.lane_one | 1)
 
-    @cython.critical_section
-    def recount(self):
-        self.recount_strays()
+    cdef void note_stray(self, const vines_record* record, uint64_t counter) noexcept:
+        """Count one that comes to be one, or that is none any more: also among those that the pass
+        under way has counted already."""
+        self.count_stray(record.source, counter)
+        if self.recounting and hash_record(&self.index, record) < self.recounted:
+            self.sources[record.source].recount += counter
 
-    cdef void recount_strays(self) noexcept:
-        """Count them anew, in one pass over all records."""
-        cdef uint64_t hashed = 0
+    cdef bint may_stray(self) noexcept:
+        """Whether some record may be a stray, or is counted as one."""
         cdef size_t slot
+        for slot in range(self.source_count):
+            if self.sources[slot].strays or (
+                self.sources[slot].highest > self.known.counters[slot]
+            ):
+                return True
+        return False
+
+    cdef void begin_recount(self) noexcept:
+        """Count strays anew, in a pass over all records: step by step, in the order of their
+        hashes. A record before the step is counted as it changes; all of what was counted takes the
+        place of what was known at the end."""
+        cdef size_t slot
+        self.recounting = self.may_stray()
+        self.recounted = 0
+        for slot in range(self.source_count):
+            self.sources[slot].recount = 0
+
+    @cython.critical_section
+    def recount(self, size_t limit):
+        cdef size_t visited = 0, slot
+        cdef uint64_t stop
         cdef uint32_t at
         cdef Segment* segment
         cdef vines_record* record
-        cdef bint more = True
-        for slot in range(self.source_count):
-            self.count_stray(slot, 0 - self.sources[slot].strays)
-        while more:
-            segment = segment_of(&self.index, hashed)
+        if not self.recounting:
+            self.begin_recount()
+        while self.recounting and visited < limit:
+            segment = segment_of(&self.index, self.recounted)
+            visited += segment.size
             for at in range(segment.size):
                 if at + RECOUNT_AHEAD < segment.size:
                     VINES_PREFETCH(pointed(segment.slots[at + RECOUNT_AHEAD]))
                 if segment.slots[at] == 0:
                     continue
                 record = pointed(segment.slots[at])
-                if record.flags & UNCOUNTED_FLAGS and self.is_stray(record):
-                    self.count_stray(record.source, record.counter)
-            more = next_segment(segment, &hashed)
+                # Two segments may have become one since the step before.
+                if record.flags & UNCOUNTED_FLAGS and self.is_stray(record) and (
+                    hash_record(&self.index, record) >= self.recounted
+                ):
+                    self.sources[record.source].recount += record.counter
+            stop = self.recounted
+            self.recounting = next_segment(segment, &stop)
+            self.recounted = stop
+            if not self.recounting:
+                for slot in range(self.source_count):
+                    self.count_stray(
+                        slot, self.sources[slot].recount - self.sources[slot].strays)
+        return bool(self.recounting)
 
     cdef vines_record* create(
         self, uint64_t hashed, uint8_t family, const uint8_t* key, size_t key_length, size_t length,
@@ -2213,21 +2297,23 @@ cdef class Table:
                     self.advance(slot, counter)
                     if counter >= self.sources[slot].highest:
                         self.count_stray(slot, 0 - self.sources[slot].strays)
-                    elif self.sources[slot].strays:
+                        self.sources[slot].recount = 0
+                    elif self.sources[slot].strays or self.sources[slot].recount:
                         strayed = True
                 else:
                     self.raise_floor(slot, floor)
                 self.lack(slot, floor)
         self.joined = None
         if strayed:
-            self.recount_strays()
+            self.begin_recount()
 
     cdef void raise_floor(self, size_t slot, uint64_t floor) noexcept:
         """Positions up to this one are no longer served one by one: what was there is known by its
         record only, or was deleted. Their log entries go bit by bit."""
         if floor > self.sources[slot].floor:
             self.sources[slot].floor = floor
-            self.untrimmed = True
+            if self.sources[slot].log.count:
+                self.untrimmed = self.source_count
 
     cdef void lack(self, size_t slot, uint64_t counter) noexcept:
         """What a position up to this one said may be known no longer, though covered."""
@@ -2322,18 +2408,20 @@ cdef class Table:
         return self.overfull() or self.reclaim(limit)
 
     cdef bint trim_some(self, size_t most) noexcept:
-        """Drop log entries at or below their floor, so many at most; whether there may be more."""
-        cdef size_t slot, before
-        if not self.untrimmed:
-            return False
-        for slot in range(self.source_count):
+        """Drop log entries at or below their floor, in so many steps at most, to look at a source
+        being one; whether there may be more."""
+        cdef size_t before
+        while self.untrimmed and most:
+            if self.trimmed >= self.source_count:
+                self.trimmed = 0
             before = self.logged
-            self.cut_log(slot, most, self.sources[slot].floor)
+            self.cut_log(self.trimmed, most, self.sources[self.trimmed].floor)
             most -= before - self.logged
-            if most == 0:
-                return True
-        self.untrimmed = False
-        return False
+            if most:
+                most -= 1
+                self.trimmed += 1
+                self.untrimmed -= 1
+        return self.untrimmed != 0
 
     cdef bint reclaim(self, size_t most) noexcept:
         """Give memory of records back to the system, in at most so many steps; whether there is
