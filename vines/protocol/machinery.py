@@ -120,7 +120,7 @@ class Machinery:
             *(self.post, self.answering, world, now),
         )
         self.retiring = Retiring(
-            *(self.identity, self.linking.members, tables, self.agreement.covers, self._renew, now)
+            *(self.identity, self.linking.members, tables, self.agreement.since, self._renew, now)
         )
         self.replication.joined = self.retiring.joined
         self.dialogue = Dialogue(
