@@ -22,7 +22,7 @@ from libc.math cimport INFINITY
 from libc.string cimport memcmp, memcpy, memset
 
 from vines._core.arena cimport (
-    arena_close, arena_close_sparse, arena_free, arena_is_loose, arena_sort, chunk_of,
+    arena_close, arena_close_sparse, arena_free, arena_is_loose, arena_sort, arena_waits, chunk_of,
 )
 from vines._core.body cimport (
     DELTA_FORMAT, ELSEWHERE, ENTRY_ROOM, EPHEMERAL_FLAG, EXPIRING_FLAG, FADING_FLAGS, FAMILY, FLAGS,
@@ -2452,7 +2452,7 @@ cdef class Table:
         elif not self.relink_some(most):
             at.phase = IDLE
             self.arena.given_up = 0         # what moved was
-        return at.phase != IDLE or self.arena.empty != NULL
+        return at.phase != IDLE or arena_waits(&self.arena)
 
     cdef size_t move_some(self, Segment* segment) noexcept:
         """Move the records of a segment that are in chunks that were closed; how many."""
