@@ -79,6 +79,24 @@ def test_sources_may_come_to_have_more_entries_than_records_and_fewer_in_any_ord
     assert counts["entries"] <= 2 * counts["records"] + 500
 
 
+def test_the_bound_holds_whoever_has_the_entries_that_are_too_many() -> None:
+    """Few each of many sources, or many each of some whose keys others wrote later."""
+    for count, keys in (500, 20), (4, 5000):
+        table = new(CORE, A, log_slack=100)
+        for number in range(count):
+            made = source(number)
+            rows = [record(b"%d" % key, number + 1, made, key + 1) for key in range(keys)]
+            for start in range(0, keys, 100):
+                part = rows[start : start + 100]
+                end = start + len(part)
+                table.apply(frame(span(made, start, end, *enumerate(part, start + 1))))
+            counts = table.statistics()
+            assert counts["entries"] <= 2 * counts["records"] + 100
+        assert table.statistics()["records"] == keys
+        last = source(count - 1)
+        assert len(table.entries(last)) == keys and table.floor(last) == 0
+
+
 def test_a_step_of_trimming_looks_at_so_many_sources_and_entries_and_goes_on_behind_them() -> None:
     table, each = new(CORE, A), 4
     for number in range(300):
