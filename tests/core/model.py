@@ -59,6 +59,8 @@ class Table:
         self.now = self.lapses = 0
         self.deadlines: dict[Key, int] = {}
         self.fates: dict[bytes, int] = {source: SHOWN}
+        self.inherited: list[bytes] = []
+        self.recounting = False
         self.concealed: set[Key] = set()
         self.overtaken = False
         self.floor_stamp = self.collected = 0
@@ -170,8 +172,12 @@ class Table:
         if changes is not None and (seen or self.fate(record) == SHOWN):
             changes.append(change(lapsed(record) if seen else record))
 
-    def take_over(self, source: bytes) -> int:
-        mine = [r for r in self.held.values() if depends(r.flags) and r.origin == source]
+    def inherit(self, source: bytes) -> None:
+        self.inherited.append(source)
+
+    def take_over(self, limit: int) -> int:
+        own, every = self.inherited, self.held.values()
+        mine = [r for r in every if depends(r.flags) and r.origin in own][:limit]
         for record in mine:
             key = record.family, record.key
             left = max(1, self.deadlines[key] - self.now) if key in self.deadlines else 0

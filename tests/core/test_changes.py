@@ -92,7 +92,7 @@ def test_it_is_the_sequence_it_was_made_of(changes: list[Change]) -> None:
     assert made == changes
     assert [made[at] for at in range(-len(changes), len(changes))] == [*changes, *changes]
     assert made.marks() == [
-        (key, (stamp, origin, flags & LAPSED == LAPSED))
+        (key, (stamp, origin, flags if flags & TOMBSTONE else 0))
         for _, key, flags, _, stamp, origin in changes
     ]
     for beyond in (len(changes), -len(changes) - 1):

@@ -22,6 +22,7 @@ from .forms import write_page
 from .kinds import CORE, A, B, C, Kind, frame, frames, new, record, span
 
 ENDS = EPHEMERAL | TOMBSTONE
+STAMP_MAX = (1 << 63) - 1
 GOLDEN = bytes.fromhex(
     "01 00 10000000000000000000000000000001 00"  # a delta of A, from 0
     "01 10 04 0e 01 6b 01 01"  # 1: flags: ephemeral; stamp 7, k, 01
@@ -190,7 +191,9 @@ def test_a_fresh_source_takes_over_what_the_earlier_one_had(kind: Kind) -> None:
     table.put(0, b"plain", 0, b"v", 9)
     table.tick(1.2)
     table.adopt(C)
-    assert table.take_over(A) == 2 and table.take_over(A) == table.take_over(B) == 0
+    table.inherit(A)
+    table.inherit(B)
+    assert [table.take_over(9), table.take_over(9)] == [2, 0]
     assert table.covered(C) == 2 and table.expiring() == [(0, b"timed", 300)]
     assert {r[1]: r[3] for r in table.records()} == {b"k": C, b"plain": A, b"timed": C}
     other = new(kind, B)
@@ -200,17 +203,31 @@ def test_a_fresh_source_takes_over_what_the_earlier_one_had(kind: Kind) -> None:
     assert (other.value(b"k"), other.value(b"timed")) == (b"v", b"v")
 
 
-def test_what_others_may_have_ended_is_written_anew() -> None:
+@pytest.mark.parametrize("fate", [None, HIDDEN, ENDED])
+def test_what_is_inherited_is_written_anew_in_steps_whatever_others_say_of_it(
+    fate: int | None,
+) -> None:
     table, changes = new(CORE, A), Changes()
     for number in range(5):
         table.write(b"%d" % number, EPHEMERAL, b"v", 1)
     table.write(b"plain", 0, b"v", 1)
-    assert table.take_over(A, changes) == 5 and table.counter == 11
+    with pytest.raises(ValueError, match="own"):
+        table.inherit(A)
+    table.adopt(C)
+    table.inherit(A)
+    table.inherit(A)
+    if fate is not None:
+        table.author(A, fate)
+    for step, left in (2, 3), (2, 1), (2, 0), (2, 0):
+        assert table.due == (0 if len(changes) < 5 else float("inf")) and turn(table) == []
+        assert len(table.scan(DATA, b"", 0, 99)[0]) == 6
+        table.take_over(step, changes)
+        assert sum(record[3] == A for record in table.records()) == left + 1
     held = [record for record in table.records() if record[1] != b"plain"]
-    assert sorted(changes) == [(0, key, EPHEMERAL, b"v", s, A) for _, key, s, *_ in held]
-    assert sorted(record[5] for record in held) == [7, 8, 9, 10, 11]
+    assert sorted(changes) == [(0, key, EPHEMERAL, b"v", s, C) for _, key, s, *_ in held]
+    assert sorted(record[5] for record in held) == [1, 2, 3, 4, 5]
     other = new(CORE, B)
-    other.author(A, SHOWN)
+    other.author(C, SHOWN)
     for part in frames(CORE, table, 4096):
         other.apply(part)
     assert len(other.scan(DATA, b"", 0, 99)[0]) == 6
@@ -221,8 +238,26 @@ def test_a_stamp_from_the_future_does_not_move_the_clock_when_it_is_written_anew
     table.write(b"k", EPHEMERAL, b"v", 1)
     table.put(0, b"k", EPHEMERAL, b"v", 1 << 60)
     clock = table.clock
-    assert table.take_over(A) == 1
+    table.adopt(C)
+    table.inherit(A)
+    assert table.take_over(1) == 1 and table.due > 0
     assert table.get(0, b"k")[0] == (1 << 60) + 1 and table.clock == clock + 1
+
+
+def test_what_no_stamp_is_above_ends_where_it_would_be_written_anew() -> None:
+    table, changes = new(CORE, A), Changes()
+    table.put(0, b"k", EPHEMERAL, b"v", STAMP_MAX)
+    table.put(0, b"l", EPHEMERAL, b"v", STAMP_MAX - 1)
+    clock = table.clock
+    table.adopt(C)
+    table.inherit(A)
+    assert table.take_over(9, changes) == 2 and table.due > 0
+    assert sorted(changes) == [
+        (0, b"k", ENDS, b"", STAMP_MAX, A),
+        (0, b"l", EPHEMERAL, b"v", STAMP_MAX, C),
+    ]
+    assert table.value(b"k") is None and table.value(b"l") == b"v" and table.clock == clock + 1
+    table.write(b"m", 0, b"v", 5)
 
 
 def test_current_says_what_is_seen_now() -> None:

@@ -308,7 +308,12 @@ class World:
         table, twin = replica.table, replica.twin
         left = {(family, key): left for family, key, left in table.expiring()}
         mine = {key for key, r in twin.held.items() if model.depends(r.flags) and r.origin == old}
-        assert table.take_over(old) == len(mine)
+        table.inherit(old)
+        step, count = 1 + len(mine) // 2, 0
+        while done := table.take_over(step):
+            assert done <= step
+            count += done
+        assert count == len(mine)
         written = [record for record in table.records() if record[:2] in mine]
         for family, key, stamp, source, _, counter, flags, value in sorted(
             written, key=lambda record: record[5]
@@ -435,6 +440,8 @@ class World:
             self._sweep(joining)
             joining.table.finish_join(at.floors)
             joining.twin.finish_join(at.floors)
+            while joining.table.recounting:
+                joining.table.recount(1)
             del self.joins[pair]
             self.saw("join")
         else:

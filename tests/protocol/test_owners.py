@@ -102,7 +102,8 @@ def looks(host: Host) -> None:
     """Time enough for a node to retire a source, if it may: as one that has links does."""
     for _ in range(3):
         host.pump.now += LOOK_SECONDS
-        host.node._parts.retiring.advance(host.pump.now)
+        while host.node._parts.retiring.deadline() <= host.pump.now:
+            host.node._parts.retiring.advance(host.pump.now)
 
 
 @pytest.mark.parametrize("state", ["dead", "left"])
@@ -171,6 +172,7 @@ def test_a_node_that_takes_a_fresh_source_writes_its_own_anew() -> None:
     before = host.node.source
     host.node.data.write(b"k", EPHEMERAL, b"\x01", 1)
     host.node._parts._renew()
+    host.node.advance(host.pump.now)
     held = host.node.data.get(0, b"k")
     assert held is not None and held[1:] == (host.node.source, EPHEMERAL, b"\x01")
     assert host.node.source != before and host.node.data.value(b"k") == b"\x01"

@@ -8,8 +8,9 @@ import pytest
 
 from vines._core.table import TOMBSTONE
 from vines.events import KeysChanged, Synced
+from vines.protocol.links.links import Link
 from vines.protocol.machine import Write
-from vines.protocol.replicas import joining
+from vines.protocol.replicas import joining, replication
 from vines.protocol.wire.messages import Floor
 from vines.protocol.wire.probe import Probe
 
@@ -443,6 +444,35 @@ def test_what_no_counter_can_see_is_healed_by_a_join() -> None:
     assert not equal(a, b)
     assert pump.until(lambda: equal(a, b), seconds=10.0) <= 5.0
     assert a.value("half4") == b"\x01"
+    assert not [event for event in a.events if type(event).__name__ == "Conflict"]
+
+
+def test_it_is_healed_also_where_strays_are_counted_anew_for_many_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replication, "RECOUNT_SLOTS", 1)
+    pump = Pump()
+    a, b = pump.cluster(2)
+    lost = pump.host(9)
+    for index in range(10_000):
+        lost.node.data.write(b"half%d" % index, 0, b"\x01", pump.wall())
+    cursor: int | None = 0
+    while cursor is not None:
+        page, cursor = lost.node.data.page(cursor, 1 << 16)
+        b.node.data.apply_page(page, 0, 0, None)
+    pump.kill(lost)
+    turns = []
+    advance = replication.Replication.advance
+
+    def counted(self: replication.Replication, now: float, links: list[Link]) -> None:
+        turns.extend(table for table in self._tables if table.recounting)
+        advance(self, now, links)
+
+    monkeypatch.setattr(replication.Replication, "advance", counted)
+    assert not equal(a, b)
+    assert pump.until(lambda: equal(a, b), seconds=20.0) <= 8.0
+    assert len(turns) >= 2 and a.node.data.recounting is b.node.data.recounting is False
+    assert a.value("half9999") == b"\x01"
     assert not [event for event in a.events if type(event).__name__ == "Conflict"]
 
 

@@ -55,8 +55,9 @@ class Bare:
         found = (each for each in self.held if each.key_ == (family, key))
         return next(((each[2], each[3], each[6], each[7]) for each in found), None)
 
-    def recount(self) -> None:
+    def recount(self, limit: int) -> bool:
         """What it says of strays is said, not counted."""
+        return limit < 0
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from vines._core.digest import vector_pages
@@ -74,7 +76,7 @@ def test_random_clusters_keep_the_invariants_however_soon_sources_are_retired(
     monkeypatch.setattr(retiring, "LOOK_SECONDS", 0.5)
     monkeypatch.setattr(retiring.Retiring, "_write", counted)
     if not covered:
-        monkeypatch.setattr(Agreement, "covers", lambda *_: True)
+        monkeypatch.setattr(Agreement, "since", lambda *_: inf)
         monkeypatch.setattr(retiring.Membership, "sources", lambda self: living(self))
     for seed in SEEDS:
         run_seed(seed)

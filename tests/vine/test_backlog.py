@@ -4,10 +4,13 @@ import threading
 
 import pytest
 
-from tests.vine.helpers import PATIENCE, change
+from tests.vine.helpers import DELETED, PATIENCE, Far, change, table
 from vines._core.changes import Change, Changes
 from vines.callbacks import backlog
 from vines.callbacks.backlog import Backlog
+from vines.callbacks.listeners import Listener
+from vines.callbacks.telling import Teller
+from vines.events import Delete
 
 
 def taken(waiting: Backlog) -> list[tuple[str, int]]:
@@ -64,6 +67,29 @@ def test_a_pile_holds_no_values():
     pile_up(waiting, ("a", 1))
     lists, _ = waiting.take()
     assert lists[0].changes[0][3] == b""
+
+
+@pytest.mark.parametrize("collected", [False, True], ids=["held", "collected"])
+@pytest.mark.parametrize("piled", [False, True], ids=["as it came", "piled up"])
+def test_a_deletion_is_told_also_once_the_table_has_forgotten_it(collected: bool, piled: bool):
+    near = table()
+    far, told, teller = Far(near), [], Teller(near)
+    teller.audience = teller.audience.with_one(Listener("delete", None, told.append))
+    waiting = Backlog()
+    waiting.add(far.write(("gone", 1), ("stays", 1), ("back", 1)))
+    waiting.add(far.write(("gone", DELETED), ("back", DELETED)))
+    waiting.add(far.write(("back", 2)))
+    if piled:
+        pile_up(waiting)
+    if collected:
+        everything = near.vector()
+        assert near.collect_stable(everything, everything, 1 << 62, 0, 1 << 20) is None
+        assert near.tombstones == 0
+    batches, dropped = waiting.take()
+    for changes, writes in batches:
+        teller.changes(changes, writes)
+    assert dropped == 0
+    assert [(type(event), event.key) for event in told] == [(Delete, "gone")]
 
 
 def test_what_came_after_the_pile_leaves_after_it():

@@ -6,10 +6,10 @@ import pytest
 
 from tests.vine.helpers import DELETED, ELSEWHERE, Far, change, table
 from vines._core.changes import Changes
-from vines.callbacks import telling
+from vines.callbacks import listeners, telling
 from vines.callbacks.listeners import Audience, Listener
 from vines.callbacks.telling import Teller
-from vines.events import Delete, Gossip, Join, Lagged
+from vines.events import Delete, Gossip, Join, Lagged, Settled
 from vines.values.codec import pack
 
 
@@ -257,6 +257,25 @@ def test_what_a_peer_named_cannot_forge_a_line_in_the_log(here, caplog):
     here.teller.changes(here.far.write_raw(b"a\nCRITICAL \x1b[31mroot %s", b"\xc1"))
     assert len(caplog.text.splitlines()) == 1
     assert "\x1b" not in caplog.text
+
+
+def test_the_end_of_an_election_is_told_once_and_no_more_are_remembered_than_a_bound(
+    here, monkeypatch
+):
+    class Over:
+        def __init__(self, number: int) -> None:
+            self.election = number.to_bytes(32, "big")
+
+    monkeypatch.setattr(listeners, "SEEN_MAX", 100)
+    told: list[Over] = []
+    listener = here.on("closed", None, told.append)
+    for number in range(1000):
+        for _ in range(2):
+            here.teller.tell_one(listener, Settled(Over(number)))
+        if number >= 50:
+            here.teller.tell_one(listener, Settled(Over(number - 50)))
+        assert len(listener.elections) <= 100
+    assert [int.from_bytes(each.election, "big") for each in told] == list(range(1000))
 
 
 def test_rare_events_go_to_those_who_listen(here):

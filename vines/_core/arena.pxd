@@ -20,7 +20,7 @@ cdef extern from "poison.h" nogil:
 cdef extern from "chunk.h" nogil:
     const size_t CHUNK_SIZE "VINES_CHUNK"
     void* vines_map_chunk()
-    void vines_unmap_chunk(void* at)
+    bint vines_unmap_chunk(void* at)
 
 cdef enum:
     UNIT = 8
@@ -46,6 +46,7 @@ cdef struct Arena:
     uint8_t* end
     size_t memory               # of all chunks, but for what was never touched
     size_t used                 # units of all of them
+    bint kept                   # the system took back none of the empty ones when it was asked last
     size_t given_up             # units given back since chunks were closed last
     size_t sorting              # the size whose blocks are being sorted, 0 if none are
     Block* sorted               # those of that size not looked at yet
@@ -216,17 +217,30 @@ cdef inline bint arena_sort(Arena* arena, size_t most) noexcept nogil:
     return False
 
 
+cdef inline bint arena_waits(const Arena* arena) noexcept nogil:
+    """Whether there are empty chunks that the system may take back."""
+    return arena.empty != NULL and not arena.kept
+
+
 cdef inline bint arena_free(Arena* arena, size_t most) noexcept nogil:
-    """Give back chunks that are empty, so many at most; whether there are more."""
+    """Give back chunks that are empty, so many at most; whether there are more. What the system
+    does not take back stays for who needs one, and is offered again with the next call."""
     cdef Chunk* chunk
+    cdef Chunk* next
+    cdef size_t cut
+    arena.kept = False
     while most and arena.empty != NULL:
         chunk = arena.empty
-        arena.empty = chunk.next
-        arena.memory -= chunk.cut
+        next = chunk.next
+        cut = chunk.cut
         VINES_UNPOISON(chunk, CHUNK_SIZE)
-        vines_unmap_chunk(chunk)
+        if not vines_unmap_chunk(chunk):
+            arena.kept = True
+            break
+        arena.empty = next
+        arena.memory -= cut
         most -= 1
-    return arena.empty != NULL
+    return arena_waits(arena)
 
 
 cdef inline void arena_close(Arena* arena) noexcept nogil:

@@ -35,8 +35,8 @@ class Changes:
         """Add a copy of one. ValueError, and nothing changed, for what no table could hold."""
     memory: int
     """Bytes kept alive: the frames, or the copies of what was in them."""
-    def marks(self) -> list[tuple[bytes, tuple[int, bytes, bool]]]:
-        """The key of each, and (stamp, origin, whether it tells of an end)."""
+    def marks(self) -> list[tuple[bytes, tuple[int, bytes, int]]]:
+        """The key of each, and (stamp, origin, flags if it tells of an end, else 0)."""
     def select(self, family: int, keys: Collection[bytes], prefixes: tuple[bytes, ...]) -> Changes:
         """Those of a family whose key is in `keys` or begins with one of `prefixes`: these very
         changes if that is all of them, else copies."""

@@ -261,7 +261,7 @@ cdef class Changes:
                 PyBytes_FromStringAndSize(<const char*>row.key, row.key_length),
                 (row.stamp, PyBytes_FromStringAndSize(
                     <const char*>row.origin, 0 if row.origin == NULL else ID_BYTES),
-                 faded(row.flags)),
+                 row.flags if row.flags & TOMBSTONE_FLAG else 0),
             ))
         return found
 

@@ -18,9 +18,10 @@ static inline void* vines_map_chunk(void)
     return VirtualAlloc(NULL, VINES_CHUNK, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }
 
-static inline void vines_unmap_chunk(void* at)
+/* Whether the system took it back; if not, it is as it was. */
+static inline int vines_unmap_chunk(void* at)
 {
-    VirtualFree(at, 0, MEM_RELEASE);
+    return VirtualFree(at, 0, MEM_RELEASE) != 0;
 }
 
 #else
@@ -54,9 +55,11 @@ static inline void* vines_map_chunk(void)
     return at + lead;
 }
 
-static inline void vines_unmap_chunk(void* at)
+/* Whether the system took it back; if not, it is as it was. That happens where it lies between others and no more holes
+   are to be had: of mappings a process may have so many only. */
+static inline int vines_unmap_chunk(void* at)
 {
-    munmap(at, VINES_CHUNK);
+    return munmap(at, VINES_CHUNK) == 0;
 }
 
 #endif

@@ -159,10 +159,11 @@ cdef inline vines_record* moved_to(const vines_record* record) noexcept nogil:
 
 cdef inline vines_record* record_move(Arena* arena, vines_record* record) noexcept nogil:
     """Move a record to another block; what is left of the old one is a stub if log entries point
-    there. NULL if memory ran out or as these are no longer counted, nothing changed."""
+    there. NULL if memory ran out or as these are no longer counted, or would not be with the
+    stub's own, nothing changed."""
     cdef size_t units = record.units
     cdef vines_record* moved
-    if record.references == REFERENCES_MAX:
+    if record.references >= REFERENCES_MAX - 1:
         return NULL
     moved = <vines_record*>arena_take(arena, units)
     if moved == NULL or <uint64_t><size_t>moved > POINTER_MASK:

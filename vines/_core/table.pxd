@@ -23,12 +23,17 @@ cdef struct Source:             # beside its id and counter in the vector; first
     uint64_t roster             # its part of the roster fingerprint
     uint64_t highest            # own position of any record merged from here
     uint64_t strays             # sum of the positions of strays that the state does not count
+    uint64_t recount            # of those that the pass under way has come by
     uint64_t lacking            # up to here records may be missing, not only log entries
     size_t live                 # records whose own position is here
+    uint8_t level               # bits of the number of its log entries above that: see compact
+    uint32_t higher             # slots plus 1 of its neighbours among those of one level
+    uint32_t lower
     bint retired                # all is covered that will ever be: it counts in no vector
     uint32_t[2] bound           # its ephemeral records: heads of those shown and of those hidden
     uint8_t fate                # of its author (bound.pxd)
     bint turning                # some of them are in the wrong list
+    bint inherited              # those shown are to be written anew
 
 cdef struct Run:                # positions of one source that became covered together
     uint32_t slot
@@ -106,7 +111,11 @@ cdef class Table:
     cdef readonly uint64_t floor_stamp
     cdef uint64_t collections           # times that records may have come to be missing
     cdef readonly uint64_t collected    # tombstones dropped for good so far
-    cdef bint untrimmed                 # logs may have entries at or below their floors
+    cdef size_t untrimmed               # so many logs, from the slot on that is looked at next,
+    cdef size_t trimmed                 # may have entries at or below their floors
+    cdef uint32_t levels[65]            # slots plus 1 of the first source of each level
+    cdef readonly bint recounting       # strays are being counted anew
+    cdef uint64_t recounted             # so far: the lowest hash of the next segment
     cdef VersionVector joined           # what the giver of the join under way covers, or None
     cdef size_t live[256]               # live records by family
     cdef uint64_t sizes[256]            # bytes of their keys and values
@@ -119,6 +128,7 @@ cdef class Table:
     cdef Bounds bounds                  # live records that are ephemeral
     cdef set living                     # sources of authors that are alive, known here or not
     cdef size_t turning                 # sources of which some are in the wrong list
+    cdef size_t inherited               # sources of which some are to be written anew
     cdef readonly uint64_t turns        # records hidden and shown again so far
     cdef uint64_t applied               # records merged, skipped and passed over, ranges refused
     cdef uint64_t skipped
@@ -164,6 +174,9 @@ cdef class Table:
     cdef void arrive(self, size_t slot, uint64_t start, uint64_t stop) noexcept
     cdef int reserve(self, size_t slot, uint64_t counter) except -1
     cdef void log(self, size_t slot, uint64_t counter, vines_record* record) noexcept
+    cdef Py_ssize_t excess_of(self, size_t slot) noexcept
+    cdef void gain_excess(self, size_t slot) noexcept
+    cdef void place(self, size_t slot) noexcept
     cdef void cut_log(self, size_t slot, size_t most, uint64_t floor) noexcept
     cdef void let_go(self, vines_record* record) noexcept
     cdef bint reclaim(self, size_t most) noexcept
@@ -206,7 +219,9 @@ cdef class Table:
     cdef void count_out(self, vines_record* record) noexcept
     cdef bint is_stray(self, const vines_record* record) noexcept
     cdef void count_stray(self, size_t slot, uint64_t counter) noexcept
-    cdef void recount_strays(self) noexcept
+    cdef void note_stray(self, const vines_record* record, uint64_t counter) noexcept
+    cdef bint may_stray(self) noexcept
+    cdef void begin_recount(self) noexcept
     cdef void drop(self, uint64_t hashed, vines_record* record) noexcept
     cdef void show(self, vines_record* record, Changed* row) noexcept
 

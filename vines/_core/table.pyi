@@ -89,10 +89,13 @@ class Table:
         """Who writes under this source is SHOWN, HIDDEN or ENDED from now on: `lapse` has the
         ephemeral records follow whose origin it is. Those of an author never told of are hidden,
         those of this table's own source always shown. What ended does not come back. ValueError."""
-    def take_over(self, source: bytes, changes: Changes | None = None) -> int:
-        """Write anew, as this table's own source of now, the ephemeral records of an earlier one,
-        or of this one, which others may have ended; returns how many there were. Appends them to
-        `changes` if given."""
+    def inherit(self, source: bytes) -> None:
+        """The ephemeral records of an earlier source of this table's own are to be written anew, as
+        of the one of now: until `take_over` has done so nothing that `author` says ends or hides
+        those that are shown, and `due` is 0. ValueError if it is the one of now."""
+    def take_over(self, limit: int, changes: Changes | None = None) -> int:
+        """Write anew at most so many records of what was inherited; returns how many there were. A
+        record whose stamp is at its limit ends instead. Appends them to `changes` if given."""
     def adopt(self, source: bytes) -> None:
         """Number own writes under a fresh source from now on."""
     keys_max: int
@@ -194,10 +197,14 @@ class Table:
         changes: Changes | None = None,
     ) -> None:
         """Merge one page of a join. WireError before any change."""
-    def recount(self) -> None:
+    recounting: bool
+    """Strays are being counted anew, since `recount` or the end of a join, and `recount` goes on
+    with it."""
+    def recount(self, limit: int) -> bool:
         """Count anew, over all records, the strays that are in the state fingerprint: what is kept
         step by step is right as long as every range has an entry for each position that is some
-        record's own, which nobody can check of a peer.
+        record's own, which nobody can check of a peer. One step of about so many records of a pass;
+        returns whether there is more to do, until which the fingerprint is as it was.
         """
     def begin_join(self, floors: list[bytes]) -> None:
         """A join begins: from now on a page's record and the one held are each tested against what
@@ -249,13 +256,17 @@ class Table:
     def floor(self, source: bytes) -> int: ...
     def retire(self, source: bytes, final: int) -> bool:
         """This source numbers nothing above `final` any more: once that much is covered, and no
-        more, it is left out of roster, vector and sketch, and its log is dropped; its records stay
-        until they are overwritten. Returns whether it is left out, or nothing of it is to be had.
-        What is covered above `final` after all puts it back, as does a higher `final`; the own
-        source never goes."""
+        more, it is left out of roster, vector and sketch, and its log is dropped, what is long of
+        it by `trim`, or with writes; its records stay until they are overwritten. Returns whether
+        it is left out, or nothing of it is to be had. What is covered above `final` after all puts
+        it back, as does a higher `final`; the own source never goes."""
     def is_retired(self, source: bytes) -> bool: ...
     def counted(self) -> list[tuple[bytes, int]]:
         """The roster: the sources that count, each with how much of it is covered."""
+    def counted_from(self, start: int, limit: int) -> tuple[list[bytes], int | None]:
+        """Those of them in `limit` places from `start` on, and where to go on; None at the end."""
+    def counts_in(self, source: bytes) -> bool:
+        """Whether it is one of them."""
     def fingerprint(self) -> bytes:
         """32 bytes: roster 8, vector 16, state 8 (replication: 'Fingerprint'); kept
         incrementally."""

@@ -22,7 +22,7 @@ from libc.math cimport INFINITY
 from libc.string cimport memcmp, memcpy, memset
 
 from vines._core.arena cimport (
-    arena_close, arena_close_sparse, arena_free, arena_is_loose, arena_sort, chunk_of,
+    arena_close, arena_close_sparse, arena_free, arena_is_loose, arena_sort, arena_waits, chunk_of,
 )
 from vines._core.body cimport (
     DELTA_FORMAT, ELSEWHERE, ENTRY_ROOM, EPHEMERAL_FLAG, EXPIRING_FLAG, FADING_FLAGS, FAMILY, FLAGS,
@@ -143,10 +143,11 @@ LEFT_MAX = LEFT_LIMIT
 cdef enum:
     UNCOUNTED_FLAGS = 7         # tombstones, expiring, ephemeral: no part of the state
     AHEAD = 12                  # entries between asking for a record's memory and reading it
+    LEVELS = 65                 # of sources by how many more log entries they have than records
     BLOCK = 16                  # records whose memory is asked for before any is merged
     COMPACT_MAX = 1024          # log entries dropped in one step
     RECOUNT_AHEAD = 8           # slots between asking for a record's memory and reading it
-    COMPACT_CALL = 4096         # in one call, once many records are gone: some 40 microseconds
+    COMPACT_CALL = 4096         # in one call, once many records are gone: a millisecond at most
     TRIM_STEP = 64              # of those below a floor, with each write: they come to be no more
     MOVED = 4                   # steps that moving a record takes, a look at it being one
     FREED = 256                 # and giving a chunk back to the system
@@ -612,11 +613,9 @@ cdef class Table:
         if slot < 0 or self.known.counters[slot] != final or slot == <Py_ssize_t>self.own:
             return final == 0
         if final and not self.sources[slot].retired:
-            self.raise_floor(<size_t>slot, final)
-            self.cut_log(<size_t>slot, self.sources[slot].log.count, final)
-            log_close(&self.sources[slot].log)
-            memset(&self.sources[slot].log, 0, sizeof(Log))
             self.leave_out(<size_t>slot)
+            self.raise_floor(<size_t>slot, final)
+            self.cut_log(<size_t>slot, TRIM_STEP, final)
         return True
 
     def is_retired(self, source):
@@ -631,6 +630,16 @@ cdef class Table:
             for slot in range(self.source_count) if self.counts(slot)
         ]
 
+    @cython.critical_section
+    def counted_from(self, size_t start, size_t limit):
+        cdef size_t slot, stop = min(self.source_count, start + min(limit, <size_t>SOURCES_MAX))
+        found = [self.id_at(slot) for slot in range(start, stop) if self.counts(slot)]
+        return found, None if stop == self.source_count else stop
+
+    def counts_in(self, source):
+        cdef Py_ssize_t slot = self.known.find(id_of(source))
+        return slot >= 0 and self.counts(<size_t>slot)
+
     # ------------------------------------------------------------------ logs
 
     cdef int reserve(self, size_t slot, uint64_t counter) except -1:
@@ -644,12 +653,13 @@ cdef class Table:
         if log_add(&self.sources[slot].log, counter, record):
             refer(record)
             self.logged += 1
+            self.gain_excess(slot)
             # Its position is covered in the same step: it is no stray then.
             if (
                 record.flags & UNCOUNTED_FLAGS and lives_at(record, slot, counter)
                 and self.is_stray(record)
             ):
-                self.count_stray(slot, 0 - counter)
+                self.note_stray(record, 0 - counter)
 
     cdef void cut_log(self, size_t slot, size_t most, uint64_t floor) noexcept:
         """Drop the oldest entries of a source up to a position, or `most` of them; its floor rises
@@ -666,6 +676,10 @@ cdef class Table:
             most -= 1
             self.logged -= 1
             self.dropped_entries += 1
+        if source.log.count == 0 and source.retired:
+            log_close(&source.log)
+            memset(&source.log, 0, sizeof(Log))
+        self.place(slot)
 
     cdef void let_go(self, vines_record* record) noexcept:
         """One less points at a record, which goes with the last if it was dropped; so does what a
@@ -681,26 +695,62 @@ cdef class Table:
     cdef inline bint overfull(self) noexcept:
         return self.logged > 2 * self.index.count + self.log_slack
 
+    cdef inline Py_ssize_t excess_of(self, size_t slot) noexcept:
+        """How many more log entries a source has than records."""
+        return <Py_ssize_t>self.sources[slot].log.count - <Py_ssize_t>self.sources[slot].live
+
+    cdef inline void gain_excess(self, size_t slot) noexcept:
+        """A source has one more of them: it may be at a higher level now. At a lower one than it
+        stands at it may be at any time: that is seen when it is its turn."""
+        cdef Py_ssize_t excess = self.excess_of(slot)
+        if excess > 0 and excess >> self.sources[slot].level:
+            self.place(slot)
+
+    cdef void place(self, size_t slot) noexcept:
+        """Put a source among those of its level; none of them if it has no more log entries than
+        records."""
+        cdef Source* source = &self.sources[slot]
+        cdef Py_ssize_t excess = self.excess_of(slot)
+        cdef uint8_t level = 0
+        while excess > 0:
+            level += 1
+            excess >>= 1
+        if level == source.level:
+            return
+        if source.level:
+            if source.higher:
+                self.sources[source.higher - 1].lower = source.lower
+            else:
+                self.levels[source.level] = source.lower
+            if source.lower:
+                self.sources[source.lower - 1].higher = source.higher
+        source.level = level
+        source.higher = source.lower = 0
+        if level:
+            source.lower = self.levels[level]
+            if source.lower:
+                self.sources[source.lower - 1].higher = <uint32_t>(slot + 1)
+            self.levels[level] = <uint32_t>(slot + 1)
+
     cdef void compact(self) noexcept:
-        """Where overwritten entries outnumber records, drop the oldest of the source that has most
-        of them."""
-        cdef size_t slot, worst
-        cdef Py_ssize_t excess, most
-        cdef Source* source
+        """Where overwritten entries outnumber records, drop the oldest of a source that has most of
+        them, to a factor of two: no look at all sources is needed for that."""
+        cdef size_t slot, level = LEVELS - 1, steps = 0
         if self.untrimmed:
             self.trim_some(TRIM_STEP)
-        cdef uint64_t enough = self.dropped_entries + COMPACT_CALL
-        while self.overfull() and self.dropped_entries < enough:
-            worst = 0
-            most = 0
-            for slot in range(self.source_count):
-                source = &self.sources[slot]
-                excess = <Py_ssize_t>source.log.count - <Py_ssize_t>source.live
-                if excess > most:
-                    most = excess
-                    worst = slot
-            self.cut_log(
-                worst, min(max(<size_t>most / 8, <size_t>1), <size_t>COMPACT_MAX), COUNTER_LIMIT)
+        cdef uint64_t dropped = self.dropped_entries
+        while self.overfull() and self.dropped_entries - dropped + steps < COMPACT_CALL:
+            while level and self.levels[level] == 0:
+                level -= 1
+            if level == 0:
+                break
+            slot = self.levels[level] - 1
+            self.place(slot)
+            steps += 1
+            if self.sources[slot].level == level:
+                self.cut_log(
+                    slot, min(max(<size_t>self.excess_of(slot) / 8, <size_t>1),
+                              <size_t>COMPACT_MAX), COUNTER_LIMIT)
 
     # ------------------------------------------------------------------ records
 
@@ -730,7 +780,7 @@ cdef class Table:
         if record.flags & UNCOUNTED_FLAGS:
             record.state = 0
             if self.is_stray(record):
-                self.count_stray(record.source, record.counter)
+                self.note_stray(record, record.counter)
             if vines_planted(12) and expires(<uint8_t>record.flags):
                 self.state += self.hash_content(record)
             if depends(<uint8_t>record.flags):
@@ -744,6 +794,7 @@ cdef class Table:
     cdef void count_out(self, vines_record* record) noexcept:
         """Take that back, the deadline of a record that has one, and its tie to its author."""
         self.sources[record.source].live -= 1
+        self.gain_excess(record.source)
         if record.flags & TOMBSTONE_FLAG:
             self.tombstones -= 1
         else:
@@ -754,7 +805,7 @@ cdef class Table:
             if vines_planted(12):
                 self.state -= self.hash_content(record)
         if record.flags & UNCOUNTED_FLAGS and self.is_stray(record):
-            self.count_stray(record.source, 0 - <uint64_t>record.counter)
+            self.note_stray(record, 0 - <uint64_t>record.counter)
         if depends(<uint8_t>record.flags):
             self.unbind(record)
             if vines_planted(15):
@@ -775,31 +826,64 @@ cdef class Table:
         source.strays += counter
         self.state += counter * (source.lane_one | 1)
 
-    @cython.critical_section
-    def recount(self):
-        self.recount_strays()
+    cdef void note_stray(self, const vines_record* record, uint64_t counter) noexcept:
+        """Count one that comes to be one, or that is none any more: also among those that the pass
+        under way has counted already."""
+        self.count_stray(record.source, counter)
+        if self.recounting and hash_record(&self.index, record) < self.recounted:
+            self.sources[record.source].recount += counter
 
-    cdef void recount_strays(self) noexcept:
-        """Count them anew, in one pass over all records."""
-        cdef uint64_t hashed = 0
+    cdef bint may_stray(self) noexcept:
+        """Whether some record may be a stray, or is counted as one."""
         cdef size_t slot
+        for slot in range(self.source_count):
+            if self.sources[slot].strays or (
+                self.sources[slot].highest > self.known.counters[slot]
+            ):
+                return True
+        return False
+
+    cdef void begin_recount(self) noexcept:
+        """Count strays anew, in a pass over all records: step by step, in the order of their
+        hashes. A record before the step is counted as it changes; all of what was counted takes the
+        place of what was known at the end."""
+        cdef size_t slot
+        self.recounting = self.may_stray()
+        self.recounted = 0
+        for slot in range(self.source_count):
+            self.sources[slot].recount = 0
+
+    @cython.critical_section
+    def recount(self, size_t limit):
+        cdef size_t visited = 0, slot
+        cdef uint64_t stop
         cdef uint32_t at
         cdef Segment* segment
         cdef vines_record* record
-        cdef bint more = True
-        for slot in range(self.source_count):
-            self.count_stray(slot, 0 - self.sources[slot].strays)
-        while more:
-            segment = segment_of(&self.index, hashed)
+        if not self.recounting:
+            self.begin_recount()
+        while self.recounting and visited < limit:
+            segment = segment_of(&self.index, self.recounted)
+            visited += segment.size
             for at in range(segment.size):
                 if at + RECOUNT_AHEAD < segment.size:
                     VINES_PREFETCH(pointed(segment.slots[at + RECOUNT_AHEAD]))
                 if segment.slots[at] == 0:
                     continue
                 record = pointed(segment.slots[at])
-                if record.flags & UNCOUNTED_FLAGS and self.is_stray(record):
-                    self.count_stray(record.source, record.counter)
-            more = next_segment(segment, &hashed)
+                # Two segments may have become one since the step before.
+                if record.flags & UNCOUNTED_FLAGS and self.is_stray(record) and (
+                    hash_record(&self.index, record) >= self.recounted
+                ):
+                    self.sources[record.source].recount += record.counter
+            stop = self.recounted
+            self.recounting = next_segment(segment, &stop)
+            self.recounted = stop
+            if not self.recounting:
+                for slot in range(self.source_count):
+                    self.count_stray(
+                        slot, self.sources[slot].recount - self.sources[slot].strays)
+        return bool(self.recounting)
 
     cdef vines_record* create(
         self, uint64_t hashed, uint8_t family, const uint8_t* key, size_t key_length, size_t length,
@@ -1025,7 +1109,7 @@ cdef class Table:
 
     @property
     def due(self):
-        if self.turning:
+        if self.turning or self.inherited:
             return 0.0
         return self.deadlines.heap[0].when / 1000.0 if self.deadlines.count else INFINITY
 
@@ -1099,9 +1183,13 @@ cdef class Table:
 
     cdef void settle(self, Source* source) noexcept:
         """Note whether some records of an author are in the wrong list."""
+        cdef bint inherited = source.inherited and source.bound[0] != 0
         cdef bint wrong = (
-            source.bound[0] != 0 and source.fate != SHOWN_FATE
+            source.bound[0] != 0 and source.fate != SHOWN_FATE and not inherited
             or source.bound[1] != 0 and source.fate != HIDDEN_FATE)
+        self.inherited += inherited
+        self.inherited -= source.inherited
+        source.inherited = inherited
         self.turning += wrong
         self.turning -= source.turning
         source.turning = wrong
@@ -1138,7 +1226,7 @@ cdef class Table:
                 if done == limit:
                     return done
                 place = source.bound[0]
-                if place == 0 or source.fate == SHOWN_FATE:
+                if place == 0 or source.fate == SHOWN_FATE or source.inherited:
                     place = source.bound[1]
                 self.turn(self.bounds.entries[place - 1].record, source.fate, changes)
                 done += 1
@@ -1163,34 +1251,38 @@ cdef class Table:
         return 0
 
     @cython.critical_section
-    def take_over(self, bytes source not None, Changes changes=None):
+    def inherit(self, bytes source not None):
         cdef Py_ssize_t slot = self.known.find(id_of(source))
-        cdef size_t count = 0, at
-        cdef uint32_t place = 0 if slot < 0 else self.sources[slot].bound[0]
-        cdef vines_record** records
-        # Found first: what is written anew goes to the head of a list, maybe of this very one.
-        records = <vines_record**>malloc((self.bounds.count + 1) * sizeof(vines_record*))
-        if records == NULL:
-            raise MemoryError
-        try:
-            while place:
-                records[count] = self.bounds.entries[place - 1].record
-                place = self.bounds.entries[place - 1].after
-                count += 1
-            for at in range(count):
-                self.write_anew(records[at], changes)
-        finally:
-            free(records)
-        return count
+        if slot == <Py_ssize_t>self.own:
+            raise ValueError("what is this table's own need not be inherited")
+        if slot >= 0 and self.sources[slot].bound[0] and not self.sources[slot].inherited:
+            self.sources[slot].inherited = True
+            self.inherited += 1
+            self.settle(&self.sources[slot])
+
+    @cython.critical_section
+    def take_over(self, size_t limit, Changes changes=None):
+        cdef size_t done = 0, slot = 0
+        cdef Source* source
+        while self.inherited and slot < self.source_count:
+            source = &self.sources[slot]
+            slot += 1
+            while source.inherited:
+                if done == limit:
+                    return done
+                self.write_anew(self.bounds.entries[source.bound[0] - 1].record, changes)
+                done += 1
+        return done
 
     cdef int write_anew(self, vines_record* record, Changes changes) except -1:
-        """Write what a record holds once more, as a later write of this table's own."""
+        """Write what a record holds once more, as a later write of this table's own. Where none can
+        be later it ends, as it does at others with its author."""
         cdef uint64_t clock = self.clock_stamp + 1, remaining = 0
         cdef uint64_t stamp = max(clock, <uint64_t>record.stamp + 1)
         cdef bytes value
         cdef Changed row
         if stamp > STAMP_LIMIT:
-            raise LocalError("the stamp of a key is at its limit: it can no longer be written")
+            return self.turn(record, ENDED_FATE, changes)
         if expires(<uint8_t>record.flags):
             remaining = deadline_of(&self.deadlines, record)
             remaining = remaining - self.now if remaining > self.now else 1
@@ -2205,21 +2297,23 @@ cdef class Table:
                     self.advance(slot, counter)
                     if counter >= self.sources[slot].highest:
                         self.count_stray(slot, 0 - self.sources[slot].strays)
-                    elif self.sources[slot].strays:
+                        self.sources[slot].recount = 0
+                    elif self.sources[slot].strays or self.sources[slot].recount:
                         strayed = True
                 else:
                     self.raise_floor(slot, floor)
                 self.lack(slot, floor)
         self.joined = None
         if strayed:
-            self.recount_strays()
+            self.begin_recount()
 
     cdef void raise_floor(self, size_t slot, uint64_t floor) noexcept:
         """Positions up to this one are no longer served one by one: what was there is known by its
         record only, or was deleted. Their log entries go bit by bit."""
         if floor > self.sources[slot].floor:
             self.sources[slot].floor = floor
-            self.untrimmed = True
+            if self.sources[slot].log.count:
+                self.untrimmed = self.source_count
 
     cdef void lack(self, size_t slot, uint64_t counter) noexcept:
         """What a position up to this one said may be known no longer, though covered."""
@@ -2314,18 +2408,20 @@ cdef class Table:
         return self.overfull() or self.reclaim(limit)
 
     cdef bint trim_some(self, size_t most) noexcept:
-        """Drop log entries at or below their floor, so many at most; whether there may be more."""
-        cdef size_t slot, before
-        if not self.untrimmed:
-            return False
-        for slot in range(self.source_count):
+        """Drop log entries at or below their floor, in so many steps at most, to look at a source
+        being one; whether there may be more."""
+        cdef size_t before
+        while self.untrimmed and most:
+            if self.trimmed >= self.source_count:
+                self.trimmed = 0
             before = self.logged
-            self.cut_log(slot, most, self.sources[slot].floor)
+            self.cut_log(self.trimmed, most, self.sources[self.trimmed].floor)
             most -= before - self.logged
-            if most == 0:
-                return True
-        self.untrimmed = False
-        return False
+            if most:
+                most -= 1
+                self.trimmed += 1
+                self.untrimmed -= 1
+        return self.untrimmed != 0
 
     cdef bint reclaim(self, size_t most) noexcept:
         """Give memory of records back to the system, in at most so many steps; whether there is
@@ -2356,7 +2452,7 @@ cdef class Table:
         elif not self.relink_some(most):
             at.phase = IDLE
             self.arena.given_up = 0         # what moved was
-        return at.phase != IDLE or self.arena.empty != NULL
+        return at.phase != IDLE or arena_waits(&self.arena)
 
     cdef size_t move_some(self, Segment* segment) noexcept:
         """Move the records of a segment that are in chunks that were closed; how many."""
@@ -2496,7 +2592,8 @@ cdef class Table:
         ]
         cdef size_t slot
         fates = [
-            (self.id_at(slot), self.sources[slot].fate, self.sources[slot].turning)
+            (self.id_at(slot), self.sources[slot].fate, self.sources[slot].turning,
+             self.sources[slot].inherited)
             for slot in range(self.source_count)
         ]
         cdef uint64_t number

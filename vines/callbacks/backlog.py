@@ -3,10 +3,11 @@ it grows.
 
 Changes come in batches, one per received frame or local write, and leave in batches, in order. A
 reader who keeps up gets them as they came. When they pile up the oldest are merged: one entry a
-key, the latest, without its value. The table holds the values anyway, and the reader looks there.
-So a slow callback costs a bounded number of bytes and keys, and a key that changes a thousand times
-meanwhile costs one entry. Beyond the bound the oldest keys are dropped and counted; the table still
-has them, a replay brings them back.
+key, the latest, without its value. The table holds the values anyway, and the reader looks there;
+that a key was deleted stays said, as the table may forget it meanwhile. So a slow callback costs a
+bounded number of bytes and keys, and a key that changes a thousand times meanwhile costs one entry.
+Beyond the bound the oldest keys are dropped and counted; the table still has them, a replay brings
+them back.
 
 Any thread adds, one thread takes. Adding is an append to a deque, which is atomic, and it waits for
 nobody: it may be interrupted by a signal handler that adds as well. Only merging needs the lock,
@@ -21,7 +22,7 @@ from collections import deque
 from itertools import islice
 
 from vines._core.changes import Changes
-from vines._core.table import DATA, EXPIRING, TOMBSTONE
+from vines._core.table import DATA
 from vines.hints import NamedTuple
 
 KEYS_MAX = 131_072
@@ -56,7 +57,7 @@ class Backlog:
         self._keys_max = keys_max
         self._arrived: deque[Batch] = deque()
         self._bytes = 0  # of `_arrived`, roughly: it only decides when to merge
-        self._merged: dict[bytes, tuple[int, bytes, bool]] = {}
+        self._merged: dict[bytes, tuple[int, bytes, int]] = {}
         self._dropped = 0
         self._lock = threading.Lock()
 
@@ -91,8 +92,8 @@ class Backlog:
             dropped, self._dropped = self._dropped, 0
         if merged:
             entries = (
-                (DATA, key, TOMBSTONE | EXPIRING if lapsed else 0, b"", stamp, origin)
-                for key, (stamp, origin, lapsed) in merged.items()
+                (DATA, key, flags, b"", stamp, origin)
+                for key, (stamp, origin, flags) in merged.items()
             )
             arrived.insert(0, Batch(Changes(entries), -1))
         return arrived, dropped

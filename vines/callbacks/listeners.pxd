@@ -11,12 +11,14 @@ cdef class Listener:
     cdef public object callback
     cdef public object tell
     cdef public bint active
-    cdef public set elections
+    cdef public dict elections
     cdef public Py_ssize_t replays
     cdef public dict seen
 
     @cython.locals(seen=dict)
     cpdef bint is_news(self, object key, tuple mark) except? -1
+    @cython.locals(known=dict)
+    cpdef bint is_over(self, bytes election) except? -1
 
 
 cdef class Hearers:

@@ -47,7 +47,8 @@ _EVENT_NAMES: dict[type, str] = {
 EVENTS = (*KEYED_EVENTS, *_EVENT_NAMES.values())
 
 SEEN_MAX = 65_536
-"""Keys remembered during a replay: a duplicate would have to wait behind more events than this."""
+"""Elections remembered, and keys during a replay: a duplicate would have to wait behind more events
+than this."""
 
 
 class Listener:
@@ -71,8 +72,8 @@ class Listener:
         self.callback = callback
         self.tell = _with_one_argument(callback)
         self.active = True
-        self.elections: set[bytes] = set()
-        """Those whose end it was told of: each is told once, also to who listens late."""
+        self.elections: dict[bytes, None] = {}
+        """Those of whose end it was told lately: each is told once, also to who listens late."""
         self.replays = 0
         """Replays that are due, under way, or not settled."""
         self.seen: dict[str, Mark] | None = None
@@ -101,6 +102,16 @@ class Listener:
         if len(seen) >= SEEN_MAX:
             self.seen = seen = dict(islice(seen.items(), SEEN_MAX // 4, None))
         seen[key] = mark
+        return True
+
+    def is_over(self, election: bytes) -> bool:
+        """Whether it was not told of the end of this one; remembers it."""
+        known = self.elections
+        if election in known:
+            return False
+        if len(known) >= SEEN_MAX:
+            self.elections = known = dict(islice(known.items(), SEEN_MAX // 4, None))
+        known[election] = None
         return True
 
 

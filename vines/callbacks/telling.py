@@ -59,8 +59,7 @@ class Teller:
         """The same to one who listens to it; the end of an election once."""
         if isinstance(event, DECISIONS):
             outcome = event.outcome
-            if outcome.election not in listener.elections:
-                listener.elections.add(outcome.election)
+            if listener.is_over(outcome.election):
                 self._call(listener, outcome)
         else:
             self._call(listener, event)

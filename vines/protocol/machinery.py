@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from vines._core.changes import Changes
 from vines._core.table import Table
 from vines.config import Config
-from vines.events import Conflict, KeysChanged
+from vines.events import Conflict
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.dialogue import Dialogue
 from vines.protocol.links.handshake import Handshake
@@ -121,7 +120,7 @@ class Machinery:
             *(self.post, self.answering, world, now),
         )
         self.retiring = Retiring(
-            *(self.identity, self.linking.members, tables, self.agreement.covers, self._renew, now)
+            *(self.identity, self.linking.members, tables, self.agreement.since, self._renew, now)
         )
         self.replication.joined = self.retiring.joined
         self.dialogue = Dialogue(
@@ -376,18 +375,14 @@ class Machinery:
         self.pusher.remove(link)
         self.replication.stop(link, now)
 
-    def _write_anew(self, source: bytes) -> None:
-        """Write the ephemeral keys of this node's start, or of one before, once more."""
-        changes = Changes() if self.replication.watching else None
-        if self._tables[1].take_over(source, changes) and changes:
-            self._outbox.emit(KeysChanged(changes))
-
     def _renew(self, text: str = OVERTAKEN) -> None:
-        """Nothing can be written under this node's source any more: write as a fresh one."""
+        """Nothing can be written under this node's source any more: write as a fresh one, ephemeral
+        keys once more, in turns.
+        """
         old = self.identity.profile.source
         source = fresh_source(self._rng, self._clock(), old)
         for table in self._tables:
             table.adopt(source)
-        self._write_anew(old)
         self.identity.renew(source)
+        self._tables[1].inherit(old)
         self._outbox.emit(Conflict("source", text, self.identity.member()))

@@ -72,6 +72,7 @@ class Channel:
         "prune_owed",
         "pruned",
         "pulling",
+        "recounted",
         "pulls",
         "sequence",
         "served",
@@ -126,6 +127,8 @@ class Channel:
         """The table's at the last comparison."""
         self.healed = False
         """A join was asked for because equal vectors had led to different tables."""
+        self.recounted = False
+        """Before that the strays here were counted anew, or are being counted."""
         # As the one who serves a join.
         self.floor_owed = False
         self.floor_told = False

@@ -58,6 +58,8 @@ GRAFTS: Final = 2
 """Announce intervals before the first comparison: what is on its way, or announced and asked for,
 is better had from the tree, which mends itself in that time. With the 1.5 s that may pass until a
 probe shows a difference in a LAN, a write that was missed is there after two seconds."""
+RECOUNT_SLOTS: Final = 65536
+"""Of a table's index, looked at in one turn as strays are counted anew: about a millisecond."""
 LAPSES_PER_TURN: Final = 1024
 """Records that lapse in one turn, less than a millisecond; the next turn, at once, goes on."""
 COMPARISONS: Final = 8
@@ -142,11 +144,15 @@ class Replication:
             self.spreading.stop(link, self._links())
 
     def lapse(self) -> Changes:
-        """Let lapse what is due, and hide or show again what belongs to members that failed or came
-        back, up to a turn's bound; what lapsed of the control table.
+        """Let lapse what is due, hide or show again what belongs to members that failed or came
+        back, and write anew what this node wrote under an earlier source, up to a turn's bound;
+        what lapsed of the control table.
         """
+        data = self._tables[DATA]
         changes = Changes() if self.watching else None
-        if self._tables[DATA].lapse(LAPSES_PER_TURN, changes) and changes:
+        count = data.lapse(LAPSES_PER_TURN, changes)
+        data.take_over(LAPSES_PER_TURN - count, changes)
+        if changes:
             self._outbox.emit(KeysChanged(changes))
         gone = Changes()
         self._tables[CONTROL].lapse(LAPSES_PER_TURN, gone)
@@ -215,6 +221,9 @@ class Replication:
             self._end_join(table, self.joins.sweep(table, now, changes), now)
             if changes:
                 self._outbox.emit(KeysChanged(changes))
+        for each in self._tables:
+            if each.recounting:
+                each.recount(RECOUNT_SLOTS)
         if now >= self._comparing:
             self._compared_at = now
             self._comparisons = max(0, self._comparisons - 1)
@@ -224,8 +233,10 @@ class Replication:
 
     def deadline(self) -> float:
         """When `advance` has something, as long as there are links."""
-        sweeping = 0.0 if self.joins.sweeping else inf
-        return min(self._comparing, self.catching.deadline(), self.joins.due(), sweeping)
+        control, data = self._tables
+        if self.joins.sweeping or control.recounting or data.recounting:
+            return 0.0
+        return min(self._comparing, self.catching.deadline(), self.joins.due())
 
     def poll(self, wanted: bool, now: float) -> None:
         """Compare all the time, as one must to whom no probes tell of differences."""
@@ -331,7 +342,7 @@ class Replication:
         channel.telling.roster = message.fingerprint[:ROSTER_BYTES]
         if mine == message.fingerprint:
             channel.differed, channel.patience = 0, PATIENCE_MIN
-            channel.healed = False
+            channel.healed = channel.recounted = False
             channel.pulling = False
             channel.caught_up = True
         elif message.marks & COMPLETE:
@@ -358,7 +369,13 @@ class Replication:
         channel.differed = 0
         channel.patience = min(channel.patience * 2, PATIENCE_MAX)
         if same_vector(mine, theirs) and not same_state(mine, theirs):
-            channel.table.recount()
+            if not channel.recounted:
+                channel.recounted = True
+                channel.table.recount(RECOUNT_SLOTS)
+            if channel.table.recounting:
+                channel.differed = channel.patience * BUSY_FACTOR  # the next one decides
+                return
+            channel.recounted = False
             if channel.table.fingerprint() != theirs:
                 self._heal(link, channel)
             return

@@ -33,8 +33,13 @@ LOOK_SECONDS: Final = 30.0
 """Between two looks for sources nobody writes under: they are few, and in no hurry."""
 AGAIN_SECONDS: Final = 1.0
 """Between two tries to leave out what was not covered when its record came."""
-TRIED_AT_ONCE: Final = 1024
+TRIED_AT_ONCE: Final = 256
 """Sources of which that is tried in one turn: a millisecond or two."""
+LOOKED_AT_ONCE: Final = 1024
+"""Places of sources in a table that are looked at in one turn, a millisecond or two; the next turn,
+at once, goes on."""
+ENTRIES: Final = 16384
+"""Of the logs of what was left out, dropped in one turn."""
 RETIRED_PER_LOOK: Final = 256
 """Records written at once: of more the rest follows with the next look."""
 
@@ -46,8 +51,8 @@ _LAST: Final = struct.Struct("<QQ")
 
 Last = tuple[int, int]
 """The last positions of a source, in the control and in the data table."""
-Covers = Callable[[bytes, Last, float], bool]
-"""Whether all the living cover these positions of a source, which were covered here since then."""
+Agreed = Callable[[], float]
+"""Since when all the living cover what this node covered then."""
 
 
 def read_last(value: bytes) -> Last | None:
@@ -74,12 +79,13 @@ class Agreement:
         if len(self._seen) > len(living) + GONE_MAX:
             self._seen = {each: when for each, when in self._seen.items() if each in living}
 
-    def covers(self, source: bytes, last: Last, since: float) -> bool:  # noqa: ARG002
-        """Whether all the living were seen so since this time, when this much of a source was held
-        here. Who cannot be probed does not count: if it lacks something, it will join.
+    def since(self) -> float:
+        """When the one of the living was seen so whose last time is the longest ago: all cover what
+        was held here before. Who cannot be probed does not count: if it lacks something, it will
+        join.
         """
         living = self._members.candidates(observers=True)
-        return all(self._seen.get(member, -inf) >= since for member in living)
+        return min((self._seen.get(member, -inf) for member in living), default=inf)
 
 
 class Retiring:
@@ -90,7 +96,7 @@ class Retiring:
         identity: Identity,
         members: Membership,
         tables: tuple[Table, Table],
-        covers: Covers,
+        agreed: Agreed,
         renew: Callable[[str], None],
         now: float,
     ) -> None:
@@ -99,14 +105,24 @@ class Retiring:
         self._identity = identity
         self._members = members
         self._tables = tables
-        self._covers = covers
+        self._agreed = agreed
         self._renew = renew
         self._orphans: dict[bytes, tuple[Last, float]] = {}
         """Sources nobody writes under: how much is held of them, and since when that is so."""
+        self._found: dict[bytes, tuple[Last, float]] = {}
+        """The same, as far as the look under way has come."""
         self._pending: dict[bytes, Last] = {}
-        """What has a record, and is not left out in both tables yet."""
+        """What has a record, and is to be left out in both tables."""
+        self._tried: dict[bytes, Last] = {}
+        """What was not covered so far when that was tried."""
         self._sequences = UNTRIED
         """Of the tables, when that was last tried."""
+        self._written = 0
+        """Records written in that look."""
+        self._place: tuple[int, int] | None = None
+        """The table and the place in it where that look goes on."""
+        self._trimming = False
+        """Logs of what was left out may still be there."""
         self._look = now + LOOK_SECONDS
         self._again = inf
 
@@ -125,24 +141,29 @@ class Retiring:
         """Floors rose: what they cover is to be left out at once, or peers that have done so would
         seem to be below them.
         """
-        self._recall(now)
+        self._begin()
+        self._go_on(now)
 
     def advance(self, now: float) -> None:
         """Look for what is out of use, if it is time to."""
         if now >= self._again:
             self._again = now + AGAIN_SECONDS
             if self._sequences != self._now_at():
+                if not self._pending:
+                    self._pending, self._tried = self._tried, {}
                 self._leave_out(now)
         if now >= self._look:
             self._look = now + LOOK_SECONDS
-            if self._is_first():
-                self._retire(now)
-            else:
-                self._orphans.clear()
-            self._recall(now)
+            self._begin()
+        if self._place is not None:
+            self._go_on(now)
+        if self._trimming:
+            self._trimming = sum(table.trim(ENTRIES) for table in self._tables) > 0
 
     def deadline(self) -> float:
         """When `advance` has something."""
+        if self._place is not None or self._trimming:
+            return 0.0
         return min(self._look, self._again)
 
     def _is_first(self) -> bool:
@@ -150,40 +171,59 @@ class Retiring:
         own = self._identity
         return not (own.leaving or own.profile.observer) and self._members.is_first(own.id)
 
-    def _retire(self, now: float) -> None:
-        """Write records of sources that nobody writes under, and all hold."""
-        orphans: dict[bytes, tuple[Last, float]] = {}
-        written = 0
-        for source in self._unowned():
+    def _begin(self) -> None:
+        """Look at all sources, from the first on."""
+        self._place = 0, 0
+        self._found = {}
+        self._written = 0
+
+    def _go_on(self, now: float) -> None:
+        """Look at the next sources that count in either table: a turn's worth."""
+        assert self._place is not None, "asked before"
+        number, place = self._place
+        sources, following = self._tables[number].counted_from(place, LOOKED_AT_ONCE)
+        if number:
+            control = self._tables[0]
+            sources = [each for each in sources if not control.counts_in(each)]
+        if self._is_first():
+            self._retire(sources, now)
+        self._recall(sources)
+        if following is not None:
+            self._place = number, following
+        elif number + 1 < len(self._tables):
+            self._place = number + 1, 0
+        else:
+            self._place = None
+            self._orphans, self._found = self._found, {}
+        if self._pending:
+            self._leave_out(now)
+
+    def _retire(self, sources: list[bytes], now: float) -> None:
+        """Write records of those that nobody writes under, and all hold."""
+        owned = self._members.sources() | {self._identity.profile.source}
+        agreed = self._agreed()
+        for source in sources:
+            if source in owned:
+                continue
             last = self._held(source)
             known = self._orphans.get(source)
             since = known[1] if known is not None and known[0] == last else now
-            if since < now and written < RETIRED_PER_LOOK and self._covers(source, last, since):
-                written += self._write(source, last)
+            if since < now and self._written < RETIRED_PER_LOOK and since <= agreed:
+                self._written += self._write(source, last)
             else:
-                orphans[source] = last, since
-        self._orphans = orphans
+                self._found[source] = last, since
 
-    def _recall(self, now: float) -> None:
+    def _recall(self, sources: list[bytes]) -> None:
         """Leave out what came here later than the record that retires it, whoever is believed to
         write under it: peers that have left it out would seem to be below its floor.
         """
-        for source in self._counted() - {self._identity.profile.source}:
+        for source in sources:
+            if source == self._identity.profile.source:
+                continue
             held = self._tables[0].get(RETIRED, source)
             last = read_last(held[3]) if held is not None else None
             if last is not None:
                 self._pending[source] = last
-        if self._pending:
-            self._leave_out(now)
-
-    def _unowned(self) -> list[bytes]:
-        """Sources that count in either table, and that nobody known writes under, in order."""
-        owned = self._members.sources() | {self._identity.profile.source}
-        return sorted(self._counted() - owned)
-
-    def _counted(self) -> set[bytes]:
-        """Sources that count in either table."""
-        return {source for table in self._tables for source, _ in table.counted()}
 
     def _held(self, source: bytes) -> Last:
         control, data = self._tables
@@ -203,8 +243,7 @@ class Retiring:
         return True
 
     def _leave_out(self, now: float) -> None:
-        """Leave out what is covered just as far as its record says."""
-        more = len(self._pending) > TRIED_AT_ONCE
+        """Leave out what is covered just as far as its record says: a turn's worth."""
         for source, last in list(islice(self._pending.items(), TRIED_AT_ONCE)):
             del self._pending[source]
             if source == self._identity.profile.source:
@@ -216,10 +255,12 @@ class Retiring:
                 self._tables[1].author(source, ENDED)
             # Of which nothing is here may never come, and is looked for if it does.
             begun = any(held[each] and not done[each] for each in TABLES)
+            self._tried.pop(source, None)
             if begun and held[0] <= last[0] and held[1] <= last[1]:
-                self._pending[source] = last
-        self._sequences = UNTRIED if more else self._now_at()
-        self._again = now + AGAIN_SECONDS if self._pending else inf
+                self._tried[source] = last
+            self._trimming = True
+        self._sequences = UNTRIED if self._pending else self._now_at()
+        self._again = now if self._pending else now + AGAIN_SECONDS if self._tried else inf
 
     def _now_at(self) -> Last:
         control, data = self._tables
