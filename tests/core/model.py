@@ -49,6 +49,7 @@ class Table:
         *,
         log_slack: int = 65536,
         horizon: int = 65536,
+        **_: int,
     ) -> None:
         self.source, self.fingerprint_key, self.log_slack = source, fingerprint_key, log_slack
         self.held: dict[Key, Record] = {}

@@ -4,6 +4,7 @@ brings back what was deleted nor loses what nobody knew of."""
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -343,6 +344,44 @@ def test_what_came_with_a_join_stays_wherever_it_comes_to_lie_as_others_go(
         assert joiner.records() == giver.records() and keys(joiner) == sorted(names[1::2])
 
 
+@pytest.mark.parametrize("other", ["collect", "reclaim"])
+def test_a_join_takes_nothing_away_for_another_pass_that_joins_segments(other: str) -> None:
+    """It goes on where a segment began that is a part of another by now: what was swept before is
+    not swept again, as nobody knows any more that it came with the join."""
+    options = {"segment_slots": 8, "spare_chunks": 0, "log_slack": 0}
+    for seed in range(40):
+        choose = random.Random(seed)
+        giver, joiner = new(CORE, A), new(CORE, D, **options)
+        names = [b"%d/%d" % (seed, each) for each in range(100)]
+        for name in names:
+            giver.put(0, name, 0, bytes(200), 1)
+        for name in choose.sample(names, 85):
+            giver.put(0, name, TOMBSTONE, b"", 2)
+        for part in frames(CORE, giver, 4096):
+            joiner.apply(part)
+        floors = giver.floor_pages(4096)
+        joiner.begin_join(floors)
+        cursor: int | None = 0
+        while cursor is not None:
+            data, cursor = giver.page(cursor, 4096)
+            joiner.apply_page(data)
+        cut = vector(CORE, a=185)
+        cursor, collecting = 0, 0
+        if other == "reclaim":
+            for name in [row[1] for row in joiner.records() if row[6] & TOMBSTONE]:
+                joiner.collect(0, name)
+        while cursor is not None:
+            cursor = joiner.sweep(cursor, 1)
+            for _ in range(choose.randrange(4)):
+                if other == "reclaim":
+                    joiner.trim(choose.randrange(1, 200))
+                elif collecting is not None:
+                    collecting = joiner.collect_stable(cut, cut, CLOCK, collecting, 1)
+        joiner.finish_join(floors)
+        live = [row for row in giver.records() if not row[6] & TOMBSTONE]
+        assert [row for row in joiner.records() if not row[6] & TOMBSTONE] == live
+
+
 def test_who_was_away_brings_back_nothing_and_keeps_its_own_writes(kind: Kind) -> None:
     one, two, away = new(kind, A), new(kind, B), new(kind, C)
     one.put(0, b"k", 0, b"v", 1)
@@ -398,6 +437,9 @@ PLANTED = {
     "collected_before_the_slowest": test_what_is_above_the_cut_or_the_clock_or_live_stays,
     "collected_with_a_record_above": test_nothing_goes_while_a_record_lies_above_the_vector,
     "collected_before_the_clock": test_what_is_above_the_cut_or_the_clock_or_live_stays,
+    "swept_twice_where_segments_join": lambda _: (
+        test_a_join_takes_nothing_away_for_another_pass_that_joins_segments("collect")
+    ),
 }
 """Bugs planted in the core, and which test finds each."""
 

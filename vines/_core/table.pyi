@@ -34,7 +34,9 @@ class Table:
     `log_slack`: entries kept beyond twice the records before the oldest are dropped and their
     floor rises. `horizon`: runs kept in the arrival log; a link further behind than that is served
     from the vector instead. `sketch_above`: a table of more sources than this keeps a sketch of its
-    vector (vines._core.sketch); of fewer a whole vector is shorter."""
+    vector (vines._core.sketch); of fewer a whole vector is shorter. `segment_slots`: of the
+    index, at which a part of it splits; `spare_chunks`: memory that is unused and not given back;
+    tests take less of both, that what is small is divided and cleared up like what is large."""
 
     def __init__(
         self,
@@ -45,6 +47,8 @@ class Table:
         log_slack: int = 65536,
         horizon: int = 65536,
         sketch_above: int = 256,
+        segment_slots: int = 4096,
+        spare_chunks: int = 2,
     ) -> None: ...
     def __len__(self) -> int:
         """Records held, tombstones among them."""

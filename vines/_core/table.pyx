@@ -132,6 +132,7 @@ PLANTED = {
     "collected_before_the_slowest": 56,
     "collected_with_a_record_above": 57,
     "collected_before_the_clock": 58,
+    "swept_twice_where_segments_join": 59,
 }
 
 HIDDEN = HIDDEN_FATE
@@ -385,6 +386,7 @@ cdef class Table:
     def __cinit__(
         self, bytes source, bytes fingerprint_key, bytes index_key,
         *, size_t log_slack=65536, size_t horizon=65536, size_t sketch_above=256,
+        size_t segment_slots=4096, size_t spare_chunks=2,
     ):
         if len(fingerprint_key) != 16 or len(index_key) != 16:
             raise ValueError("the keys of a table are 16 bytes each")
@@ -397,7 +399,8 @@ cdef class Table:
         self.sketch_above = sketch_above
         self.sketch.secret = secret.k0 | 1
         self.known = VersionVector(index_key)
-        if index_open(&self.index, secret) < 0:
+        self.arena.spare = spare_chunks
+        if index_open(&self.index, secret, segment_slots) < 0:
             raise MemoryError
         self.keys_max = self.bytes_max = UNLIMITED
         self.living = set()
@@ -2137,31 +2140,35 @@ cdef class Table:
         while visited < limit:
             segment = segment_of(&self.index, cursor)
             visited += segment.size
-            self.sweep_segment(segment, changes)
+            self.sweep_segment(segment, cursor, changes)
             segment = segment_join(&self.index, segment, cursor)
             if not next_segment(segment, &cursor):
                 directory_halve(&self.index)
                 return None
         return cursor
 
-    cdef int sweep_segment(self, Segment* segment, Changes changes) except -1:
+    cdef int sweep_segment(self, Segment* segment, uint64_t cursor, Changes changes) except -1:
         """Drop what was deleted where the join came from; forget what came with it: after that, as
         a record that is dropped has others move into its place, from the begin of the segment too,
-        where they were looked at before."""
+        where they were looked at before. What lies below the cursor was swept with a segment that
+        another pass has joined to this one since: nobody knows any more whether it came."""
         cdef size_t at = 0
+        cdef uint64_t hashed
         cdef vines_record* record
         cdef Changed row
         while at < <size_t>segment.size:
             if segment.slots[at]:
                 record = pointed(segment.slots[at])
                 if not record.met and self.is_deleted(record):
-                    if changes is not None and self.is_shown(record):
-                        self.show(record, &row)
-                        row.flags |= TOMBSTONE_FLAG
-                        row.value_length = 0
-                        changes.copy(&row)
-                    self.drop(hash_record(&self.index, record), record)
-                    continue            # another may stand here now
+                    hashed = hash_record(&self.index, record)
+                    if hashed >= cursor or vines_planted(59):
+                        if changes is not None and self.is_shown(record):
+                            self.show(record, &row)
+                            row.flags |= TOMBSTONE_FLAG
+                            row.value_length = 0
+                            changes.copy(&row)
+                        self.drop(hashed, record)
+                        continue            # another may stand here now
             at += 1
         for at in range(<size_t>segment.size):
             if segment.slots[at]:
