@@ -452,14 +452,25 @@ class Table:
 
     def sweep(self, cursor: int, limit: int, changes: list[Change] | None = None) -> int | None:
         """All in one step."""
-        for key, record in list(self.held.items()):
-            if key not in self.met and self.deleted(record):
-                # Of what was hidden it was told when it was hidden.
-                if changes is not None and key not in self.concealed:
-                    changes.append(change(lapsed(record)))
-                self.drop(key)
+        for key in self.swept():
+            self.sweep_one(key, changes)
         self.met.clear()
+        self.joined = None
         return None
+
+    def swept(self) -> dict[Key, Record]:
+        """What the end of a join takes away."""
+        return {
+            key: record
+            for key, record in self.held.items()
+            if self.joined is not None and key not in self.met and self.deleted(record)
+        }
+
+    def sweep_one(self, key: Key, changes: list[Change] | None = None) -> None:
+        # Of what was hidden it was told when it was hidden.
+        if changes is not None and key not in self.concealed:
+            changes.append(change(lapsed(self.held[key])))
+        self.drop(key)
 
     def drop(self, key: Key) -> None:
         """Forget a record, and every position that led to it."""
@@ -481,7 +492,6 @@ class Table:
                 self.raise_floor(source, counter if raised else floor)
                 self.cover(source, counter)
                 self.lack(source, floor)
-        self.joined = None
 
     def raise_floor(self, source: bytes, floor: int) -> None:
         if floor > self.floor(source):

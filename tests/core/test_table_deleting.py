@@ -59,11 +59,11 @@ def join(giver: Any, joiner: Any, budget: int = 4096) -> list[Any]:
     while cursor is not None:
         data, cursor = giver.page(cursor, budget)
         joiner.apply_page(data)
+    joiner.finish_join(floors)
     changes = Changes()
     cursor = 0
     while cursor is not None:
         cursor = joiner.sweep(cursor, 1, changes)
-    joiner.finish_join(floors)
     return list(changes)
 
 
@@ -310,7 +310,6 @@ def test_an_abandoned_join_drops_nothing_and_the_next_one_does(kind: Kind) -> No
     joiner.begin_join(giver.floor_pages(4096))
     joiner.abandon_join()
     assert joiner.sweep(0, 1 << 20) is None
-    joiner.finish_join([])
     assert keys(joiner) == [b"k"]
     assert len(join(giver, joiner)) == 1 and keys(joiner) == []
 
@@ -365,6 +364,7 @@ def test_a_join_takes_nothing_away_for_another_pass_that_joins_segments(other: s
         while cursor is not None:
             data, cursor = giver.page(cursor, 4096)
             joiner.apply_page(data)
+        joiner.finish_join(floors)
         cut = vector(CORE, a=185)
         cursor, collecting = 0, 0
         if other == "reclaim":
@@ -377,7 +377,6 @@ def test_a_join_takes_nothing_away_for_another_pass_that_joins_segments(other: s
                     joiner.trim(choose.randrange(1, 200))
                 elif collecting is not None:
                     collecting = joiner.collect_stable(cut, cut, CLOCK, collecting, 1)
-        joiner.finish_join(floors)
         live = [row for row in giver.records() if not row[6] & TOMBSTONE]
         assert [row for row in joiner.records() if not row[6] & TOMBSTONE] == live
 

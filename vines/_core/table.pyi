@@ -208,17 +208,18 @@ class Table:
         the other side covers before the higher stays. `floors` as of `finish_join`. WireError
         before any change."""
     def sweep(self, cursor: int, limit: int, changes: Changes | None = None) -> int | None:
-        """After the last page of the join begun: drop the live records that came with none and
-        whose positions the giver covers, for they were deleted there. One step of about so many
-        records from `cursor` (0 to begin); returns the next cursor, None at the end. Appends what
-        was dropped to `changes`, as deleted."""
+        """After `finish_join`, or `abandon_join`: drop the live records that came with no page of
+        the join and whose positions the giver covers, for they were deleted there. One step of
+        about so many records from `cursor` (0 to begin); returns the next cursor, None at the end,
+        before which no other join may begin. Appends what was dropped to `changes`, as deleted."""
     def abandon_join(self) -> None:
-        """The join begun will not be finished: a sweep drops nothing from now on. It is still to be
-        done, and `finish_join([])` after it, before the next begins."""
+        """The join begun will not be finished: a sweep, which is still to be done, drops
+        nothing."""
     def finish_join(self, floors: list[bytes], limit: int = ...) -> None:
         """Cover the vector captured at the begin of a join whose pages have all been merged:
-        vector and floors rise to it, and the floor stamp to the giver's, but not above `limit`.
-        `floors` are the encoded floor pages of that begin. WireError before any change."""
+        vector and floors rise to it, and the floor stamp to the giver's, but not above `limit`. A
+        sweep follows; what it is to drop is held for its duration, and claimed by nobody. `floors`
+        are the encoded floor pages of that begin. WireError before any change."""
     def floor_pages(self, budget: int) -> list[bytes]:
         """This table's vector, floors and floor stamp, to be captured at the begin of a join
         (docs/wire.md, 'Floor page')."""

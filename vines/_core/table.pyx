@@ -2144,6 +2144,7 @@ cdef class Table:
             segment = segment_join(&self.index, segment, cursor)
             if not next_segment(segment, &cursor):
                 directory_halve(&self.index)
+                self.joined = None
                 return None
         return cursor
 
@@ -2217,7 +2218,6 @@ cdef class Table:
                 else:
                     self.raise_floor(slot, floor)
                 self.lack(slot, floor)
-        self.joined = None
         if strayed:
             self.recount_strays()
 

@@ -223,7 +223,9 @@ class Replication:
             self._compare(links)
 
     def deadline(self) -> float:
-        """When `advance` has something, as long as there are links."""
+        """When `advance` has something, as long as there are links or the end of a join is under
+        way.
+        """
         sweeping = 0.0 if self.joins.sweeping else inf
         return min(self._comparing, self.catching.deadline(), self.joins.due(), sweeping)
 
