@@ -16,7 +16,7 @@ from vines._core.vector import VersionVector
 from vines.errors import WireError
 
 from . import model, mutants
-from .forms import TOMBSTONE, write_floors, write_page
+from .forms import EPHEMERAL, EXPIRING, SHOWN, STAMP_MAX, TOMBSTONE, write_floors, write_page
 from .kinds import CORE, NAIVE, A, B, C, D, Kind, frame, frames, link, new, record, span
 from .model_vector import VersionVector as NaiveVector
 from .reading import read_delta
@@ -402,6 +402,76 @@ def test_who_was_away_brings_back_nothing_and_keeps_its_own_writes(kind: Kind) -
     assert keys(one) == [b"mine"] and one.fingerprint() == away.fingerprint()
 
 
+def send(sender: Any, receiver: Any, kind: Kind) -> None:
+    """All that the receiver lacks; nothing if it is below a floor."""
+    for part in frames(kind, sender, 4096, *receiver.vector().items()):
+        assert receiver.apply(part) == []
+
+
+WAYS = {
+    "is sent the deletion": False,
+    "joins who took it up": True,
+    "joins who forgot the deletion later": False,
+    "joins who holds the deletion": False,
+}
+"""How the author hears of others, and whether its record stays then."""
+
+
+@pytest.mark.parametrize("flags", [EXPIRING, EPHEMERAL])
+@pytest.mark.parametrize("way", WAYS)
+def test_of_what_ends_by_itself_its_author_has_the_last_word(
+    kind: Kind, flags: int, way: str
+) -> None:
+    """Others forgot a deletion, one before it heard of an older record, one after that: they hold
+    different things, and no fingerprint shows it."""
+    other, early, late, author = (new(kind, source) for source in (A, B, C, D))
+    author.write(b"k", flags, b"\x01", 1, 1000 if flags == EXPIRING else 0)
+    other.write(b"k", 0, b"\x02", 2)
+    other.write(b"k", TOMBSTONE, b"", 2)
+    for table in (early, late):
+        send(other, table, kind)
+        table.author(D, SHOWN)
+    collect(kind, early, a=2)
+    if way == "is sent the deletion":
+        first, delayed = frames(kind, author, 4096), frames(kind, late, 4096)
+        for table, parts in ((early, first), (author, delayed), (late, first)):
+            for part in parts:
+                table.apply(part)
+    else:
+        for table in (early, late):
+            send(author, table, kind)
+    if way != "joins who holds the deletion":
+        collect(kind, late, a=2)
+    if way != "is sent the deletion":
+        assert (early.value(b"k"), late.value(b"k")) == (b"\x01", None)
+        join(early if way == "joins who took it up" else late, author)
+    for table in (early, late):
+        send(author, table, kind)
+    tables = [early, late, author]
+    assert [table.value(b"k") for table in tables] == [b"\x01" if WAYS[way] else None] * 3
+    assert len({table.fingerprint() for table in tables}) == 1
+
+
+def test_what_all_have_seen_is_not_said_anew(kind: Kind) -> None:
+    author, other = new(kind, A), new(kind, B)
+    author.write(b"k", EPHEMERAL, b"v", 1)
+    collect(kind, author, a=1)
+    send(author, other, kind)
+    join(other, author)
+    assert author.counter == 1
+    other.write(b"k", TOMBSTONE, b"", 9)
+    send(other, author, kind)
+    assert author.counter == 1 and author.value(b"k") is None
+
+
+def test_what_cannot_be_stamped_higher_is_not_said_anew(kind: Kind) -> None:
+    author = new(kind, A)
+    author.write(b"k", EPHEMERAL, b"v", 1)
+    highest = record(b"k", STAMP_MAX, B, 1, flags=TOMBSTONE)
+    author.apply(frame(span(B, 0, 1, (1, highest))))
+    assert author.counter == 1 and author.value(b"k") is None
+
+
 FOUND: dict[type[Any], Callable[[Kind], None]] = {
     mutants.TakesTheMaximumFirst: lambda kind: (
         test_both_are_tested_against_what_the_other_covers_then_the_higher_stays(
@@ -438,6 +508,11 @@ PLANTED = {
     "collected_before_the_clock": test_what_is_above_the_cut_or_the_clock_or_live_stays,
     "swept_twice_where_segments_join": lambda _: (
         test_a_join_takes_nothing_away_for_another_pass_that_joins_segments("collect")
+    ),
+    "author_without_the_last_word": lambda kind: (
+        test_of_what_ends_by_itself_its_author_has_the_last_word(
+            kind, EPHEMERAL, "joins who took it up"
+        )
     ),
 }
 """Bugs planted in the core, and which test finds each."""

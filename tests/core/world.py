@@ -335,6 +335,7 @@ class World:
                 for source, counter in theirs.items():
                     mine.raise_to(source, counter)
         cursor = table.collect_stable(*cuts, under_way.clock, under_way.cursor, 1)
+        twin.settle(least)
         for gone in set(before) - set(table.records()):
             key, record = gone[:2], model.Record(*gone)
             write = self.history[gone[4], gone[5]]
@@ -475,11 +476,22 @@ class World:
         replica = self.replicas[at]
         changes = Changes()
         expected: list[model.Change] = []
+        replica.twin.clock = replica.table.clock
         refused: list[tuple[bytes, int]] = replica.table.apply(frame, 0, progress, 0, changes)
         assert refused == replica.twin.apply(frame, 0, None, 0, expected)
         assert changes == expected
+        self._learn_anew(replica)
         self.check(at)
         return refused
+
+    def _learn_anew(self, replica: Replica) -> None:
+        """A replica wrote by itself what has become of something."""
+        over = dict(replica.table.vector().items())
+        for record in replica.twin.anew:
+            write = Write(record.family, record.key, record.order, over)
+            self.history[record.source, record.counter] = write
+            self.saw("said anew that it is gone" if record.flags & TOMBSTONE else "said anew")
+        replica.twin.anew.clear()
 
     def join(self, giver: int, joiner: int, budget: int) -> bool:
         """One step of a join; True when it is complete."""
@@ -505,15 +517,17 @@ class World:
             assert left_of(record) == max(0, left.get((record.family, record.key), 0))
         changes = Changes()
         expected: list[model.Change] = []
+        joining.twin.clock = joining.table.clock
         joining.table.apply_page(page, 0, 0, changes)
         joining.twin.apply_page(page, 0, 0, expected)
         assert changes == expected
+        self._learn_anew(joining)
         if cursor is None:
             joining.table.finish_join(at.floors)
             joining.twin.finish_join(at.floors)
             del self.joins[pair]
             joining.untold |= at.untold | self.replicas[giver].untold
-            joining.ending, joining.sweep = pair, Sweep(0, joining.twin.swept())
+            joining.ending, joining.sweep = pair, Sweep(0, joining.twin.ended())
             self.saw("join")
         else:
             at.cursor = cursor
@@ -532,13 +546,23 @@ class World:
         before = {record[:2]: record for record in table.records()}
         changes = Changes()
         expected: list[model.Change] = []
+        counter, twin.clock = table.counter, table.clock
         cursor = table.sweep(at.cursor, 1, changes)
-        for key in before.keys() - {record[:2] for record in table.records()}:
+        after = {record[:2]: record for record in table.records()}
+        mine = [record for record in after.values() if record[4] == table.source]
+        for record in sorted(mine, key=lambda record: record[5]):
+            if record[5] > counter:
+                assert record[:2] in twin.disputed(), "said anew, and it need not"
+                twin.decide(record[:2], expected)
+        self._learn_anew(joining)
+        for key in before.keys() - after.keys():
             assert key in twin.swept(), "it came with the join, or was not known there"
             twin.sweep_one(key, expected)
             joining.loose = True
         assert sorted(changes) == sorted(expected)
         for family, key, flags, value, stamp, origin in changes:
+            if (family, key) in after:
+                continue
             assert flags & TOMBSTONE and value == b"" and not before[family, key][6] & TOMBSTONE
             assert before[family, key][2:4] == (stamp, origin)
             later = [w for w in self.history.values() if w[:2] == (family, key)]
@@ -547,7 +571,8 @@ class World:
             self.saw("dropped by a join")
         if cursor is None:
             for key, record in at.goes.items():
-                assert twin.held.get(key) != record, "not dropped"
+                assert twin.held.get(key) != record or key not in twin.ended(), "as it was"
+            assert not twin.swept()
             assert twin.sweep(0, 1) is None
             joining.ending = None
         else:

@@ -211,7 +211,11 @@ class Table:
         """After `finish_join`, or `abandon_join`: drop the live records that came with no page of
         the join and whose positions the giver covers, for they were deleted there. One step of
         about so many records from `cursor` (0 to begin); returns the next cursor, None at the end,
-        before which no other join may begin. Appends what was dropped to `changes`, as deleted."""
+        before which no other join may begin. Appends what was dropped to `changes`, as deleted.
+        Of this table's own records that end by themselves, that some may not have seen and that are
+        stamped no higher than what was forgotten, what became of them is written anew: nobody else
+        could tell that others disagree. For the same reason a merge that replaces one of them by a
+        deletion writes that deletion once more."""
     def abandon_join(self) -> None:
         """The join begun will not be finished: a sweep, which is still to be done, drops
         nothing."""

@@ -133,6 +133,7 @@ PLANTED = {
     "collected_with_a_record_above": 57,
     "collected_before_the_clock": 58,
     "swept_twice_where_segments_join": 59,
+    "author_without_the_last_word": 60,
 }
 
 HIDDEN = HIDDEN_FATE
@@ -1015,6 +1016,7 @@ cdef class Table:
         self.own = <uint32_t>self.slot_of(id_of(source))
         self.sources[self.own].fate = SHOWN_FATE
         self.overtaken = False
+        self.settled = self.swept = 0
 
     # ------------------------------------------------------------------ time
 
@@ -1181,26 +1183,44 @@ cdef class Table:
                 place = self.bounds.entries[place - 1].after
                 count += 1
             for at in range(count):
-                self.write_anew(records[at], changes)
+                self.write_anew(records[at], False, changes)
         finally:
             free(records)
         return count
 
-    cdef int write_anew(self, vines_record* record, Changes changes) except -1:
-        """Write what a record holds once more, as a later write of this table's own."""
+    cdef bint is_unsettled(self, const vines_record* record) noexcept:
+        """Whether a record is this table's own, ends by itself, and may have been unseen by some
+        while they forgot a deletion that wins over it: who hears of it then takes it up, who has
+        not forgotten yet does not, and no fingerprint tells. So its author has the last word."""
+        return (
+            record.source == self.own and record.counter > self.settled and record.family == 0
+            and (expires(<uint8_t>record.flags) or depends(<uint8_t>record.flags))
+            and not self.is_due(record)
+            and record.stamp < STAMP_LIMIT and self.floor_stamp < STAMP_LIMIT
+            and not vines_planted(60)
+        )
+
+    cdef int write_anew(self, vines_record* record, bint gone, Changes changes) except -1:
+        """Write what a record holds once more, as a later write of this table's own; or that it is
+        gone."""
         cdef uint64_t clock = self.clock_stamp + 1, remaining = 0
-        cdef uint64_t stamp = max(clock, <uint64_t>record.stamp + 1)
+        cdef uint64_t stamp = max(clock, <uint64_t>record.stamp + 1, self.floor_stamp + 1)
+        cdef uint8_t flags = <uint8_t>record.flags
         cdef bytes value
         cdef Changed row
         if stamp > STAMP_LIMIT:
             raise LocalError("the stamp of a key is at its limit: it can no longer be written")
-        if expires(<uint8_t>record.flags):
+        if gone or flags & TOMBSTONE_FLAG:
+            flags = TOMBSTONE_FLAG
+            value = b""
+        else:
+            value = PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length)
+        if expires(flags):
             remaining = deadline_of(&self.deadlines, record)
             remaining = remaining - self.now if remaining > self.now else 1
-        value = PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length)
         self.write_local(
             hash_record(&self.index, record), record, <uint8_t>record.family, key_of(record),
-            record.key_length, <uint8_t>record.flags, value, stamp, remaining)
+            record.key_length, flags, value, stamp, remaining)
         self.clock_stamp = clock
         if changes is not None:
             self.show(record, &row)
@@ -1390,6 +1410,11 @@ cdef class Table:
             elif item.stamp > self.clock_stamp:
                 self.clock_stamp = item.stamp
         cdef bint counted = record != NULL, shown = counted and self.is_shown(record)
+        # Others may have forgotten this deletion, and have taken up what it wins over.
+        cdef bint disputed = (
+            counted and item.flags & TOMBSTONE_FLAG != 0 and item.stamp < STAMP_LIMIT
+            and self.is_unsettled(record)
+        )
         if not counted:
             record = self.create(
                 item.hashed, item.family, item.key, item.key_length, item.value_length)
@@ -1422,6 +1447,8 @@ cdef class Table:
         if vines_planted(8) and item.flags & TOMBSTONE_FLAG:
             self.drop(item.hashed, record)
             return ABSENT
+        if disputed:
+            self.write_anew(record, True, changes)
         return record
 
     @cython.critical_section
@@ -2152,15 +2179,23 @@ cdef class Table:
         """Drop what was deleted where the join came from; forget what came with it: after that, as
         a record that is dropped has others move into its place, from the begin of the segment too,
         where they were looked at before. What lies below the cursor was swept with a segment that
-        another pass has joined to this one since: nobody knows any more whether it came."""
+        another pass has joined to this one since: nobody knows any more whether it came. Of what is
+        unsettled, and below a stamp that was forgotten, it is said anew what has become of it."""
         cdef size_t at = 0
+        cdef bint gone
         cdef uint64_t hashed
         cdef vines_record* record
         cdef Changed row
         while at < <size_t>segment.size:
             if segment.slots[at]:
                 record = pointed(segment.slots[at])
-                if not record.met and self.is_deleted(record):
+                gone = not record.met and self.is_deleted(record)
+                if (
+                    record.counter <= self.swept and record.stamp <= self.floor_stamp
+                    and self.is_unsettled(record)
+                ):
+                    self.write_anew(record, gone, changes)
+                elif gone:
                     hashed = hash_record(&self.index, record)
                     if hashed >= cursor or vines_planted(59):
                         if changes is not None and self.is_shown(record):
@@ -2181,6 +2216,7 @@ cdef class Table:
     def abandon_join(self):
         if self.joined is not None:
             self.joined = VersionVector()
+            self.swept = 0
 
     @cython.critical_section
     def finish_join(self, list floors not None, uint64_t limit=STAMP_LIMIT):
@@ -2218,6 +2254,7 @@ cdef class Table:
                 else:
                     self.raise_floor(slot, floor)
                 self.lack(slot, floor)
+        self.swept = self.known.counters[self.own]
         if strayed:
             self.recount_strays()
 
@@ -2272,6 +2309,10 @@ cdef class Table:
                        uint64_t clock, uint64_t cursor, size_t limit):
         cdef Segment* segment
         cdef size_t visited = 0
+        cdef Py_ssize_t place = cut.find_near(
+            self.known.ids + <size_t>self.own * ID_BYTES, self.own)
+        if place >= 0:
+            self.settled = max(self.settled, cut.counters[place])
         if self.tombstones == 0:
             return None
         if not vines_planted(57) and (self.strayed or not self.known.dominates(bound)):
