@@ -25,6 +25,7 @@ from .forms import (
     Record,
     depends,
     expires,
+    fades,
     left_of,
     write_delta,
     write_floors,
@@ -49,6 +50,7 @@ class Table:
         *,
         log_slack: int = 65536,
         horizon: int = 65536,
+        **_: int,
     ) -> None:
         self.source, self.fingerprint_key, self.log_slack = source, fingerprint_key, log_slack
         self.held: dict[Key, Record] = {}
@@ -69,6 +71,9 @@ class Table:
         self.met: set[Key] = set()
         self.numbers: dict[Key, int] = {}
         self.highest: dict[bytes, int] = {}
+        self.settled = self.swept_own = 0
+        self.anew: list[Record] = []
+        """What was written anew by itself, in its order."""
 
     def __len__(self) -> int:
         return len(self.held)
@@ -79,6 +84,7 @@ class Table:
 
     def adopt(self, source: bytes) -> None:
         self.source, self.overtaken = source, False
+        self.settled = self.swept_own = 0
         self.fates[source] = SHOWN
 
     # Local writes.
@@ -179,12 +185,32 @@ class Table:
         own, every = self.inherited, self.held.values()
         mine = [r for r in every if depends(r.flags) and r.origin in own][:limit]
         for record in mine:
-            key = record.family, record.key
-            left = max(1, self.deadlines[key] - self.now) if key in self.deadlines else 0
-            self.clock += 1
-            stamp = max(self.clock, record.stamp + 1)
-            assert self.put(*key, record.flags, record.value, stamp, left)
+            self.write_anew((record.family, record.key))
         return len(mine)
+
+    def write_anew(
+        self, key: Key, *, gone: bool = False, changes: list[Change] | None = None
+    ) -> None:
+        """Write what a record holds once more, or that it is gone."""
+        record = self.held[key]
+        gone |= bool(record.flags & TOMBSTONE)
+        flags, value = (TOMBSTONE, b"") if gone else (record.flags, record.value)
+        left = max(1, self.deadlines[key] - self.now) if expires(flags) else 0
+        self.clock += 1
+        stamp = max(self.clock, record.stamp + 1, self.floor_stamp + 1)
+        assert self.put(*key, flags, value, stamp, left)
+        self.anew.append(self.held[key])
+        if changes is not None:
+            changes.append(change(self.held[key]))
+
+    def unsettled(self, record: Record) -> bool:
+        """Whether others may for ever disagree on a record of this table's own that ends by itself:
+        some had forgotten a deletion when they heard of it, and some had not."""
+        key = record.family, record.key
+        due = self.deadlines.get(key, inf) <= self.now
+        own = record.source == self.source and record.counter > self.settled
+        live = fades(record.flags) and not record.flags & TOMBSTONE
+        return own and live and not due and record.family == 0
 
     def hidden(self) -> list[Key]:
         return sorted(self.concealed)
@@ -331,11 +357,15 @@ class Table:
         if record.counter > self.covered(record.source) and (deleted or self.wins(record)):
             old = self.held.get(key)
             seen = old and not old.flags & TOMBSTONE and key not in self.concealed
+            last = record.stamp == STAMP_MAX
+            disputed = old and record.flags & TOMBSTONE and self.unsettled(old) and not last
             self.take(record, limit)
             told = not record.flags & EPHEMERAL or depends(record.flags)
             if changes is not None and (seen or (told and key not in self.concealed)):
                 gone = key in self.concealed
                 changes.append(change(lapsed(record) if gone else record))
+            if disputed:
+                self.write_anew(key, gone=True, changes=changes)
 
     def take(self, record: Record, limit: int) -> None:
         self.highest[record.source] = max(record.counter, self.highest.get(record.source, 0))
@@ -434,7 +464,7 @@ class Table:
         self.joined = {source: counter for source, counter, _ in items}
 
     def abandon_join(self) -> None:
-        self.joined = {}
+        self.joined, self.swept_own = {}, 0
 
     def deleted(self, record: Record) -> bool:
         """Whether the other side of a join covers a live record of this one."""
@@ -457,14 +487,44 @@ class Table:
 
     def sweep(self, cursor: int, limit: int, changes: list[Change] | None = None) -> int | None:
         """All in one step."""
-        for key, record in list(self.held.items()):
-            if key not in self.met and self.deleted(record):
-                # Of what was hidden it was told when it was hidden.
-                if changes is not None and key not in self.concealed:
-                    changes.append(change(lapsed(record)))
-                self.drop(key)
+        for key in list(self.disputed()):
+            self.decide(key, changes)
+        for key in self.swept():
+            self.sweep_one(key, changes)
         self.met.clear()
+        self.joined = None
         return None
+
+    def swept(self) -> dict[Key, Record]:
+        """What the end of a join takes away."""
+        return {
+            key: record
+            for key, record in self.held.items()
+            if self.joined is not None and key not in self.met and self.deleted(record)
+        }
+
+    def disputed(self) -> dict[Key, Record]:
+        """What is said anew at the end of a join."""
+        return {
+            key: record
+            for key, record in self.held.items()
+            if record.counter <= self.swept_own
+            and record.stamp <= self.floor_stamp
+            and self.unsettled(record)
+        }
+
+    def ended(self) -> dict[Key, Record]:
+        """What is not any more as it was once the end of a join has come."""
+        return self.swept() | self.disputed()
+
+    def decide(self, key: Key, changes: list[Change] | None) -> None:
+        self.write_anew(key, gone=key in self.swept(), changes=changes)
+
+    def sweep_one(self, key: Key, changes: list[Change] | None = None) -> None:
+        # Of what was hidden it was told when it was hidden.
+        if changes is not None and key not in self.concealed:
+            changes.append(change(lapsed(self.held[key])))
+        self.drop(key)
 
     def drop(self, key: Key) -> None:
         """Forget a record, and every position that led to it."""
@@ -486,7 +546,7 @@ class Table:
                 self.raise_floor(source, counter if raised else floor)
                 self.cover(source, counter)
                 self.lack(source, floor)
-        self.joined = None
+        self.swept_own = self.counter
 
     def raise_floor(self, source: bytes, floor: int) -> None:
         if floor > self.floor(source):
@@ -513,12 +573,16 @@ class Table:
         self, cut: VersionVector, bound: VersionVector, clock: int, cursor: int, limit: int
     ) -> int | None:
         """All in one step."""
+        self.settle(cut)
         if self.may_collect(dict(bound.items())):
             lowest = dict(cut.items())
             for key, record in list(self.held.items()):
                 if record.flags & TOMBSTONE and self.stable(record, lowest, clock):
                     self.collect(key, record)
         return None
+
+    def settle(self, cut: VersionVector) -> None:
+        self.settled = max(self.settled, dict(cut.items()).get(self.source, 0))
 
     def trim(self, limit: int) -> bool:
         """All in one step."""

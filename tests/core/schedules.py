@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import random
 
-from .forms import ENDED, HIDDEN, SHOWN, depends, expires
+from .forms import ENDED, HIDDEN, SHOWN, TOMBSTONE, depends, expires
 from .world import Kind, World
 
 KEYS = [b"a", b"b", b"c", b"d" * 40, b"e"]
+MANY = [b"%d" % number for number in range(40)]
 BUDGETS = [1, 70, 110, 200, 500, 4096]
 STEPS = {
     "put": 8,
@@ -22,12 +23,15 @@ STEPS = {
     "cut": 1,
     "stray": 1,
     "join": 3,
+    "sweep": 6,
     "author": 8,
     "adopt": 0.2,
     "restart": 0.2,
     "pass_time": 2,
     "freeze": 2,
     "collect": 6,
+    "trim": 2,
+    "clear": 0.7,
     "leave": 0.5,
     "come_back": 0.7,
     "settle": 0.7,
@@ -41,12 +45,16 @@ class Schedule:
     def __init__(self, seed: int, kinds: list[Kind]) -> None:
         self.choose = random.Random(seed)
         count = self.choose.choice([3, 3, 4, 5])
+        self.crowded = self.choose.random() < 0.15
+        """Indexes have many segments."""
         self.world = World(
             [self.choose.choice(kinds) for _ in range(count)],
             log_slack=self.choose.choice([0, 1, 3, 65536]),
             horizon=self.choose.choice([1, 2, 4, 65536]),
+            segment_slots=8,
+            spare_chunks=0,
         )
-        self.keys = KEYS[: self.choose.randint(1, len(KEYS))]
+        self.keys = MANY if self.crowded else KEYS[: self.choose.randint(1, len(KEYS))]
         self.flags = self.choose.choice([[0], [0, 0, 1], [0, 1, 2, 2, 4, 0x80], [0, 1, 4, 4, 4, 6]])
         self.families = self.choose.choice([[0], [0], [0, 1, 200]])
 
@@ -76,6 +84,14 @@ class Schedule:
     def _left(self, flags: int) -> int:
         """The ms a record has, if its flags say that it expires."""
         return self.choose.choice([1, 2, 10, 200]) if expires(flags) else 0
+
+    def clear(self) -> None:
+        """Most keys are written, if there are many, and most of those deleted again."""
+        at = self._at()
+        for flags, share in ((0, 0.8), (TOMBSTONE, 0.7)):
+            for key in self.keys if self.crowded else ():
+                if self.choose.random() < share:
+                    self.world.write(at, key, flags, b"v", 0)
 
     def put(self) -> None:
         family, stamp = self.choose.choice(self.families), self.choose.randrange(12)
@@ -145,7 +161,15 @@ class Schedule:
         self.world.freeze()
 
     def collect(self) -> None:
-        self.world.collect(self._at())
+        self.world.collect_some(self._at())
+
+    def trim(self) -> None:
+        self.world.trim(self._at(), self.choose.choice([1, 30, 1000]))
+
+    def sweep(self) -> None:
+        ending = [at for at, each in enumerate(self.world.replicas) if each.ending is not None]
+        if ending:
+            self.world.sweep(self.choose.choice(ending))
 
     def settle(self) -> None:
         """All that are there hear of everything, and delete for good."""

@@ -4,6 +4,7 @@ brings back what was deleted nor loses what nobody knew of."""
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from vines._core.vector import VersionVector
 from vines.errors import WireError
 
 from . import model, mutants
-from .forms import TOMBSTONE, write_floors, write_page
+from .forms import EPHEMERAL, EXPIRING, SHOWN, STAMP_MAX, TOMBSTONE, write_floors, write_page
 from .kinds import CORE, NAIVE, A, B, C, D, Kind, frame, frames, link, new, record, span
 from .model_vector import VersionVector as NaiveVector
 from .reading import read_delta
@@ -58,11 +59,11 @@ def join(giver: Any, joiner: Any, budget: int = 4096) -> list[Any]:
     while cursor is not None:
         data, cursor = giver.page(cursor, budget)
         joiner.apply_page(data)
+    joiner.finish_join(floors)
     changes = Changes()
     cursor = 0
     while cursor is not None:
         cursor = joiner.sweep(cursor, 1, changes)
-    joiner.finish_join(floors)
     return list(changes)
 
 
@@ -309,7 +310,6 @@ def test_an_abandoned_join_drops_nothing_and_the_next_one_does(kind: Kind) -> No
     joiner.begin_join(giver.floor_pages(4096))
     joiner.abandon_join()
     assert joiner.sweep(0, 1 << 20) is None
-    joiner.finish_join([])
     assert keys(joiner) == [b"k"]
     assert len(join(giver, joiner)) == 1 and keys(joiner) == []
 
@@ -343,6 +343,44 @@ def test_what_came_with_a_join_stays_wherever_it_comes_to_lie_as_others_go(
         assert joiner.records() == giver.records() and keys(joiner) == sorted(names[1::2])
 
 
+@pytest.mark.parametrize("other", ["collect", "reclaim"])
+def test_a_join_takes_nothing_away_for_another_pass_that_joins_segments(other: str) -> None:
+    """It goes on where a segment began that is a part of another by now: what was swept before is
+    not swept again, as nobody knows any more that it came with the join."""
+    options = {"segment_slots": 8, "spare_chunks": 0, "log_slack": 0}
+    for seed in range(40):
+        choose = random.Random(seed)
+        giver, joiner = new(CORE, A), new(CORE, D, **options)
+        names = [b"%d/%d" % (seed, each) for each in range(100)]
+        for name in names:
+            giver.put(0, name, 0, bytes(200), 1)
+        for name in choose.sample(names, 85):
+            giver.put(0, name, TOMBSTONE, b"", 2)
+        for part in frames(CORE, giver, 4096):
+            joiner.apply(part)
+        floors = giver.floor_pages(4096)
+        joiner.begin_join(floors)
+        cursor: int | None = 0
+        while cursor is not None:
+            data, cursor = giver.page(cursor, 4096)
+            joiner.apply_page(data)
+        joiner.finish_join(floors)
+        cut = vector(CORE, a=185)
+        cursor, collecting = 0, 0
+        if other == "reclaim":
+            for name in [row[1] for row in joiner.records() if row[6] & TOMBSTONE]:
+                joiner.collect(0, name)
+        while cursor is not None:
+            cursor = joiner.sweep(cursor, 1)
+            for _ in range(choose.randrange(4)):
+                if other == "reclaim":
+                    joiner.trim(choose.randrange(1, 200))
+                elif collecting is not None:
+                    collecting = joiner.collect_stable(cut, cut, CLOCK, collecting, 1)
+        live = [row for row in giver.records() if not row[6] & TOMBSTONE]
+        assert [row for row in joiner.records() if not row[6] & TOMBSTONE] == live
+
+
 def test_who_was_away_brings_back_nothing_and_keeps_its_own_writes(kind: Kind) -> None:
     one, two, away = new(kind, A), new(kind, B), new(kind, C)
     one.put(0, b"k", 0, b"v", 1)
@@ -362,6 +400,76 @@ def test_who_was_away_brings_back_nothing_and_keeps_its_own_writes(kind: Kind) -
     for part in frames(kind, away, 4096, *one.vector().items()):
         assert one.apply(part) == []
     assert keys(one) == [b"mine"] and one.fingerprint() == away.fingerprint()
+
+
+def send(sender: Any, receiver: Any, kind: Kind) -> None:
+    """All that the receiver lacks; nothing if it is below a floor."""
+    for part in frames(kind, sender, 4096, *receiver.vector().items()):
+        assert receiver.apply(part) == []
+
+
+WAYS = {
+    "is sent the deletion": False,
+    "joins who took it up": True,
+    "joins who forgot the deletion later": False,
+    "joins who holds the deletion": False,
+}
+"""How the author hears of others, and whether its record stays then."""
+
+
+@pytest.mark.parametrize("flags", [EXPIRING, EPHEMERAL])
+@pytest.mark.parametrize("way", WAYS)
+def test_of_what_ends_by_itself_its_author_has_the_last_word(
+    kind: Kind, flags: int, way: str
+) -> None:
+    """Others forgot a deletion, one before it heard of an older record, one after that: they hold
+    different things, and no fingerprint shows it."""
+    other, early, late, author = (new(kind, source) for source in (A, B, C, D))
+    author.write(b"k", flags, b"\x01", 1, 1000 if flags == EXPIRING else 0)
+    other.write(b"k", 0, b"\x02", 2)
+    other.write(b"k", TOMBSTONE, b"", 2)
+    for table in (early, late):
+        send(other, table, kind)
+        table.author(D, SHOWN)
+    collect(kind, early, a=2)
+    if way == "is sent the deletion":
+        first, delayed = frames(kind, author, 4096), frames(kind, late, 4096)
+        for table, parts in ((early, first), (author, delayed), (late, first)):
+            for part in parts:
+                table.apply(part)
+    else:
+        for table in (early, late):
+            send(author, table, kind)
+    if way != "joins who holds the deletion":
+        collect(kind, late, a=2)
+    if way != "is sent the deletion":
+        assert (early.value(b"k"), late.value(b"k")) == (b"\x01", None)
+        join(early if way == "joins who took it up" else late, author)
+    for table in (early, late):
+        send(author, table, kind)
+    tables = [early, late, author]
+    assert [table.value(b"k") for table in tables] == [b"\x01" if WAYS[way] else None] * 3
+    assert len({table.fingerprint() for table in tables}) == 1
+
+
+def test_what_all_have_seen_is_not_said_anew(kind: Kind) -> None:
+    author, other = new(kind, A), new(kind, B)
+    author.write(b"k", EPHEMERAL, b"v", 1)
+    collect(kind, author, a=1)
+    send(author, other, kind)
+    join(other, author)
+    assert author.counter == 1
+    other.write(b"k", TOMBSTONE, b"", 9)
+    send(other, author, kind)
+    assert author.counter == 1 and author.value(b"k") is None
+
+
+def test_what_cannot_be_stamped_higher_is_not_said_anew(kind: Kind) -> None:
+    author = new(kind, A)
+    author.write(b"k", EPHEMERAL, b"v", 1)
+    highest = record(b"k", STAMP_MAX, B, 1, flags=TOMBSTONE)
+    author.apply(frame(span(B, 0, 1, (1, highest))))
+    assert author.counter == 1 and author.value(b"k") is None
 
 
 FOUND: dict[type[Any], Callable[[Kind], None]] = {
@@ -398,6 +506,14 @@ PLANTED = {
     "collected_before_the_slowest": test_what_is_above_the_cut_or_the_clock_or_live_stays,
     "collected_with_a_record_above": test_nothing_goes_while_a_record_lies_above_the_vector,
     "collected_before_the_clock": test_what_is_above_the_cut_or_the_clock_or_live_stays,
+    "swept_twice_where_segments_join": lambda _: (
+        test_a_join_takes_nothing_away_for_another_pass_that_joins_segments("collect")
+    ),
+    "author_without_the_last_word": lambda kind: (
+        test_of_what_ends_by_itself_its_author_has_the_last_word(
+            kind, EPHEMERAL, "joins who took it up"
+        )
+    ),
 }
 """Bugs planted in the core, and which test finds each."""
 

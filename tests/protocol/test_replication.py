@@ -586,3 +586,30 @@ def test_digests_that_lie_cost_a_comparison_a_second_for_a_while() -> None:
         pump.run(0.01)
     pump.run(60.0)
     assert a.count("frames_out", "digest") - before <= 2 * 15
+
+
+def test_what_a_join_takes_away_it_takes_whole_though_its_giver_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All its pages are here by then; and nobody else need be there."""
+    monkeypatch.setattr(joining, "SWEEP_SLOTS", 1)
+    pump = Pump()
+    a, b = pump.cluster(2)
+    for number in range(9_000):
+        a.node.data.write(b"key%d" % number, 0, b"\x01", pump.wall() << 16)
+    a.node.advance(pump.now)
+    pump.settle()
+    assert b.node.data.count(0) == 9_000
+    for number in range(8_000):
+        a.node.data.collect(0, b"key%d" % number)
+    (link,) = a.node._parts.linking.links.established()
+    link.channels[1].floor_owed = True
+    a.node._parts.pusher.wake(link)
+    while b.node.data.count(0) == 9_000:
+        a.node.advance(pump.now)
+        assert pump.step()
+    assert b.node.data.count(0) > 1_000, "the sweep is under way"
+    pump.kill(a)
+    pump.settle()
+    assert b.node.data.count(0) == 1_000
+    assert b.node.data.floor(a.node.data.source) == a.node.data.floor(a.node.data.source)

@@ -26,7 +26,6 @@ cdef enum:
     UNIT = 8
     UNITS_MAX = 255             # of one block
     STEP = 4096                 # in which a chunk is used: a page of most systems
-    CHUNKS_SPARE = 2            # unused memory of so many is not worth a pass
 
 cdef struct Block:              # one that was given back
     Block* next
@@ -44,6 +43,7 @@ cdef struct Arena:
     Chunk* newest               # blocks are cut from; NULL: there is none
     uint8_t* at                 # what is left of what it has touched
     uint8_t* end
+    size_t spare                # chunks; unused memory of so many is not worth a pass
     size_t memory               # of all chunks, but for what was never touched
     size_t used                 # units of all of them
     bint kept                   # the system took back none of the empty ones when it was asked last
@@ -162,7 +162,7 @@ cdef inline bint arena_is_loose(const Arena* arena) noexcept nogil:
     given back since they were closed last."""
     cdef size_t unused = arena.memory - arena.used * UNIT
     return (
-        unused > arena.memory / 4 and unused > CHUNKS_SPARE * CHUNK_SIZE
+        unused > arena.memory / 4 and unused > arena.spare * CHUNK_SIZE
         and arena.given_up * UNIT > arena.memory / 8
     )
 

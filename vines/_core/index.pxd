@@ -24,9 +24,6 @@ cdef extern from "hash.h" nogil:
 
 cdef enum:
     SEGMENT_MIN = 8
-    SEGMENT_MAX = 4096
-    SEGMENT_HALF = 3072         # of each that a segment of the largest size splits into
-    SEGMENT_JOINED = 1024       # records of two that become one: far from where it would split
     DIRECTORY_BITS_MAX = 24     # beyond it segments grow instead of splitting
 
 cdef struct Segment:
@@ -39,6 +36,7 @@ cdef struct Index:
     vines_key key
     Segment** directory
     uint32_t depth              # the directory has 2**depth entries
+    size_t split_at             # slots of a segment that splits when it is full; less in tests
     size_t count
     size_t memory
 
@@ -97,8 +95,9 @@ cdef inline void segment_put(Segment* segment, uint64_t hashed, uint64_t slot) n
     segment.used += 1
 
 
-cdef inline int index_open(Index* index, vines_key key) noexcept nogil:
+cdef inline int index_open(Index* index, vines_key key, size_t split_at) noexcept nogil:
     index.key = key
+    index.split_at = max(split_at, <size_t>SEGMENT_MIN)
     index.depth = 0
     index.count = 0
     index.directory = <Segment**>malloc(sizeof(Segment*))
@@ -217,8 +216,10 @@ cdef inline void segment_shrink(Index* index, Segment* segment) noexcept nogil:
 
 cdef inline Segment* segment_join(Index* index, Segment* segment, uint64_t hashed) noexcept nogil:
     """Join a segment, the one `hashed` falls into, with the neighbour it was once split from, if
-    that lies below it and there is little in both; the segment that `hashed` falls into then. A
-    pass in the order of hashes may do so with each segment it is done with, and go on after it."""
+    that lies below it and there is little in both, far from where it would split again; the segment
+    that `hashed` falls into then. A pass in the order of hashes may do so with each segment it is
+    done with, and go on after it; another pass that has come as far as `hashed` meets again what
+    lies below."""
     cdef size_t span, first, at
     cdef Segment* low
     cdef Segment* joined
@@ -229,7 +230,10 @@ cdef inline Segment* segment_join(Index* index, Segment* segment, uint64_t hashe
         if not first & span:
             break
         low = index.directory[first - span]
-        if low.depth != segment.depth or low.used + segment.used > SEGMENT_JOINED:
+        if (
+            low.depth != segment.depth
+            or 4 * (<size_t>low.used + segment.used) > index.split_at
+        ):
             break
         joined = segment_new(
             max(2 * (<size_t>low.used + segment.used), <size_t>SEGMENT_MIN), segment.depth - 1)
@@ -294,8 +298,10 @@ cdef inline int segment_split(Index* index, Segment* segment, uint64_t hashed) n
     cdef uint64_t slot, each
     if segment.depth == index.depth and directory_double(index) < 0:
         return -1
-    cdef Segment* low = segment_new(SEGMENT_HALF, segment.depth + 1)
-    cdef Segment* high = segment_new(SEGMENT_HALF, segment.depth + 1)
+    # Of some keys all may agree in the next bit: there has to be room for them in either.
+    cdef size_t half = max(index.split_at / 4 * 3, <size_t>segment.used + 1)
+    cdef Segment* low = segment_new(half, segment.depth + 1)
+    cdef Segment* high = segment_new(half, segment.depth + 1)
     if low == NULL or high == NULL:
         if low != NULL:
             free(low.slots)
@@ -325,7 +331,7 @@ cdef inline int index_insert(Index* index, uint64_t hashed, vines_record* record
     """Add a record whose key is not there yet; -1 if memory ran out, nothing changed."""
     cdef Segment* segment = segment_of(index, hashed)
     while 5 * (<size_t>segment.used + 1) > 4 * <size_t>segment.size:
-        if segment.size < SEGMENT_MAX or segment.depth >= DIRECTORY_BITS_MAX:
+        if segment.size < index.split_at or segment.depth >= DIRECTORY_BITS_MAX:
             if segment_grow(index, segment) < 0:
                 return -1
         elif segment_split(index, segment, hashed) < 0:

@@ -117,6 +117,8 @@ cdef class Table:
     cdef readonly bint recounting       # strays are being counted anew
     cdef uint64_t recounted             # so far: the lowest hash of the next segment
     cdef VersionVector joined           # what the giver of the join under way covers, or None
+    cdef uint64_t settled               # own position that all covered when they last said so
+    cdef uint64_t swept                 # own position at the begin of the sweep under way
     cdef size_t live[256]               # live records by family
     cdef uint64_t sizes[256]            # bytes of their keys and values
     cdef public uint64_t keys_max       # of family DATA, beyond which nothing new is written here
@@ -189,7 +191,7 @@ cdef class Table:
     cdef bint is_deleted(self, const vines_record* record) noexcept
     cdef void drop_stable(
         self, Segment* segment, VersionVector cut, uint64_t clock) noexcept
-    cdef int sweep_segment(self, Segment* segment, Changes changes) except -1
+    cdef int sweep_segment(self, Segment* segment, uint64_t cursor, Changes changes) except -1
     cdef bint overfull(self) noexcept
     cdef void compact(self) noexcept
 
@@ -212,7 +214,8 @@ cdef class Table:
     cdef void settle(self, Source* source) noexcept
     cdef void end(self, vines_record* record) noexcept
     cdef int turn(self, vines_record* record, uint8_t fate, Changes changes) except -1
-    cdef int write_anew(self, vines_record* record, Changes changes) except -1
+    cdef int write_anew(self, vines_record* record, bint gone, Changes changes) except -1
+    cdef bint is_unsettled(self, const vines_record* record) noexcept
     cdef size_t turn_some(self, size_t limit, Changes changes) except? 0
     cdef uint64_t hash_content(self, const vines_record* record) noexcept
     cdef void count_in(self, vines_record* record) noexcept

@@ -34,7 +34,9 @@ class Table:
     `log_slack`: entries kept beyond twice the records before the oldest are dropped and their
     floor rises. `horizon`: runs kept in the arrival log; a link further behind than that is served
     from the vector instead. `sketch_above`: a table of more sources than this keeps a sketch of its
-    vector (vines._core.sketch); of fewer a whole vector is shorter."""
+    vector (vines._core.sketch); of fewer a whole vector is shorter. `segment_slots`: of the
+    index, at which a part of it splits; `spare_chunks`: memory that is unused and not given back;
+    tests take less of both, that what is small is divided and cleared up like what is large."""
 
     def __init__(
         self,
@@ -45,6 +47,8 @@ class Table:
         log_slack: int = 65536,
         horizon: int = 65536,
         sketch_above: int = 256,
+        segment_slots: int = 4096,
+        spare_chunks: int = 2,
     ) -> None: ...
     def __len__(self) -> int:
         """Records held, tombstones among them."""
@@ -211,17 +215,22 @@ class Table:
         the other side covers before the higher stays. `floors` as of `finish_join`. WireError
         before any change."""
     def sweep(self, cursor: int, limit: int, changes: Changes | None = None) -> int | None:
-        """After the last page of the join begun: drop the live records that came with none and
-        whose positions the giver covers, for they were deleted there. One step of about so many
-        records from `cursor` (0 to begin); returns the next cursor, None at the end. Appends what
-        was dropped to `changes`, as deleted."""
+        """After `finish_join`, or `abandon_join`: drop the live records that came with no page of
+        the join and whose positions the giver covers, for they were deleted there. One step of
+        about so many records from `cursor` (0 to begin); returns the next cursor, None at the end,
+        before which no other join may begin. Appends what was dropped to `changes`, as deleted.
+        Of this table's own records that end by themselves, that some may not have seen and that are
+        stamped no higher than what was forgotten, what became of them is written anew: nobody else
+        could tell that others disagree. For the same reason a merge that replaces one of them by a
+        deletion writes that deletion once more."""
     def abandon_join(self) -> None:
-        """The join begun will not be finished: a sweep drops nothing from now on. It is still to be
-        done, and `finish_join([])` after it, before the next begins."""
+        """The join begun will not be finished: a sweep, which is still to be done, drops
+        nothing."""
     def finish_join(self, floors: list[bytes], limit: int = ...) -> None:
         """Cover the vector captured at the begin of a join whose pages have all been merged:
-        vector and floors rise to it, and the floor stamp to the giver's, but not above `limit`.
-        `floors` are the encoded floor pages of that begin. WireError before any change."""
+        vector and floors rise to it, and the floor stamp to the giver's, but not above `limit`. A
+        sweep follows; what it is to drop is held for its duration, and claimed by nobody. `floors`
+        are the encoded floor pages of that begin. WireError before any change."""
     def floor_pages(self, budget: int) -> list[bytes]:
         """This table's vector, floors and floor stamp, to be captured at the begin of a join
         (docs/wire.md, 'Floor page')."""

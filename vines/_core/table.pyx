@@ -132,6 +132,8 @@ PLANTED = {
     "collected_before_the_slowest": 56,
     "collected_with_a_record_above": 57,
     "collected_before_the_clock": 58,
+    "swept_twice_where_segments_join": 59,
+    "author_without_the_last_word": 60,
 }
 
 HIDDEN = HIDDEN_FATE
@@ -386,6 +388,7 @@ cdef class Table:
     def __cinit__(
         self, bytes source, bytes fingerprint_key, bytes index_key,
         *, size_t log_slack=65536, size_t horizon=65536, size_t sketch_above=256,
+        size_t segment_slots=4096, size_t spare_chunks=2,
     ):
         if len(fingerprint_key) != 16 or len(index_key) != 16:
             raise ValueError("the keys of a table are 16 bytes each")
@@ -398,7 +401,8 @@ cdef class Table:
         self.sketch_above = sketch_above
         self.sketch.secret = secret.k0 | 1
         self.known = VersionVector(index_key)
-        if index_open(&self.index, secret) < 0:
+        self.arena.spare = spare_chunks
+        if index_open(&self.index, secret, segment_slots) < 0:
             raise MemoryError
         self.keys_max = self.bytes_max = UNLIMITED
         self.living = set()
@@ -1096,6 +1100,7 @@ cdef class Table:
         self.own = <uint32_t>self.slot_of(id_of(source))
         self.sources[self.own].fate = SHOWN_FATE
         self.overtaken = False
+        self.settled = self.swept = 0
 
     # ------------------------------------------------------------------ time
 
@@ -1270,26 +1275,43 @@ cdef class Table:
             while source.inherited:
                 if done == limit:
                     return done
-                self.write_anew(self.bounds.entries[source.bound[0] - 1].record, changes)
+                self.write_anew(self.bounds.entries[source.bound[0] - 1].record, False, changes)
                 done += 1
         return done
 
-    cdef int write_anew(self, vines_record* record, Changes changes) except -1:
-        """Write what a record holds once more, as a later write of this table's own. Where none can
-        be later it ends, as it does at others with its author."""
+    cdef bint is_unsettled(self, const vines_record* record) noexcept:
+        """Whether a record is this table's own, ends by itself, and may have been unseen by some
+        while they forgot a deletion that wins over it: who hears of it then takes it up, who has
+        not forgotten yet does not, and no fingerprint tells. So its author has the last word."""
+        return (
+            record.source == self.own and record.counter > self.settled and record.family == 0
+            and (expires(<uint8_t>record.flags) or depends(<uint8_t>record.flags))
+            and not self.is_due(record)
+            and record.stamp < STAMP_LIMIT and self.floor_stamp < STAMP_LIMIT
+            and not vines_planted(60)
+        )
+
+    cdef int write_anew(self, vines_record* record, bint gone, Changes changes) except -1:
+        """Write what a record holds once more, as a later write of this table's own; or that it is
+        gone. Where none can be later it ends, as it does at others with its author."""
         cdef uint64_t clock = self.clock_stamp + 1, remaining = 0
-        cdef uint64_t stamp = max(clock, <uint64_t>record.stamp + 1)
+        cdef uint64_t stamp = max(clock, <uint64_t>record.stamp + 1, self.floor_stamp + 1)
+        cdef uint8_t flags = <uint8_t>record.flags
         cdef bytes value
         cdef Changed row
         if stamp > STAMP_LIMIT:
             return self.turn(record, ENDED_FATE, changes)
-        if expires(<uint8_t>record.flags):
+        if gone or flags & TOMBSTONE_FLAG:
+            flags = TOMBSTONE_FLAG
+            value = b""
+        else:
+            value = PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length)
+        if expires(flags):
             remaining = deadline_of(&self.deadlines, record)
             remaining = remaining - self.now if remaining > self.now else 1
-        value = PyBytes_FromStringAndSize(<const char*>value_of(record), record.value_length)
         self.write_local(
             hash_record(&self.index, record), record, <uint8_t>record.family, key_of(record),
-            record.key_length, <uint8_t>record.flags, value, stamp, remaining)
+            record.key_length, flags, value, stamp, remaining)
         self.clock_stamp = clock
         if changes is not None:
             self.show(record, &row)
@@ -1479,6 +1501,11 @@ cdef class Table:
             elif item.stamp > self.clock_stamp:
                 self.clock_stamp = item.stamp
         cdef bint counted = record != NULL, shown = counted and self.is_shown(record)
+        # Others may have forgotten this deletion, and have taken up what it wins over.
+        cdef bint disputed = (
+            counted and item.flags & TOMBSTONE_FLAG != 0 and item.stamp < STAMP_LIMIT
+            and self.is_unsettled(record)
+        )
         if not counted:
             record = self.create(
                 item.hashed, item.family, item.key, item.key_length, item.value_length)
@@ -1511,6 +1538,8 @@ cdef class Table:
         if vines_planted(8) and item.flags & TOMBSTONE_FLAG:
             self.drop(item.hashed, record)
             return ABSENT
+        if disputed:
+            self.write_anew(record, True, changes)
         return record
 
     @cython.critical_section
@@ -2229,31 +2258,44 @@ cdef class Table:
         while visited < limit:
             segment = segment_of(&self.index, cursor)
             visited += segment.size
-            self.sweep_segment(segment, changes)
+            self.sweep_segment(segment, cursor, changes)
             segment = segment_join(&self.index, segment, cursor)
             if not next_segment(segment, &cursor):
                 directory_halve(&self.index)
+                self.joined = None
                 return None
         return cursor
 
-    cdef int sweep_segment(self, Segment* segment, Changes changes) except -1:
+    cdef int sweep_segment(self, Segment* segment, uint64_t cursor, Changes changes) except -1:
         """Drop what was deleted where the join came from; forget what came with it: after that, as
         a record that is dropped has others move into its place, from the begin of the segment too,
-        where they were looked at before."""
+        where they were looked at before. What lies below the cursor was swept with a segment that
+        another pass has joined to this one since: nobody knows any more whether it came. Of what is
+        unsettled, and below a stamp that was forgotten, it is said anew what has become of it."""
         cdef size_t at = 0
+        cdef bint gone
+        cdef uint64_t hashed
         cdef vines_record* record
         cdef Changed row
         while at < <size_t>segment.size:
             if segment.slots[at]:
                 record = pointed(segment.slots[at])
-                if not record.met and self.is_deleted(record):
-                    if changes is not None and self.is_shown(record):
-                        self.show(record, &row)
-                        row.flags |= TOMBSTONE_FLAG
-                        row.value_length = 0
-                        changes.copy(&row)
-                    self.drop(hash_record(&self.index, record), record)
-                    continue            # another may stand here now
+                gone = not record.met and self.is_deleted(record)
+                if (
+                    record.counter <= self.swept and record.stamp <= self.floor_stamp
+                    and self.is_unsettled(record)
+                ):
+                    self.write_anew(record, gone, changes)
+                elif gone:
+                    hashed = hash_record(&self.index, record)
+                    if hashed >= cursor or vines_planted(59):
+                        if changes is not None and self.is_shown(record):
+                            self.show(record, &row)
+                            row.flags |= TOMBSTONE_FLAG
+                            row.value_length = 0
+                            changes.copy(&row)
+                        self.drop(hashed, record)
+                        continue            # another may stand here now
             at += 1
         for at in range(<size_t>segment.size):
             if segment.slots[at]:
@@ -2265,6 +2307,7 @@ cdef class Table:
     def abandon_join(self):
         if self.joined is not None:
             self.joined = VersionVector()
+            self.swept = 0
 
     @cython.critical_section
     def finish_join(self, list floors not None, uint64_t limit=STAMP_LIMIT):
@@ -2303,7 +2346,7 @@ cdef class Table:
                 else:
                     self.raise_floor(slot, floor)
                 self.lack(slot, floor)
-        self.joined = None
+        self.swept = self.known.counters[self.own]
         if strayed:
             self.begin_recount()
 
@@ -2359,6 +2402,10 @@ cdef class Table:
                        uint64_t clock, uint64_t cursor, size_t limit):
         cdef Segment* segment
         cdef size_t visited = 0
+        cdef Py_ssize_t place = cut.find_near(
+            self.known.ids + <size_t>self.own * ID_BYTES, self.own)
+        if place >= 0:
+            self.settled = max(self.settled, cut.counters[place])
         if self.tombstones == 0:
             return None
         if not vines_planted(57) and (self.strayed or not self.known.dominates(bound)):

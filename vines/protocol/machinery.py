@@ -214,10 +214,12 @@ class Machinery:
     def due(self) -> float:
         """When `run_timers` has something; infinity if never."""
         links = self.linking.links.established()
+        # The end of a join needs nobody else.
+        going_on = links or self.replication.joins.sweeping
         return min(
             self.patrol.deadline(),
             self.linking.deadline(),
-            min(self.replication.deadline(), self.retiring.deadline()) if links else inf,
+            min(self.replication.deadline(), self.retiring.deadline()) if going_on else inf,
             self.flushes.deadline(links, self.now),
         )
 

@@ -29,7 +29,7 @@ class Watch:
     """The invariants of one table of one process.
 
     With `writes_itself` the oracle learns of the table's own writes here; else it was told of each,
-    but, with `writes_anew`, of ephemeral records that a node writes once more by itself.
+    but, with `writes_anew`, of what a node writes once more by itself.
     Raises `Violation` from `check` when
     * a record is lost, or replaced by one that ranks lower or equal, that no other in the table
       makes void and no deletion won over that was forgotten, or that nobody else covers and lacks;

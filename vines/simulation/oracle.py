@@ -192,8 +192,8 @@ class Oracle:
     def observe(self, table: Table, source: bytes, *, anew: bool = False) -> None:
         """Learn of writes a node made on its own: those of this source of its that the oracle has
         not seen yet. Of several writes of one key between two looks only the last can be seen; for
-        the others the last stands in. With `anew` only ephemeral records written once more are
-        believed to be a node's own doing.
+        the others the last stands in. With `anew` only what ends by itself is believed to be
+        a node's own doing, when it is written once more, and that it is gone.
         """
         known, count = len(self.positions.get(source, ())), table.covered(source)
         if count == known:
@@ -218,13 +218,15 @@ class Oracle:
             self.records[written.family, written.key, *written.rank] = written
 
     def _is_known(self, written: Written) -> bool:
-        """Whether somebody wrote the same before, with an owner; it may have ended since."""
+        """Whether somebody wrote the same before, with an owner or a time to live; it may have
+        ended since, or its author says that it is gone.
+        """
         same = written.family, written.key, written.flags, written.value
         return any(
             (each.family, each.key, each.flags, each.value) == same
             for known in self.records.values()
-            if known.depends
-            for each in (known, lapsed(known))
+            if known.fades
+            for each in (known, lapsed(known), known._replace(flags=TOMBSTONE, value=b""))
         )
 
     def _skip(self, source: bytes) -> None:

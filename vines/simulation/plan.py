@@ -158,9 +158,7 @@ def draw_absences(seed: int, nodes: int | None = None) -> Plan:
     others = tuple(name for name in plan.faults if not name.startswith(("partition", "swizzle")))
     shares = {"write_shared": 3, "delete": 3, "write_own": 1, "tie": 1}
     usual = tuple(name for name, share in shares.items() for _ in range(share))
-    # No keys with owners: one of them that was deleted by somebody who did not know of it, and
-    # forgotten at one side only, is there for some and not for others for as long as its owner is.
-    left_out = {*shares, "write_ephemeral", "foreign"}
+    left_out = {*shares, "foreign"}
     plan = replace(
         plan,
         nodes=max(plan.nodes, 3) if nodes is None else nodes,

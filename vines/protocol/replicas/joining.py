@@ -6,12 +6,14 @@ and asks for each next page. With the last page it covers what the floors said, 
 vector again. A node joins one table from one peer at a time; who else told it to waits and gets a
 vector then, for the join has most likely brought what they would have sent.
 
-What a join brings merges page by page, above the vector, as any record may. What it takes away,
-of the data table, and what is covered after it come at its end: records that were deleted where it
-came from go in a sweep, step by step, then vector, floors and floor stamp rise at once. So a join
-needs no room beside the table but its floor pages and a bit in each record. If the peer vanishes
-nothing was taken away, a sweep makes the bits ready for the next join, and the next peer is asked
-from the beginning: nothing is lost or wrong, only sent twice.
+What a join brings merges page by page, above the vector, as any record may. What is covered after
+it, and what it takes away of the data table, come at its end: vector, floors and floor stamp rise
+at once, then records that were deleted where it came from go in a sweep, step by step. It is in
+this order that no range is sent which claims a position whose record went, and that nothing which
+went comes again. So a join needs no room beside the table but its floor pages and a bit in each
+record. If the peer vanishes before its last page nothing was taken away, a sweep makes the bits
+ready for the next join, and the next peer is asked from the beginning: nothing is lost or wrong,
+only sent twice. If it vanishes later the sweep goes on, as nothing is needed from it any more.
 """
 
 from __future__ import annotations
@@ -58,14 +60,14 @@ def serve(channel: Channel, message: Join) -> None:
 class Sweep:
     """What is left of a join once its pages are here, or once it was given up."""
 
-    __slots__ = ("cursor", "floors", "limit", "link", "table")
+    __slots__ = ("complete", "cursor", "link", "table")
 
-    def __init__(self, table: Table, floors: list[bytes], limit: int, link: Link | None) -> None:
+    def __init__(self, table: Table, link: Link | None) -> None:
         self.table = table
-        self.floors = floors
-        self.limit = limit
         self.link = link
-        """Where it came from; None: it was given up."""
+        """Where it came from; None: that is no longer there."""
+        self.complete = link is not None
+        """All its pages came."""
         self.cursor = 0
 
 
@@ -74,7 +76,7 @@ class Joins:
 
     def __init__(self, wake: Callable[[Link], None]) -> None:
         self.count = 0
-        """Joins completed."""
+        """Joins all of whose pages came, and what is covered by them."""
         self._wake = wake
         self._current: dict[int, Link] = {}
         self._last: dict[tuple[int, int], tuple[float, float]] = {}
@@ -125,7 +127,10 @@ class Joins:
         if message.marks != END:
             channel.join_owed = message.cursor
             return []
-        self._sweeps[message.table] = Sweep(channel.table, channel.floors, limit, link)
+        # Of the control table no stamp is a time, and none is collected.
+        channel.table.finish_join(channel.floors, limit)
+        self.count += 1
+        self._sweeps[message.table] = Sweep(channel.table, link)
         channel.joining = False
         channel.floors = None
         del self._current[message.table]
@@ -144,13 +149,9 @@ class Joins:
             sweep.cursor = cursor
             return []
         del self._sweeps[table]
-        if sweep.link is None:
-            sweep.table.finish_join([])
+        if not sweep.complete:
             self._next(table, now)
             return []
-        # Of the control table no stamp is a time, and none is collected.
-        sweep.table.finish_join(sweep.floors, sweep.limit)
-        self.count += 1
         return self._finish(sweep.link, table, now)
 
     def again(self, now: float) -> list[tuple[int, Link]]:
@@ -170,15 +171,14 @@ class Joins:
             self._later.pop((table, link.number), None)
             sweep = self._sweeps.get(table)
             if sweep is not None and sweep.link is link:
-                sweep.table.abandon_join()
-                sweep.floors, sweep.link = [], None
+                sweep.link = None
             if self._current.get(table) is link:
                 del self._current[table]
                 channel = link.channels[table]
                 if channel.joining:
                     channel.joining = False
                     channel.table.abandon_join()
-                    self._sweeps[table] = Sweep(channel.table, [], 0, None)
+                    self._sweeps[table] = Sweep(channel.table, None)
                 self._next(table, now)
 
     def stalled(self, now: float) -> list[Link]:
@@ -211,11 +211,14 @@ class Joins:
         channel.heard = now
         self._wake(link)
 
-    def _finish(self, link: Link, table: int, now: float) -> list[Link]:
-        # Told again while the join was under way: that was about what has come since.
-        self._waiting[table].pop(link.number, None)
+    def _finish(self, link: Link | None, table: int, now: float) -> list[Link]:
         others = list(self._waiting[table].values())
         self._waiting[table].clear()
+        if link is None:
+            return others
+        # Told again while the join was under way: that was about what has come since.
+        if link in others:
+            others.remove(link)
         shortest, longest = PAUSE_SECONDS
         over, pause = self._last.get((table, link.number), (-inf, 0.0))
         again = now < over + 2 * longest

@@ -232,7 +232,7 @@ class Replication:
             self._compare(links)
 
     def deadline(self) -> float:
-        """When `advance` has something, as long as there are links."""
+        """When `advance` has something, as long as there are links or a walk is under way."""
         control, data = self._tables
         if self.joins.sweeping or control.recounting or data.recounting:
             return 0.0
