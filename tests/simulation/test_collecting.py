@@ -60,6 +60,28 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing_of_its_own(seconds: 
     assert tombstones(simulation) == [0, 0, 0]
 
 
+@pytest.mark.parametrize("ahead", [30.0, 3600.0, 80_000.0])
+def test_a_write_after_a_join_wins_over_a_deletion_forgotten_by_a_clock_that_is_ahead(
+    ahead: float,
+) -> None:
+    """Others still hold it, until their clocks have passed it, too."""
+    simulation = filled()
+    first, second, third = simulation.nodes
+    first.skew = ahead
+    simulation.run(1.0)
+    first.delete("k0")
+    simulation.run(15.0)
+    assert tombstones(simulation) == [0, 1, 1]
+    simulation.partition([first, third], [second])
+    third.restart([first])
+    simulation.run(10.0)
+    third.gossip("k0", "new")
+    simulation.heal()
+    simulation.run(30.0)
+    assert {host.get("k0") for host in simulation.nodes} == {"new"}
+    simulation.settle()
+
+
 def test_nodes_that_do_not_wait_for_who_says_nothing_are_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -42,6 +42,11 @@ FLOOR_BYTES_MAX: Final = 32 * 1024 * 1024
 """Floor pages kept during a join: about a million sources."""
 SWEEP_SLOTS: Final = 16384
 """Of the table's index, swept in one turn: one or two milliseconds."""
+FLOOR_AHEAD: Final = 24 * 3600 * 1000 << 16
+"""What a floor stamp may be above the stamps that move this node's clock: a day, which the clocks
+of members may be apart. Whoever forgot a deletion went by its own clock; others may hold it still,
+and what is written here must win over it.
+"""
 
 
 def serve(channel: Channel, message: Join) -> None:
@@ -149,7 +154,7 @@ class Joins:
             self._next(table, now)
             return []
         # Of the control table no stamp is a time, and none is collected.
-        sweep.table.finish_join(sweep.floors, sweep.limit)
+        sweep.table.finish_join(sweep.floors, sweep.limit + FLOOR_AHEAD)
         self.count += 1
         return self._finish(sweep.link, table, now)
 
