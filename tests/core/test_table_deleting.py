@@ -398,6 +398,13 @@ PLANTED = {
     "collected_before_the_slowest": test_what_is_above_the_cut_or_the_clock_or_live_stays,
     "collected_with_a_record_above": test_nothing_goes_while_a_record_lies_above_the_vector,
     "collected_before_the_clock": test_what_is_above_the_cut_or_the_clock_or_live_stays,
+    "collected_by_an_old_cut": test_nothing_goes_before_all_is_covered_that_anybody_covered,
+    "join_by_position": lambda kind: (
+        test_both_are_tested_against_what_the_other_covers_then_the_higher_stays(
+            kind, *CASES[12][1:]
+        )
+    ),
+    "never_collected": (test_a_tombstone_at_the_cut_is_dropped_and_its_floor_and_floor_stamp_rise),
 }
 """Bugs planted in the core, and which test finds each."""
 

@@ -132,6 +132,10 @@ PLANTED = {
     "collected_before_the_slowest": 56,
     "collected_with_a_record_above": 57,
     "collected_before_the_clock": 58,
+    "collected_by_an_old_cut": 59,
+    "compaction_raises_no_floor": 60,
+    "join_by_position": 61,
+    "never_collected": 62,
 }
 
 HIDDEN = HIDDEN_FATE
@@ -660,7 +664,8 @@ cdef class Table:
             log_begin(&source.log, &cursor)
             if cursor_counter(&cursor) > floor:
                 break
-            source.floor = max(source.floor, cursor_counter(&cursor))
+            if not vines_planted(60):
+                source.floor = max(source.floor, cursor_counter(&cursor))
             self.let_go(pointed(cursor.at[0]))
             log_drop_first(&source.log)
             most -= 1
@@ -2125,7 +2130,7 @@ cdef class Table:
             deleted = self.is_deleted(record) and not vines_planted(52)
         record = self.merge(item, ids, slots, limit, changes, deleted)
         if record != ABSENT and is_same(item, ids[item.origin], record, self.known.ids):
-            record.met = 1
+            record.met = not vines_planted(61)
         return 0
 
     @cython.critical_section
@@ -2267,7 +2272,9 @@ cdef class Table:
         cdef size_t visited = 0
         if self.tombstones == 0:
             return None
-        if not vines_planted(57) and (self.strayed or not self.known.dominates(bound)):
+        if vines_planted(62) or self.strayed and not vines_planted(57):
+            return None
+        if not self.known.dominates(bound) and not vines_planted(59):
             return None
         while visited < limit:
             segment = segment_of(&self.index, cursor)
