@@ -68,6 +68,20 @@ _VALUE: Final = Struct("<QQQB16s")
 _STAMP_MAX: Final = (1 << 63) - 1
 _COUNTER_MAX: Final = (1 << 48) - 1
 _ROUND_MAX: Final = 1 << 62
+"""The last of a circle: the round after it is 1, so that none stops them, whoever claims it."""
+
+
+def after(number: int) -> int:
+    """The round after this one."""
+    return number % _ROUND_MAX + 1
+
+
+def ahead(one: int, other: int) -> int:
+    """How many rounds one is after another; below 0: before it. Members that take part are a round
+    apart at most, so the shorter way around the circle is meant.
+    """
+    half = _ROUND_MAX // 2
+    return (one - other + half) % _ROUND_MAX - half
 
 
 class Report(NamedTuple):
@@ -100,7 +114,7 @@ class Report(NamedTuple):
         """The author's counter of this round, if the report says it."""
         if number == self.round:
             return self.counter
-        return self.previous if number == self.round - 1 and self.previous != NONE else None
+        return self.previous if after(number) == self.round and self.previous != NONE else None
 
 
 class Collecting:
@@ -170,14 +184,17 @@ class Collecting:
         known = [report for report in reports.values() if report is not None]
         held = self._control.get(REPORT, self._id)
         reporting = held is not None and held[1] == self._source == self._data.source
-        latest = max((report.round for report in known), default=0)
-        if not reporting or latest > self._mine.round + 1:
+        mine = self._mine.round
+        latest = max(
+            (report.round for report in known), key=lambda each: ahead(each, mine), default=0
+        )
+        if not reporting or (latest and ahead(latest, mine) > 1):
             # As who has just come, or counted others than they do: nothing is known of before.
             if latest or self._data.tombstones:
                 self._say(max(latest, 1), NONE, None, reports, now)
             return
-        self._behind = latest > self._mine.round
-        if len(known) < len(reports) or any(each.round < self._mine.round for each in known):
+        self._behind = latest != 0 and ahead(latest, mine) > 0
+        if len(known) < len(reports) or any(ahead(each.round, mine) < 0 for each in known):
             return
         digest = self._digest(reports)
         if self._may_collect(known, digest, now):
@@ -225,7 +242,7 @@ class Collecting:
                 counters[source] = counter
         if not self._data.strayed:
             cut = counters if sure else None
-            self._say(self._mine.round + 1, self._mine.counter, cut, reports, now)
+            self._say(after(self._mine.round), self._mine.counter, cut, reports, now)
 
     def _say(
         self,
@@ -239,7 +256,7 @@ class Collecting:
         report = Report(number, counter, previous, cut is not None, self._digest(reports))
         held = self._control.get(REPORT, self._id)
         stamp = max(self._clock(), held[0] + 1 if held is not None else 0)
-        if stamp > _STAMP_MAX or number > _ROUND_MAX:
+        if stamp > _STAMP_MAX:
             return
         self._control.put(REPORT, self._id, 0, report.encode(), stamp)
         self.rounds += 1
