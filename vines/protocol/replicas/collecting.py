@@ -49,7 +49,8 @@ LOOK_SECONDS: Final = 0.1
 LOOK_SECONDS_EACH: Final = 0.0005
 """More of it for each member, as a look goes over all of them."""
 AGAIN_SECONDS: Final = 60.0
-"""From one pass over the table to the next by the same cut: clocks pass stamps meanwhile."""
+"""From one pass over the table to the next by the same cut: clocks pass stamps meanwhile; and from
+one round to the next of members that do not say the same."""
 SLOTS: Final = 8192
 """Of the table's index, looked at in one turn: about a millisecond."""
 ENTRIES: Final = 16384
@@ -145,6 +146,8 @@ class Collecting:
         """The round of the last pass."""
         self._again = 0.0
         """When the next one by the same cut may begin."""
+        self._doubt = 0.0
+        """When the next round may begin for no reason but that others said something else."""
         self._pass: tuple[VersionVector, VersionVector, int, int | None] | None = None
         """Cut, bound, clock and cursor of the pass under way; no cursor: logs are trimmed."""
         self._behind = False
@@ -192,6 +195,9 @@ class Collecting:
             # As who has just come, or counted others than they do: nothing is known of before.
             if latest or self._data.tombstones:
                 self._say(max(latest, 1), NONE, None, reports, now)
+            else:
+                # Reports may come before it is known who their authors are, and then no others.
+                self._behind = self._control.count(REPORT) > 0
             return
         self._behind = latest != 0 and ahead(latest, mine) > 0
         if len(known) < len(reports) or any(ahead(each.round, mine) < 0 for each in known):
@@ -200,7 +206,9 @@ class Collecting:
         if self._may_collect(known, digest, now):
             self._collect(reports, now)
         if self._behind or (
-            now >= self._begin and self._data.tombstones and self._has_changed(known, digest)
+            now >= self._begin
+            and self._data.tombstones
+            and (self._has_changed(known, digest) or self._is_at_odds(known, digest, now))
         ):
             self._go_on(reports, now)
 
@@ -227,6 +235,12 @@ class Collecting:
         return not mine or any(
             not each.sure or each.counter != each.previous for each in (self._mine, *known)
         )
+
+    def _is_at_odds(self, known: list[Report], digest: bytes, now: float) -> bool:
+        """Whether somebody has said something else for long. It may think as this node by now, and
+        say nothing of it: whoever holds no deletions begins no round.
+        """
+        return now >= self._doubt and any(each.digest != digest for each in known)
 
     def _go_on(self, reports: dict[bytes, Report | None], now: float) -> None:
         """Say the next round, once all that was said in this one is covered here."""
@@ -266,6 +280,7 @@ class Collecting:
         self._begin = now + pause * (1.0 + self._phase / 2)
         self._pause = LOOK_SECONDS
         self._look = now + LOOK_SECONDS
+        self._doubt = now + AGAIN_SECONDS
 
     def _may_collect(self, known: list[Report], digest: bytes, now: float) -> bool:
         """Whether all have confirmed the cut, and there may be something at or below it."""
