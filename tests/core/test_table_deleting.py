@@ -514,6 +514,13 @@ PLANTED = {
             kind, EPHEMERAL, "joins who took it up"
         )
     ),
+    "collected_by_an_old_cut": test_nothing_goes_before_all_is_covered_that_anybody_covered,
+    "join_by_position": lambda kind: (
+        test_both_are_tested_against_what_the_other_covers_then_the_higher_stays(
+            kind, *CASES[12][1:]
+        )
+    ),
+    "never_collected": (test_a_tombstone_at_the_cut_is_dropped_and_its_floor_and_floor_stamp_rise),
 }
 """Bugs planted in the core, and which test finds each."""
 

@@ -13,6 +13,7 @@ from vines.protocol.replicas import collecting
 from vines.protocol.replicas.collecting import NONE, REPORT, Collecting, Report
 
 KEY = bytes(16)
+ROUNDS = collecting._ROUND_MAX
 WALL = 1_000_000
 INTERVAL = Config(insecure=True).collect_interval
 
@@ -328,3 +329,36 @@ def test_a_report_that_its_subject_did_not_write_or_that_is_none_counts_as_missi
         assert all(member.held() == [b"k"] for member in group.members), "nobody collects"
         liar.control.put(REPORT, liar.id, 0, forged, (1 << 63) - 1)
         group.run(INTERVAL)
+
+
+# -- rounds far ahead
+
+
+@pytest.mark.parametrize("number", [1000, ROUNDS // 2, ROUNDS // 2 + 9, ROUNDS - 1, ROUNDS])
+def test_a_report_of_a_round_far_ahead_stops_nobody_once_its_author_is_gone(number: int) -> None:
+    """Wherever the count of rounds is brought to, it goes on from there, and from its end to 1."""
+    group = deleted(4)
+    group.run(2 * INTERVAL)
+    *others, liar = group.members
+    far = Report(number, liar.data.counter, NONE, True, bytes(16)).encode()
+    held = liar.control.get(REPORT, liar.id)
+    assert held is not None
+    liar.control.put(REPORT, liar.id, 0, far, held[0] + 1)
+    group.mix()
+    group.run(2 * INTERVAL, but=(liar,))
+    for member in others:
+        member.others = [each for each in others if each is not member]
+    for name in (b"l", b"m", b"n"):
+        others[1].write(name)
+        group.mix(but=(liar,))
+        others[2].write(name, TOMBSTONE)
+        group.run(6 * INTERVAL, but=(liar,))
+        assert [member.held() for member in others] == [[], [], []]
+
+
+def test_rounds_are_counted_in_a_circle() -> None:
+    assert collecting.after(ROUNDS) == 1 and collecting.after(1) == 2
+    assert collecting.ahead(1, ROUNDS) == 1 and collecting.ahead(ROUNDS, 1) == -1
+    assert collecting.ahead(7, 5) == 2 and collecting.ahead(5, 5) == 0
+    first = Report(1, 5, 3, True, bytes(16))
+    assert (first.counter_of(1), first.counter_of(ROUNDS), first.counter_of(2)) == (5, 3, None)

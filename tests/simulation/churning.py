@@ -7,9 +7,11 @@ a thousand times slower than usual.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from random import Random
-from typing import TYPE_CHECKING
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from vines._core.digest import vector_pages
 from vines.simulation import Host, Simulation
@@ -37,6 +39,11 @@ SLOW = {
 }
 KEYS = 8
 """That all of them write."""
+LEASES = 4
+"""The same of keys that expire."""
+LEASE_SECONDS = (60.0, HOUR, 3 * DAY)
+DAYS_EVERY = 4
+"""So many storms come to a day on which other things happen, too."""
 AHEAD_SECONDS = 3700.0
 """How far a clock may be ahead that was put forward by an hour, and by what was written in one
 millisecond."""
@@ -65,11 +72,26 @@ class Churn:
     def live(self, days: int) -> None:
         """Some days of it, and then calm until everything that is over has been forgotten."""
         for _ in range(days):
-            for _ in range(self.rng.randint(1, 6)):
-                name = self.rng.choice(tuple(SHARES))
-                getattr(self, f"_{name}")()
-                self.seen[name] += 1
-                self.simulation.run(self.rng.choice((10.0, HOUR, 4 * HOUR)))
+            self._day()
+        self.rest()
+
+    def live_until(self, identities: int, storm: int) -> None:
+        """Live until so many processes have run, most of them in storms of so many starts."""
+        for host in self.simulation.nodes:
+            host.past_max = 1
+        while self.identities < identities:
+            self._storm(min(storm, identities - self.identities))
+            self.simulation.run(self.rng.choice((HOUR, DAY / 2)))
+            self._heal()
+            self.simulation.run(2 * HOUR)
+            if self.seen["storm"] % DAYS_EVERY == 0:
+                self._day()
+            for host in self.simulation.nodes:
+                host.events.clear()
+        self.rest()
+
+    def rest(self) -> None:
+        """Let calm come, and last until everything that is over has been forgotten."""
         self._heal()
         for host in self.simulation.nodes:
             host.skew = 0.0
@@ -77,14 +99,31 @@ class Churn:
         self.simulation.run(3 * RETENTION + DAY)
         self.simulation.settle(DAY)
 
+    def _day(self) -> None:
+        """Some hours or days with a few things in them."""
+        for _ in range(self.rng.randint(1, 6)):
+            name = self.rng.choice(tuple(SHARES))
+            getattr(self, f"_{name}")()
+            self.seen[name] += 1
+            self.simulation.run(self.rng.choice((10.0, HOUR, 4 * HOUR)))
+
     def _write(self) -> None:
         for _ in range(self.rng.randint(1, 4)):
+            self._write_at(self._running(), self._key())
+
+    def _lease(self) -> None:
+        """Keys with a time to live, and keys that live as long as their owner."""
+        for _ in range(self.rng.randint(1, 4)):
             host = self._running()
-            self._serial += 1
-            key, value = self._key(), self._serial
-            host.gossip(key, value)
-            assert host[key] == value, "K8: what was written is there at once"
-            self._stamped(host, key)
+            ttl = self.rng.choice(LEASE_SECONDS)
+            self._write_at(host, f"lease/{self.rng.randrange(LEASES)}", ttl=ttl)
+            self._write_at(self._running(), f"service/{host.number}", ephemeral=True)
+
+    def _write_at(self, host: Host, key: str, **how: Any) -> None:
+        self._serial += 1
+        host.gossip(key, self._serial, **how)
+        assert host[key] == self._serial, "K8: what was written is there at once"
+        self._stamped(host, key)
 
     def _delete(self) -> None:
         for _ in range(self.rng.randint(1, 4)):
@@ -113,6 +152,34 @@ class Churn:
             host.restart()
             self.simulation.run(self.rng.choice((1.0, 60.0)))
             host.gossip(self._key(), self._serial)
+
+    def _storm(self, starts: int) -> None:
+        """A process that ends as soon as it has said something, for hours, next to one that has
+        nothing to do with all others: these hear of it when that is over.
+        """
+        self._heal()
+        hosts = self.rng.sample(self.simulation.nodes, len(self.simulation.nodes))
+        again, witness, *others = hosts
+        self.simulation.partition(hosts[:2], others)
+        witness.restart()
+        for start in range(starts):
+            again.restart([witness])
+            self.simulation.run(self.rng.choice((1.0, 10.0)))
+            match self.rng.randrange(8):
+                case 0:
+                    self._write_at(again, self._key())
+                case 1:
+                    self._write_at(again, f"lease/{self.rng.randrange(LEASES)}", ttl=HOUR)
+                case 2:
+                    again.delete(self._key())
+                case _:
+                    self._write_at(again, f"service/{again.number}", ephemeral=True)
+            if self.rng.randrange(4):
+                again.leave()
+            self.simulation.run(self.rng.choice((0.1, 1.0)) if start % 32 else HOUR)
+        again.restart()
+        self._away = hosts[:2]
+        self.seen["storm"] += 1
 
     def _leave(self) -> None:
         host = self._running()
@@ -170,7 +237,7 @@ class Churn:
 
 
 SHARES = (
-    *("write", "write", "write", "delete", "delete", "restart", "restarts", "leave"),
+    *("write", "write", "write", "delete", "delete", "lease", "restart", "restarts", "leave"),
     *("absence", "absence", "standstill", "backup", "clock"),
 )
 
@@ -184,6 +251,22 @@ def tables(host: Host) -> tuple[Table, Table]:
     """The control table and the data table of who runs there."""
     node = _process(host).node
     return node.control, node.data
+
+
+def entries(host: Host) -> int:
+    """Of all containers of Python that can be reached from who runs there."""
+    seen: set[int] = set()
+    left: list[object] = [_process(host).node]
+    found = 0
+    while left:
+        each = left.pop()
+        if id(each) in seen or isinstance(each, type | ModuleType | FunctionType | Host):
+            continue
+        seen.add(id(each))
+        if isinstance(each, dict | list | set | frozenset | tuple):
+            found += len(each)
+        left.extend(gc.get_referents(each))
+    return found
 
 
 def vector_bytes(host: Host) -> list[int]:

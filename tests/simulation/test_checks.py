@@ -11,7 +11,7 @@ from tests.core.forms import write_floors
 from vines._core.changes import Changes
 from vines._core.table import ENDED, EPHEMERAL, EXPIRING, HIDDEN, SHOWN, TOMBSTONE, Table
 from vines.events import Flushed, Join, KeysChanged, Member
-from vines.simulation import Simulation, Violation, rest
+from vines.simulation import Simulation, Violation, checks, rest
 from vines.simulation.checks import STATE, Watch
 from vines.simulation.oracle import ControlOracle, Oracle, Written, lapsed
 from vines.simulation.rest import check_joiner, check_lapsed, check_rest
@@ -44,6 +44,9 @@ class Bare:
 
     def vector(self) -> dict[bytes, int]:
         return dict(self.counters)
+
+    def counted(self) -> list[tuple[bytes, int]]:
+        return list(self.counters.items())
 
     def floor(self, source: bytes) -> int:
         return self.floors.get(source, 0)
@@ -99,6 +102,80 @@ def test_what_is_not_true_is_noticed(
 ) -> None:
     with pytest.raises(Violation, match=complaint):
         watch(oracle, Bare(held, {SOURCE: counter})).check()
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch, oracle: Oracle) -> tuple[Watch, Bare]:
+    """A table so large that the next two steps do without a look at the whole."""
+    monkeypatch.setattr(checks, "LARGE", 1)
+    for counter, key in enumerate((b"three", b"four"), start=4):
+        oracle.wrote(written(counter, key=key))
+    held = [written(3), written(2, key=b"other")]
+    table = Bare(held, {SOURCE: 3, OTHER: 0, b"u" * 16: 0})
+    watching = watch(oracle, table)
+    watching.check()
+    table.sequence = 1
+    assert watching.check()
+    assert watching._glances == [2, 3]
+    return watching, table
+
+
+@pytest.mark.parametrize(
+    ("came", "complaint"),
+    [
+        ([], "holds nothing"),
+        ([written(4, key=b"three", value=b"forged")], "but b'three'"),
+        ([written(4, key=b"three", stamp=99)], "nobody wrote that"),
+    ],
+)
+def test_what_came_to_be_covered_in_a_large_table_is_checked_at_once(
+    large: tuple[Watch, Bare], came: list[Written], complaint: str
+) -> None:
+    watching, table = large
+    table.held = [*table.held, *came]
+    table.counters = {**table.counters, SOURCE: 4}
+    with pytest.raises(Violation, match=complaint):
+        watching.check()
+
+
+def test_what_is_right_in_a_large_table_passes_and_what_falls_is_noticed_at_once(
+    large: tuple[Watch, Bare],
+) -> None:
+    watching, table = large
+    table.held = [*table.held, written(4, key=b"three")]
+    table.counters = {**table.counters, SOURCE: 4}
+    assert watching.check()
+    assert watching.held[0, b"three"] == written(4, key=b"three")
+    table.counters = {**table.counters, SOURCE: 3}
+    with pytest.raises(Violation, match="up to 4, now 3"):
+        watching.check()
+
+
+@pytest.mark.parametrize("what", ["a record", "a source"])
+def test_what_a_large_table_lost_is_noticed_by_the_next_look_at_the_whole(
+    large: tuple[Watch, Bare], what: str
+) -> None:
+    watching, table = large
+    if what == "a record":
+        table.held = table.held[1:]
+    else:
+        del table.counters[OTHER]
+    for _ in range(2):
+        table.sequence += 1
+        assert watching.check()
+    table.sequence += 1
+    if what == "a source":
+        assert watching.check()
+        table.sequence += 1
+    with pytest.raises(Violation, match=r"lost b'k'|forgot"):
+        watching.check()
+
+
+def test_a_write_below_what_its_author_knew_of_is_noticed(oracle: Oracle) -> None:
+    low = written(1, source=OTHER, origin=OTHER, stamp=2)
+    oracle.wrote(low, lambda source: 1 if source == SOURCE else 0)  # of (s, 3) it did not know
+    with pytest.raises(Violation, match=r"K3: .* is not above"):
+        oracle.wrote(low._replace(counter=2), lambda _: 3)
 
 
 def expiring(**more: Any) -> Written:
@@ -238,8 +315,8 @@ class Deleted:
     def __post_init__(self) -> None:
         self.oracle.collects = True
         self.oracle.tables = lambda: self.tables  # type: ignore[assignment, return-value]
-        self.oracle.wrote(written(1), {SOURCE: 1})
-        self.oracle.wrote(deletion(), {SOURCE: 1, OTHER: 1})
+        self.oracle.wrote(written(1), lambda _: 1)
+        self.oracle.wrote(deletion(), lambda _: 1)
         self.tables += [Bare([written(1)], {SOURCE: 1}), Bare([deletion()], {SOURCE: 1, OTHER: 1})]
         forgets = watch(self.oracle, self.tables[1])
         forgets.check()
@@ -399,11 +476,10 @@ def test_what_a_deletion_knew_of_and_is_there_at_rest_is_noticed() -> None:
     simulation.run(2)
     simulation.settle()
     (held,) = simulation.data.records.values()
-    over = {held.source: held.counter}
     late = held._replace(
         stamp=held.stamp + 1, source=OTHER, origin=OTHER, counter=1, flags=TOMBSTONE, value=b""
     )
-    simulation.data.wrote(late, over)
+    simulation.data.wrote(late, lambda _: held.counter)
     simulation.data.collected(late)
     check_rest(simulation)  # whoever knew has ended
     assert second["k"] == 1

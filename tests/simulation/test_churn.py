@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.churning import Churn, idle_bytes, tables, vector_bytes
+from tests.simulation.churning import DAY, Churn, entries, idle_bytes, tables, vector_bytes
 from vines.protocol.replicas import collecting, retiring
 from vines.simulation import Simulation
 
@@ -17,6 +17,11 @@ COUNTED_MAX = 128
 last minutes, until all the living were seen to hold the same."""
 BYTES_EACH = 1600
 """Of memory that a source that is gone leaves behind at a node, at most, in both tables."""
+SLACK_BYTES = 64 * 1024
+"""Of memory that tables of a few keys may come to be different by."""
+ENTRIES_MAX = 1500
+"""Of containers of Python, by what a node knows of its peers, and of a thousand whom dials did not
+find."""
 
 
 @pytest.fixture
@@ -43,6 +48,44 @@ def test_days_of_churn_absence_and_restored_disks() -> None:
     churn = live(0, 14)
     assert churn.simulation.now > 7 * 24 * HOUR
     for what in ("absence", "standstill", "backup restored", "restarts", "leave", "clock"):
+        assert churn.seen[what], what
+
+
+def identified(identities: int, *, seed: int = 0, nodes: int = 5, storm: int = 100) -> Churn:
+    """A cluster in which so many processes ran, and of which all that were left are at rest."""
+    churn = Churn(seed, nodes)
+    hosts = churn.simulation.nodes
+    sizes = [vector_bytes(host) for host in hosts]
+    kept = [entries(host) for host in hosts]
+    memory = [sum(table.statistics()["memory"] for table in tables(host)) for host in hosts]
+    began = churn.identities
+    churn.live_until(identities, storm)
+    for host, size, before, bytes_before in zip(hosts, sizes, kept, memory, strict=True):
+        control, data = tables(host)
+        assert data.tombstones == 0
+        assert len(control.counted()) <= 2 * nodes and len(data.counted()) <= 2 * nodes
+        assert sum(vector_bytes(host)) <= 4 * sum(size)
+        most = before + min(ENTRIES_MAX, 100 + (churn.identities - began) // 2)
+        assert entries(host) <= most, "who is gone left something in Python"
+        grown = control.statistics()["memory"] + data.statistics()["memory"] - bytes_before
+        assert grown <= SLACK_BYTES + BYTES_EACH * (churn.identities - began)
+    return churn
+
+
+@pytest.mark.usefixtures("slow")
+def test_hundreds_of_identities_leave_little_behind() -> None:
+    churn = identified(400)
+    assert churn.simulation.now > 5 * DAY
+    assert churn.seen["storm"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.usefixtures("slow")
+def test_months_of_churn_of_a_hundred_thousand_identities_leave_little_behind() -> None:
+    churn = identified(100_000)
+    assert churn.simulation.now > 90 * DAY
+    for what in ("absence", "standstill", "backup restored", "restarts", "leave", "clock", "lease"):
         assert churn.seen[what], what
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vines.protocol.replicas.collecting import Collecting
+from vines.protocol.replicas.collecting import AGAIN_SECONDS, Collecting
 from vines.simulation import Simulation, Violation
 
 RETENTION = 20.0
@@ -58,6 +58,52 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing_of_its_own(seconds: 
         assert host.keys() == ["k1", "k2", "k3", "k4", "k5", "mine"]
         assert (host.get("k1"), host.get("k2")) == ("newer", "mine")
     assert tombstones(simulation) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("ahead", [30.0, 3600.0, 80_000.0])
+def test_a_write_after_a_join_wins_over_a_deletion_forgotten_by_a_clock_that_is_ahead(
+    ahead: float,
+) -> None:
+    """Others still hold it, until their clocks have passed it, too."""
+    simulation = filled()
+    first, second, third = simulation.nodes
+    first.skew = ahead
+    simulation.run(1.0)
+    first.delete("k0")
+    simulation.run(15.0)
+    assert tombstones(simulation) == [0, 1, 1]
+    simulation.partition([first, third], [second])
+    third.restart([first])
+    simulation.run(10.0)
+    third.gossip("k0", "new")
+    simulation.heal()
+    simulation.run(30.0)
+    assert {host.get("k0") for host in simulation.nodes} == {"new"}
+    simulation.settle()
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_a_deletion_is_forgotten_where_who_came_back_said_something_else(seed: int) -> None:
+    """It has nothing to forget, and so begins no round; whom it counts has changed since."""
+    config = {"dead_retention": 10.0, "collect_interval": 1.0, "suspicion_factor": 1.0}
+    simulation = Simulation(seed, nodes=4, config=config)
+    away, first, *others = simulation.nodes
+    simulation.run(3.0)
+    simulation.partition([away], [first, *others])
+    away.gossip("mine", 1)
+    simulation.run(1.0)
+    first.skew = 300.0
+    simulation.run(1.0)
+    first.delete("k")
+    simulation.run(30.0)
+    assert tombstones(simulation) == [0, 0, 1, 1]
+    simulation.heal()
+    away.join([first])
+    simulation.run(300.0 + 2 * AGAIN_SECONDS)
+    assert tombstones(simulation) == [0, 0, 0, 0]
+    rounds = [process.node.stats()["rounds"] for process in simulation.processes]
+    simulation.run(4 * AGAIN_SECONDS)
+    assert rounds == [process.node.stats()["rounds"] for process in simulation.processes]
 
 
 def test_nodes_that_do_not_wait_for_who_says_nothing_are_found_out(

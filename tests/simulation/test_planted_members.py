@@ -6,12 +6,22 @@ that a random run seldom has.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
+from tests.protocol.pump import Pump, label
+from tests.protocol.test_churn import largest
 from tests.protocol.test_hostile_members import (
     test_a_digest_of_100_000_names_is_taken_and_one_is_told_in_pages as take_a_digest_in_pages,
+)
+from tests.protocol.test_hostile_members import (
+    test_deaths_and_leaves_of_the_unknown_are_no_news_and_cost_no_dials as remember_some_gone,
+)
+from tests.protocol.test_probe import (
+    answers,
+    datagram,
 )
 from tests.protocol.test_probe import (
     test_a_probe_is_answered_to_its_source_with_no_more_bytes_than_it_took as answer_the_source,
@@ -19,16 +29,23 @@ from tests.protocol.test_probe import (
 from vines.events import ALIVE, Conflict, Member
 from vines.protocol import machinery
 from vines.protocol.links.admission import Admission
+from vines.protocol.links.handshake import DRIFT_MS_MAX, Handshake
+from vines.protocol.members import answering, membership, post
+from vines.protocol.members.answering import RELAYS_MAX
 from vines.protocol.members.detector import Detector
 from vines.protocol.members.identity import Identity
-from vines.protocol.members.post import Letter
+from vines.protocol.members.post import HOSTS_MAX, Letter
 from vines.protocol.node import Node
 from vines.protocol.replicas.telling import Telling
 from vines.protocol.wire.messages import DATA
-from vines.protocol.wire.probe import Probe
+from vines.protocol.wire.probe import Ask, Probe
 from vines.simulation import Host, Simulation, Violation, process
 
 Patch = pytest.MonkeyPatch
+
+FLOOD = 10_000
+"""Of anything: more than any cap is."""
+YEAR_MILLISECONDS = 365 * 24 * 3600 * 1000
 
 
 # -- what finds them
@@ -95,6 +112,48 @@ def named(host: Host, name: str) -> list[Member]:
     return [each for each in host.members() if each.name == name and each.state == ALIVE]
 
 
+def keep_little_of_a_flood_of_requests() -> None:
+    """One member wants others probed, without end, and none of these answers."""
+    pump = Pump()
+    one, two, _ = pump.cluster(3)
+    resting = largest(one)
+    for number in range(FLOOD):
+        ask = datagram(Ask(label(3)), sender=label(2), counter=number)
+        one.node.datagram(ask, two.address, pump.now)
+    assert largest(one) <= resting + RELAYS_MAX
+    probes = [address for address, each in answers(one) if each.kind == Probe.kind]
+    assert len(probes) <= RELAYS_MAX
+
+
+def keep_little_of_a_flood_from_everywhere() -> None:
+    """Datagrams come, in somebody's name, from more addresses than there are members."""
+    pump = Pump()
+    one, *_ = pump.cluster(3)
+    resting = largest(one)
+    for number in range(FLOOD):
+        source = (f"10.9.{number >> 8}.{number & 255}", 7000)
+        one.node.datagram(datagram(Probe(bytes(8)), sender=label(2)), source, pump.now)
+        answers(one)
+    assert largest(one) <= resting + HOSTS_MAX
+
+
+def keep_little_of_a_flood_of_the_gone() -> None:
+    remember_some_gone()
+
+
+def stamp_by_the_clock_whatever_came() -> None:
+    """Somebody wrote with a stamp of next year: no clock follows it."""
+    simulation = Simulation(3, nodes=3, watching=False)
+    simulation.run(2.0)
+    first, second, _ = simulation.nodes
+    first.put(0, b"ahead", 0, b"\x01", first.wall_clock() + YEAR_MILLISECONDS << 16)
+    simulation.run(2.0)
+    second.gossip("other", 1)
+    held = simulation.processes[1].node.data.get(0, b"other")
+    assert held is not None and "ahead" in second
+    assert (held[0] >> 16) - second.wall_clock() <= DRIFT_MS_MAX, "K6: a stamp ran away"
+
+
 # -- planted bugs
 
 
@@ -140,7 +199,30 @@ def the_earlier_of_one_identity_is_not_told(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Identity, "_tell", lambda *_: None)
 
 
+def probes_for_others_have_no_cap(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(answering, "RELAYS_MAX", sys.maxsize)
+
+
+def addresses_have_no_cap(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(post, "HOSTS_MAX", sys.maxsize)
+
+
+def the_gone_have_no_cap(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(membership, "GONE_MAX", sys.maxsize)
+
+
+def clocks_follow_any_stamp(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Handshake, "stamp_limit", lambda _: 1 << 62)
+
+
 PLANTED = {
+    "probes for others have no cap": (
+        probes_for_others_have_no_cap,
+        keep_little_of_a_flood_of_requests,
+    ),
+    "addresses have no cap": (addresses_have_no_cap, keep_little_of_a_flood_from_everywhere),
+    "the gone have no cap": (the_gone_have_no_cap, keep_little_of_a_flood_of_the_gone),
+    "clocks follow any stamp": (clocks_follow_any_stamp, stamp_by_the_clock_whatever_came),
     "timers run by the wall clock": (
         timers_run_by_the_wall_clock,
         find_one_who_vanished_after_clocks_went_back,

@@ -134,6 +134,10 @@ PLANTED = {
     "collected_before_the_clock": 58,
     "swept_twice_where_segments_join": 59,
     "author_without_the_last_word": 60,
+    "collected_by_an_old_cut": 61,
+    "compaction_raises_no_floor": 62,
+    "join_by_position": 63,
+    "never_collected": 64,
 }
 
 HIDDEN = HIDDEN_FATE
@@ -674,7 +678,8 @@ cdef class Table:
             log_begin(&source.log, &cursor)
             if cursor_counter(&cursor) > floor:
                 break
-            source.floor = max(source.floor, cursor_counter(&cursor))
+            if not vines_planted(62):
+                source.floor = max(source.floor, cursor_counter(&cursor))
             self.let_go(pointed(cursor.at[0]))
             log_drop_first(&source.log)
             most -= 1
@@ -2246,7 +2251,7 @@ cdef class Table:
             deleted = self.is_deleted(record) and not vines_planted(52)
         record = self.merge(item, ids, slots, limit, changes, deleted)
         if record != ABSENT and is_same(item, ids[item.origin], record, self.known.ids):
-            record.met = 1
+            record.met = not vines_planted(63)
         return 0
 
     @cython.critical_section
@@ -2408,7 +2413,9 @@ cdef class Table:
             self.settled = max(self.settled, cut.counters[place])
         if self.tombstones == 0:
             return None
-        if not vines_planted(57) and (self.strayed or not self.known.dominates(bound)):
+        if vines_planted(64) or self.strayed and not vines_planted(57):
+            return None
+        if not self.known.dominates(bound) and not vines_planted(61):
             return None
         while visited < limit:
             segment = segment_of(&self.index, cursor)

@@ -9,6 +9,7 @@ for all positions at all times.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 STATE = 24
 """Where in a fingerprint that of the state begins."""
+
+LARGE = 512
+"""Records, or sources, of a table from which on it is looked at as a whole only now and then, and
+else where it rose: a look at everything costs as much as there is, and starts of nodes that are
+gone leave something of each. On the whole a step costs no more than with a table of this size."""
 
 
 class Watch:
@@ -41,6 +47,10 @@ class Watch:
       unless a deletion won over it that was forgotten, and that is covered here or below a floor;
     * a record that ended by itself comes back, or its end changes the fingerprint;
     * a counter or a floor falls, or a position is covered that was never issued.
+
+    Of a table with more than `LARGE` sources or, if it forgets no deletions, records, most steps
+    are checked at the positions that came to be covered in them alone; the rest of it, what came
+    from elsewhere, went or fell, is found out by the next look at the whole.
     """
 
     def __init__(
@@ -71,7 +81,11 @@ class Watch:
         """
         self._seen: tuple[bytes, int, int, int] | None = None
         self._lapsed = False
-        """Whether anything has lapsed since the last look."""
+        """Whether anything has lapsed since the last look at all records."""
+        self._glances = [0, 0]
+        """How many more steps do without a look at all records, and at all sources."""
+        self._looked: bytes | None = None
+        """The fingerprint at the last look at all records, if nothing came to be covered since."""
 
     def check(self) -> bool:
         """Check what changed since the last call; whether anything did."""
@@ -80,15 +94,30 @@ class Watch:
         if seen == self._seen:
             return False
         before, self._seen = self._seen, seen
-        self._lapsed = before is None or before[2] != seen[2]
+        self._lapsed |= before is None or before[2] != seen[2]
         if self._sources:
             self._sources = [*self._sources[-1:], table.source]
             for source in self._sources:
                 self.oracle.observe(table, source, anew=self._writes_anew)
-        only_lapses = self._check_records()
-        if only_lapses and before is not None and before[0][STATE:] != seen[0][STATE:]:
-            raise Violation(f"{self.name}: a lapse changed the fingerprint of the state")
-        self._check_cover()
+        looks = self._takes_turn(0, 0 if self.oracle.collects else len(self.held))
+        if looks:
+            before_all, self._looked = self._looked, seen[0]
+            only_lapses = self._check_records()
+            if only_lapses and before_all is not None and before_all[STATE:] != seen[0][STATE:]:
+                raise Violation(f"{self.name}: a lapse changed the fingerprint of the state")
+            self._lapsed = False
+        if self._takes_turn(1, len(self.covered)):
+            self._check_cover(glances=not looks)
+        else:
+            self._check_rise(self.table.counted(), glances=not looks)
+        return True
+
+    def _takes_turn(self, which: int, size: int) -> bool:
+        """Whether it is this step's turn to look at the whole of something that is so large."""
+        if self._glances[which]:
+            self._glances[which] -= 1
+            return False
+        self._glances[which] = size // LARGE
         return True
 
     def forget(self, key: Key) -> None:
@@ -130,6 +159,7 @@ class Watch:
         self.covered.clear()
         self._records = []
         self._seen = None
+        self._glances = [0, 0]
         self.check()
         kept = self.table.fingerprint()
         while self.table.recount(1 << 20):
@@ -138,16 +168,18 @@ class Watch:
             raise Violation(f"{self.name}: the strays in the fingerprint are not those held")
 
     def _check_records(self) -> bool:
-        """Check those that changed; whether all of them only lapsed."""
-        before, self._records = self._records, self.table.records()
-        if len(before) == len(self._records):
-            pairs = zip(before, self._records, strict=True)
+        """Check those that changed; whether all of them only lapsed, and none went."""
+        before, records = self._records, self.table.records()
+        self._records = records if len(records) < LARGE else []
+        if len(before) == len(records):
+            pairs = zip(before, records, strict=True)
             changed = [fields for old, fields in pairs if old != fields]
         else:
-            changed = [fields for fields in self._records if self.held.get(fields[:2]) != fields]
+            changed = [fields for fields in records if self.held.get(fields[:2]) != fields]
         lapses = [self._check_record(Written(*fields)) for fields in changed]
-        if len(self.held) != len(self._records):
-            lost = self.held.keys() - {fields[:2] for fields in self._records}
+        went = len(self.held) != len(records)
+        if went:
+            lost = self.held.keys() - {fields[:2] for fields in records}
             for key in [key for key in lost if self._is_void(self.held[key])]:
                 self.forget(key)
                 lost.discard(key)
@@ -157,7 +189,7 @@ class Watch:
             if lost:
                 said = ", ".join(_say(self.held[key]) for key in lost)
                 raise Violation(f"{self.name} lost {said}")
-        return bool(lapses) and all(lapses)
+        return bool(lapses) and all(lapses) and not went
 
     def _is_void(self, written: Written) -> bool:
         """Whether the table holds why it may collect this."""
@@ -216,25 +248,48 @@ class Watch:
         if known != written and not (known and known.fades and lapsed(known) == written):
             was = _say(known) if known else "nobody wrote that"
             raise Violation(f"{self.name} holds {_say(written)}, but {was}")
-        self.held[key] = written
+        # The oracle's, where it is the same: one for all who hold it.
+        self.held[key] = known if known == written else written
         return lapses
 
-    def _check_cover(self) -> None:
+    def _check_cover(self, *, glances: bool) -> None:
         covered = dict(self.table.vector().items())
-        for source, upto in covered.items():
+        self._check_rise(covered.items(), glances=glances)
+        for source in self.covered:
+            if source not in covered:
+                raise Violation(f"{self.name} forgot {_short(source)}")
+
+    def _check_rise(self, covered: Iterable[tuple[bytes, int]], *, glances: bool) -> None:
+        """Check counters and floors of these sources; with `glances` the records that are held are
+        other ones than when all were looked at.
+        """
+        for source, upto in covered:
             after = self.covered.get(source, 0)
             if upto < after:
                 raise Violation(f"{self.name} covered {_short(source)} up to {after}, now {upto}")
             if upto > after:
+                if glances:
+                    self._glance(source, after, upto)
                 self._check_positions(source, after, upto)
             floor = self.table.floor(source)
             if floor < self.floors.get(source, 0) or floor > upto:
                 raise Violation(f"{self.name}: the floor of {_short(source)} is {floor}")
             self.floors[source] = floor
-        for source in self.covered:
-            if source not in covered:
-                raise Violation(f"{self.name} forgot {_short(source)}")
-        self.covered = covered
+            self.covered[source] = upto
+
+    def _glance(self, source: bytes, after: int, upto: int) -> None:
+        """Check what is held of the keys that were written at these positions."""
+        self._looked = None
+        for key in self.oracle.positions.get(source, [])[after:upto]:
+            if key is None:
+                continue
+            now, held = self.table.get(*key), self.held.get(key)
+            # What is gone is judged with the whole.
+            if now is not None and (held is None or (*held.rank, held.flags, held.value) != now):
+                stamp, origin, flags, value = now
+                known = self.oracle.records.get((*key, stamp, origin))
+                where = (known.source, known.counter) if known is not None else (source, upto)
+                self._check_record(Written(*key, stamp, origin, *where, flags, value))
 
     def _check_positions(self, source: bytes, after: int, upto: int) -> None:
         keys, ranks = self.oracle.positions.get(source, []), self.oracle.ranks.get(source, [])

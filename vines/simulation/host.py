@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vines._core.table import DATA, EPHEMERAL, EXPIRING, TOMBSTONE
 from vines.errors import Closed, MissingKey
 from vines.events import Flushed, Member
-from vines.simulation.oracle import Violation, Written, may_delete
+from vines.simulation.oracle import Violation, Written
 from vines.simulation.process import Process
 from vines.values import codec as values
 from vines.values.ttl import Ttl, milliseconds
@@ -202,7 +202,7 @@ class Host:
         """A local write of raw bytes, with any flags; `left`: ms until it lapses, if it does."""
         process = self._up()
         stamp = self._table().write(key, flags, value, self.wall_clock() << 16, left)
-        self._wrote(process, DATA, key, stamp, flags, value)
+        self._wrote(process, DATA, key, stamp, flags, value, clocked=True)
 
     def put(
         self, family: int, key: bytes, flags: int, value: bytes, stamp: int, left: int = 0
@@ -212,7 +212,7 @@ class Host:
         """
         process = self._up()
         if self._table().put(family, key, flags, value, stamp, left):
-            self._wrote(process, family, key, stamp, flags, value)
+            self._wrote(process, family, key, stamp, flags, value, clocked=False)
 
     # -- what its process tells
 
@@ -244,7 +244,15 @@ class Host:
         return process
 
     def _wrote(
-        self, process: Process, family: int, key: bytes, stamp: int, flags: int, value: bytes
+        self,
+        process: Process,
+        family: int,
+        key: bytes,
+        stamp: int,
+        flags: int,
+        value: bytes,
+        *,
+        clocked: bool,
     ) -> None:
         table = process.node.data
         written = Written(
@@ -253,8 +261,7 @@ class Host:
         self.simulation.largest_record = max(
             self.simulation.largest_record, len(key) + len(value) + 128
         )
-        over = dict(table.vector().items()) if may_delete(flags) else None
-        self.simulation.data.wrote(written, over)
+        self.simulation.data.wrote(written, table.covered if clocked else None)
         process.follower.wrote((family, key), written.rank, flags)
         process.check()
         process.wake()

@@ -58,10 +58,11 @@ class MembershipRules(Spectator):
         self._clusters: dict[bytes, str] = {}
         self._began: dict[bytes, float] = {}
         self._ended: dict[bytes, float] = {}
-        self._told: dict[tuple[str, bytes], tuple[int, int]] = {}
-        """Per process and member the (incarnation, rank of the state) that was told last."""
-        self._gone_since: dict[tuple[str, bytes], float] = {}
-        """When a process was first seen to hold a member dead, or gone."""
+        self._told: dict[str, dict[bytes, tuple[int, int]]] = {}
+        """Per running process and member the (incarnation, rank of the state) that was told
+        last."""
+        self._gone_since: dict[str, dict[bytes, float]] = {}
+        """When a running process was first seen to hold a member dead, or gone."""
 
     # -- what it is told
 
@@ -72,10 +73,13 @@ class MembershipRules(Spectator):
         self._clusters[node.id] = node.config.cluster
         self._began[node.id] = self.simulation.now
         self._ended.pop(node.id, None)
+        self._told[process.name] = {}
+        self._gone_since[process.name] = {}
 
     def ended(self, process: Process) -> None:
         """A process is gone."""
         self._ended[process.node.id] = self.simulation.now
+        del self._told[process.name], self._gone_since[process.name]
 
     def told(self, process: Process, event: object) -> None:
         """A node told its user something."""
@@ -119,12 +123,12 @@ class MembershipRules(Spectator):
         """M2: per member (incarnation, state) never goes back in any view. M7: who was held gone
         does not come back but by a higher incarnation, and who left not but by a new start.
         """
-        key = process.name, member.id
+        told = self._told[process.name]
         rank = member.incarnation, RANKS.index(member.state)
-        before = self._told.get(key, (0, 0))
-        self._told[key] = rank
+        before = told.get(member.id, (0, 0))
+        told[member.id] = rank
         if rank[1]:
-            self._gone_since.setdefault(key, self.simulation.now)
+            self._gone_since[process.name].setdefault(member.id, self.simulation.now)
         if before[1] and not rank[1]:
             if rank[0] <= before[0]:
                 self._complain("M7", process, member, "came back without a new incarnation")
@@ -147,12 +151,13 @@ class MembershipRules(Spectator):
         now = self.simulation.now
         is_alone = len(self.simulation.processes) == 1
         bound = detection_bound(process, len(self._ended) if is_alone else 1)
-        for member, ended in self._ended.items():
-            since = max(ended, self._calm_since + self.calm_seconds, self._began[process.node.id])
-            known = process.node._parts.linking.members.get(member)
-            if now - since > bound and known is not None and known.state == events.ALIVE:
-                member_now = process.node._parts.linking.members.member(member)
-                self._complain("M5", process, member_now, f"ended {now - ended:.1f} s ago")
+        since = max(self._calm_since + self.calm_seconds, self._began[process.node.id])
+        if now - since <= bound:
+            return
+        for member, told in process.follower.alive.items():
+            ended = self._ended.get(member)
+            if ended is not None and now - ended > bound:
+                self._complain("M5", process, told, f"ended {now - ended:.1f} s ago")
 
     def m8_one_cluster(self, process: Process, member: Member) -> None:
         """M8: no view has a node of another cluster, or one that never was."""
@@ -171,7 +176,7 @@ class MembershipRules(Spectator):
         now = self.simulation.now
         for member in gone:
             # Who was away long enough may come back with one that others have forgotten.
-            known = self._gone_since.setdefault((process.name, member.id), now)
+            known = self._gone_since[process.name].setdefault(member.id, now)
             since = max(known, self._ended.get(member.id, now))
             if now - since > node.config.dead_retention + self.calm_seconds * 2:
                 self._complain("M10", process, member, "is remembered for too long")

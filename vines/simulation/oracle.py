@@ -128,7 +128,13 @@ class Oracle:
         """All there ever were of this kind."""
         self.counts: Counter[str] = Counter()
         """How often deletions had what consequences."""
-        self._over: dict[tuple[Key, Rank], dict[bytes, int]] = {}
+        self._of: dict[Key, list[Written]] = {}
+        """Per key all that was ever written, in order of time."""
+        self._over: dict[tuple[Key, Rank], tuple[int, frozenset[Rank]]] = {}
+        """Of a deletion, or what may become one: how many of these there were, and those of them
+        that its author did not cover."""
+        self._fading: set[tuple[int, bytes, int, bytes]] = set()
+        """(family, key, flags, value) of all that ends by itself, and of what is left of it."""
 
     def collected(self, written: Written) -> None:
         """A deletion was forgotten somewhere."""
@@ -150,8 +156,9 @@ class Oracle:
 
     def knew(self, key: Key, deletion: Rank, written: Written) -> bool:
         """Whether the author of a deletion covered this record when it wrote that."""
-        over = self._over.get((key, deletion), {})
-        return written.counter <= over.get(written.source, 0)
+        count, unknown = self._over.get((key, deletion), (0, frozenset()))
+        earlier = (each.rank == written.rank for each in self._of[key][:count])
+        return written.rank not in unknown and any(earlier)
 
     def is_missed(self, written: Written, table: Table) -> bool:
         """Whether anybody but this table covers a record and does not hold it: what a join needs to
@@ -165,18 +172,27 @@ class Oracle:
             if other is not table
         )
 
-    def wrote(self, written: Written, over: dict[bytes, int] | None = None) -> None:
-        """Learn of a local write right after it happened; `over`: what its author covered, of one
-        that is a deletion or may become one.
+    def wrote(self, written: Written, over: Callable[[bytes], int] | None = None) -> None:
+        """Learn of a local write right after it happened; `over`: what its author covers of a
+        source, of one that has its stamp from a clock. Raise Violation if it is not above all that
+        its author covers of the key: whatever was forgotten, or is still held elsewhere, would win
+        over it.
         """
+        earlier = self._of.setdefault(written.key_, [])
         if over is not None:
-            self._over[written.key_, written.rank] = over
+            above = (each for each in earlier if each.rank >= written.rank)
+            if known := [each for each in above if each.counter <= over(each.source)]:
+                raise Violation(f"K3: {written} is not above {known[0]}, which its author covers")
+        if over is not None and may_delete(written.flags):
+            unknown = (each.rank for each in earlier if over(each.source) < each.counter)
+            self._over[written.key_, written.rank] = len(earlier), frozenset(unknown)
+        earlier.append(written)
         keys = self.positions.setdefault(written.source, [])
         ranks = self.ranks.setdefault(written.source, [])
         assert written.counter == len(keys) + 1, "a position was issued twice or never"
         keys.append((written.family, written.key))
         ranks.append(written.rank)
-        self.records[written.family, written.key, *written.rank] = written
+        self._keep(written)
         self.inspect(written, self.highest.get((written.family, written.key)))
         best = self.highest.get((written.family, written.key))
         if best is None or best.rank < written.rank:
@@ -200,34 +216,43 @@ class Oracle:
             return
         fresh: dict[int, Written] = {}
         current: dict[Key, Written] = {}
-        for fields in table.records():
-            written = Written(*fields)
-            if written.source == source and written.counter > known:
-                current[written.family, written.key] = fresh[written.counter] = written
+        # The last entry of a key in the log of its record's own source is where that record is.
+        for counter, family, key in reversed(table.entries(source)):
+            if counter <= known:
+                break
+            if (family, key) in current:
+                fresh[counter] = current[family, key]._replace(counter=counter)
+                continue
+            held = table.get(family, key)
+            if held is not None and held[1] == source:
+                written = Written(family, key, held[0], source, source, counter, held[2], held[3])
+                current[family, key] = fresh[counter] = written
+        if len(fresh) < count - known:
+            # Entries were dropped, or what they led to was overwritten.
+            for written in map(Written._make, table.records()):
+                if written.source == source and written.counter > known:
+                    current[written.key_] = fresh[written.counter] = written
         if anew and not all(map(self._is_known, current.values())):
             return
-        for counter, family, key in table.entries(source):
-            if counter > known and (family, key) in current:
-                fresh.setdefault(counter, current[family, key]._replace(counter=counter))
         for counter in range(known + 1, count + 1):
             if counter in fresh:
                 self.wrote(fresh[counter])
             else:
                 self._skip(source)
         for written in current.values():
-            self.records[written.family, written.key, *written.rank] = written
+            self._keep(written)
 
     def _is_known(self, written: Written) -> bool:
-        """Whether somebody wrote the same before, with an owner or a time to live; it may have
-        ended since, or its author says that it is gone.
+        """Whether somebody wrote the same before, with an owner or a time to live; it may
+        have ended since, or its author says that it is gone.
         """
-        same = written.family, written.key, written.flags, written.value
-        return any(
-            (each.family, each.key, each.flags, each.value) == same
-            for known in self.records.values()
-            if known.fades
-            for each in (known, lapsed(known), known._replace(flags=TOMBSTONE, value=b""))
-        )
+        return (written.family, written.key, written.flags, written.value) in self._fading
+
+    def _keep(self, written: Written) -> None:
+        self.records[written.family, written.key, *written.rank] = written
+        if written.fades:
+            for each in (written, lapsed(written), written._replace(flags=TOMBSTONE, value=b"")):
+                self._fading.add((each.family, each.key, each.flags, each.value))
 
     def _skip(self, source: bytes) -> None:
         self.positions.setdefault(source, []).append(None)

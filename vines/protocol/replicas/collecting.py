@@ -49,7 +49,8 @@ LOOK_SECONDS: Final = 0.1
 LOOK_SECONDS_EACH: Final = 0.0005
 """More of it for each member, as a look goes over all of them."""
 AGAIN_SECONDS: Final = 60.0
-"""From one pass over the table to the next by the same cut: clocks pass stamps meanwhile."""
+"""From one pass over the table to the next by the same cut: clocks pass stamps meanwhile; and from
+one round to the next of members that do not say the same."""
 SLOTS: Final = 8192
 """Of the table's index, looked at in one turn: about a millisecond."""
 ENTRIES: Final = 16384
@@ -68,6 +69,20 @@ _VALUE: Final = Struct("<QQQB16s")
 _STAMP_MAX: Final = (1 << 63) - 1
 _COUNTER_MAX: Final = (1 << 48) - 1
 _ROUND_MAX: Final = 1 << 62
+"""The last of a circle: the round after it is 1, so that none stops them, whoever claims it."""
+
+
+def after(number: int) -> int:
+    """The round after this one."""
+    return number % _ROUND_MAX + 1
+
+
+def ahead(one: int, other: int) -> int:
+    """How many rounds one is after another; below 0: before it. Members that take part are a round
+    apart at most, so the shorter way around the circle is meant.
+    """
+    half = _ROUND_MAX // 2
+    return (one - other + half) % _ROUND_MAX - half
 
 
 class Report(NamedTuple):
@@ -100,7 +115,7 @@ class Report(NamedTuple):
         """The author's counter of this round, if the report says it."""
         if number == self.round:
             return self.counter
-        return self.previous if number == self.round - 1 and self.previous != NONE else None
+        return self.previous if after(number) == self.round and self.previous != NONE else None
 
 
 class Collecting:
@@ -131,6 +146,8 @@ class Collecting:
         """The round of the last pass."""
         self._again = 0.0
         """When the next one by the same cut may begin."""
+        self._doubt = 0.0
+        """When the next round may begin for no reason but that others said something else."""
         self._pass: tuple[VersionVector, VersionVector, int, int | None] | None = None
         """Cut, bound, clock and cursor of the pass under way; no cursor: logs are trimmed."""
         self._behind = False
@@ -170,20 +187,28 @@ class Collecting:
         known = [report for report in reports.values() if report is not None]
         held = self._control.get(REPORT, self._id)
         reporting = held is not None and held[1] == self._source == self._data.source
-        latest = max((report.round for report in known), default=0)
-        if not reporting or latest > self._mine.round + 1:
+        mine = self._mine.round
+        latest = max(
+            (report.round for report in known), key=lambda each: ahead(each, mine), default=0
+        )
+        if not reporting or (latest and ahead(latest, mine) > 1):
             # As who has just come, or counted others than they do: nothing is known of before.
             if latest or self._data.tombstones:
                 self._say(max(latest, 1), NONE, None, reports, now)
+            else:
+                # Reports may come before it is known who their authors are, and then no others.
+                self._behind = self._control.count(REPORT) > 0
             return
-        self._behind = latest > self._mine.round
-        if len(known) < len(reports) or any(each.round < self._mine.round for each in known):
+        self._behind = latest != 0 and ahead(latest, mine) > 0
+        if len(known) < len(reports) or any(ahead(each.round, mine) < 0 for each in known):
             return
         digest = self._digest(reports)
         if self._may_collect(known, digest, now):
             self._collect(reports, now)
         if self._behind or (
-            now >= self._begin and self._data.tombstones and self._has_changed(known, digest)
+            now >= self._begin
+            and self._data.tombstones
+            and (self._has_changed(known, digest) or self._is_at_odds(known, digest, now))
         ):
             self._go_on(reports, now)
 
@@ -211,6 +236,12 @@ class Collecting:
             not each.sure or each.counter != each.previous for each in (self._mine, *known)
         )
 
+    def _is_at_odds(self, known: list[Report], digest: bytes, now: float) -> bool:
+        """Whether somebody has said something else for long. It may think as this node by now, and
+        say nothing of it: whoever holds no deletions begins no round.
+        """
+        return now >= self._doubt and any(each.digest != digest for each in known)
+
     def _go_on(self, reports: dict[bytes, Report | None], now: float) -> None:
         """Say the next round, once all that was said in this one is covered here."""
         counters: dict[bytes, int] = {self._data.source: self._mine.counter}
@@ -225,7 +256,7 @@ class Collecting:
                 counters[source] = counter
         if not self._data.strayed:
             cut = counters if sure else None
-            self._say(self._mine.round + 1, self._mine.counter, cut, reports, now)
+            self._say(after(self._mine.round), self._mine.counter, cut, reports, now)
 
     def _say(
         self,
@@ -239,7 +270,7 @@ class Collecting:
         report = Report(number, counter, previous, cut is not None, self._digest(reports))
         held = self._control.get(REPORT, self._id)
         stamp = max(self._clock(), held[0] + 1 if held is not None else 0)
-        if stamp > _STAMP_MAX or number > _ROUND_MAX:
+        if stamp > _STAMP_MAX:
             return
         self._control.put(REPORT, self._id, 0, report.encode(), stamp)
         self.rounds += 1
@@ -249,6 +280,7 @@ class Collecting:
         self._begin = now + pause * (1.0 + self._phase / 2)
         self._pause = LOOK_SECONDS
         self._look = now + LOOK_SECONDS
+        self._doubt = now + AGAIN_SECONDS
 
     def _may_collect(self, known: list[Report], digest: bytes, now: float) -> bool:
         """Whether all have confirmed the cut, and there may be something at or below it."""

@@ -44,6 +44,11 @@ FLOOR_BYTES_MAX: Final = 32 * 1024 * 1024
 """Floor pages kept during a join: about a million sources."""
 SWEEP_SLOTS: Final = 16384
 """Of the table's index, swept in one turn: one or two milliseconds."""
+FLOOR_AHEAD: Final = 24 * 3600 * 1000 << 16
+"""What a floor stamp may be above the stamps that move this node's clock: a day, which the clocks
+of members may be apart. Whoever forgot a deletion went by its own clock; others may hold it still,
+and what is written here must win over it.
+"""
 
 
 def serve(channel: Channel, message: Join) -> None:
@@ -128,7 +133,7 @@ class Joins:
             channel.join_owed = message.cursor
             return []
         # Of the control table no stamp is a time, and none is collected.
-        channel.table.finish_join(channel.floors, limit)
+        channel.table.finish_join(channel.floors, limit + FLOOR_AHEAD)
         self.count += 1
         self._sweeps[message.table] = Sweep(channel.table, link)
         channel.joining = False
