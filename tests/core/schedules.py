@@ -23,7 +23,7 @@ STEPS = {
     "stray": 1,
     "join": 3,
     "author": 8,
-    "adopt": 0.2,
+    "adopt": 1,
     "restart": 0.2,
     "pass_time": 2,
     "freeze": 2,
@@ -32,6 +32,9 @@ STEPS = {
     "come_back": 0.7,
     "settle": 0.7,
     "lapse": 2,
+    "retire": 3,
+    "leave_out": 6,
+    "release": 5,
 }
 
 
@@ -165,6 +168,18 @@ class Schedule:
 
     def adopt(self) -> None:
         self.world.adopt(self._at(), take_over=self.choose.random() < 0.5)
+
+    def retire(self) -> None:
+        mine = {replica.table.source for replica in self.world.replicas}
+        if gone := sorted({source for source, _ in self.world.history} - mine):
+            self.world.retire(self.choose.choice(gone))
+
+    def leave_out(self) -> None:
+        if self.world.retired:
+            self.world.leave_out(self._at(), self.choose.choice(sorted(self.world.retired)))
+
+    def release(self) -> None:
+        self.world.release(self._at(), self.choose.choice([1, 2, 100]))
 
     def restart(self) -> None:
         self.world.restart(self._at())

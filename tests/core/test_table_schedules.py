@@ -39,7 +39,7 @@ def test_random_schedules_keep_covered_and_converge(first: int) -> None:
     for event in (
         *("budget cut", "record elsewhere", "refused range pulled", "join", "lapse"),
         *("sent as lapsed", "hidden", "shown again", "ended"),
-        "collected",
+        *("collected", "retired", "released"),
     ):
         assert seen[event], f"no schedule went through: {event}"
 
@@ -201,6 +201,23 @@ class Cluster(RuleBasedStateMachine):
     @rule(at=ANY, take_over=st.booleans())
     def adopt(self, at: int, take_over: bool) -> None:
         self.world.adopt(at % len(self.world.replicas), take_over=take_over)
+
+    @rule(of=ANY)
+    def retire(self, of: int) -> None:
+        mine = {replica.table.source for replica in self.world.replicas}
+        gone = sorted({source for source, _ in self.world.history} - mine)
+        if gone:
+            self.world.retire(gone[of % len(gone)])
+
+    @precondition(lambda self: self.world.retired)
+    @rule(at=ANY, of=ANY)
+    def leave_out(self, at: int, of: int) -> None:
+        retired = sorted(self.world.retired)
+        self.world.leave_out(at % len(self.world.replicas), retired[of % len(retired)])
+
+    @rule(at=ANY, limit=st.sampled_from([1, 100]))
+    def release(self, at: int, limit: int) -> None:
+        self.world.release(at % len(self.world.replicas), limit)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
