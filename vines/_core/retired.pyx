@@ -7,6 +7,9 @@ slot in a table, which is rare, so bisecting does; and there are no gaps between
 there will be more than of anything else. What comes is put into a short array first, and merged
 with the others once that is full.
 
+Both tables of a node look here, and change what is here, only as they take what peers sent, join,
+and are told what is retired: all of that is done by one thread.
+
 The same goes from member to member in batches, each the value of one record. Nothing is ever taken
 back: of two that tell of one source, the higher positions hold. So records that overwrite each
 other lose nothing, as long as somebody writes anew what is in none of them: `unlisted` finds it.
