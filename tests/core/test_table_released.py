@@ -11,7 +11,7 @@ import pytest
 from vines._core.digest import aligned_pages, difference, read_aligned, vector_pages
 from vines._core.retired import RetiredSources
 from vines._core.sketch import read_sketch, sketch_page
-from vines._core.table import ENDED, EPHEMERAL, SHOWN, Progress, Table
+from vines._core.table import ENDED, EPHEMERAL, PLANTED, SHOWN, Progress, Table, plant
 from vines._core.vector import VersionVector
 
 from .kinds import CORE, A, B, C, frame, link, page, record, span
@@ -125,6 +125,16 @@ def test_what_is_named_keeps_its_slot(names: str) -> None:
     b.release(100)
     assert b.value(b"one") == b"\x03" and b.is_retired(A)
     assert holes(b) == (2 if names == "own" else 1)
+
+
+@pytest.mark.planted
+def test_an_origin_that_gives_back_its_slot_is_found() -> None:
+    plant(PLANTED["slot_given_back_while_it_is_an_origin"])
+    try:
+        with pytest.raises(AssertionError):
+            test_what_is_named_keeps_its_slot("origin")
+    finally:
+        plant(0)
 
 
 def test_old_records_of_it_are_not_taken_again_and_more_puts_it_back() -> None:

@@ -102,6 +102,11 @@ class Link:
 
     progress: Any
     frames: list[bytes] = field(default_factory=list)
+    most: dict[bytes, int] = field(default_factory=dict)
+    """The most that the receiver can be taken to hold, by what it said, sent and was sent."""
+
+    def note(self, source: bytes, counter: int) -> None:
+        self.most[source] = max(counter, self.most.get(source, 0))
 
 
 @dataclass
@@ -391,6 +396,8 @@ class World:
         anti-entropy."""
         progress = self.links[sender, receiver].progress
         items = list(self.replicas[receiver].table.vector().items())
+        for source, counter in items:
+            self.links[sender, receiver].note(source, counter)
         twin = self.replicas[sender].twin
         lacked = {s for s in twin.retired if dict(items).get(s, 0) < twin.covered(s)}
         parts = [items[i : i + page_items] for i in range(0, len(items), page_items)] or [[]]
@@ -409,9 +416,16 @@ class World:
         """One frame leaves, checked; False if there was none."""
         link = self.links[sender, receiver]
         idle = link.progress.idle
+        for source in self.replicas[sender].table.vector():
+            # Of what was retired, and is back, a peer holds what there was, or says so.
+            assert source in self.retired or (
+                link.progress.known_of(source) <= link.most.get(source, 0)
+            ), "taken for held, and nobody said so"
         frame = self.delta(sender, link.progress, budget)
         assert not (idle and frame), "idle, and yet there was something to send"
         if frame:
+            for source, _, end, _ in read_delta(frame):
+                link.note(source, end)
             link.frames.append(frame)
         return frame is not None
 
@@ -440,6 +454,8 @@ class World:
         if not keep:
             frames.remove(frame)
         back = self.links.get((receiver, sender))
+        for source, _, end, _ in read_delta(frame) if back else ():
+            back.note(source, end)
         refused = self.apply(receiver, frame, back and back.progress)
         if refused:
             self.saw("refused range pulled")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.forms import write_floors
 from vines._core.digest import vector_pages
-from vines._core.retired import read_batch
+from vines._core.retired import read_batch, write_batch
 from vines._core.table import DATA, Table
 from vines._core.vector import VersionVector
 from vines.errors import WireError
@@ -203,6 +203,8 @@ def test_malformed_records_retire_nothing(value: bytes) -> None:
     a, b = pump.cluster(2)
     a.node.control.put(RETIRED, b"any", 0, value, 1)
     a.node.control.put(RETIRED, b"other", 0, b.node.source + b"\x01", 1)
+    large = [(number.to_bytes(16, "big"), (1, 1)) for number in range(4096 // 18 + 1)]
+    a.node.control.put(RETIRED, b"large", 0, write_batch(large), 1)
     a.node.advance(pump.now)
     pump.run(LOOKS)
     assert sources(a) == sources(b) == own(a, b) and not b.of(Conflict)
@@ -329,3 +331,55 @@ def test_who_joins_later_gives_no_slot_to_what_it_reads_is_gone() -> None:
         assert all(table.covered(source) == 1 and table.is_retired(source) for source in gone)
         statistics = table.statistics()
         assert statistics["slots"] < 20, statistics
+
+
+def test_of_what_has_no_slot_more_may_be_said_and_more_may_come() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    c.write("key")
+    pump.run(1.0)
+    source, last = c.node.source, (c.node.control.counter, c.node.data.counter)
+    old = c.node.data.delta_for(VersionVector(), 1 << 16)
+    pump.kill(c)
+    a.write("key", b"\x02")
+    pump.run(1.0)
+    for host in (a, b):
+        retire(host, source, last)
+    pump.run(2 * LOOK_SECONDS)
+    for host in (a, b):
+        assert host.node.data.is_retired(source)
+        assert host.node.data.statistics()["holes"]
+    # It was not all: who says so puts it back, and what there is of it is to come.
+    retire(a, source, (last[0], last[1] + 1))
+    pump.run(1.0)
+    for host in (a, b):
+        assert not host.node.data.is_retired(source)
+        assert host.node.data.covered(source) == last[1]
+    late = c.node.data
+    late.write(b"late", 0, b"\x03", pump.wall())
+    body = late.delta_for(a.node.data.vector(), 1 << 16)
+    assert old is not None and body is not None
+    for body_ in (old, body):
+        assert a.node.data.apply(body_) == []
+    a.node.advance(pump.now)
+    pump.run(LOOKS)
+    for host in (a, b):
+        assert host.value("late") == b"\x03" and host.value("key") == b"\x02"
+        assert host.node.data.is_retired(source) and known(host)[source] == (last[0], last[1] + 1)
+    assert equal(a, b)
+
+
+def test_what_the_first_member_never_read_is_written_again_by_who_did() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    pump.run(1.0)
+    gone = bytes([9]) * 16
+    # A record said so, which was overwritten by one that does not.
+    c.node.control.gone.say(gone, 2, 1)
+    a.node.control.put(RETIRED, b"any", 0, write_batch([(gone[:-1] + b"\x01", (1, 1))]), 1)
+    a.node.advance(pump.now)
+    pump.run(LOOK_SECONDS)
+    assert gone not in known(a) and gone not in said(c)
+    pump.run(3 * LOOK_SECONDS)
+    for host in (a, b, c):
+        assert known(host)[gone] == said(host)[gone] == (2, 1)

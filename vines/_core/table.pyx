@@ -164,6 +164,7 @@ cdef enum:
     VECTOR_FORMAT = 3
     ANNOUNCED = 23              # the most a source takes in an announcement
     PLACED = 64                 # slots given lately that are kept in a list
+    RELEASED_MAX = 1024         # slots given back in one step: some hundred microseconds
     UNPLACED_MAX = 65536        # sources a peer may name that are not known here, kept per link
     SECONDS_MAX = 1000000000    # of a clock: thirty years, to the microsecond in a double
     NAMES_SLACK = 8             # sources one range and one record alone can name
@@ -488,16 +489,15 @@ cdef class Table:
         return slot
 
     cdef int widen_sketch(self) except -1:
-        """Make room in the sketch for one more source; begin it with all there are so far."""
+        """Make room in the sketch for one more source; begin it with all there are so far. No slot is
+        a hole: it would have been taken."""
         cdef size_t slot
         if sketch_reserve(&self.sketch, self.known.count + 1) < 0:
             raise MemoryError
         for slot in range(self.sketch.count, self.known.count):
             sketch_append(
                 &self.sketch, cells_key(self.fingerprint_key, self.known.ids + slot * ID_BYTES))
-            if not self.sources[slot].placed:
-                sketch_remove(&self.sketch, slot)
-            elif not self.sources[slot].retired:
+            if not self.sources[slot].retired:
                 sketch_add(&self.sketch, slot, self.known.counters[slot])
         return 0
 
@@ -697,19 +697,19 @@ cdef class Table:
 
     @cython.critical_section
     def release(self, size_t limit):
-        cdef size_t slot, start = self.releasing, end, found = 0
+        cdef size_t slot, start = self.releasing, end = start, found = 0
         cdef uint64_t number
         cdef Run* run
         if self.retired == 0:
+            self.releasing = 0
             return False
-        start = start if start < self.source_count else 0
-        end = min(start + limit, self.source_count)
-        self.known.reserve_holes(min(self.retired, end - start))
+        self.known.reserve_holes(min(self.retired, <size_t>RELEASED_MAX))
         try:
-            for slot in range(start, end):
-                if self.sources[slot].retired and self.is_unnamed(slot):
-                    self.sources[slot].leaving = True
+            while end < self.source_count and end - start < limit and found < RELEASED_MAX:
+                if self.sources[end].retired and self.is_unnamed(end):
+                    self.sources[end].leaving = True
                     found += 1
+                end += 1
         except MemoryError:
             for slot in range(start, end):
                 self.sources[slot].leaving = False

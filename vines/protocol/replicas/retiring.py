@@ -36,6 +36,8 @@ RETIRED: Final = 8
 """The family of records that retire sources; the key says who began it, and a number."""
 BATCH: Final = 40
 """Sources in one such record: some 800 bytes, which are sent again with each that is added."""
+BATCH_BYTES_MAX: Final = 4096
+"""A larger one is not read: nobody writes it, and it would take long."""
 NUMBER_BYTES: Final = 4
 LOOK_SECONDS: Final = 30.0
 """Between two looks for sources nobody writes under: they are few, and in no hurry."""
@@ -135,7 +137,7 @@ class Retiring:
                 if self._hear(source, last):
                     self._pending[source] = self._last(source)
                     found = True
-            self._list(change[3])
+            self._list(change[3])  # it may be one that the look under way has passed
         if found:
             self._leave_out(now)
 
@@ -246,18 +248,19 @@ class Retiring:
     def _read(self, key: bytes, value: bytes, stamp: int) -> list[tuple[bytes, Last]]:
         """What a batch says. One that has room is gone on with; of several it is the first."""
         try:
-            found = read_batch(value)
+            found = read_batch(value) if len(value) <= BATCH_BYTES_MAX else []
         except WireError:
             return []
-        if len(found) >= BATCH or stamp >= _STAMP_MAX:
+        if not 0 < len(found) < BATCH or stamp >= _STAMP_MAX:
             self._open = None if key == self._open else self._open
         elif self._open is None or key < self._open:
             self._open = key
         return found
 
     def _list(self, value: bytes) -> None:
+        """Note that a record says this."""
         try:
-            self._retired.list_batch(value)
+            self._retired.list_batch(value if len(value) <= BATCH_BYTES_MAX else b"")
         except WireError:
             return
 
