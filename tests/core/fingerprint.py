@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .forms import Record
 from .siphash import siphash13
@@ -12,9 +12,14 @@ NOT_IN_STATE = 1 | 2 | 4
 """Tombstones, records that expire, and records bound to their owner's life."""
 
 
-def fingerprint(key: bytes, counters: dict[bytes, int], records: Iterable[Record]) -> bytes:
+def fingerprint(
+    key: bytes,
+    counters: dict[bytes, int],
+    records: Iterable[Record],
+    retired: Collection[bytes] = (),
+) -> bytes:
     """Roster, two lanes of the vector, and state: 32 bytes."""
-    counted = [(source, counter) for source, counter in counters.items() if counter]
+    counted = [(s, counter) for s, counter in counters.items() if counter and s not in retired]
     roster = sum(siphash13(key, source) for source, _ in counted)
     lanes = [
         sum(counter * (siphash13(key, source + lane) % PRIME) for source, counter in counted)

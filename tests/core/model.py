@@ -74,6 +74,7 @@ class Table:
         self.settled = self.swept_own = 0
         self.anew: list[Record] = []
         """What was written anew by itself, in its order."""
+        self.retired: set[bytes] = set()
 
     def __len__(self) -> int:
         return len(self.held)
@@ -280,7 +281,26 @@ class Table:
         return repr((self.source, self.records(), counters, logs, timed)).encode()
 
     def fingerprint(self) -> bytes:
-        return fingerprint(self.fingerprint_key, self.counters, self.held.values())
+        return fingerprint(self.fingerprint_key, self.counters, self.held.values(), self.retired)
+
+    # Sources that are gone.
+
+    def retire(self, source: bytes, final: int) -> bool:
+        if self.covered(source) < final:
+            self.retired.discard(source)
+        if self.covered(source) != final or source == self.source:
+            return final == 0
+        if final:
+            self.raise_floor(source, final)
+            self.retired.add(source)
+        return True
+
+    def is_retired(self, source: bytes) -> bool:
+        return source in self.retired
+
+    def release(self, limit: int) -> bool:
+        """There is nothing to give back."""
+        return False
 
     # What a peer sent.
 
@@ -338,6 +358,7 @@ class Table:
             self.overtaken |= counter > self.counter
         elif counter > self.covered(source):
             self.counters[source] = counter
+            self.retired.discard(source)
             self.sequence += 1
 
     def merge(
@@ -392,7 +413,8 @@ class Table:
 
     def is_below(self, progress: Progress) -> bool:
         """Whether the peer may hold what was deleted, and lack what says so."""
-        below = any(progress.known_of(source) < n for source, n in self.lacking.items())
+        counted = [(s, n) for s, n in self.lacking.items() if s not in self.retired]
+        below = any(progress.known_of(source) < n for source, n in counted)
         progress.below_floor |= below
         return below
 
@@ -403,7 +425,7 @@ class Table:
         size, full = 32, False
         for source, counter in self.counters.items():
             start = progress.known_of(source)
-            if start >= counter or full:
+            if start >= counter or full or source in self.retired:
                 continue
             if start < self.floor(source):
                 progress.below_floor = True
@@ -563,7 +585,11 @@ class Table:
     @property
     def strayed(self) -> bool:
         """Whether a record was ever merged that lies above the vector."""
-        return any(counter > self.covered(source) for source, counter in self.highest.items())
+        return any(
+            counter > self.covered(source)
+            for source, counter in self.highest.items()
+            if source not in self.retired
+        )
 
     def may_collect(self, bound: dict[bytes, int]) -> bool:
         """Whether this replica covers all that made up the cut, and nothing it has lies above."""
@@ -591,7 +617,8 @@ class Table:
 
     def stable(self, record: Record, cut: dict[bytes, int], clock: int) -> bool:
         """Whether everybody covers this position, and no clock is behind its stamp."""
-        return record.counter <= cut.get(record.source, 0) and record.stamp <= clock
+        all_have = record.counter <= cut.get(record.source, 0) or record.source in self.retired
+        return all_have and record.stamp <= clock
 
     def collect(self, key: Key, record: Record) -> None:
         """Drop a tombstone for good."""

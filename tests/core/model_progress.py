@@ -12,6 +12,7 @@ class Counters(Protocol):
     """All that is asked of a table here."""
 
     counters: dict[bytes, int]
+    retired: set[bytes]
 
 
 class Progress:
@@ -20,12 +21,15 @@ class Progress:
     def __init__(self, table: Counters) -> None:
         self.table = table
         self.counters: dict[bytes, int] = {}
-        self.ready = self.below_floor = self.doubtful = False
+        self.ready = self.below_floor = self.doubtful = self.lacking = False
 
     @property
     def idle(self) -> bool:
         mine = self.table.counters.items()
-        return not self.ready or all(self.known_of(source) >= counter for source, counter in mine)
+        return not self.ready or all(
+            self.known_of(source) >= counter or source in self.table.retired
+            for source, counter in mine
+        )
 
     def known_of(self, source: bytes) -> int:
         return self.counters.get(source, 0)
@@ -37,12 +41,23 @@ class Progress:
         mark, items = read_vector(page, offset)
         if mark & FIRST:
             self.counters, self.ready, self.below_floor = {}, False, False
+            self.lacking = False
         for source, counter in items:
+            self.note_retired(source, counter)
             self.counters[source] = max(self.known_of(source), counter)
         self.ready |= bool(mark & LAST)
+        self.below_floor |= bool(mark & LAST) and self.lacking
         return bool(mark & LAST)
 
     def rewind(self, page: bytes, offset: int = 0) -> None:
         _, items = read_vector(page, offset)
+        self.lacking = False
         for source, counter in items:
+            self.note_retired(source, counter)
             self.counters[source] = min(self.known_of(source), counter)
+        self.below_floor = self.lacking
+
+    def note_retired(self, source: bytes, counter: int) -> None:
+        """Who holds less of a retired source than there is, of which nothing is sent, joins."""
+        if source in self.table.retired:
+            self.lacking |= counter < self.table.counters[source]

@@ -25,7 +25,7 @@ STEPS = {
     "join": 3,
     "sweep": 6,
     "author": 8,
-    "adopt": 0.2,
+    "adopt": 1,
     "restart": 0.2,
     "pass_time": 2,
     "freeze": 2,
@@ -36,6 +36,9 @@ STEPS = {
     "come_back": 0.7,
     "settle": 0.7,
     "lapse": 2,
+    "retire": 3,
+    "leave_out": 6,
+    "release": 5,
 }
 
 
@@ -62,6 +65,33 @@ class Schedule:
         names = self.choose.choices(list(STEPS), list(STEPS.values()), k=steps)
         for name in names:
             getattr(self, name)()
+        self.world.heal(self.choose.choice(BUDGETS))
+        return self.world
+
+    def churn(self, rounds: int) -> World:
+        """Replicas start anew, again and again, while the others keep their links; what was written
+        before is overwritten, retired, and its slots serve others."""
+        self.flags, self.keys = [0], self.keys[:1]
+        everyone = range(len(self.world.replicas))
+        for _ in range(rounds):
+            for a, b in itertools.combinations(everyone, 2):
+                if (a, b) not in self.world.links and self.choose.random() < 0.9:
+                    self.world.connect(a, b)
+            for at in everyone:
+                if self.choose.random() < 0.7:
+                    self.write(at)
+            for _ in range(2):
+                self.flow()
+            mine = {replica.table.source for replica in self.world.replicas}
+            for source in sorted({source for source, _ in self.world.history} - mine):
+                self.world.retire(source)
+                for at in everyone:
+                    if source in self.world.retired and self.choose.random() < 0.8:
+                        self.world.leave_out(at, source)
+            for at in everyone:
+                self.world.release(at, 100)
+            if self.choose.random() < 0.8:
+                self.restart()
         self.world.heal(self.choose.choice(BUDGETS))
         return self.world
 
@@ -98,9 +128,9 @@ class Schedule:
         record = self._record()
         self.world.put(self._at(), family, *record, stamp, self._left(record[1]))
 
-    def write(self) -> None:
+    def write(self, at: int | None = None) -> None:
         record = self._record()
-        self.world.write(self._at(), *record, 0, self._left(record[1]))
+        self.world.write(self._at() if at is None else at, *record, 0, self._left(record[1]))
 
     def pass_time(self) -> None:
         self.world.pass_time(self.choose.choice([1, 2, 10, 100]))
@@ -189,6 +219,31 @@ class Schedule:
 
     def adopt(self) -> None:
         self.world.adopt(self._at(), take_over=self.choose.random() < 0.5)
+
+    def retire(self) -> None:
+        mine = {replica.table.source for replica in self.world.replicas}
+        if gone := sorted({source for source, _ in self.world.history} - mine):
+            self.world.retire(self.choose.choice(gone))
+
+    def leave_out(self) -> None:
+        if self.world.retired:
+            self.world.leave_out(self._at(), self.choose.choice(sorted(self.world.retired)))
+
+    def flow(self) -> None:
+        """All that is to be sent on the links there are is sent, and comes; who is below a floor
+        joins."""
+        for pair in list(self.world.links):
+            while self.world.push(*pair, 4096):
+                pass
+            while self.world.links[pair].frames:
+                self.world.deliver(*pair)
+            if self.world.links[pair].progress.below_floor:
+                while not self.world.join(*pair, 4096):
+                    pass
+                self.world.learn(*pair)
+
+    def release(self) -> None:
+        self.world.release(self._at(), self.choose.choice([1, 2, 100]))
 
     def restart(self) -> None:
         self.world.restart(self._at())

@@ -22,7 +22,7 @@ from .kinds import CORE, NAIVE
 from .schedules import BUDGETS, Schedule
 from .world import Kind, World
 
-SEEDS, BLOCK, STEPS = 320, 40, 120
+SEEDS, BLOCK, STEPS, ROUNDS = 320, 40, 120, 8
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
@@ -39,7 +39,7 @@ def test_random_schedules_keep_covered_and_converge(first: int) -> None:
     for event in (
         *("budget cut", "record elsewhere", "refused range pulled", "join", "lapse"),
         *("sent as lapsed", "hidden", "shown again", "ended"),
-        "collected",
+        *("collected", "retired", "released"),
     ):
         assert seen[event], f"no schedule went through: {event}"
 
@@ -49,6 +49,14 @@ def test_random_schedules_of_the_core_alone_find_nothing(first: int) -> None:
     """Planted bugs are looked for in these: what is found there is the bug, and nothing else."""
     for seed in range(first, first + BLOCK):
         Schedule(seed, [CORE]).run(STEPS)
+
+
+@pytest.mark.parametrize("kinds", [[CORE, CORE, NAIVE], [CORE]], ids=["both", "core"])
+def test_slots_that_are_used_again_keep_nothing_of_who_had_them(kinds: list[Kind]) -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(BLOCK):
+        seen.update(Schedule(seed, kinds).churn(ROUNDS).seen)
+    assert seen["released"] > 2 * BLOCK
 
 
 COMMON = [table for table in mutants.TABLES if table not in mutants.RARE]
@@ -71,6 +79,7 @@ ELSEWHERE_FOUND = (
     "below_vector_merged",
     "applied_while_parsed",  # by damaged bytes, of which there are none here
     "sketch_unkeyed",  # by ids that were chosen for it
+    "slot_given_back_while_it_is_an_origin",  # of a record that has another position
     *test_table_deleting.PLANTED,
 )
 
@@ -84,6 +93,8 @@ def test_random_schedules_find_a_bug_planted_in_the_core(bug: str) -> None:
     try:
         for seed in range(SEEDS):
             Schedule(seed, [CORE]).run(STEPS)
+            if seed < BLOCK:
+                Schedule(seed, [CORE]).churn(ROUNDS)
     except AssertionError:
         return
     finally:
@@ -201,6 +212,23 @@ class Cluster(RuleBasedStateMachine):
     @rule(at=ANY, take_over=st.booleans())
     def adopt(self, at: int, take_over: bool) -> None:
         self.world.adopt(at % len(self.world.replicas), take_over=take_over)
+
+    @rule(of=ANY)
+    def retire(self, of: int) -> None:
+        mine = {replica.table.source for replica in self.world.replicas}
+        gone = sorted({source for source, _ in self.world.history} - mine)
+        if gone:
+            self.world.retire(gone[of % len(gone)])
+
+    @precondition(lambda self: self.world.retired)
+    @rule(at=ANY, of=ANY)
+    def leave_out(self, at: int, of: int) -> None:
+        retired = sorted(self.world.retired)
+        self.world.leave_out(at % len(self.world.replicas), retired[of % len(retired)])
+
+    @rule(at=ANY, limit=st.sampled_from([1, 100]))
+    def release(self, at: int, limit: int) -> None:
+        self.world.release(at % len(self.world.replicas), limit)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):

@@ -112,6 +112,11 @@ class Link:
 
     progress: Any
     frames: list[bytes] = field(default_factory=list)
+    most: dict[bytes, int] = field(default_factory=dict)
+    """The most that the receiver can be taken to hold, by what it said, sent and was sent."""
+
+    def note(self, source: bytes, counter: int) -> None:
+        self.most[source] = max(counter, self.most.get(source, 0))
 
 
 @dataclass
@@ -156,6 +161,8 @@ class World:
         self.away: set[int] = set()
         self.collected: dict[tuple[int, bytes], tuple[int, bytes]] = {}
         """The highest deletion dropped anywhere, by key."""
+        self.retired: dict[bytes, int] = {}
+        """Sources nobody writes under any more, and all there was of them when that was said."""
         self.seen: dict[str, int] = {}
 
     def saw(self, event: str) -> None:
@@ -369,6 +376,52 @@ class World:
             self.saw("memory given back")
         self.check(at)
 
+    # Sources that are gone.
+
+    def retire(self, source: bytes) -> None:
+        """Nobody writes under this source any more, and all that are there cover the same of it: so
+        somebody says."""
+        there = [r.table for at, r in enumerate(self.replicas) if at not in self.away]
+        covered = {table.covered(source) for table in there}
+        if len(covered) == 1 and not any(table.source == source for table in there):
+            self.retired[source] = max(self.retired.get(source, 0), *covered)
+
+    def leave_out(self, at: int, source: bytes) -> None:
+        """A replica has heard of that."""
+        replica, final = self.replicas[at], self.retired[source]
+        done = replica.table.retire(source, final)
+        assert done == replica.twin.retire(source, final)
+        if done and final:
+            self.saw("retired")
+        self.check(at)
+
+    def release(self, at: int, limit: int) -> None:
+        """A replica gives back slots of sources; nobody sees that."""
+        table = self.replicas[at].table
+        if isinstance(table, model.Table):
+            return
+        before, fingerprint = table.statistics(), table.fingerprint()
+        table.release(limit)
+        after = table.statistics()
+        assert table.fingerprint() == fingerprint
+        assert [before[each] for each in ("sources", "retired", "slots")] == [
+            after[each] for each in ("sources", "retired", "slots")
+        ]
+        if after["holes"] > before["holes"]:
+            self.saw("released")
+        self.check(at)
+
+    def _retire_all(self) -> None:
+        """All hear of all that is retired anywhere, and who writes under such a source goes on
+        under a fresh one."""
+        for source in sorted({s for r in self.replicas for s in r.twin.retired}):
+            for at, replica in enumerate(self.replicas):
+                if replica.table.source == source:
+                    self.adopt(at)
+            self.retired[source] = max(r.table.covered(source) for r in self.replicas)
+            for at in range(len(self.replicas)):
+                self.leave_out(at, source)
+
     def adopt(self, at: int, *, take_over: bool = False) -> None:
         replica, source = self.replicas[at], self.fresh_source()
         old = replica.table.source
@@ -423,11 +476,16 @@ class World:
         anti-entropy."""
         progress = self.links[sender, receiver].progress
         items = list(self.replicas[receiver].table.vector().items())
+        for source, counter in items:
+            self.links[sender, receiver].note(source, counter)
+        twin = self.replicas[sender].twin
+        lacked = {s for s in twin.retired if dict(items).get(s, 0) < twin.covered(s)}
         parts = [items[i : i + page_items] for i in range(0, len(items), page_items)] or [[]]
         for number, part in enumerate(parts):
             mark = (FIRST if number == 0 else 0) | (LAST if number == len(parts) - 1 else 0)
             assert progress.read_page(bytes(write_vector(part, mark).data)) == bool(mark & LAST)
-        assert progress.ready and not progress.below_floor
+        assert progress.ready and progress.below_floor <= bool(lacked)
+        assert progress.below_floor or lacked.isdisjoint(dict(items)), "lacks what none sends"
 
     def cut(self, a: int, b: int) -> None:
         for pair in ((a, b), (b, a)):
@@ -438,15 +496,23 @@ class World:
         """One frame leaves, checked; False if there was none."""
         link = self.links[sender, receiver]
         idle = link.progress.idle
+        for source in self.replicas[sender].table.vector():
+            # Of what was retired, and is back, a peer holds what there was, or says so.
+            assert source in self.retired or (
+                link.progress.known_of(source) <= link.most.get(source, 0)
+            ), "taken for held, and nobody said so"
         frame = self.delta(sender, link.progress, budget)
         assert not (idle and frame), "idle, and yet there was something to send"
         if frame:
+            for source, _, end, _ in read_delta(frame):
+                link.note(source, end)
             link.frames.append(frame)
         return frame is not None
 
     def delta(self, sender: int, progress: Any, budget: int) -> bytes | None:
-        table = self.replicas[sender].table
-        known = {source: progress.known_of(source) for source, _ in table.vector().items()}
+        table, retired = self.replicas[sender].table, self.replicas[sender].twin.retired
+        vector = [(s, counter) for s, counter in table.vector().items() if s not in retired]
+        known = {source: progress.known_of(source) for source, _ in vector}
         frame: bytes | None = table.delta(progress, budget)
         if frame is not None:
             self.check_delta(table, frame, known, budget)
@@ -454,8 +520,9 @@ class World:
                 assert progress.known_of(source) == end
         else:
             twin = self.replicas[sender].twin
-            below = any(known.get(source, 0) < n for source, n in twin.lacking.items())
-            for source, counter in table.vector().items():
+            lacking = [(s, n) for s, n in twin.lacking.items() if s not in retired]
+            below = any(known.get(source, 0) < n for source, n in lacking)
+            for source, counter in vector:
                 joins = progress.below_floor and (below or known[source] < table.floor(source))
                 there = known[source] >= counter or joins or progress.doubtful
                 assert there, "nothing sent, and something is missing"
@@ -467,6 +534,8 @@ class World:
         if not keep:
             frames.remove(frame)
         back = self.links.get((receiver, sender))
+        for source, _, end, _ in read_delta(frame) if back else ():
+            back.note(source, end)
         refused = self.apply(receiver, frame, back and back.progress)
         if refused:
             self.saw("refused range pulled")
@@ -705,7 +774,9 @@ class World:
         for a, b in [*itertools.permutations(everyone, 2)] * 2:
             self.exchange(a, b, budget)
         self._join_equals()
+        self._retire_all()
         for a in everyone:
+            self.release(a, 1 << 20)
             assert same(self.replicas[a].table, self.replicas[0].table)
         self._agree()
         self.pass_time(2 * LEFT_MAX)
@@ -739,10 +810,13 @@ class World:
         vector, because it came for another position and the only replicas that could number it are
         gone. No counter sees that; a join heals it (replication: section 4)."""
         tables = [replica.table for replica in self.replicas]
-        vectors = [{s: c for s, c in table.vector().items() if c} for table in tables]
+        retired = {source for replica in self.replicas for source in replica.twin.retired}
+        vectors = [
+            {s: c for s, c in table.vector().items() if c and s not in retired} for table in tables
+        ]
         assert all(vector == vectors[0] for vector in vectors)
-        prints = {table.fingerprint() for table in tables}
-        if len(prints) > 1 or any(not same(table, tables[0]) for table in tables):
+        state = tables[0].fingerprint()[24:]
+        if any(not same(each, tables[0]) or each.fingerprint()[24:] != state for each in tables):
             self.saw("equals joined")
             for giver, joiner in itertools.permutations(range(len(tables)), 2):
                 while not self.join(giver, joiner, 4096):
@@ -767,7 +841,8 @@ class World:
             assert not self.push(sender, receiver, budget)
         mine = self.replicas[receiver].table
         for source, counter in self.replicas[sender].table.vector().items():
-            assert mine.covered(source) >= counter
+            silent = source in self.replicas[sender].twin.retired and not mine.covered(source)
+            assert mine.covered(source) >= counter or silent
         self.cut(sender, receiver)
 
     def _collect_all(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from vines._core.retired import write_batch
 from vines._core.table import CALL, DECISION, EPHEMERAL, MEMBER, TOMBSTONE, VOTE
 from vines.errors import LocalError
 from vines.events import Conflict, KeysChanged
@@ -12,7 +13,8 @@ from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.matter import Call
 from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.replicas.collecting import REPORT
-from vines.protocol.replicas.retiring import _LAST, RETIRED, TRIED_AT_ONCE
+from vines.protocol.replicas.joining import FLOOR_AHEAD
+from vines.protocol.replicas.retiring import BATCH, RETIRED, TRIED_AT_ONCE
 from vines.protocol.wire.messages import CONTROL, DATA, END, Delta, Floor, Snapshot
 
 from ..core.forms import Record
@@ -22,6 +24,8 @@ from .test_hostile_turns import linked
 from .test_replication import equal
 
 STAMP_MAX = (1 << 63) - 1
+HIGHEST = (1 << 48) - 1, (1 << 48) - 1
+"""No source can have numbered more in either table."""
 BAD = b"\x7f" * 16
 OTHER = b"\x7e" * 16
 
@@ -41,14 +45,13 @@ def of(host: Host) -> list[str]:
 
 def retirements(victim: Host, by: bytes, before: int) -> list[Record]:
     """Records that retire sources nobody knows, and then that of the victim."""
-    last = _LAST.pack(victim.node.control.counter, victim.node.data.counter)
-    own = victim.node.source
-    nobody = _LAST.pack(1, 1)
-    rows = [
-        record(b"%016d" % number, 1, by, number, family=RETIRED, value=nobody)
-        for number in range(1, before)
+    nobody = [(b"%016d" % number, (1, 1)) for number in range(1, before)]
+    batches = [nobody[at : at + BATCH] for at in range(0, len(nobody), BATCH)]
+    last = victim.node.control.counter, victim.node.data.counter
+    return [
+        record(by + bytes(4), number, by, number, family=RETIRED, value=write_batch(batch))
+        for number, batch in enumerate([*batches, [(victim.node.source, last)]], 1)
     ]
-    return [*rows, record(own, 1 << 50, by, before, family=RETIRED, value=last)]
 
 
 @pytest.mark.parametrize("before", [1, TRIED_AT_ONCE + 1], ids=["at once", "later"])
@@ -123,7 +126,7 @@ def test_records_at_the_highest_stamps_about_a_node_end_nothing_of_it(
                 (key, origin, flags, b"" if flags else value)
                 for key in sorted(keys)
                 for origin in (source, a.node.source)
-                for value in (mine[3], _LAST.pack(STAMP_MAX, STAMP_MAX))
+                for value in (mine[3], write_batch([(source, HIGHEST)]))
                 for flags in (0, TOMBSTONE)
             ),
             1,
@@ -158,7 +161,7 @@ def test_no_stamp_of_data_or_of_a_floor_stops_the_writes_of_others_keys() -> Non
     peer.say(Snapshot(DATA, 1, 0, floors))
     peer.say(Snapshot(DATA, END, 0, bytes([2])))
     assert node.data.covered(OTHER) == 1, "the join is over"
-    assert node.data.clock <= limit and node.data.floor_stamp <= limit
+    assert node.data.clock <= limit and node.data.floor_stamp <= limit + FLOOR_AHEAD
     for number in range(100):
         host.write(f"key {number}")
         assert host.value(f"key {number}") == b"\x01"

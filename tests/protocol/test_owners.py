@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vines._core.changes import Changes
+from vines._core.retired import write_batch
 from vines._core.table import EPHEMERAL, MEMBER, TOMBSTONE, Table
 from vines.protocol.members.profile import stamp_of
 from vines.protocol.replicas.retiring import LOOK_SECONDS, RETIRED
@@ -156,7 +157,7 @@ def test_a_node_whose_source_is_retired_writes_its_own_anew() -> None:
     node, before = host.node, host.node.source
     node.data.write(b"k", EPHEMERAL, b"\x01", 1)
     other, news = Pump().host(99, port=0).node.control, Changes()
-    other.put(RETIRED, before, 0, bytes(16), 0)
+    other.put(RETIRED, b"any", 0, write_batch([(before, (1, 1))]), 0)
     body = other.delta_for(node.control.vector(), 1 << 16)
     assert body is not None
     node.control.apply(body, 0, None, 0, news)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import struct
-
 import pytest
 
 from tests.core.forms import write_floors
 from vines._core.digest import vector_pages
-from vines._core.table import DATA
+from vines._core.retired import read_batch, write_batch
+from vines._core.table import DATA, Table
+from vines._core.vector import VersionVector
+from vines.errors import WireError
 from vines.events import Conflict
 from vines.protocol.replicas.retiring import (
     AGAIN_SECONDS,
+    BATCH,
     GONE_MAX,
     LOOK_SECONDS,
     RETIRED,
-    read_last,
 )
 
 from .pump import Host, Pump
@@ -41,9 +42,20 @@ def bytes_of(host: Host) -> int:
 
 def retire(host: Host, source: bytes, last: tuple[int, int]) -> None:
     """Let a node say that this is all of a source, whether it is or not."""
-    host.node._parts.retiring._write(source, last)
+    host.node._parts.retiring._say([(source, last)])
     host.node._parts.retiring._leave_out(host.pump.now)
     host.node.advance(host.pump.now)
+
+
+def said(host: Host) -> dict[bytes, tuple[int, int]]:
+    """What the records of a node's control table say, all together."""
+    found, cursor = host.node.control.scan(RETIRED, b"", 0, 1 << 20)
+    assert cursor is None
+    return {source: last for change in found for source, last in read_batch(change[3])}
+
+
+def known(host: Host) -> dict[bytes, tuple[int, int]]:
+    return dict(host.node.control.gone.items())
 
 
 def test_the_source_of_an_earlier_start_goes_and_what_it_wrote_stays() -> None:
@@ -164,7 +176,7 @@ def test_who_joins_later_does_not_wait_for_what_nobody_has_any_more() -> None:
     gone = bytes(15) + b"\x07"
     retire(a, gone, (3, 1))
     pump.run(1.0)
-    assert b.node.control.get(RETIRED, gone) is not None
+    assert said(b) == {gone: (3, 1)}
     for host in (a, b):
         assert host.node._parts.retiring.deadline() > pump.now + 2 * AGAIN_SECONDS
     # If it comes after all, it is left out as soon as somebody looks.
@@ -183,17 +195,20 @@ def test_who_joins_later_does_not_wait_for_what_nobody_has_any_more() -> None:
         assert host.node.control.is_retired(gone) and host.node.data.is_retired(gone)
 
 
-@pytest.mark.parametrize("value", [b"", bytes(15), bytes(17)])
+@pytest.mark.parametrize("value", [bytes(15), bytes(17), b"\x01" * 17, b"\x01" * 18 + b"\x80"])
 def test_malformed_records_retire_nothing(value: bytes) -> None:
-    assert read_last(value) is None
+    with pytest.raises(WireError):
+        read_batch(value)
     pump = Pump()
     a, b = pump.cluster(2)
-    a.node.control.put(RETIRED, b.node.source, 0, value, 1)
-    a.node.control.put(RETIRED, b"short", 0, bytes(16), 1)
+    a.node.control.put(RETIRED, b"any", 0, value, 1)
+    a.node.control.put(RETIRED, b"other", 0, b.node.source + b"\x01", 1)
+    large = [(number.to_bytes(16, "big"), (1, 1)) for number in range(4096 // 18 + 1)]
+    a.node.control.put(RETIRED, b"large", 0, write_batch(large), 1)
     a.node.advance(pump.now)
-    pump.run(1.0)
+    pump.run(LOOKS)
     assert sources(a) == sources(b) == own(a, b) and not b.of(Conflict)
-    assert read_last(struct.pack("<QQ", 3, 4)) == (3, 4)
+    assert known(a) == known(b) == {}
 
 
 def test_of_members_that_are_gone_no_more_is_remembered_than_a_few() -> None:
@@ -208,32 +223,67 @@ def test_of_members_that_are_gone_no_more_is_remembered_than_a_few() -> None:
     assert b.node.id in agreement._seen
 
 
-GOLDEN = bytes.fromhex("03000000000000000100000000000000")
-
-
-def test_golden_bytes_and_what_damage_of_them_retires() -> None:
+def test_what_overwrote_each_other_in_a_partition_is_written_again() -> None:
     pump = Pump()
-    a = pump.host(1)
-    control = pump.host(2).node.control
-    for number in range(2):
-        control.put(DATA, bytes([number]), 0, b"", 1)
-    body = control.delta_for(a.node.control.vector(), 1 << 16)
-    assert body is not None and a.node.control.apply(body) == []
-    source = control.source
-    assert a.node.control.covered(source) == 3
-    assert read_last(GOLDEN) == (3, 1)
-    for size in range(len(GOLDEN)):
-        assert read_last(GOLDEN[:size]) is None
-    for at in range(8):
-        for bit in range(8):
-            flipped = bytearray(GOLDEN)
-            flipped[at] ^= 1 << bit
-            last = read_last(bytes(flipped))
-            assert last is not None and not a.node.control.retire(source, last[0])
-    assert not a.node.control.is_retired(source)
-    a.node._parts.retiring._write(source, (3, 1))
-    held = a.node.control.get(RETIRED, source)
-    assert held is not None and (held[0], held[3]) == (4, GOLDEN)
+    a, b, c, d = pump.cluster(4)
+    pump.run(1.0)
+    retire(a, bytes([1]) * 16, (1, 1))
+    pump.run(1.0)
+    assert said(a) == said(d) == {bytes([1]) * 16: (1, 1)}
+    for one in (a, b):
+        for other in (c, d):
+            pump.walls.add(frozenset({one.address, other.address}))
+            pump.lose(one.to(other))
+    # Both sides go on with the batch that is not full.
+    for host, number in ((a, 2), (d, 3), (d, 4)):
+        retire(host, bytes([number]) * 16, (number, 0))
+    assert known(a) != known(d)
+    pump.walls.clear()
+    pump.run(20 * LOOK_SECONDS)
+    everything = {bytes([1]) * 16: (1, 1)}
+    everything |= {bytes([number]) * 16: (number, 0) for number in (2, 3, 4)}
+    for host in (a, b, c, d):
+        assert said(host) == known(host) == everything
+    assert equal(a, b, c, d)
+
+
+def test_batches_are_filled_one_after_the_other() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    wanted = {number.to_bytes(16, "big"): (number, 2) for number in range(1, 2 * BATCH + 2)}
+    for source, last in wanted.items():
+        retire(a, source, last)
+    pump.run(1.0)
+    found, _ = b.node.control.scan(RETIRED, b"", 0, 1 << 20)
+    assert sorted(len(read_batch(change[3])) for change in found) == [1, BATCH, BATCH]
+    assert said(b) == known(b) == wanted
+    # Who is to go on with it takes the one that has room, whoever began it.
+    retire(b, bytes([255]) * 16, (1, 1))
+    pump.run(1.0)
+    found, _ = a.node.control.scan(RETIRED, b"", 0, 1 << 20)
+    assert sorted(len(read_batch(change[3])) for change in found) == [2, BATCH, BATCH]
+
+
+def test_of_a_source_that_is_gone_no_slot_is_left() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    before = [table.statistics()["slots"] for table in (a.node.control, a.node.data)]
+    for number in range(12):
+        c.write("again", bytes([number]))
+        pump.run(1.0)
+        pump.kill(c)
+        c = pump.host(3)
+        pump.join(c, a)
+        pump.run(LOOKS + 10.0)
+    for host in (a, b, c):
+        for table in (host.node.control, host.node.data):
+            statistics = table.statistics()
+            assert isinstance(statistics["slots"], int)
+            assert statistics["slots"] <= max(before) + 3
+        assert len(known(host)) == 12 and said(host) == known(host)
+    for host in (a, b):
+        assert host.node.control.statistics()["retired"] == 12
+    assert equal(a, b, c)
 
 
 def test_who_retired_more_than_a_peer_does_not_join_it_again_and_again() -> None:
@@ -254,3 +304,82 @@ def test_who_retired_more_than_a_peer_does_not_join_it_again_and_again() -> None
     retire(a, source, (a.node.control.covered(source), covered))
     pump.run(5.0)
     assert equal(a, b)
+
+
+def test_who_joins_later_gives_no_slot_to_what_it_reads_is_gone() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    pump.run(1.0)
+    gone = {number.to_bytes(16, "big"): (1, 1) for number in range(1, 301)}
+    for source in gone:
+        for table in (a.node.control, a.node.data):
+            theirs = Table(source, bytes(16), bytes(16))
+            theirs.put(DATA, b"key", 0, b"\x01", int.from_bytes(source, "big"))
+            assert table.apply(theirs.delta_for(VersionVector(), 1 << 16) or b"") == []
+    a.node.advance(pump.now)
+    pump.run(1.0)
+    a.node._parts.retiring._say(list(gone.items()))
+    a.node._parts.retiring._leave_out(pump.now)
+    a.node.advance(pump.now)
+    pump.run(LOOKS)
+    assert equal(a, b)
+    late = pump.host(3)
+    pump.join(late, a)
+    pump.run(10.0)
+    assert known(late) == known(a) == gone and equal(a, b, late)
+    for table in (late.node.control, late.node.data):
+        assert all(table.covered(source) == 1 and table.is_retired(source) for source in gone)
+        statistics = table.statistics()
+        assert statistics["slots"] < 20, statistics
+
+
+def test_of_what_has_no_slot_more_may_be_said_and_more_may_come() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    c.write("key")
+    pump.run(1.0)
+    source, last = c.node.source, (c.node.control.counter, c.node.data.counter)
+    old = c.node.data.delta_for(VersionVector(), 1 << 16)
+    pump.kill(c)
+    a.write("key", b"\x02")
+    pump.run(1.0)
+    for host in (a, b):
+        retire(host, source, last)
+    pump.run(2 * LOOK_SECONDS)
+    for host in (a, b):
+        assert host.node.data.is_retired(source)
+        assert host.node.data.statistics()["holes"]
+    # It was not all: who says so puts it back, and what there is of it is to come.
+    retire(a, source, (last[0], last[1] + 1))
+    pump.run(1.0)
+    for host in (a, b):
+        assert not host.node.data.is_retired(source)
+        assert host.node.data.covered(source) == last[1]
+    late = c.node.data
+    late.write(b"late", 0, b"\x03", pump.wall())
+    body = late.delta_for(a.node.data.vector(), 1 << 16)
+    assert old is not None and body is not None
+    for body_ in (old, body):
+        assert a.node.data.apply(body_) == []
+    a.node.advance(pump.now)
+    pump.run(LOOKS)
+    for host in (a, b):
+        assert host.value("late") == b"\x03" and host.value("key") == b"\x02"
+        assert host.node.data.is_retired(source) and known(host)[source] == (last[0], last[1] + 1)
+    assert equal(a, b)
+
+
+def test_what_the_first_member_never_read_is_written_again_by_who_did() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    pump.run(1.0)
+    gone = bytes([9]) * 16
+    # A record said so, which was overwritten by one that does not.
+    c.node.control.gone.say(gone, 2, 1)
+    a.node.control.put(RETIRED, b"any", 0, write_batch([(gone[:-1] + b"\x01", (1, 1))]), 1)
+    a.node.advance(pump.now)
+    pump.run(LOOK_SECONDS)
+    assert gone not in known(a) and gone not in said(c)
+    pump.run(3 * LOOK_SECONDS)
+    for host in (a, b, c):
+        assert known(host)[gone] == said(host)[gone] == (2, 1)

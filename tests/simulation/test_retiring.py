@@ -66,15 +66,15 @@ def test_random_clusters_keep_the_invariants_however_soon_sources_are_retired(
     monkeypatch: pytest.MonkeyPatch, covered: bool
 ) -> None:
     """Also where nobody asks whether all the living hold what was written under a source."""
-    written = []
-    write = retiring.Retiring._write
+    written: list[tuple[bytes, retiring.Last]] = []
+    say = retiring.Retiring._say
 
-    def counted(self: retiring.Retiring, source: bytes, last: retiring.Last) -> bool:
-        written.append(source)
-        return write(self, source, last)
+    def counted(self: retiring.Retiring, found: list[tuple[bytes, retiring.Last]]) -> None:
+        written.extend(found)
+        say(self, found)
 
     monkeypatch.setattr(retiring, "LOOK_SECONDS", 0.5)
-    monkeypatch.setattr(retiring.Retiring, "_write", counted)
+    monkeypatch.setattr(retiring.Retiring, "_say", counted)
     if not covered:
         monkeypatch.setattr(Agreement, "since", lambda *_: inf)
         monkeypatch.setattr(retiring.Membership, "sources", lambda self: living(self))

@@ -205,7 +205,9 @@ def difference(Progress progress not None):
         if not table.sources[slot].retired:
             count += progress.known[slot] != table.known.counters[slot]
     for slot in range(progress.unplaced.count):
-        count += table.known.find(progress.unplaced.ids + slot * ID_BYTES) < 0
+        count += (
+            table.known.find(progress.unplaced.ids + slot * ID_BYTES) < 0
+            and table.left_out(progress.unplaced.ids + slot * ID_BYTES) == NULL)
     return count
 
 
@@ -227,7 +229,7 @@ cdef class Ladder:
             self.stuck > 1
             or wanted > CELLS
             or table.sketch.count == 0
-            or wanted * CELL_BYTES >= entry * (table.source_count - table.retired)
+            or wanted * CELL_BYTES >= entry * (len(table.known) - table.retired)
         ):
             return 0
         return wanted

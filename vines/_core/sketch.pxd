@@ -48,7 +48,7 @@ cdef struct Row:                # of a source; half a line of the processor's ca
     uint32_t key
     uint32_t square             # of it
     uint8_t shared              # another source has this key, too: it does not tell which
-    uint8_t used
+    uint8_t used                # 0: the slot has no source
     uint8_t[PLACES] places      # ascending
 
 cdef struct Sketch:
@@ -150,7 +150,8 @@ cdef inline int sketch_reserve(Sketch* sketch, size_t count) noexcept nogil:
     sketch.bits = bits
     sketch.capacity = capacity
     for slot in range(sketch.count):
-        index_row(sketch, slot)
+        if sketch.rows[slot].used:
+            index_row(sketch, slot)
     return 0
 
 
@@ -159,6 +160,47 @@ cdef inline void sketch_append(Sketch* sketch, uint32_t key) noexcept nogil:
     draw_row(key, &sketch.rows[sketch.count])
     index_row(sketch, sketch.count)
     sketch.count += 1
+
+
+cdef inline void sketch_replace(Sketch* sketch, size_t slot, uint32_t key) noexcept nogil:
+    """A slot that had no source has one with this key."""
+    draw_row(key, &sketch.rows[slot])
+    index_row(sketch, slot)
+
+
+cdef inline void unindex_row(Sketch* sketch, size_t position) noexcept nogil:
+    """Empty a place of the index; what was put past it moves up, no further than its home."""
+    cdef size_t mask = (<size_t>1 << sketch.bits) - 1, at = position, home
+    while True:
+        at = (at + 1) & mask
+        if sketch.index[at] == 0:
+            break
+        home = home_of(sketch, sketch.rows[sketch.index[at] - 1].key)
+        if ((at - home) & mask) >= ((at - position) & mask):
+            sketch.index[position] = sketch.index[at]
+            position = at
+    sketch.index[position] = 0
+
+
+cdef inline void sketch_remove(Sketch* sketch, size_t slot) noexcept nogil:
+    """A slot has no source any more; of that one nothing is in the sums."""
+    cdef uint32_t key = sketch.rows[slot].key
+    cdef size_t position = home_of(sketch, key), found, other
+    sketch.rows[slot].used = 0
+    found = sketch.index[position] - 1
+    while sketch.rows[found].key != key:
+        position = (position + 1) & ((<size_t>1 << sketch.bits) - 1)
+        found = sketch.index[position] - 1
+    if found == slot:
+        unindex_row(sketch, position)
+        if not sketch.rows[slot].shared:
+            return
+    else:
+        sketch.rows[found].shared = 0
+    # Two sources of one key are one pair in 2^32: of those that are left one is found.
+    for other in range(sketch.count):
+        if sketch.rows[other].used and sketch.rows[other].key == key and other != found:
+            index_row(sketch, other)
 
 
 cdef inline void sketch_settle(Sketch* sketch) noexcept nogil:

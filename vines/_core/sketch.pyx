@@ -373,6 +373,7 @@ def read_sketch(Progress progress not None, bytes data not None, size_t offset=0
     memcpy(progress.known, table.known.counters, table.source_count * sizeof(uint64_t))
     for at in range(found.count):
         if found.slots[at] < 0:
+            progress.note_left_out(names[at], theirs[at])
             progress.set_aside(names[at], theirs[at], False)
             continue
         progress.known[found.slots[at]] = theirs[at]

@@ -11,6 +11,7 @@ from vines._core.deadlines cimport Deadlines
 from vines._core.index cimport Index, Segment
 from vines._core.log cimport Log
 from vines._core.record cimport vines_record
+from vines._core.retired cimport Retired, RetiredSources
 from vines._core.sketch cimport Sketch
 from vines._core.vector cimport VersionVector, vines_key
 
@@ -34,6 +35,11 @@ cdef struct Source:             # beside its id and counter in the vector; first
     uint8_t fate                # of its author (bound.pxd)
     bint turning                # some of them are in the wrong list
     bint inherited              # those shown are to be written anew
+    size_t elsewhere            # records whose origin is here, and whose own position is not
+    uint64_t placed             # which of all sources it is that ever had a slot; 0: there is none
+    uint64_t resumed            # so much was covered as it was given a slot again, else 0
+    bint ordered                # its place in the order of the roster is known
+    bint leaving                # it is about to give back the slot
 
 cdef struct Run:                # positions of one source that became covered together
     uint32_t slot
@@ -79,6 +85,12 @@ cdef extern from "Python.h":
 
 cdef class Table:
     cdef VersionVector known            # what this replica covers; a source's place is its slot
+    cdef readonly RetiredSources gone   # at this node; some of them have no slot here any more
+    cdef unsigned which                 # of its words is this table's
+    cdef size_t released                # sources of it that have no slot here, and are left out
+    cdef size_t releasing               # the next slot to look at
+    cdef uint64_t placings              # times that a source was given a slot
+    cdef uint32_t placed[64]            # the slots of the last ones, a ring
     cdef Source* sources
     cdef size_t source_count
     cdef size_t source_capacity
@@ -93,7 +105,8 @@ cdef class Table:
     cdef Sketch sketch                  # of the vector; empty in a table of few sources
     cdef size_t sketch_above            # so many
     cdef uint32_t* roster_order         # slots in the order of their part of the roster
-    cdef size_t roster_ordered          # of so many slots, the first ones
+    cdef size_t roster_ordered          # of so many slots
+    cdef uint64_t roster_placings       # placings when that was
     cdef size_t roster_capacity
     cdef uint64_t clock_stamp
     cdef Run* runs                      # a ring
@@ -107,7 +120,7 @@ cdef class Table:
     cdef size_t logged                  # entries of all logs
     cdef size_t memory                  # bytes allocated for large values
     cdef readonly size_t tombstones
-    cdef size_t retired                 # sources that count in no vector any more
+    cdef size_t retired                 # sources with a slot that count in no vector any more
     cdef readonly uint64_t floor_stamp
     cdef uint64_t collections           # times that records may have come to be missing
     cdef readonly uint64_t collected    # tombstones dropped for good so far
@@ -166,6 +179,13 @@ cdef class Table:
     cdef bytes id_at(self, size_t slot)
     cdef int widen_sketch(self) except -1
     cdef int order_roster(self) except -1
+    cdef Retired* left_out(self, const uint8_t* id) noexcept
+    cdef uint64_t reach(self, const uint8_t* id) noexcept
+    cdef bint dominates(self, VersionVector other) noexcept
+    cdef void resume(self, size_t slot, Retired* entry) noexcept
+    cdef bint rests(self, const uint8_t* id, uint64_t counter) noexcept
+    cdef bint is_unnamed(self, size_t slot) except? True
+    cdef void empty(self, size_t slot) noexcept
     cdef bint counts(self, size_t slot) noexcept
     cdef void leave_out(self, size_t slot) noexcept
     cdef void take_in(self, size_t slot) noexcept
@@ -270,8 +290,8 @@ cdef class Table:
 cdef class Progress:
     cdef Table table
     cdef uint64_t* known                # by slot of the table
-    cdef size_t count                   # slots covered so far
     cdef size_t capacity
+    cdef uint64_t placings              # of the table, up to which its slots are those it knows
     cdef VersionVector unplaced         # of sources the table does not know yet
     cdef uint64_t position              # the next run of the arrival log to serve
     cdef size_t cursor                  # the next slot to look at while scanning
@@ -281,6 +301,7 @@ cdef class Progress:
     cdef bint scanning                  # every source is compared, before the arrival log goes on
     cdef bint met                       # it came new, and was told so: once
     cdef bint lacking                   # the peer said that it holds less of a source retired here
+    cdef bint heard                     # it holds something of one that has no slot here
     cdef bint supposed                  # some of what it is taken to hold was only announced to it
     cdef uint64_t compared              # collections of the table when it was compared with them
     cdef readonly bytes unheard         # keys of sources of which the peer holds nothing
@@ -294,6 +315,8 @@ cdef class Progress:
     cdef void begin(self) noexcept
     cdef bint is_new(self) noexcept
     cdef void note_retired(self, size_t slot, uint64_t counter) noexcept
+    cdef void start_with(self, size_t slot) noexcept
+    cdef Retired* note_left_out(self, const uint8_t* id, uint64_t counter) noexcept
     cdef Py_ssize_t theirs(self) noexcept
     cdef int raise_to(self, size_t slot, uint64_t counter) except -1
     cdef int set_aside(self, const uint8_t* id, uint64_t counter, bint back) except -1

@@ -4,6 +4,7 @@ so."""
 from typing import final
 
 from vines._core.changes import Changes
+from vines._core.retired import RetiredSources
 from vines._core.vector import VersionVector
 
 DATA: int
@@ -36,7 +37,9 @@ class Table:
     from the vector instead. `sketch_above`: a table of more sources than this keeps a sketch of its
     vector (vines._core.sketch); of fewer a whole vector is shorter. `segment_slots`: of the
     index, at which a part of it splits; `spare_chunks`: memory that is unused and not given back;
-    tests take less of both, that what is small is divided and cleared up like what is large."""
+    tests take less of both, that what is small is divided and cleared up like what is large.
+    `retired`: what is known of retired sources, of which this table's positions are those of
+    `which`, 0 or 1; by default it has one of its own."""
 
     def __init__(
         self,
@@ -49,10 +52,15 @@ class Table:
         sketch_above: int = 256,
         segment_slots: int = 4096,
         spare_chunks: int = 2,
+        retired: RetiredSources | None = None,
+        which: int = 0,
     ) -> None: ...
     def __len__(self) -> int:
         """Records held, tombstones among them."""
     source: bytes
+    gone: RetiredSources
+    """What is known of retired sources. Of those that have no slot in this table any more, all that
+    it knows is there."""
     counter: int
     """The number of this table's own writes."""
     clock: int
@@ -270,6 +278,11 @@ class Table:
         it is left out, or nothing of it is to be had. What is covered above `final` after all puts
         it back, as does a higher `final`; the own source never goes."""
     def is_retired(self, source: bytes) -> bool: ...
+    def release(self, limit: int) -> bool:
+        """Look at the next `limit` slots, and give back those of retired sources that no record, no
+        log entry and no list names any more; True if there are more to look at. The next new source
+        has such a slot. All that is asked of the source is answered as before, for what is kept in
+        `gone`: 32 bytes. It has a slot again as soon as a record or a range names it."""
     def counted(self) -> list[tuple[bytes, int]]:
         """The roster: the sources that count, each with how much of it is covered."""
     def counted_from(self, start: int, limit: int) -> tuple[list[bytes], int | None]:

@@ -53,9 +53,13 @@ from vines._core.record cimport (
     POINTER_MASK, SOURCES_MAX, fit_value, free_apart, key_of, moved_to, pointed, record_free,
     record_move, record_new, refer, size_apart, unrefer, value_of,
 )
+from vines._core.retired cimport (
+    FATE_BITS, FATE_SHIFT, RELEASED_BIT, Retired, RetiredSources, is_released, last_of,
+)
 from vines._core.scanner cimport scan as scan_msgpack
 from vines._core.sketch cimport (
-    FIELD, sketch_add, sketch_append, sketch_close, sketch_key, sketch_memory, sketch_reserve,
+    FIELD, sketch_add, sketch_append, sketch_close, sketch_key, sketch_memory, sketch_remove,
+    sketch_replace, sketch_reserve,
 )
 from vines._core.vector cimport Located, first_above, id_of, vines_load_key
 from vines._core.wire cimport (
@@ -138,6 +142,9 @@ PLANTED = {
     "compaction_raises_no_floor": 62,
     "join_by_position": 63,
     "never_collected": 64,
+    "slot_reused_with_what_was_known_of_another": 65,
+    "slot_given_back_while_it_is_an_origin": 66,
+    "source_forgotten_with_its_slot": 67,
 }
 
 HIDDEN = HIDDEN_FATE
@@ -163,6 +170,8 @@ cdef enum:
     LOGICAL_BITS = 16           # of a stamp, below its milliseconds
     VECTOR_FORMAT = 3
     ANNOUNCED = 23              # the most a source takes in an announcement
+    PLACED = 64                 # slots given lately that are kept in a list
+    RELEASED_MAX = 1024         # slots given back in one step: some hundred microseconds
     UNPLACED_MAX = 65536        # sources a peer may name that are not known here, kept per link
     SECONDS_MAX = 1000000000    # of a clock: thirty years, to the microsecond in a double
     NAMES_SLACK = 8             # sources one range and one record alone can name
@@ -393,11 +402,14 @@ cdef class Table:
         self, bytes source, bytes fingerprint_key, bytes index_key,
         *, size_t log_slack=65536, size_t horizon=65536, size_t sketch_above=256,
         size_t segment_slots=4096, size_t spare_chunks=2,
+        RetiredSources retired=None, unsigned which=0,
     ):
         if len(fingerprint_key) != 16 or len(index_key) != 16:
             raise ValueError("the keys of a table are 16 bytes each")
         if horizon < 1:
             raise ValueError("the arrival log keeps at least one run")
+        if which > 1:
+            raise ValueError("of retired sources positions in two tables are known")
         cdef vines_key secret = vines_load_key(<const uint8_t*>PyBytes_AS_STRING(index_key))
         self.fingerprint_key = vines_load_key(<const uint8_t*>PyBytes_AS_STRING(fingerprint_key))
         self.log_slack = log_slack
@@ -405,6 +417,8 @@ cdef class Table:
         self.sketch_above = sketch_above
         self.sketch.secret = secret.k0 | 1
         self.known = VersionVector(index_key)
+        self.gone = RetiredSources() if retired is None else retired
+        self.which = which
         self.arena.spare = spare_chunks
         if index_open(&self.index, secret, segment_slots) < 0:
             raise MemoryError
@@ -448,16 +462,17 @@ cdef class Table:
             return slot
         cdef size_t capacity
         cdef Source* sources
-        if self.known.count >= SOURCES_MAX:
+        cdef bint reused = self.known.hole_count != 0
+        if self.known.count >= SOURCES_MAX and not reused:
             raise MemoryError(f"a table has at most {SOURCES_MAX} sources")
-        if self.known.count >= self.source_capacity:
+        if self.known.count >= self.source_capacity and not reused:
             capacity = max(2 * self.source_capacity, <size_t>8)
             sources = <Source*>realloc(self.sources, capacity * sizeof(Source))
             if sources == NULL:
                 raise MemoryError
             self.sources = sources
             self.source_capacity = capacity
-        if self.known.count >= self.sketch_above:
+        if self.known.count >= self.sketch_above and not reused:
             self.widen_sketch()
         slot = self.known.place(id)
         self.source_count = self.known.count
@@ -470,12 +485,21 @@ cdef class Table:
         source.lane_one = vines_residue(vines_sip(self.fingerprint_key, suffixed, ID_BYTES + 1))
         suffixed[ID_BYTES] = 2
         source.lane_two = vines_residue(vines_sip(self.fingerprint_key, suffixed, ID_BYTES + 1))
-        if <size_t>slot >= self.sketch_above:
+        if <size_t>slot < self.sketch.count:
+            sketch_replace(&self.sketch, <size_t>slot, cells_key(self.fingerprint_key, id))
+        elif <size_t>slot >= self.sketch_above:
             sketch_append(&self.sketch, cells_key(self.fingerprint_key, id))
+        self.placed[self.placings % PLACED] = <uint32_t>slot
+        self.placings += 1
+        source.placed = self.placings
+        cdef Retired* entry = self.left_out(id)
+        if entry != NULL:
+            self.resume(<size_t>slot, entry)
         return slot
 
     cdef int widen_sketch(self) except -1:
-        """Make room in the sketch for one more source; begin it with all there are so far."""
+        """Make room in the sketch for one more source; begin it with all there are so far. No slot is
+        a hole: it would have been taken."""
         cdef size_t slot
         if sketch_reserve(&self.sketch, self.known.count + 1) < 0:
             raise MemoryError
@@ -487,8 +511,8 @@ cdef class Table:
         return 0
 
     cdef int order_roster(self) except -1:
-        """Sort the slots that are new since the last time in among the others."""
-        cdef size_t slot, old = self.roster_ordered, new, to
+        """Sort the slots that have another source since the last time in among the others."""
+        cdef size_t slot, old = 0, new = 0, to
         cdef uint32_t* order
         if self.roster_capacity < self.source_count:
             order = <uint32_t*>realloc(
@@ -497,16 +521,24 @@ cdef class Table:
                 raise MemoryError
             self.roster_order = order
             self.roster_capacity = self.source_capacity
-        new = self.source_count - old
-        if new == 0:
+        if self.roster_placings == self.placings:
             return 0
-        cdef Ranked* added = <Ranked*>malloc(new * sizeof(Ranked))
+        for to in range(self.roster_ordered):
+            slot = self.roster_order[to]
+            if self.sources[slot].ordered:
+                self.roster_order[old] = <uint32_t>slot
+                old += 1
+        self.roster_ordered = old
+        cdef Ranked* added = <Ranked*>malloc((self.source_count - old) * sizeof(Ranked) + 1)
         if added == NULL:
             raise MemoryError
-        for slot in range(new):
-            added[slot].slot = <uint32_t>(old + slot)
-            added[slot].rank = self.sources[old + slot].roster
-            added[slot].id = self.known.ids + (old + slot) * ID_BYTES
+        for slot in range(self.source_count):
+            if not self.sources[slot].ordered:
+                self.sources[slot].ordered = True
+                added[new].slot = <uint32_t>slot
+                added[new].rank = self.sources[slot].roster
+                added[new].id = self.known.ids + slot * ID_BYTES
+                new += 1
         qsort(added, new, sizeof(Ranked), by_rank)
         to = self.source_count
         while new:
@@ -525,6 +557,7 @@ cdef class Table:
             self.roster_order[to] = added[new - 1].slot
             new -= 1
         self.roster_ordered = self.source_count
+        self.roster_placings = self.placings
         free(added)
         return 0
 
@@ -612,9 +645,136 @@ cdef class Table:
         self.roster += self.sources[slot].roster
         self.gain(slot, self.known.counters[slot])
 
+    cdef Retired* left_out(self, const uint8_t* id) noexcept:
+        """What is known of a source that has given back its slot; NULL of others."""
+        cdef Retired* entry
+        if self.released == 0:
+            return NULL
+        entry = self.gone.find(id)
+        return entry if entry != NULL and is_released(entry, self.which) else NULL
+
+    cdef uint64_t reach(self, const uint8_t* id) noexcept:
+        """How much of a source is covered, whether it has a slot or not."""
+        cdef Py_ssize_t slot = self.known.find(id)
+        cdef const Retired* entry
+        if slot >= 0:
+            return self.known.counters[slot]
+        entry = self.left_out(id)
+        return 0 if entry == NULL or vines_planted(67) else last_of(entry, self.which)
+
+    cdef bint dominates(self, VersionVector other) noexcept:
+        """Whether all of a vector is covered."""
+        cdef size_t place
+        if self.known.dominates(other):
+            return True
+        if self.released == 0:
+            return False
+        for place in range(other.count):
+            if other.counters[place] and (
+                self.reach(other.ids + place * ID_BYTES) < other.counters[place]
+            ):
+                return False
+        return True
+
+    cdef void resume(self, size_t slot, Retired* entry) noexcept:
+        """A source that had given back its slot has one again, and is retired as before."""
+        cdef Source* source = &self.sources[slot]
+        source.fate = <uint8_t>(entry.words[self.which] >> FATE_SHIFT & FATE_BITS)
+        entry.words[self.which] &= ~(
+            <uint64_t>1 << RELEASED_BIT | <uint64_t>FATE_BITS << FATE_SHIFT)
+        self.released -= 1
+        if vines_planted(67):
+            return
+        source.floor = source.lacking = source.resumed = last_of(entry, self.which)
+        self.known.counters[slot] = source.floor
+        self.collections += 1
+        source.retired = True
+        self.retired += 1
+
+    cdef bint rests(self, const uint8_t* id, uint64_t counter) noexcept:
+        """Whether a source of which somebody covers so much needs no slot: that is all of it, and
+        it is left out here from now on, if it is not yet."""
+        cdef Retired* entry = self.gone.find(id)
+        if entry == NULL or counter == 0 or self.known.find(id) >= 0:
+            return False
+        if not is_released(entry, self.which):
+            if counter != last_of(entry, self.which):
+                return False
+            entry.words[self.which] |= <uint64_t>1 << RELEASED_BIT
+            self.released += 1
+        return counter <= last_of(entry, self.which)
+
+    @cython.critical_section
+    def release(self, size_t limit):
+        cdef size_t slot, start = self.releasing, end = start, found = 0
+        cdef uint64_t number
+        cdef Run* run
+        if self.retired == 0:
+            self.releasing = 0
+            return False
+        self.known.reserve_holes(min(self.retired, <size_t>RELEASED_MAX))
+        try:
+            while end < self.source_count and end - start < limit and found < RELEASED_MAX:
+                if self.sources[end].retired and self.is_unnamed(end):
+                    self.sources[end].leaving = True
+                    found += 1
+                end += 1
+        except MemoryError:
+            for slot in range(start, end):
+                self.sources[slot].leaving = False
+            raise
+        if found:
+            # Runs of it say nothing to anybody any more.
+            for number in range(self.run_first, self.run_next):
+                run = &self.runs[number & (self.run_capacity - 1)]
+                if self.sources[run.slot].leaving:
+                    run.slot = self.own
+                    run.start = run.stop = 0
+            self.shared = None
+            for slot in range(start, end):
+                if self.sources[slot].leaving:
+                    self.empty(slot)
+        self.releasing = end if end < self.source_count else 0
+        return self.releasing != 0
+
+    cdef bint is_unnamed(self, size_t slot) except? True:
+        """Whether nothing but what is changed with it names the slot of a source that is retired,
+        and what stays of it has a place."""
+        cdef const Source* source = &self.sources[slot]
+        cdef uint64_t counter = self.known.counters[slot]
+        if (
+            slot == self.own or source.live or source.elsewhere and not vines_planted(66)
+            or source.log.count or source.bound[0] or source.bound[1] or source.turning
+            or source.strays or source.recount or source.inherited or source.highest > counter
+        ):
+            return False
+        return last_of(
+            self.gone.place(self.known.ids + slot * ID_BYTES), self.which) <= counter
+
+    cdef void empty(self, size_t slot) noexcept:
+        """Take back the slot of a source; room among the holes was reserved."""
+        cdef Source* source = &self.sources[slot]
+        cdef Retired* entry = self.gone.find(self.known.ids + slot * ID_BYTES)
+        entry.words[self.which] += (
+            self.known.counters[slot] - last_of(entry, self.which)
+            | <uint64_t>1 << RELEASED_BIT | <uint64_t>source.fate << FATE_SHIFT)
+        self.retired -= 1
+        self.released += 1
+        self.place(slot)
+        log_close(&source.log)
+        if slot < self.sketch.count:
+            sketch_remove(&self.sketch, slot)
+        self.known.take_out(slot)
+        memset(source, 0, sizeof(Source))
+
     @cython.critical_section
     def retire(self, bytes source not None, uint64_t final):
         cdef Py_ssize_t slot = self.known.find(id_of(source))
+        cdef const Retired* entry = self.left_out(id_of(source)) if slot < 0 else NULL
+        if entry != NULL:
+            if final <= last_of(entry, self.which):
+                return final == last_of(entry, self.which) or final == 0
+            slot = self.slot_of(id_of(source))
         if slot >= 0 and self.sources[slot].retired and self.known.counters[slot] < final:
             # Others hold more of it than it was left out with: who is silent of it gets none.
             self.take_in(<size_t>slot)
@@ -628,7 +788,9 @@ cdef class Table:
 
     def is_retired(self, source):
         cdef Py_ssize_t slot = self.known.find(id_of(source))
-        return slot >= 0 and bool(self.sources[slot].retired)
+        if slot < 0:
+            return self.left_out(id_of(source)) != NULL
+        return bool(self.sources[slot].retired)
 
     @cython.critical_section
     def counted(self):
@@ -781,6 +943,8 @@ cdef class Table:
         """Add a record's part to the counts and, if it is live for good, to the state
         fingerprint."""
         self.sources[record.source].live += 1
+        if record.origin != record.source:
+            self.sources[record.origin].elsewhere += 1
         if record.flags & TOMBSTONE_FLAG:
             self.tombstones += 1
         else:
@@ -804,6 +968,8 @@ cdef class Table:
         """Take that back, the deadline of a record that has one, and its tie to its author."""
         self.sources[record.source].live -= 1
         self.gain_excess(record.source)
+        if record.origin != record.source:
+            self.sources[record.origin].elsewhere -= 1
         if record.flags & TOMBSTONE_FLAG:
             self.tombstones -= 1
         else:
@@ -1099,8 +1265,7 @@ cdef class Table:
 
     @cython.critical_section
     def adopt(self, bytes source not None):
-        cdef Py_ssize_t slot = self.known.find(id_of(source))
-        if slot >= 0 and self.known.counters[slot]:
+        if self.reach(id_of(source)):
             raise ValueError("a source that has numbered records cannot be taken again")
         self.own = <uint32_t>self.slot_of(id_of(source))
         self.sources[self.own].fate = SHOWN_FATE
@@ -1223,6 +1388,10 @@ cdef class Table:
         if 0 <= slot != <Py_ssize_t>self.own:
             self.sources[slot].fate = fate
             self.settle(&self.sources[slot])
+        cdef Retired* entry = self.left_out(id_of(source)) if slot < 0 else NULL
+        if entry != NULL:
+            entry.words[self.which] &= ~(<uint64_t>FATE_BITS << FATE_SHIFT)
+            entry.words[self.which] |= <uint64_t>fate << FATE_SHIFT
 
     cdef size_t turn_some(self, size_t limit, Changes changes) except? 0:
         """Hide, show and end at most `limit` records that are in the wrong list."""
@@ -1441,14 +1610,22 @@ cdef class Table:
         return self.arrivals
 
     def vector(self):
-        return self.known.copy()
+        cdef VersionVector covered = self.known.copy()
+        cdef const Retired* entry
+        cdef size_t at
+        for at in range(<size_t>len(self.gone) if self.released else 0):
+            entry = self.gone.at(at)
+            if is_released(entry, self.which):
+                covered.counters[covered.place(entry.id)] = last_of(entry, self.which)
+        return covered
 
     def covered(self, source):
-        return self.known.get(source)
+        return self.reach(id_of(source))
 
     def floor(self, source):
         cdef Py_ssize_t slot = self.known.find(id_of(source))
-        return 0 if slot < 0 else self.sources[slot].floor
+        # Of what has no slot all is below it.
+        return self.reach(id_of(source)) if slot < 0 else self.sources[slot].floor
 
     def fingerprint(self):
         cdef uint8_t[32] out
@@ -1477,7 +1654,11 @@ cdef class Table:
         cdef const uint8_t* origin = ids[item.origin]
         cdef Changed* row
         cdef Py_ssize_t source = self.named_slot(item.own_source, ids, slots)
-        cdef uint64_t held = 0 if source < 0 else self.known.counters[source]
+        cdef uint64_t held
+        if source >= 0:
+            held = self.known.counters[source]
+        else:
+            held = self.reach(ids[item.own_source]) if self.released else 0
         if source == <Py_ssize_t>self.own:
             self.overtaken = self.overtaken or item.own_counter > held
             self.skipped += 1
@@ -1604,6 +1785,8 @@ cdef class Table:
         held = 0
         if self.named_slot(source, body.ids, slots) >= 0:
             held = self.known.counters[slots[source]]
+        elif self.released:
+            held = self.reach(body.ids[source])
         taken = start <= held or slots[source] == <int32_t>self.own or vines_planted(5)
         if taken:
             slots[source] = <int32_t>self.slot_of(body.ids[source])
@@ -1904,6 +2087,7 @@ cdef class Table:
         cdef uint8_t mark = 0
         cdef Py_ssize_t slot
         cdef list missing = []
+        cdef const Retired* left_out
         if progress.table is not self:
             raise ValueError("this progress belongs to another table")
         cdef Located* rows = self.known.locate(page, offset, &count, &mark)
@@ -1912,6 +2096,9 @@ cdef class Table:
             for at in range(count):
                 slot = rows[at].place
                 if slot < 0:
+                    left_out = self.left_out(rows[at].id)
+                    if left_out != NULL and rows[at].counter <= last_of(left_out, self.which):
+                        continue
                     progress.set_aside(rows[at].id, rows[at].counter, False)
                 else:
                     progress.raise_to(<size_t>slot, rows[at].counter)
@@ -2185,24 +2372,34 @@ cdef class Table:
         cdef bytes page
         cdef uint8_t* start
         cdef uint8_t* at
-        cdef size_t room = max(budget, <size_t>64)
+        cdef size_t room = max(budget, <size_t>64), count = self.source_count
+        cdef const Retired* entry
+        if self.released:
+            count += <size_t>len(self.gone)
         while True:
             page = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>room)
             start = <uint8_t*>PyBytes_AS_STRING(page)
             start[0] = FLOOR_FORMAT
             start[1] = 1 if not pages else 0
             at = write_varint(start + 2, self.floor_stamp)
-            while slot < self.source_count and <size_t>(at - start) + 30 <= room:
-                if self.known.counters[slot]:
+            while slot < count and <size_t>(at - start) + 30 <= room:
+                if slot >= self.source_count:
+                    entry = self.gone.at(slot - self.source_count)
+                    if is_released(entry, self.which):
+                        memcpy(at, entry.id, ID_BYTES)
+                        at = write_varint(at + ID_BYTES, last_of(entry, self.which))
+                        at = write_varint(
+                            at, 0 if vines_planted(55) else last_of(entry, self.which))
+                elif self.known.counters[slot]:
                     memcpy(at, self.known.ids + slot * ID_BYTES, ID_BYTES)
                     at = write_varint(at + ID_BYTES, self.known.counters[slot])
                     at = write_varint(
                         at, 0 if vines_planted(55) else self.sources[slot].floor)
                 slot += 1
-            if slot == self.source_count:
+            if slot == count:
                 start[1] |= 2
             pages.append(page[:at - start])
-            if slot == self.source_count:
+            if slot == count:
                 return pages
 
     @cython.critical_section
@@ -2331,6 +2528,8 @@ cdef class Table:
                 id = read_bytes(&reader, ID_BYTES)
                 read_varint(&reader, &counter, COUNTER_LIMIT)
                 read_varint(&reader, &floor, counter)
+                if self.rests(id, counter):
+                    continue
                 slot = <size_t>self.slot_of(id)
                 if slot == self.own:
                     self.overtaken = self.overtaken or counter > self.known.counters[slot]
@@ -2415,7 +2614,7 @@ cdef class Table:
             return None
         if vines_planted(64) or self.strayed and not vines_planted(57):
             return None
-        if not self.known.dominates(bound) and not vines_planted(61):
+        if not self.dominates(bound) and not vines_planted(61):
             return None
         while visited < limit:
             segment = segment_of(&self.index, cursor)
@@ -2642,13 +2841,13 @@ cdef class Table:
     def state_bytes(self):
         sources = [
             (source, counter, self.floor(source), self.entries(source))
-            for source, counter in sorted(self.known.items())
+            for source, counter in sorted(self.vector().items())
         ]
         cdef size_t slot
         fates = [
             (self.id_at(slot), self.sources[slot].fate, self.sources[slot].turning,
              self.sources[slot].inherited)
-            for slot in range(self.source_count)
+            for slot in range(self.source_count) if self.sources[slot].placed
         ]
         cdef uint64_t number
         cdef Run* run
@@ -2676,8 +2875,10 @@ cdef class Table:
             "lapsed": self.lapses,
             "ephemeral": self.bounds.count,
             "turned": self.turns,
-            "sources": self.source_count,
-            "retired": self.retired,
+            "sources": self.source_count - self.known.hole_count + self.released,
+            "retired": self.retired + self.released,
+            "slots": self.source_count,
+            "holes": self.known.hole_count,
             "entries": self.logged,
             "entries_dropped": self.dropped_entries,
             "collected": self.collected,
@@ -2686,7 +2887,9 @@ cdef class Table:
             + self.run_capacity * sizeof(Run) + deadlines_memory(&self.deadlines)
             + bounds_memory(&self.bounds)
             + sketch_memory(&self.sketch) + self.roster_capacity * sizeof(uint32_t)
-            + self.source_capacity * (sizeof(Source) + ID_BYTES + 16),
+            + self.source_capacity * (sizeof(Source) + ID_BYTES + 16)
+            + self.known.hole_capacity * sizeof(uint32_t)
+            + (0 if self.which else self.gone.memory()),
             "applied": self.applied,
             "skipped": self.skipped,
             "outranked": self.outranked,
@@ -2757,24 +2960,41 @@ cdef class Progress:
         counts now."""
         cdef Table table = self.table
         cdef size_t slot
-        cdef Py_ssize_t place
+        cdef uint64_t number
         cdef uint64_t* known
-        if self.count == table.source_count:
+        if self.placings == table.placings:
             return 0
         if self.capacity < table.source_count:
             known = <uint64_t*>realloc(self.known, table.source_capacity * sizeof(uint64_t))
             if known == NULL:
                 raise MemoryError
+            memset(known + self.capacity, 0,
+                   (table.source_capacity - self.capacity) * sizeof(uint64_t))
             self.known = known
             self.capacity = table.source_capacity
-        for slot in range(self.count, table.source_count):
-            self.known[slot] = 0
-            if self.unplaced.count:
-                place = self.unplaced.find(table.known.ids + slot * ID_BYTES)
-                if place >= 0:
-                    self.known[slot] = self.unplaced.counters[place]
-        self.count = table.source_count
+        if table.placings - self.placings <= PLACED:
+            for number in range(self.placings, table.placings):
+                self.start_with(table.placed[number % PLACED])
+        else:
+            for slot in range(table.source_count):
+                if table.sources[slot].placed > self.placings:
+                    self.start_with(slot)
+        self.placings = table.placings
+        self.author = -1
         return 0
+
+    cdef void start_with(self, size_t slot) noexcept:
+        """A slot has another source. What the peer holds of it is what was said before it had one;
+        of a source left out, of which nobody speaks who holds all, it is all."""
+        cdef Py_ssize_t place
+        if vines_planted(65) and self.known[slot]:
+            return
+        # A link that is new was told nothing yet, and this would be no answer.
+        self.known[slot] = self.table.sources[slot].resumed if self.placings else 0
+        if self.unplaced.count and self.table.sources[slot].placed:
+            place = self.unplaced.find(self.table.known.ids + slot * ID_BYTES)
+            if place >= 0:
+                self.known[slot] = self.unplaced.counters[place]
 
     cdef void scan(self) noexcept:
         """Compare every source before the arrival log goes on from its present end."""
@@ -2834,9 +3054,11 @@ cdef class Progress:
         """Whether the peer holds nothing but its own, and records of retired sources are here."""
         cdef size_t slot
         cdef bint held = False
-        if self.table.retired == 0:
+        if self.table.retired == 0 or self.heard:
             return False
-        for slot in range(self.count):
+        for slot in range(self.table.source_count):
+            if not self.table.sources[slot].placed:
+                continue
             if self.known[slot] and <Py_ssize_t>slot != self.theirs():
                 return False
             held = held or self.table.sources[slot].retired and self.table.sources[slot].live != 0
@@ -2848,12 +3070,21 @@ cdef class Progress:
         if self.table.sources[slot].retired and counter < self.table.known.counters[slot]:
             self.lacking = True
 
+    cdef Retired* note_left_out(self, const uint8_t* id, uint64_t counter) noexcept:
+        """The same of a source that may have given back its slot; NULL if it has not."""
+        cdef Retired* entry = self.table.left_out(id)
+        if entry != NULL:
+            self.heard = self.heard or counter != 0
+            self.lacking = self.lacking or counter < last_of(entry, self.table.which)
+        return entry
+
     cdef int forget(self) except -1:
         """The peer begins to say anew what it holds."""
-        memset(self.known, 0, self.count * sizeof(uint64_t))
+        memset(self.known, 0, self.table.source_count * sizeof(uint64_t))
         self.unplaced = VersionVector()
         self.ready = False
         self.lacking = False
+        self.heard = False
         return 0
 
     cdef void begin(self) noexcept:
@@ -2896,6 +3127,7 @@ cdef class Progress:
         cdef uint8_t mark = 0
         cdef uint64_t counter
         cdef Py_ssize_t slot
+        cdef const Retired* entry
         cdef Located* rows = self.table.known.locate(page, offset, &count, &mark)
         try:
             self.widen()
@@ -2905,7 +3137,12 @@ cdef class Progress:
                 slot = rows[at].place
                 counter = rows[at].counter
                 if slot < 0:
-                    self.set_aside(rows[at].id, counter, back)
+                    entry = self.note_left_out(rows[at].id, counter)
+                    if (
+                        entry == NULL or counter != last_of(entry, self.table.which)
+                        or self.unplaced.find(rows[at].id) >= 0
+                    ):
+                        self.set_aside(rows[at].id, counter, back)
                     continue
                 self.note_retired(<size_t>slot, counter)
                 if vines_planted(6) and not back and counter > self.table.known.counters[slot]:

@@ -18,8 +18,11 @@ cdef class VersionVector:
     cdef vines_key secret       # of the index; shared by copies, unknown to peers
     cdef uint8_t* ids           # 16 bytes each
     cdef uint64_t* counters
-    cdef size_t count
+    cdef size_t count           # places, holes among them
     cdef size_t capacity
+    cdef uint32_t* holes        # places whose id was taken out; the last one is filled first
+    cdef size_t hole_count
+    cdef size_t hole_capacity
     cdef uint32_t* index        # place + 1, or 0; open addressing, at most half full
     cdef size_t index_mask
     cdef uint64_t order         # a keyed chain over the ids in order: equal means aligned
@@ -28,6 +31,10 @@ cdef class VersionVector:
     cdef Py_ssize_t find_from(self, size_t position, const uint8_t* id) noexcept
     cdef Py_ssize_t find_near(self, const uint8_t* id, size_t guess) noexcept
     cdef Py_ssize_t place(self, const uint8_t* id) except -1
+    cdef int reserve_holes(self, size_t more) except -1
+    cdef void take_out(self, size_t place) noexcept
+    cdef void follow(self, const uint8_t* id, size_t length) noexcept
+    cdef bint lists(self, size_t place) noexcept
     cdef Located* locate(self, bytes page, size_t offset, size_t* count, uint8_t* mark) except NULL
     cdef int grow(self, size_t capacity) except -1
     cdef bint aligned(self, VersionVector other) noexcept

@@ -3,6 +3,9 @@
 Decides how two vectors are merged and compared, and what a page of one looks like on the wire. It
 knows nothing of records. Vectors that list the same ids in the same order are merged by one pass
 over their counters, in the widest registers the processor has; others id by id through the index.
+
+A place whose id was taken out is a hole until another id comes there: its counter is 0, and the id
+that is left in it leads nowhere.
 """
 
 cimport cython
@@ -86,6 +89,7 @@ cdef class VersionVector:
         free(self.ids)
         free(self.counters)
         free(self.index)
+        free(self.holes)
 
     cdef int grow(self, size_t capacity) except -1:
         """Make room for `capacity` sources: allocate all, then swap in."""
@@ -106,6 +110,8 @@ cdef class VersionVector:
             raise MemoryError
         memset(index, 0, size * sizeof(uint32_t))
         for place in range(self.count):
+            if not self.lists(place):
+                continue
             position = vines_fold_id(self.secret, self.ids + place * ID_BYTES) & (size - 1)
             while index[position]:
                 position = (position + 1) & (size - 1)
@@ -133,29 +139,81 @@ cdef class VersionVector:
 
     cdef Py_ssize_t find_near(self, const uint8_t* id, size_t guess) noexcept:
         """`find`, trying one place first: peers mostly list sources in one order."""
-        if guess < self.count and memcmp(self.ids + guess * ID_BYTES, id, ID_BYTES) == 0:
+        if (
+            guess < self.count and self.hole_count == 0
+            and memcmp(self.ids + guess * ID_BYTES, id, ID_BYTES) == 0
+        ):
             return <Py_ssize_t>guess
         return self.find(id)
+
+    cdef bint lists(self, size_t place) noexcept:
+        """Whether an id is at this place, and it is no hole."""
+        return self.hole_count == 0 or (
+            self.find(self.ids + place * ID_BYTES) == <Py_ssize_t>place)
+
+    cdef int reserve_holes(self, size_t more) except -1:
+        """Make sure that so many more ids can be taken out."""
+        cdef size_t capacity
+        cdef void* holes
+        if self.hole_count + more > self.hole_capacity:
+            capacity = self.hole_count + more + self.hole_capacity / 2
+            holes = realloc(self.holes, capacity * sizeof(uint32_t))
+            if holes == NULL:
+                raise MemoryError
+            self.holes = <uint32_t*>holes
+            self.hole_capacity = capacity
+        return 0
+
+    cdef void take_out(self, size_t place) noexcept:
+        """List the id at this place no longer; room among the holes was reserved."""
+        cdef size_t position = vines_fold_id(self.secret, self.ids + place * ID_BYTES)
+        cdef size_t following, home
+        position &= self.index_mask
+        while self.index[position] != place + 1:
+            position = (position + 1) & self.index_mask
+        # What was found past it moves up, as long as that brings it no further than its home.
+        following = position
+        while True:
+            following = (following + 1) & self.index_mask
+            if self.index[following] == 0:
+                break
+            home = vines_fold_id(
+                self.secret, self.ids + <size_t>(self.index[following] - 1) * ID_BYTES)
+            if ((following - home) & self.index_mask) >= ((following - position) & self.index_mask):
+                self.index[position] = self.index[following]
+                position = following
+        self.index[position] = 0
+        self.counters[place] = 0
+        self.holes[self.hole_count] = <uint32_t>place
+        self.hole_count += 1
+        self.follow(self.ids + place * ID_BYTES, ID_BYTES - 1)
+
+    cdef void follow(self, const uint8_t* id, size_t length) noexcept:
+        """Go on with the chain over what was listed and taken out."""
+        cdef vines_key chain
+        chain.k0 = self.order
+        chain.k1 = self.secret.k1
+        self.order = vines_sip(chain, id, length)
 
     cdef Py_ssize_t place(self, const uint8_t* id) except -1:
         """The place of an id, listed with counter 0 if it is new."""
         cdef Py_ssize_t found = self.find(id)
         if found >= 0:
             return found
-        if self.count == self.capacity:
-            self.grow(2 * self.capacity)
         cdef size_t place = self.count
+        if self.hole_count:
+            self.hole_count -= 1
+            place = self.holes[self.hole_count]
+        elif self.count == self.capacity:
+            self.grow(2 * self.capacity)
         memcpy(self.ids + place * ID_BYTES, id, ID_BYTES)
         self.counters[place] = 0
         cdef size_t position = vines_fold_id(self.secret, id) & self.index_mask
         while self.index[position]:
             position = (position + 1) & self.index_mask
         self.index[position] = <uint32_t>(place + 1)
-        cdef vines_key chain
-        chain.k0 = self.order
-        chain.k1 = self.secret.k1
-        self.order = vines_sip(chain, id, ID_BYTES)
-        self.count += 1
+        self.follow(id, ID_BYTES)
+        self.count = max(self.count, place + 1)
         return <Py_ssize_t>place
 
     cdef bint aligned(self, VersionVector other) noexcept:
@@ -168,7 +226,7 @@ cdef class VersionVector:
         )
 
     def __len__(self):
-        return self.count
+        return self.count - self.hole_count
 
     def __contains__(self, source):
         return PyBytes_Check(source) and len(source) == ID_BYTES and self.find(id_of(source)) >= 0
@@ -184,7 +242,7 @@ cdef class VersionVector:
     __hash__ = None
 
     def __repr__(self):
-        return f"<VersionVector of {self.count} sources>"
+        return f"<VersionVector of {len(self)} sources>"
 
     def get(self, source):
         cdef Py_ssize_t place = self.find(id_of(source))
@@ -205,12 +263,20 @@ cdef class VersionVector:
         return [
             (PyBytes_FromStringAndSize(<char*>(self.ids + place * ID_BYTES), ID_BYTES),
              self.counters[place])
-            for place in range(self.count)
+            for place in range(self.count) if self.lists(place)
         ]
 
     def copy(self):
         cdef VersionVector twin = VersionVector.__new__(VersionVector)
+        cdef size_t place
         twin.secret = self.secret
+        if self.hole_count:
+            twin.order = twin.secret.k0
+            twin.grow(self.count)
+            for place in range(self.count):
+                if self.lists(place):
+                    twin.counters[twin.place(self.ids + place * ID_BYTES)] = self.counters[place]
+            return twin
         twin.order = self.order
         twin.grow(max(self.count, <size_t>4))
         memcpy(twin.ids, self.ids, self.count * ID_BYTES)
@@ -226,6 +292,8 @@ cdef class VersionVector:
             maximum(self.counters, other.counters, self.count)
             return
         for place in range(other.count):
+            if not other.lists(place):
+                continue
             mine = self.place(other.ids + place * ID_BYTES)
             if self.counters[mine] < other.counters[place]:
                 self.counters[mine] = other.counters[place]
@@ -279,13 +347,16 @@ cdef class VersionVector:
     def encode(self):
         cdef size_t size = 2, place
         for place in range(self.count):
-            size += ID_BYTES + varint_size(self.counters[place])
+            if self.lists(place):
+                size += ID_BYTES + varint_size(self.counters[place])
         cdef bytes page = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>size)
         cdef uint8_t* at = <uint8_t*>PyBytes_AS_STRING(page)
         at[0] = FORMAT
         at[1] = FIRST | LAST
         at += 2
         for place in range(self.count):
+            if not self.lists(place):
+                continue
             memcpy(at, self.ids + place * ID_BYTES, ID_BYTES)
             at = write_varint(at + ID_BYTES, self.counters[place])
         return page

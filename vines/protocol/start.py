@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from vines._core.retired import RetiredSources
 from vines._core.table import Table
 from vines.config import Config
 from vines.hashes import blake2b
 from vines.hints import TYPE_CHECKING, Final
+from vines.protocol.wire.messages import TABLES
 
 if TYPE_CHECKING:
     import random
@@ -25,6 +27,7 @@ def make_tables(config: Config, rng: random.Random, wall_ms: int) -> tuple[Table
     label = config.cluster.encode()
     fingerprint_key = blake2b(label, digest_size=KEY_BYTES, person=b"vines-digest").digest()
     source = fresh_source(rng, wall_ms)
+    retired = RetiredSources()
     control, data = (
         Table(
             source,
@@ -32,8 +35,10 @@ def make_tables(config: Config, rng: random.Random, wall_ms: int) -> tuple[Table
             rng.randbytes(KEY_BYTES),
             log_slack=config.log_slack,
             horizon=config.horizon,
+            retired=retired,
+            which=which,
         )
-        for _ in range(2)
+        for which in TABLES
     )
     data.keys_max, data.bytes_max = config.keys_max, config.bytes_max
     return control, data

@@ -1,10 +1,15 @@
 """Retiring: sources whose processes are gone for good leave roster, vector and digests.
 
-A source is one start of one process, and would be listed for ever. A record of the control table
-says what its last positions are; every replica that covers just these leaves it out, so that the
-roster follows from the control table. One member writes these records: of the living it has the
-lowest id. It does so once nobody writes under the source (its member left, is held dead and
-forgotten, or started anew), and all the living hold what it holds of it.
+A source is one start of one process, and would be listed for ever. Records of the control table say
+what its last positions are; every replica that covers just these leaves it out, so that the roster
+follows from the control table. One member writes these records: of the living it has the lowest id.
+It does so once nobody writes under the source (its member left, is held dead and forgotten, or
+started anew), and all the living hold what it holds of it.
+
+Such a record is a batch of some sources, which whoever writes the next one goes on with until it is
+full. Two of them that do so at once, on either side of a partition, overwrite each other. Nothing
+is lost by that: what a node has read it keeps (vines._core.retired), and what it knows and finds in
+no record is written again, by the first member, or after a while by whoever knows it.
 
 Nothing hangs on the first of these: who finds its own source retired goes on under a fresh one, and
 what is covered above a last position puts the source back. Ephemeral keys of a retired source have
@@ -14,21 +19,26 @@ links or datagrams.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from itertools import islice
 from math import inf
 
 from vines._core.changes import Changes
+from vines._core.retired import read_batch, write_batch
 from vines._core.table import ENDED, Table
+from vines.errors import WireError
 from vines.hints import Final
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
-from vines.protocol.wire.fields import ID_BYTES
 from vines.protocol.wire.messages import TABLES
 
 RETIRED: Final = 8
-"""The family of records that retire a source; its id is the key."""
+"""The family of records that retire sources; the key says who began it, and a number."""
+BATCH: Final = 40
+"""Sources in one such record: some 800 bytes, which are sent again with each that is added."""
+BATCH_BYTES_MAX: Final = 4096
+"""A larger one is not read: nobody writes it, and it would take long."""
+NUMBER_BYTES: Final = 4
 LOOK_SECONDS: Final = 30.0
 """Between two looks for sources nobody writes under: they are few, and in no hurry."""
 AGAIN_SECONDS: Final = 1.0
@@ -41,26 +51,22 @@ at once, goes on."""
 ENTRIES: Final = 16384
 """Of the logs of what was left out, dropped in one turn."""
 RETIRED_PER_LOOK: Final = 256
-"""Records written at once: of more the rest follows with the next look."""
+"""Sources written at once: of more the rest follows with the next look."""
+SLOTS: Final = 8192
+"""Looked at in one turn for those that can be given back: some hundred microseconds."""
+BATCHES: Final = 16
+"""Looked at in one turn for what is in none of them: the same."""
 
 GONE_MAX: Final = 64
 """Members remembered beyond those that are alive; of more, all that are gone are forgotten."""
 UNTRIED: Final = (-1, -1)
 """No sequences of two tables."""
-_LAST: Final = struct.Struct("<QQ")
+_STAMP_MAX: Final = (1 << 63) - 1
 
 Last = tuple[int, int]
 """The last positions of a source, in the control and in the data table."""
 Agreed = Callable[[], float]
 """Since when all the living cover what this node covered then."""
-
-
-def read_last(value: bytes) -> Last | None:
-    """The last positions that a record says; None if it is malformed."""
-    if len(value) != _LAST.size:
-        return None
-    control, data = _LAST.unpack(value)
-    return control, data
 
 
 class Agreement:
@@ -101,10 +107,11 @@ class Retiring:
         now: float,
     ) -> None:
         self.count = 0
-        """Records written here."""
+        """Sources that were retired from here."""
         self._identity = identity
         self._members = members
         self._tables = tables
+        self._retired = tables[0].gone
         self._agreed = agreed
         self._renew = renew
         self._orphans: dict[bytes, tuple[Last, float]] = {}
@@ -112,17 +119,27 @@ class Retiring:
         self._found: dict[bytes, tuple[Last, float]] = {}
         """The same, as far as the look under way has come."""
         self._pending: dict[bytes, Last] = {}
-        """What has a record, and is to be left out in both tables."""
+        """What was said to be retired, and is to be left out in both tables."""
         self._tried: dict[bytes, Last] = {}
         """What was not covered so far when that was tried."""
         self._sequences = UNTRIED
         """Of the tables, when that was last tried."""
         self._written = 0
-        """Records written in that look."""
+        """Sources written in that look."""
         self._place: tuple[int, int] | None = None
         """The table and the place in it where that look goes on."""
         self._trimming = False
         """Logs of what was left out may still be there."""
+        self._open: bytes | None = None
+        """The key of a batch that is not full, if one is known."""
+        self._unsure = False
+        """Records changed: what they had said may be in none of them any more."""
+        self._missed = False
+        """So it was at the last look, and the first member is to mend it."""
+        self._cursor: int | None = None
+        """How far the look for that has come."""
+        self._releasing = False
+        """Slots of what was left out may still be there."""
         self._look = now + LOOK_SECONDS
         self._again = inf
 
@@ -130,10 +147,12 @@ class Retiring:
         """Records of the control table became current; malformed ones retire nothing."""
         found = False
         for change in changes.select(RETIRED, (), (b"",)):
-            last = read_last(change[3])
-            if last is not None and len(change[1]) == ID_BYTES:
-                self._pending[change[1]] = last
-                found = True
+            self._unsure = True
+            for source, last in self._read(change[1], change[3], change[4]):
+                if self._hear(source, last):
+                    self._pending[source] = self._last(source)
+                    found = True
+            self._list(change[3])  # it may be one that the look under way has passed
         if found:
             self._leave_out(now)
 
@@ -155,14 +174,23 @@ class Retiring:
         if now >= self._look:
             self._look = now + LOOK_SECONDS
             self._begin()
+            self._releasing = True
+            if self._unsure and self._cursor is None:
+                self._unsure = False
+                self._retired.unlist()
+                self._cursor = 0
         if self._place is not None:
             self._go_on(now)
         if self._trimming:
             self._trimming = sum(table.trim(ENTRIES) for table in self._tables) > 0
+        elif self._releasing:
+            self._releasing = sum(table.release(SLOTS) for table in self._tables) > 0
+        if self._cursor is not None:
+            self._check()
 
     def deadline(self) -> float:
         """When `advance` has something."""
-        if self._place is not None or self._trimming:
+        if self._place is not None or self._trimming or self._releasing or self._cursor is not None:
             return 0.0
         return min(self._look, self._again)
 
@@ -199,51 +227,133 @@ class Retiring:
             self._leave_out(now)
 
     def _retire(self, sources: list[bytes], now: float) -> None:
-        """Write records of those that nobody writes under, and all hold."""
+        """Say of those that nobody writes under, and of which all hold the same, that they are
+        retired.
+        """
         owned = self._members.sources() | {self._identity.profile.source}
         agreed = self._agreed()
+        found: list[tuple[bytes, Last]] = []
         for source in sources:
             if source in owned:
                 continue
             last = self._held(source)
             known = self._orphans.get(source)
             since = known[1] if known is not None and known[0] == last else now
-            if since < now and self._written < RETIRED_PER_LOOK and since <= agreed:
-                self._written += self._write(source, last)
+            room = self._written + len(found) < RETIRED_PER_LOOK
+            if since < now and room and since <= agreed:
+                found.append((source, last))
             else:
                 self._found[source] = last, since
+        self._written += len(found)
+        self._say(found)
+
+    def _say(self, found: list[tuple[bytes, Last]]) -> None:
+        """Say that this is all of these sources, unless it has been said."""
+        fresh = [source for source, last in found if self._hear(source, last)]
+        self.count += len(fresh)
+        self._pending.update((source, self._last(source)) for source, _ in found)
+        self._write([(source, self._last(source)) for source in fresh])
 
     def _recall(self, sources: list[bytes]) -> None:
         """Leave out what came here later than the record that retires it, whoever is believed to
         write under it: peers that have left it out would seem to be below its floor.
         """
         for source in sources:
-            if source == self._identity.profile.source:
-                continue
-            held = self._tables[0].get(RETIRED, source)
-            last = read_last(held[3]) if held is not None else None
-            if last is not None:
+            last = self._retired.get(source)
+            if last is not None and source != self._identity.profile.source:
                 self._pending[source] = last
 
     def _held(self, source: bytes) -> Last:
         control, data = self._tables
         return control.covered(source), data.covered(source)
 
-    def _write(self, source: bytes, last: Last) -> bool:
-        """Say that this is all of a source, unless it has been said."""
-        held = self._tables[0].get(RETIRED, source)
-        if held is not None and held[0] >= sum(last):
-            said = read_last(held[3])
-            if said is not None:
-                self._pending[source] = said
-            return False
-        self.count += 1
-        self._tables[0].put(RETIRED, source, 0, _LAST.pack(*last), sum(last))
-        self._pending[source] = last
-        return True
+    def _last(self, source: bytes) -> Last:
+        last = self._retired.get(source)
+        assert last is not None, "it has been said"
+        return last
+
+    def _hear(self, source: bytes, last: Last) -> bool:
+        """This is all of a source, says somebody; False if that is nothing new."""
+        said = self._retired.get(source)
+        if said is not None:
+            if last[0] <= said[0] and last[1] <= said[1]:
+                return False
+            for table, final in zip(self._tables, last, strict=True):
+                table.retire(source, final)  # if less is left out there, that was not all
+        return self._retired.say(source, *last)
+
+    # ------------------------------------------------------------------ records
+
+    def _read(self, key: bytes, value: bytes, stamp: int) -> list[tuple[bytes, Last]]:
+        """What a batch says. One that has room is gone on with; of several it is the first."""
+        try:
+            found = read_batch(value) if len(value) <= BATCH_BYTES_MAX else []
+        except WireError:
+            return []
+        if not 0 < len(found) < BATCH or stamp >= _STAMP_MAX:
+            self._open = None if key == self._open else self._open
+        elif self._open is None or key < self._open:
+            self._open = key
+        return found
+
+    def _list(self, value: bytes) -> None:
+        """Note that a record says this."""
+        try:
+            self._retired.list_batch(value if len(value) <= BATCH_BYTES_MAX else b"")
+        except WireError:
+            return
+
+    def _write(self, entries: list[tuple[bytes, Last]]) -> None:
+        """Put these into the batch that is not full, and into others."""
+        control = self._tables[0]
+        while entries:
+            key, said, stamp = self._batch()
+            room = BATCH - len(said)
+            said.update(entries[:room])
+            entries = entries[room:]
+            value = write_batch(sorted(said.items()))
+            control.put(RETIRED, key, 0, value, stamp)
+            self._list(value)
+            self._open = key if len(said) < BATCH else None
+
+    def _batch(self) -> tuple[bytes, dict[bytes, Last], int]:
+        """The key of a batch that has room, what it says, and the stamp of its next version."""
+        control = self._tables[0]
+        held = control.get(RETIRED, self._open) if self._open is not None else None
+        if self._open is not None and held is not None and held[0] < _STAMP_MAX:
+            key, self._open = self._open, None
+            said = dict(self._read(key, held[3], held[0]))
+            if self._open is not None:
+                return key, said, held[0] + 1
+        number = 0
+        while control.get(RETIRED, key := self._key(number)) is not None:
+            number += 1
+        return key, {}, 1
+
+    def _key(self, number: int) -> bytes:
+        return self._identity.profile.source + number.to_bytes(NUMBER_BYTES, "big")
+
+    def _check(self) -> None:
+        """Look on for what is known here and in no record."""
+        assert self._cursor is not None, "asked before"
+        found, self._cursor = self._tables[0].scan(RETIRED, b"", self._cursor, BATCHES)
+        for change in found:
+            self._read(change[1], change[3], change[4])
+            self._list(change[3])
+        if self._cursor is not None:
+            return
+        missing = self._retired.unlisted(RETIRED_PER_LOOK)
+        if missing and (self._missed or self._is_first()):
+            self._write(missing)
+            self._missed = False
+        else:
+            self._missed = bool(missing)
+        self._unsure = self._unsure or bool(missing)
+
+    # ------------------------------------------------------------------ tables
 
     def _leave_out(self, now: float) -> None:
-        """Leave out what is covered just as far as its record says: a turn's worth."""
+        """Leave out what is covered just as far as it was said: a turn's worth."""
         for source, last in list(islice(self._pending.items(), TRIED_AT_ONCE)):
             del self._pending[source]
             if source == self._identity.profile.source:

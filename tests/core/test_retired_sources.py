@@ -1,0 +1,160 @@
+"""What is known of retired sources, against a dict; and the batches in which it is handed on."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vines._core.retired import RetiredSources, read_batch, write_batch
+from vines._core.table import Table
+from vines.errors import WireError
+
+from . import strategies
+from .forms import COUNTER_MAX, varint
+from .kinds import A, B, C
+from .world import FINGERPRINT_KEY, INDEX_KEY
+
+Last = tuple[int, int]
+positions = st.one_of(st.integers(0, 3), st.integers(0, COUNTER_MAX))
+lasts = st.tuples(positions, positions).filter(any)
+said = st.lists(
+    st.tuples(st.one_of(strategies.sources, st.binary(min_size=16, max_size=16)), lasts)
+)
+
+
+@given(said)
+def test_it_is_a_map_whose_positions_only_rise(entries: list[tuple[bytes, Last]]) -> None:
+    retired, oracle = RetiredSources(), dict[bytes, Last]()
+    for source, last in entries:
+        before = oracle.get(source, (0, 0))
+        merged = max(before[0], last[0]), max(before[1], last[1])
+        assert retired.say(source, *last) == (merged != before)
+        oracle[source] = merged
+        assert retired.get(source) == merged
+    assert retired.items() == sorted(oracle.items()) and len(retired) == len(oracle)
+    assert retired.get(b"\xee" * 16) == oracle.get(b"\xee" * 16)
+
+
+def test_so_are_many_more_than_come_at_once() -> None:
+    """Those that came lately are merged with the others, some hundred at a time."""
+    choose, oracle, retired = random.Random(1), dict[bytes, Last](), RetiredSources()
+    for number in range(5000):
+        source = choose.choice([choose.randbytes(16), number.to_bytes(16, "big"), bytes(16)])
+        retired.say(source, number + 1, 0)
+        oracle[source] = number + 1, 0
+    assert retired.items() == sorted(oracle.items())
+    assert all(retired.get(source) == last for source, last in oracle.items())
+
+
+@given(st.dictionaries(st.binary(min_size=16, max_size=16), lasts, max_size=9), st.data())
+def test_what_is_in_no_batch_is_found(entries: dict[bytes, Last], data: st.DataObject) -> None:
+    retired = RetiredSources()
+    for source, last in entries.items():
+        retired.say(source, *last)
+    listed = data.draw(st.lists(st.sampled_from(sorted(entries)))) if entries else []
+    retired.unlist()
+    wrong = {source: entries[source] for source in listed[:1]}
+    for source in set(listed):
+        control, other = entries[source]
+        last = (
+            (control + 1, other) if source in wrong and control < COUNTER_MAX else (control, other)
+        )
+        retired.list_batch(write_batch([(source, last)]))
+        if last != entries[source]:
+            listed = [each for each in listed if each != source]
+    missing = sorted((s, last) for s, last in entries.items() if s not in listed)
+    assert sorted(retired.unlisted(100)) == missing
+    assert len(retired.unlisted(2)) == min(2, len(missing))
+    for source, (control, other) in entries.items():
+        if control < COUNTER_MAX:
+            retired.say(source, control + 1, other)
+            assert (source, (control + 1, other)) in retired.unlisted(100)
+
+
+def test_positions_that_are_none_are_refused() -> None:
+    retired = RetiredSources()
+    for last in ((COUNTER_MAX + 1, 0), (0, COUNTER_MAX + 1)):
+        with pytest.raises(ValueError, match="below"):
+            retired.say(A, *last)
+        with pytest.raises(ValueError, match="below"):
+            write_batch([(A, last)])
+    for wrong in (b"short", bytes(17)):
+        with pytest.raises(ValueError, match="16 bytes"):
+            retired.say(wrong, 1, 1)
+    assert len(retired) == 0
+
+
+GOLDEN = A + b"\x03\x01" + B + b"\x00\xac\x02" + C + b"\xff\xff\xff\xff\xff\xff\x3f\x00"
+
+
+def test_golden_bytes() -> None:
+    entries = [(A, (3, 1)), (B, (0, 300)), (C, (COUNTER_MAX, 0))]
+    assert write_batch(entries) == GOLDEN and read_batch(GOLDEN) == entries
+    assert read_batch(b"") == [] and write_batch([]) == b""
+
+
+@given(st.dictionaries(st.binary(min_size=16, max_size=16), lasts, max_size=9))
+def test_a_batch_is_read_as_it_was_written(entries: dict[bytes, Last]) -> None:
+    batch = write_batch(sorted(entries.items()))
+    assert read_batch(batch) == sorted(entries.items())
+    assert batch == b"".join(
+        source + varint(control) + varint(other)
+        for source, (control, other) in sorted(entries.items())
+    )
+
+
+def refused(batch: bytes) -> bool:
+    retired = RetiredSources()
+    retired.say(A, 3, 1)
+    retired.unlist()
+    try:
+        read_batch(batch)
+    except WireError:
+        with pytest.raises(WireError):
+            retired.list_batch(batch)
+        assert retired.items() == [(A, (3, 1))] == retired.unlisted(9)
+        return True
+    retired.list_batch(batch)
+    return False
+
+
+def test_damage_is_refused_whole() -> None:
+    whole = {0, 18, 37, len(GOLDEN)}
+    for size in range(len(GOLDEN)):
+        assert refused(GOLDEN[:size]) == (size not in whole)
+    assert refused(B + b"\x01\x01" + A + b"\x01\x01"), "out of order"
+    assert refused(A + b"\x01\x01" + A + b"\x01\x01"), "twice"
+    assert refused(A + b"\x00\x00"), "of which there is nothing"
+    assert refused(A + b"\x81\x00\x01"), "not the shortest form"
+    assert refused(A + b"\x80\x80\x80\x80\x80\x80\x40\x01"), "2**48"
+
+
+@given(st.integers(0, 8 * len(GOLDEN) - 1), st.integers(0, 8 * len(GOLDEN) - 1))
+def test_flipped_bits_are_refused_or_read(one: int, other: int) -> None:
+    damaged = bytearray(GOLDEN)
+    for bit in (one, other):
+        damaged[bit // 8] ^= 1 << bit % 8
+    if not refused(bytes(damaged)):
+        assert write_batch(read_batch(bytes(damaged))) == damaged
+
+
+def test_what_is_left_out_with_less_is_not_raised_behind_the_back_of_a_table() -> None:
+    retired = RetiredSources()
+    made, theirs = (
+        Table(source, FINGERPRINT_KEY, INDEX_KEY, retired=shared, which=1)
+        for source, shared in ((B, retired), (A, None))
+    )
+    theirs.write(b"key", 0, b"\x01", 0)
+    made.apply(theirs.delta_for(made.vector(), 1 << 16) or b"")
+    retired.say(A, 7, 1)
+    made.write(b"key", 0, b"\x02", 0)
+    assert made.retire(A, 1) and not made.release(100) and made.statistics()["holes"] == 1
+    with pytest.raises(ValueError, match="left out with less"):
+        retired.say(A, 7, 2)
+    assert retired.say(A, 8, 1) and retired.get(A) == (8, 1)
+    assert not made.retire(A, 2) and retired.say(A, 0, 2) and not made.is_retired(A)
+    with pytest.raises(ValueError, match="two tables"):
+        Table(B, FINGERPRINT_KEY, INDEX_KEY, which=2)

@@ -1,0 +1,35 @@
+"""Sources that are retired: what stays of a process that is gone, for as long as others may come
+back that have not heard of it."""
+
+from typing import final
+
+_Last = tuple[int, int]
+
+@final
+class RetiredSources:
+    """A map from 16-byte source ids to last positions, which only rise: 32 bytes for each. Both
+    tables of a node share one, and keep there, too, of which sources they have given back the
+    slot."""
+
+    def __len__(self) -> int: ...
+    def get(self, source: bytes) -> _Last | None: ...
+    def say(self, source: bytes, control: int, data: int) -> bool:
+        """These are its last positions, or were thought to be: the higher of each hold. False if
+        that is nothing new. ValueError, and nothing has changed, for a source that a table has
+        left out with less, and given back the slot of: `Table.retire` puts it back."""
+    def items(self) -> list[tuple[bytes, _Last]]:
+        """All of them, in the order of their ids."""
+    def unlist(self) -> None:
+        """Of none it is known any more that a batch says it."""
+    def list_batch(self, batch: bytes) -> None:
+        """What this batch says just as it is known here is said. WireError, nothing changed."""
+    def unlisted(self, most: int) -> list[tuple[bytes, _Last]]:
+        """So many at most that no batch said since `unlist` was called, or that rose since."""
+
+def read_batch(batch: bytes) -> list[tuple[bytes, _Last]]:
+    """What a batch says. WireError if it is malformed: an id is cut short, ids do not ascend, or
+    both positions of one are 0."""
+
+def write_batch(entries: list[tuple[bytes, _Last]]) -> bytes:
+    """A batch that says this (docs/wire.md, 'Retirement'). ValueError for a position or an id that
+    is none, WireError unless ids ascend and each has a position."""
