@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from math import inf
 
 import pytest
 
@@ -478,14 +479,95 @@ def test_whose_address_passed_to_another_does_not_live_for_ever() -> None:
     assert len({end.stream for end in a.ends.values()}) == 1
 
 
-def test_who_does_not_listen_and_is_not_seen_is_given_up_after_long() -> None:
+def test_who_does_not_listen_and_says_nothing_is_given_up_after_long() -> None:
     pump = Pump()
     a, _ = pump.cluster(2)
     learn(a, 77, address=None)
     pump.run(200.0)
     assert a.states()["m77"] == "alive"
-    pump.run(200.0)
+    pump.run(140.0)
     assert a.states()["m77"] == "dead"
+
+
+@pytest.mark.parametrize(("members", "observer"), [(2, False), (2, True), (12, False)])
+def test_those_that_do_not_listen_do_not_hold_each_other_dead(members: int, observer: bool) -> None:
+    pump = Pump()
+    hosts = pump.cluster(members)
+    for number in (77, 78, 79):
+        hosts.append(pump.host(number, port=0, observer=observer))
+        pump.join(hosts[-1], hosts[0])
+    pump.run(1000.0)
+    for host in hosts:
+        assert not host.of(Fail) and not host.of(Suspect)
+        assert set(host.states().values()) == {"alive"}
+
+
+def test_who_does_not_listen_and_dies_with_all_that_were_linked_to_it_is_held_dead() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    c, d = pump.host(77, port=0), pump.host(78, port=0)
+    pump.join(c, a)
+    pump.join(d, a)
+    pump.run(250.0)
+    for host in (a, b, c):
+        pump.kill(host)
+    assert pump.until(lambda: d.states()["n77"] == "dead", 340.0) > 180.0
+    assert set(d.states().values()) == {"dead"}
+
+
+def test_a_wall_between_two_is_no_death_of_one_that_does_not_listen() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    d, e = pump.host(77, port=0), pump.host(78, port=0)
+    for host in (d, e):
+        pump.join(host, a)
+    pump.run(5.0)
+    pump.walls.add(frozenset((d.address, b.address)))
+    pump.cut(d.to(b))
+    pump.run(600.0)
+    assert names(a.of(Suspect)).count("n77") == 1
+    assert not [event for host in (a, b, c, d, e) for event in host.of(Fail)]
+    # Once nothing is left of it, that is told at once.
+    pump.kill(d)
+    pump.run(2.1)
+    assert [names(host.of(Fail)) for host in (a, b, c, e)] == [["n77"]] * 4
+
+
+def test_who_stood_still_has_not_heard_who_was_there_meanwhile() -> None:
+    pump = Pump()
+    a, _ = pump.cluster(2)
+    c, d = pump.host(77, port=0), pump.host(78, port=0)
+    for host in (c, d):
+        pump.join(host, a)
+    pump.run(60.0)
+    d.deaf, d.alive = True, False
+    for end in list(d.ends.values()):
+        pump.lose(end.peer)
+    pump.run(500.0)
+    d.deaf, d.alive = False, True
+    pump.run(60.0)
+    assert d.states() == {"n1": "alive", "n2": "alive", "n77": "alive"}
+    assert not d.of(Fail)
+
+
+def test_who_does_not_listen_says_so_seldom_and_not_before_or_after_its_time() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    c = pump.host(77, port=0)
+    identity = c.node._parts.identity
+    first = identity.incarnation
+    assert identity.deadline() == inf
+    pump.run(250.0)
+    assert identity.incarnation == first
+    pump.join(c, a)
+    pump.run(250.0)
+    assert identity.incarnation == first + 2
+    assert a.node.control.counter == b.node.control.counter == 1
+    c.node.leave(pump.now)
+    pump.run(1.0)
+    assert identity.deadline() == inf
+    pump.run(250.0)
+    assert identity.incarnation == first + 2
 
 
 def test_an_advertised_address_that_leads_nowhere_is_told_of_with_the_bound_one() -> None:

@@ -212,14 +212,12 @@ class Detector:
     def proves(self, member: bytes, now: float) -> bool:
         """Dials to a member came to nothing, as often as that is evidence: whether it is dead now.
 
-        If not, it is a suspect, and has the least time to object. Nobody else could dial one that
-        has no address: what its link says is all there is.
+        If not, it is a suspect, and has the least time to object. So does one that nobody can dial,
+        and that does not come back: others may be linked to it.
         """
         known = self._members.get(member)
         if known is None or known.state != ALIVE:
             return False
-        if known.profile.address is None:
-            return True
         self._accuse(member, now, PROVED)
         return self.suspicion.is_proved(member)
 
