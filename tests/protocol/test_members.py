@@ -12,6 +12,7 @@ from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.config import Config
 from vines.errors import InvalidConfig
 from vines.events import Conflict, Fail, Join, Leave, Refused, Suspect, Update
+from vines.protocol.links.knocks import DIALS
 from vines.protocol.members.doors import SHARED_SECONDS
 from vines.protocol.members.identity import REFUTE_SECONDS
 from vines.protocol.members.membership import GONE_MAX
@@ -595,13 +596,86 @@ def test_an_advertised_address_that_leads_nowhere_is_told_of_with_the_bound_one(
     assert not [each for each in [*a.of(Conflict), *b.of(Conflict)] if each.kind == "address"]
 
 
+def misled(pump: Pump) -> Host:
+    """A node that advertises what leads nowhere; it is bound to port 9077."""
+    host = pump.host(77, port=0)
+    host.node.listening(("127.0.0.1", 9999), pump.now, bound=("0.0.0.0", 9077))
+    pump.listeners["127.0.0.1", 9077] = host
+    return host
+
+
+@pytest.mark.parametrize("way", ["it joins", "it is the seed"])
+@pytest.mark.parametrize("members", [2, 5, 12])
+def test_who_advertises_what_leads_nowhere_finds_out_and_is_as_if_it_did_not_listen(
+    members: int, way: str
+) -> None:
+    pump = Pump()
+    c = misled(pump)
+    hosts = pump.cluster(members)
+    if way == "it joins":
+        pump.join(c, hosts[0])
+    else:
+        for host in hosts:
+            host.node.join([("127.0.0.1", 9077)], pump.now)
+    assert pump.until(lambda: bool(c.of(Conflict))) < 12.0
+    pump.run(1.0)
+    suspected = [len(host.of(Suspect)) for host in hosts]
+    assert max(suspected) <= (0 if members <= 8 else 10)
+    pump.run(600.0)
+    (told,) = c.of(Conflict)
+    assert told.kind == "address"
+    assert "127.0.0.1:9999" in told.text and "0.0.0.0:9077" in told.text
+    assert [len(host.of(Suspect)) for host in hosts] == suspected
+    for host in (*hosts, c):
+        assert not host.of(Fail)
+        assert host is c or not host.of(Conflict)
+        assert [each.address for each in host.node.members() if each.id == c.node.id] == [None]
+        assert set(host.states().values()) == {"alive"}
+
+
+@pytest.mark.parametrize("datagrams", [True, False])
+def test_an_advertised_address_that_leads_here_is_not_suspected(datagrams: bool) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    c = pump.host(77, port=9999)
+    c.node.listening(c.address, pump.now, bound=("0.0.0.0", 9077))
+    if not datagrams:
+        pump.mute.add(("127.0.0.1", 9999))
+    pump.join(c, hosts[0])
+    before = [len(host.dials) for host in (c, *hosts)]
+    pump.run(300.0)
+    assert not [event for host in (c, *hosts) for event in host.of(Conflict)]
+    assert c.node.members()[0].address == c.address
+    dialled = [len(host.dials) - count for host, count in zip((c, *hosts), before, strict=True)]
+    # Streams are dialled to see whether it is reached where datagrams are not, and not for ever.
+    assert max(dialled) <= 3 * (DIALS + 1)
+
+
+def test_who_is_reached_is_not_misled_by_one_that_asks_and_accuses_for_ever() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    c = pump.host(77, port=9999)
+    c.node.listening(c.address, pump.now, bound=("0.0.0.0", 9077))
+    for host in (a, b):
+        pump.join(c, host)
+    for _ in range(40):
+        pump.run(0.5)
+        c.node._parts.linking.knocks.missed(pump.now)
+        c.node._parts.identity.accused(pump.now)
+    assert not c.of(Conflict)
+    # Nor does what came to another address say anything of the one it advertises now.
+    pump.listeners.pop(("127.0.0.1", 9999))
+    c.node.listening(("127.0.0.1", 9998), pump.now, bound=("0.0.0.0", 9077))
+    assert pump.until(lambda: bool(c.of(Conflict))) < 12.0
+
+
 @pytest.mark.parametrize("second", [0.0, 3.0])
 def test_an_address_that_two_advertise_is_told_of_everywhere(second: float) -> None:
     pump = Pump()
     a, b, c = pump.cluster(3)
-    b.node.listening(("127.0.0.1", 9999), pump.now, bound=b.address)
+    b.node.listening(("127.0.0.1", 9999), pump.now)
     pump.run(second)
-    c.node.listening(("127.0.0.1", 9999), pump.now, bound=c.address)
+    c.node.listening(("127.0.0.1", 9999), pump.now)
     pump.run(SHARED_SECONDS - 5.0)
     assert not [event for host in (a, b, c) for event in host.of(Conflict)]
     pump.run(10.0)
@@ -611,6 +685,20 @@ def test_an_address_that_two_advertise_is_told_of_everywhere(second: float) -> N
         assert "127.0.0.1:9999" in told.text
         assert b.node.id.hex() in told.text
         assert c.node.id.hex() in told.text
+
+
+def test_of_two_that_advertise_one_address_the_one_it_does_not_lead_to_finds_out() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    shared = ("127.0.0.1", 9999)
+    pump.listeners[shared] = b
+    for host in (b, c):
+        host.node.listening(shared, pump.now, bound=host.address)
+    pump.run(60.0)
+    assert [len(host.of(Conflict)) for host in (a, b, c)] == [0, 0, 1]
+    assert "127.0.0.1:9003" in c.of(Conflict)[0].text
+    assert {each.name: each.address for each in a.node.members()[1:]} == {"n2": shared, "n3": None}
+    assert not [event for host in (a, b, c) for event in host.of(Fail)]
 
 
 def test_an_address_that_was_shared_for_a_moment_is_no_conflict() -> None:

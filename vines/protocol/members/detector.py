@@ -108,6 +108,8 @@ class Detector:
         )
         self.ignored = 0
         """Accusations that were malformed."""
+        self.reached: set[bytes] = set()
+        """Who has answered a datagram sent to where it says that it listens."""
         self._alarms = Alarms()
         self._identity = identity
         self._members = members
@@ -149,6 +151,8 @@ class Detector:
         if not self.probing.acked(sender, ack.token, stream=stream):
             return
         if self._members.is_alive(sender):
+            if not stream:
+                self.reached.add(sender)
             self._lags[sender] = ack.lag
             if ack.differs:
                 self._world.differs(sender, now)
@@ -179,6 +183,7 @@ class Detector:
         self.probing.ring.changed()
         for sighting in news:
             member = sighting.id
+            self.reached.discard(member)
             self.accusations.settle(member)
             was = is_now = False
             if self.suspicion.any:
@@ -266,7 +271,9 @@ class Detector:
             self._world.suspected(now)
 
     def _unanswered(self, member: bytes, now: float) -> None:
-        """A probe of this node failed."""
+        """A probe of this node failed; that says nothing of one that does not listen any more."""
+        if self._address(member) is None:
+            return
         self._accuse(member, now, UNANSWERED)
         if member in self.suspicion:
             self._world.dial(member, now)

@@ -60,6 +60,8 @@ class Identity:
         """The address that was bound, if it is told apart from the one that others dial."""
         self.shared: Callable[[], None] = lambda: None
         """Another process that lives uses this id: set by who has to know."""
+        self.accused: Callable[[float], None] = lambda _: None
+        """Somebody suspects this node: set by who has to know."""
         self._control = control
         self._outbox = outbox
         self._announced = False
@@ -116,6 +118,7 @@ class Identity:
 
     def refute(self, incarnation: int, now: float) -> bool:
         """Somebody suspects this node at an incarnation; True if it is contradicted for that."""
+        self.accused(now)
         if self.leaving or incarnation != self.incarnation or self._refute < inf:
             return False
         self._refute = max(now, self._refuted + self._pause)
@@ -176,15 +179,19 @@ class Identity:
         of each address that is not the one bound.
         """
         told = self.profile.address
-        if told is None or self.bound in (None, told) or self._unreached == told:
+        if told is None or self.bound in (None, told) or not self.is_news(told):
             return
         assert self.bound is not None, "checked above"
-        self._unreached = told
         text = (
             "others held this node dead, which it is not: unless it stood still, they cannot reach"
             " {}:{}, which it advertises; it is bound to {}:{}".format(*told, *self.bound)
         )
         self._outbox.emit(Conflict("address", text, self.member()))
+
+    def is_news(self, told: Address) -> bool:
+        """Whether nobody has been told yet that others do not reach this address; now it is."""
+        unreached, self._unreached = self._unreached, told
+        return unreached != told
 
     def _change(self, profile: Profile) -> None:
         self.profile = profile
