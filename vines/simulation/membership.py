@@ -267,6 +267,10 @@ def can_be_met(process: Process) -> bool:
 
 
 def would_miss(process: Process, member: bytes) -> bool:
-    """Whether a process has a link to a member that it takes for lost if it breaks."""
-    link = process.node._parts.linking.links.to(member)
-    return link is not None and not link.errand and not link.spare
+    """Whether a process has a link to a member that it takes for lost if it breaks. Whose record
+    has not come when that happens, nobody can accuse: it is missed by its word.
+    """
+    linking = process.node._parts.linking
+    link = linking.links.to(member)
+    lasting = link is not None and not link.errand and not link.spare
+    return lasting and linking.members.is_alive(member)
