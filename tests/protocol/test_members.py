@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from math import inf
 
 import pytest
 
@@ -11,6 +12,7 @@ from vines._core.table import ENDED, EXPIRING, MEMBER, TOMBSTONE
 from vines.config import Config
 from vines.errors import InvalidConfig
 from vines.events import Conflict, Fail, Join, Leave, Refused, Suspect, Update
+from vines.protocol.links.knocks import DIALS
 from vines.protocol.members.doors import SHARED_SECONDS
 from vines.protocol.members.identity import REFUTE_SECONDS
 from vines.protocol.members.membership import GONE_MAX
@@ -523,14 +525,95 @@ def test_whose_address_passed_to_another_does_not_live_for_ever() -> None:
     assert len({end.stream for end in a.ends.values()}) == 1
 
 
-def test_who_does_not_listen_and_is_not_seen_is_given_up_after_long() -> None:
+def test_who_does_not_listen_and_says_nothing_is_given_up_after_long() -> None:
     pump = Pump()
     a, _ = pump.cluster(2)
     learn(a, 77, address=None)
     pump.run(200.0)
     assert a.states()["m77"] == "alive"
-    pump.run(200.0)
+    pump.run(140.0)
     assert a.states()["m77"] == "dead"
+
+
+@pytest.mark.parametrize(("members", "observer"), [(2, False), (2, True), (12, False)])
+def test_those_that_do_not_listen_do_not_hold_each_other_dead(members: int, observer: bool) -> None:
+    pump = Pump()
+    hosts = pump.cluster(members)
+    for number in (77, 78, 79):
+        hosts.append(pump.host(number, port=0, observer=observer))
+        pump.join(hosts[-1], hosts[0])
+    pump.run(1000.0)
+    for host in hosts:
+        assert not host.of(Fail) and not host.of(Suspect)
+        assert set(host.states().values()) == {"alive"}
+
+
+def test_who_does_not_listen_and_dies_with_all_that_were_linked_to_it_is_held_dead() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    c, d = pump.host(77, port=0), pump.host(78, port=0)
+    pump.join(c, a)
+    pump.join(d, a)
+    pump.run(250.0)
+    for host in (a, b, c):
+        pump.kill(host)
+    assert pump.until(lambda: d.states()["n77"] == "dead", 340.0) > 180.0
+    assert set(d.states().values()) == {"dead"}
+
+
+def test_a_wall_between_two_is_no_death_of_one_that_does_not_listen() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    d, e = pump.host(77, port=0), pump.host(78, port=0)
+    for host in (d, e):
+        pump.join(host, a)
+    pump.run(5.0)
+    pump.walls.add(frozenset((d.address, b.address)))
+    pump.cut(d.to(b))
+    pump.run(600.0)
+    assert names(a.of(Suspect)).count("n77") == 1
+    assert not [event for host in (a, b, c, d, e) for event in host.of(Fail)]
+    # Once nothing is left of it, that is told at once.
+    pump.kill(d)
+    pump.run(2.1)
+    assert [names(host.of(Fail)) for host in (a, b, c, e)] == [["n77"]] * 4
+
+
+def test_who_stood_still_has_not_heard_who_was_there_meanwhile() -> None:
+    pump = Pump()
+    a, _ = pump.cluster(2)
+    c, d = pump.host(77, port=0), pump.host(78, port=0)
+    for host in (c, d):
+        pump.join(host, a)
+    pump.run(60.0)
+    d.deaf, d.alive = True, False
+    for end in list(d.ends.values()):
+        pump.lose(end.peer)
+    pump.run(500.0)
+    d.deaf, d.alive = False, True
+    pump.run(60.0)
+    assert d.states() == {"n1": "alive", "n2": "alive", "n77": "alive"}
+    assert not d.of(Fail)
+
+
+def test_who_does_not_listen_says_so_seldom_and_not_before_or_after_its_time() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    c = pump.host(77, port=0)
+    identity = c.node._parts.identity
+    first = identity.incarnation
+    assert identity.deadline() == inf
+    pump.run(250.0)
+    assert identity.incarnation == first
+    pump.join(c, a)
+    pump.run(250.0)
+    assert identity.incarnation == first + 2
+    assert a.node.control.counter == b.node.control.counter == 1
+    c.node.leave(pump.now)
+    pump.run(1.0)
+    assert identity.deadline() == inf
+    pump.run(250.0)
+    assert identity.incarnation == first + 2
 
 
 def test_an_advertised_address_that_leads_nowhere_is_told_of_with_the_bound_one() -> None:
@@ -558,13 +641,86 @@ def test_an_advertised_address_that_leads_nowhere_is_told_of_with_the_bound_one(
     assert not [each for each in [*a.of(Conflict), *b.of(Conflict)] if each.kind == "address"]
 
 
+def misled(pump: Pump) -> Host:
+    """A node that advertises what leads nowhere; it is bound to port 9077."""
+    host = pump.host(77, port=0)
+    host.node.listening(("127.0.0.1", 9999), pump.now, bound=("0.0.0.0", 9077))
+    pump.listeners["127.0.0.1", 9077] = host
+    return host
+
+
+@pytest.mark.parametrize("way", ["it joins", "it is the seed"])
+@pytest.mark.parametrize("members", [2, 5, 12])
+def test_who_advertises_what_leads_nowhere_finds_out_and_is_as_if_it_did_not_listen(
+    members: int, way: str
+) -> None:
+    pump = Pump()
+    c = misled(pump)
+    hosts = pump.cluster(members)
+    if way == "it joins":
+        pump.join(c, hosts[0])
+    else:
+        for host in hosts:
+            host.node.join([("127.0.0.1", 9077)], pump.now)
+    assert pump.until(lambda: bool(c.of(Conflict))) < 12.0
+    pump.run(1.0)
+    suspected = [len(host.of(Suspect)) for host in hosts]
+    assert max(suspected) <= (0 if members <= 8 else 10)
+    pump.run(600.0)
+    (told,) = c.of(Conflict)
+    assert told.kind == "address"
+    assert "127.0.0.1:9999" in told.text and "0.0.0.0:9077" in told.text
+    assert [len(host.of(Suspect)) for host in hosts] == suspected
+    for host in (*hosts, c):
+        assert not host.of(Fail)
+        assert host is c or not host.of(Conflict)
+        assert [each.address for each in host.node.members() if each.id == c.node.id] == [None]
+        assert set(host.states().values()) == {"alive"}
+
+
+@pytest.mark.parametrize("datagrams", [True, False])
+def test_an_advertised_address_that_leads_here_is_not_suspected(datagrams: bool) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    c = pump.host(77, port=9999)
+    c.node.listening(c.address, pump.now, bound=("0.0.0.0", 9077))
+    if not datagrams:
+        pump.mute.add(("127.0.0.1", 9999))
+    pump.join(c, hosts[0])
+    before = [len(host.dials) for host in (c, *hosts)]
+    pump.run(300.0)
+    assert not [event for host in (c, *hosts) for event in host.of(Conflict)]
+    assert c.node.members()[0].address == c.address
+    dialled = [len(host.dials) - count for host, count in zip((c, *hosts), before, strict=True)]
+    # Streams are dialled to see whether it is reached where datagrams are not, and not for ever.
+    assert max(dialled) <= 3 * (DIALS + 1)
+
+
+def test_who_is_reached_is_not_misled_by_one_that_asks_and_accuses_for_ever() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    c = pump.host(77, port=9999)
+    c.node.listening(c.address, pump.now, bound=("0.0.0.0", 9077))
+    for host in (a, b):
+        pump.join(c, host)
+    for _ in range(40):
+        pump.run(0.5)
+        c.node._parts.linking.knocks.missed(pump.now)
+        c.node._parts.identity.accused(pump.now)
+    assert not c.of(Conflict)
+    # Nor does what came to another address say anything of the one it advertises now.
+    pump.listeners.pop(("127.0.0.1", 9999))
+    c.node.listening(("127.0.0.1", 9998), pump.now, bound=("0.0.0.0", 9077))
+    assert pump.until(lambda: bool(c.of(Conflict))) < 12.0
+
+
 @pytest.mark.parametrize("second", [0.0, 3.0])
 def test_an_address_that_two_advertise_is_told_of_everywhere(second: float) -> None:
     pump = Pump()
     a, b, c = pump.cluster(3)
-    b.node.listening(("127.0.0.1", 9999), pump.now, bound=b.address)
+    b.node.listening(("127.0.0.1", 9999), pump.now)
     pump.run(second)
-    c.node.listening(("127.0.0.1", 9999), pump.now, bound=c.address)
+    c.node.listening(("127.0.0.1", 9999), pump.now)
     pump.run(SHARED_SECONDS - 5.0)
     assert not [event for host in (a, b, c) for event in host.of(Conflict)]
     pump.run(10.0)
@@ -574,6 +730,20 @@ def test_an_address_that_two_advertise_is_told_of_everywhere(second: float) -> N
         assert "127.0.0.1:9999" in told.text
         assert b.node.id.hex() in told.text
         assert c.node.id.hex() in told.text
+
+
+def test_of_two_that_advertise_one_address_the_one_it_does_not_lead_to_finds_out() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3)
+    shared = ("127.0.0.1", 9999)
+    pump.listeners[shared] = b
+    for host in (b, c):
+        host.node.listening(shared, pump.now, bound=host.address)
+    pump.run(60.0)
+    assert [len(host.of(Conflict)) for host in (a, b, c)] == [0, 0, 1]
+    assert "127.0.0.1:9003" in c.of(Conflict)[0].text
+    assert {each.name: each.address for each in a.node.members()[1:]} == {"n2": shared, "n3": None}
+    assert not [event for host in (a, b, c) for event in host.of(Fail)]
 
 
 def test_an_address_that_was_shared_for_a_moment_is_no_conflict() -> None:

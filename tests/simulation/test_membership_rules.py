@@ -14,9 +14,11 @@ import pytest
 
 from vines._core.table import EXPIRING, MEMBER
 from vines.events import ALIVE, DEAD, LEFT, Fail, Join, Leave, Member, Update
+from vines.protocol.links.linking import Linking
+from vines.protocol.links.lookout import Lookout
 from vines.protocol.members import detector
 from vines.protocol.members.accusations import Accusations
-from vines.protocol.members.identity import Identity
+from vines.protocol.members.identity import UNSEEN_SECONDS, Identity
 from vines.protocol.members.membership import GONE_MAX, Membership
 from vines.protocol.members.probing import Attempt, Probing
 from vines.protocol.members.profile import stamp_of
@@ -24,7 +26,12 @@ from vines.protocol.members.ring import Ring
 from vines.protocol.members.suspicion import Suspicion
 from vines.protocol.replicas.replication import Replication
 from vines.simulation import Simulation, Violation
-from vines.simulation.membership import CALM_SECONDS, detection_bound
+from vines.simulation.membership import (
+    CALM_SECONDS,
+    broken_bound,
+    detection_bound,
+    unseen_bound,
+)
 
 SEEDS = range(6)
 
@@ -123,6 +130,29 @@ def test_m5_one_that_vanished_unseen_is_noticed(monkeypatch: Patch) -> None:
     simulation.run(bound - 1.0)
     with pytest.raises(Violation, match=r"M5: .* ended .* s ago"):
         simulation.run(2.0)
+
+
+@pytest.mark.parametrize("witnesses", [0, 1])
+def test_m5_one_that_did_not_listen_and_ended_unseen_is_noticed(
+    witnesses: int, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(Lookout, "_silent", lambda *_: [])
+    simulation = Simulation(1, nodes=4, silent=2, watching=False)
+    simulation.run(CALM_SECONDS + 2.0)
+    config = simulation.nodes[0].config
+    bound = broken_bound(config) if witnesses else unseen_bound(config)
+    first, second, third, last = simulation.nodes
+    for host in (first, second)[witnesses:]:
+        host.crash(power=True)
+    last.crash(power=True)
+    if witnesses:
+        first.process.node._parts.linking.proves = lambda *_: False  # type: ignore[union-attr]
+    else:
+        first.start([])
+        third.join([first])
+    simulation.run(bound - 1.0)
+    with pytest.raises(Violation, match=r"M5: in the view of .* node-4 .* ended .* s ago"):
+        simulation.run(CALM_SECONDS)
 
 
 def test_m6_tables_that_stay_different_are_noticed(monkeypatch: Patch) -> None:
@@ -268,7 +298,67 @@ def run(seed: int) -> None:
     simulation.settle()
 
 
-def run_all() -> None:
+def who_is_not_seen_is_held_dead(monkeypatch: Patch) -> None:
+    fail = Linking.fail
+
+    def wrong(self: Linking, member: bytes | None, now: float) -> None:
+        if member in self.directory().hidden:
+            self.bury(member, now)
+        else:
+            fail(self, member, now)
+
+    monkeypatch.setattr(Linking, "fail", wrong)
+    monkeypatch.setattr(Identity, "_is_hidden", lambda _: False)
+
+
+def nobody_takes_silence_for_an_end(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Lookout, "_silent", lambda *_: [])
+
+
+def run_silent(seed: int) -> None:
+    """One random run in which some do not listen: time enough for who is there to say so more than
+    once; then some of them end, mostly with all that were linked to them; then rest.
+    """
+    rng = Random(seed)
+    nodes = rng.randint(4, 6)
+    watching = rng.randint(0, 2)
+    simulation = Simulation(
+        seed, nodes=nodes, observers=watching, silent=rng.randint(2, nodes - 1), watching=False
+    )
+    listening = sum(host.listens for host in simulation.nodes)
+    simulation.run(rng.uniform(2.2, 3.5) * UNSEEN_SECONDS)
+    left = rng.randint(0, 1)
+    for host in [simulation.nodes[-1], *simulation.nodes[left:listening]]:
+        host.crash(power=bool(rng.randint(0, 1)))
+    if not left:
+        simulation.run(rng.uniform(0.0, 60.0))
+        simulation.nodes[0].start()
+        for host in simulation.nodes[listening:-1]:
+            host.join(simulation.nodes[:1])
+    simulation.settle()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_without_a_bug_those_that_do_not_listen_live_until_they_end(seed: int) -> None:
+    run_silent(seed)
+
+
+@pytest.mark.parametrize(
+    ("plant", "finders"),
+    [
+        (who_is_not_seen_is_held_dead, "M4"),
+        (nobody_takes_silence_for_an_end, "M5|M6"),
+    ],
+)
+def test_random_runs_with_silent_hosts_find_the_planted_bug(
+    plant: Callable[[Patch], None], finders: str, monkeypatch: Patch
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises(Violation, match=finders):
+        run_all(run_silent)
+
+
+def run_all(run: Callable[[int], None]) -> None:
     for seed in SEEDS:
         run(seed)
 
@@ -283,7 +373,7 @@ def test_random_runs_find_the_planted_bug(bug: str, monkeypatch: Patch) -> None:
     plant, finders = PLANTED[bug]
     plant(monkeypatch)
     with pytest.raises(Violation, match=finders):
-        run_all()
+        run_all(run)
 
 
 # -- what is said of the gone lapses

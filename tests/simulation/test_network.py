@@ -19,7 +19,7 @@ class Machine:
     def __init__(self, network: Network, number: int) -> None:
         self.number = number
         self.network = network
-        self.powered = True
+        self.powered = self.listens = True
         self.running = True
         self.host = self.process = self.sockets = self
         self.links = 0
@@ -217,8 +217,11 @@ def test_closing_delivers_everything_written_before(world: World) -> None:
     assert world.one.read == b""
 
 
-def test_a_dial_is_refused_where_nobody_listens(world: World) -> None:
-    world.two.process = None  # type: ignore[assignment]
+@pytest.mark.parametrize("why", ["nobody is there", "who is there does not listen"])
+def test_a_dial_is_refused_where_nobody_listens(world: World, why: str) -> None:
+    if why == "nobody is there":
+        world.two.process = None  # type: ignore[assignment]
+    world.two.listens = why == "nobody is there"
     world.dial()
     world.run(1.0)
     assert world.one.told[-1] == ("refused", 5)
@@ -264,10 +267,11 @@ class Letterbox(Machine):
         self.letters.append((self.network.timeline.now, data))
 
 
-def post(count: int, **conditions: Any) -> tuple[Network, Letterbox]:
+def post(count: int, *, listens: bool = True, **conditions: Any) -> tuple[Network, Letterbox]:
     """Send so many datagrams, one every 10 ms, from one machine to another; wait for them."""
     network = Network(Timeline(), Random(1), Counter(), Conditions(**conditions))
     one, other = Letterbox(network, 1), Letterbox(network, 2)
+    other.listens = listens
     for number in range(count):
         network.timeline.at(
             0.01 * number, network.post, one, other.address, number.to_bytes(2, "big")
@@ -280,6 +284,8 @@ def test_datagrams_arrive_in_order_where_nothing_is_wrong() -> None:
     _, other = post(100, latency=0.001, jitter=0.0)
     assert [data for _, data in other.letters] == [n.to_bytes(2, "big") for n in range(100)]
     assert other.letters[3][0] == pytest.approx(0.031)
+    _, silent = post(3, listens=False)
+    assert not silent.letters
 
 
 def test_a_share_of_datagrams_is_lost_for_good() -> None:

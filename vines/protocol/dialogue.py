@@ -104,6 +104,7 @@ class Dialogue:
                 self._linking.asked_to_shed(link, message, now)
             case StreamProbe():
                 link.said = now
+                self._linking.knocks.missed(now)
                 link.ack = self._detector.probed(link.member, message.token, message.probe, now)
             case StreamAck():
                 link.said = now

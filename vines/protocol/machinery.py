@@ -19,7 +19,7 @@ from vines.protocol.links.handshake import Handshake
 from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link
 from vines.protocol.links.patrol import Patrol
-from vines.protocol.machine import Clock, Memory, Outbox
+from vines.protocol.machine import Address, Clock, Memory, Outbox
 from vines.protocol.members.answering import Answering
 from vines.protocol.members.detector import Detector, World
 from vines.protocol.members.identity import Identity
@@ -141,6 +141,8 @@ class Machinery:
         self.linking.begun = self._begun
         self.linking.ended = self._ended
         self.linking.moved = self._moved
+        self.linking.knocks.probes = self._probes_in
+        self.linking.knocks.hide = self._hide
         self.linking.refused = self.detector.refused
         self.linking.unheard = self.detector.unheard
         self.linking.proves = self.detector.proves
@@ -240,6 +242,23 @@ class Machinery:
                 now=self.now,
             )
         return self.elections
+
+    def listen(self, address: Address | None, now: float, bound: Address | None) -> None:
+        """Others can dial this address from now on (None: none); `bound`: see Node.listening."""
+        seeds = self.linking.dialler.seeds
+        old = self.identity.profile.address
+        if old is not None:
+            seeds.disown(old)
+        if address is not None:
+            seeds.own(address)
+        self.detector.probing.active = address is not None
+        self.linking.dialler.lookout.probing = address is None
+        self.replication.poll(address is None, now)
+        self.identity.bound = bound
+        if address != old:
+            self.identity.listen(address)
+            self.linking.members.listening(address, now)
+        self.linking.knocks.listening()
 
     def storage_failed(self, text: str) -> None:
         """No record is put on disk any more."""
@@ -347,6 +366,20 @@ class Machinery:
         elif self.pusher.takes(link):
             link.said = self.now
             self._write(link, frame)
+            if member not in self.detector.reached:
+                self.stirred = True
+                self.linking.knock(member, self.now)
+
+    def _probes_in(self) -> int:
+        """How many datagrams have come that were sent to where this node says that it listens."""
+        came = self.post.statistics()["datagrams_in"]
+        assert isinstance(came, dict), "counts by name"
+        return int(came.get("probe", 0) + came.get("ask", 0))
+
+    def _hide(self, now: float) -> None:
+        """Nobody reaches this node where it says that it listens."""
+        self.stirred = True
+        self.listen(None, now, None)
 
     def _suspected(self, now: float) -> None:
         """Who is suspected to have died has changed."""

@@ -113,19 +113,7 @@ class Node:
         if address is not None and not is_address(address):
             raise InvalidAddress(f"{address!r} cannot be dialled by others")
         self._stale = True
-        seeds = self._parts.linking.dialler.seeds
-        old = self._parts.identity.profile.address
-        if old is not None:
-            seeds.disown(old)
-        if address is not None:
-            seeds.own(address)
-        self._parts.detector.probing.active = address is not None
-        self._parts.linking.dialler.lookout.probing = address is None
-        self._parts.replication.poll(address is None, now)
-        self._parts.identity.bound = bound
-        if address != old:
-            self._parts.identity.listen(address)
-            self._parts.linking.members.listening(address, now)
+        self._parts.listen(address, now, bound)
 
     def connected(self, link: int, ticket: int | None, now: float) -> None:
         """A stream is up: `ticket` of the Dial it answers, None if the other side dialled."""
@@ -190,7 +178,7 @@ class Node:
         stream = self._links.get(link)
         if stream is not None:
             self._stale = True
-            self._parts.linking.gone(stream, now)
+            self._parts.linking.disconnected(stream, now)
 
     def sent(self, link: int, count: int, now: float) -> None:  # noqa: ARG002
         """`count` bytes of what was written to this link have been taken by its socket."""

@@ -17,7 +17,7 @@ from vines.config import Config
 from vines.simulation.disk import Disk
 from vines.simulation.frames import describe, describe_datagram
 from vines.simulation.host import Host
-from vines.simulation.membership import MembershipRules
+from vines.simulation.membership import MembershipRules, unseen_bound
 from vines.simulation.network import Conditions, Network
 from vines.simulation.oracle import ControlOracle, Oracle, Violation
 from vines.simulation.rest import check_rest, wait_for_rest
@@ -49,9 +49,10 @@ class Simulation:
 
     `conditions` is what the network is like when nothing in particular is wrong; `config` are
     fields of vines.Config for every node; the first `durable` of them have a disk, the last
-    `observers` only watch. With `start=False` no node runs until its host is started. Every step
-    checks the invariants of replication and membership; a broken one raises `Violation`, whose
-    message says how to see it again. `spectators` may check more. With `checking=False`, for
+    `observers` only watch, and the last `silent` do not listen. With `start=False` no node runs
+    until its host is started. Every step checks the invariants of replication and membership; a
+    broken one raises `Violation`, whose message says how to see it again. `spectators` may check
+    more. With `checking=False`, for
     hundreds of nodes, none is until the cluster rests (`settle`): then all tables and views must be
     equal, and every write of data held. `lifeguard=False` detects failures by SWIM alone.
     """
@@ -64,6 +65,7 @@ class Simulation:
         conditions: Conditions | None = None,
         config: dict[str, Any] | None = None,
         observers: int = 0,
+        silent: int = 0,
         durable: int = 0,
         start: bool = True,
         watching: bool = True,
@@ -96,7 +98,8 @@ class Simulation:
             given: dict[str, Any] = {"name": f"node-{number}", "insecure": True}
             given["observer"] = number > nodes - observers
             disk = self._disk(number) if number <= durable else None
-            host = Host(self, number, Config(**given, **(config or {})), disk)
+            listens = number <= max(nodes - silent, 1)
+            host = Host(self, number, Config(**given, **(config or {})), disk, listens=listens)
             self.nodes.append(host)
             self.network.hosts[host.address] = host
         if start:
@@ -159,11 +162,16 @@ class Simulation:
                 pipe.unclog()
         self.network.open(self.nodes, self.nodes)
 
-    def settle(self, limit: float = SETTLE_SECONDS) -> None:
+    def settle(self, limit: float | None = None) -> None:
         """Heal the network, wake whoever is paused, set the clocks right, and run until the
         cluster rests: equal tables and equal views on all running nodes, for a while. Raises
-        Violation if it does not within `limit`.
+        Violation if it does not within `limit`: two minutes, and more where one has ended that did
+        not listen, for it may have with all that knew of it.
         """
+        if limit is None:
+            limit = SETTLE_SECONDS
+            if any(host.starts and not host.listens for host in self.nodes):
+                limit += unseen_bound(self.nodes[0].config)
         self.heal()
         for host in self.nodes:
             host.skew = 0.0

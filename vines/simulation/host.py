@@ -31,21 +31,28 @@ EPOCH_MILLISECONDS = 1_700_000_000_000
 class Host:
     """One machine of a simulation.
 
-    `address` is where its node listens. `skew` is what its wall clock is ahead by, in seconds;
-    `rate`, how many its monotonic clock counts in one, from the next start on; `slowness`, how many
-    at most its process comes late to what arrived; `lateness`, to anything. `events` is everything
-    its nodes told their users, in order. `disk`: what survives its processes; None: each start is
-    another node.
+    `address` is where its node listens, if it `listens`. `skew` is what its wall clock is ahead by,
+    in seconds; `rate`, how many its monotonic clock counts in one, from the next start on;
+    `slowness`, how many at most its process comes late to what arrived; `lateness`, to anything.
+    `events` is everything its nodes told their users, in order. `disk`: what survives its
+    processes; None: each start is another node.
     """
 
     def __init__(
-        self, simulation: Simulation, number: int, config: Config, disk: Disk | None = None
+        self,
+        simulation: Simulation,
+        number: int,
+        config: Config,
+        disk: Disk | None = None,
+        *,
+        listens: bool = True,
     ) -> None:
         self.simulation = simulation
         self.number = number
         self.name = f"node-{number}"
         self.address: Address = (f"10.0.{number >> 8}.{number & 255}", 7000)
         self.config = config
+        self.listens = listens
         self.process: Process | None = None
         self.past: list[Process] = []
         """The processes that ran here before; their tables stay as they were when they ended."""
@@ -84,7 +91,8 @@ class Host:
         process = self.process = self._begin()
         for spectator in self.simulation.spectators:
             spectator.started(process)
-        process.call(lambda: process.node.listening(self.address, process.now))
+        if self.listens:
+            process.call(lambda: process.node.listening(self.address, process.now))
         self.join(seeds)
 
     def crash(self, *, power: bool = False) -> None:
@@ -127,7 +135,7 @@ class Host:
     def join(self, seeds: Iterable[Host]) -> None:
         """Tell the node where others are."""
         process = self._up()
-        addresses = [host.address for host in seeds]
+        addresses = [host.address for host in seeds if host.listens]
         if addresses:
             self.seeds.update(addresses)
             process.call(lambda: process.node.join(addresses, process.now))

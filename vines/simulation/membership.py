@@ -8,20 +8,22 @@ elsewhere, where what they need is known: M3 in oracle.py, M6 in rest.py and M9 
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING
 
 from vines import events
 from vines._core.table import MEMBER
+from vines.protocol.links.losses import ABSENT_SECONDS
 from vines.protocol.members.accusations import ACCUSATION
-from vines.protocol.members.identity import BOOT_BITS
+from vines.protocol.members.identity import BOOT_BITS, UNSEEN_SECONDS
 from vines.protocol.members.membership import GONE_MAX
 from vines.protocol.members.profile import RANKS
+from vines.protocol.members.suspicion import time_to_object
 from vines.protocol.wire.fields import ID_BYTES
 from vines.simulation.oracle import Violation, voids
 from vines.simulation.spectator import Spectator
 
 if TYPE_CHECKING:
+    from vines.config import Config
     from vines.events import Member
     from vines.simulation.cluster import Simulation
     from vines.simulation.process import Process
@@ -47,6 +49,23 @@ def detection_bound(process: Process, gone: int = 1) -> float:
     return probes * config.probe_interval * health.factor + silence + SLACK_SECONDS
 
 
+def unseen_bound(config: Config) -> float:
+    """Seconds within which all know of one that did not listen and ended with all that were linked
+    to it: until it has said nothing for long, two looks for that, and its time to object.
+    """
+    objection = time_to_object(config, 2, 0, gone=False)
+    return UNSEEN_SECONDS + 2.5 * config.heal_interval + objection + SLACK_SECONDS
+
+
+def broken_bound(config: Config) -> float:
+    """The same where one that lives was linked to it: until the silence of the link has broken it,
+    the time to come back, and that to object.
+    """
+    silence = max(config.keepalive_timeout, config.dial_timeout)
+    objection = time_to_object(config, 2, 0, gone=True)
+    return silence + ABSENT_SECONDS + objection + SLACK_SECONDS
+
+
 class MembershipRules(Spectator):
     """Watches all members of a simulation. Raises Violation, whose message names the invariant."""
 
@@ -58,6 +77,8 @@ class MembershipRules(Spectator):
         self._clusters: dict[bytes, str] = {}
         self._began: dict[bytes, float] = {}
         self._ended: dict[bytes, float] = {}
+        self._witnesses: dict[bytes, list[Process]] = {}
+        """Who was linked to one that ended and did not listen."""
         self._told: dict[str, dict[bytes, tuple[int, int]]] = {}
         """Per running process and member the (incarnation, rank of the state) that was told
         last."""
@@ -73,13 +94,18 @@ class MembershipRules(Spectator):
         self._clusters[node.id] = node.config.cluster
         self._began[node.id] = self.simulation.now
         self._ended.pop(node.id, None)
+        self._witnesses.pop(node.id, None)
         self._told[process.name] = {}
         self._gone_since[process.name] = {}
 
     def ended(self, process: Process) -> None:
         """A process is gone."""
-        self._ended[process.node.id] = self.simulation.now
+        member = process.node.id
+        self._ended[member] = self.simulation.now
         del self._told[process.name], self._gone_since[process.name]
+        if not process.host.listens:
+            others = self.simulation.processes
+            self._witnesses[member] = [other for other in others if would_miss(other, member)]
 
     def told(self, process: Process, event: object) -> None:
         """A node told its user something."""
@@ -115,7 +141,7 @@ class MembershipRules(Spectator):
         if held is None or identity.leaving:
             return
         stamp, origin, _, _ = held
-        contradicts = identity.deadline() < inf
+        contradicts = identity.refutes
         if stamp & 3 and not contradicts and origin != process.node.control.source:
             raise Violation(f"M1: {process.name} lets it stand that it is {RANKS[stamp & 3]}")
 
@@ -149,14 +175,23 @@ class MembershipRules(Spectator):
     def m5_crashed_is_dead(self, process: Process) -> None:
         """M5: a member that ended is dead in all views within the bound of detection."""
         now = self.simulation.now
-        is_alone = len(self.simulation.processes) == 1
-        bound = detection_bound(process, len(self._ended) if is_alone else 1)
-        since = max(self._calm_since + self.calm_seconds, self._began[process.node.id])
-        if now - since <= bound:
+        calm = max(self._calm_since + self.calm_seconds, self._began[process.node.id])
+        if now <= calm:
             return
+        probing = [each for each in self.simulation.processes if each.host.listens]
+        gone = len(self._ended) if len(probing) == 1 else 1
+        # Who does not listen is told by those that do.
+        seers = [process] if process.host.listens else probing
+        listened = max(detection_bound(each, gone) for each in seers)
+        if not process.host.listens:
+            # It probes nobody, and links that all broke without a word are noticed by silence.
+            listened += broken_bound(process.node.config)
         for member, told in process.follower.alive.items():
             ended = self._ended.get(member)
-            if ended is not None and now - ended > bound:
+            if ended is None:
+                continue
+            bound = self._hidden_bound(member, process) if member in self._witnesses else listened
+            if now - max(ended, calm) > bound:
                 self._complain("M5", process, told, f"ended {now - ended:.1f} s ago")
 
     def m8_one_cluster(self, process: Process, member: Member) -> None:
@@ -190,6 +225,15 @@ class MembershipRules(Spectator):
 
     # -- what they need
 
+    def _hidden_bound(self, member: bytes, process: Process) -> float:
+        """Within what a process knows of one that ended and did not listen."""
+        config = process.node.config
+        if any(witness.running for witness in self._witnesses[member]):
+            bound = broken_bound(config)
+        else:
+            bound = unseen_bound(config)
+        return bound if process.host.listens else bound + broken_bound(config)
+
     @property
     def calm_seconds(self) -> float:
         """As long as faults have consequences."""
@@ -218,6 +262,8 @@ class MembershipRules(Spectator):
         slow = conditions.latency + conditions.jitter > 0.05 or conditions.lag > 0.05
         if weather or slow or conditions.straggling or network.slow or network.is_cut:
             return True
+        if not any(can_be_met(each) for each in self.simulation.processes):
+            return True  # who does not listen reaches nobody but those that can be
         return any(
             host.paused or host.datagrams_blocked or host.rate != 1.0
             for host in self.simulation.nodes
@@ -226,3 +272,18 @@ class MembershipRules(Spectator):
     def _complain(self, name: str, process: Process, member: Member, what: str) -> None:
         who = self._names.get(member.id, "nobody")
         raise Violation(f"{name}: in the view of {process.name} {member.name} ({who}) {what}")
+
+
+def can_be_met(process: Process) -> bool:
+    """Whether a process listens, and does not only watch: for observers links are not kept."""
+    return process.host.listens and not process.node.config.observer
+
+
+def would_miss(process: Process, member: bytes) -> bool:
+    """Whether a process has a link to a member that it takes for lost if it breaks. Whose record
+    has not come when that happens, nobody can accuse: it is missed by its word.
+    """
+    linking = process.node._parts.linking
+    link = linking.links.to(member)
+    lasting = link is not None and not link.errand and not link.spare
+    return lasting and linking.members.is_alive(member)

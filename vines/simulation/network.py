@@ -134,7 +134,7 @@ class Network:
             self.timeline.push(when, self._arriving, (source, target, data))
 
     def _arrive(self, source: Host, target: Host, data: bytes) -> None:
-        if target.process is not None:
+        if target.process is not None and target.listens:
             target.process.arrived(data, source.address)
         else:
             self.count("datagram_unreachable")
@@ -161,7 +161,7 @@ class Network:
         elif silent:
             self.count("dial_vanished")
             process.dial_failed(ticket, refused=False)
-        elif host is None or host.process is None:
+        elif host is None or host.process is None or not host.listens:
             self.count("dial_refused")
             self.timeline.after(self._hop(), process.dial_failed, ticket, True)
         elif process.running:

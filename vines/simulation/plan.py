@@ -68,6 +68,9 @@ COLLECTING_SHARE = 0.5
 """Of the seeds, in which deletions are forgotten soon, and in some who failed is soon no longer
 waited for."""
 
+SILENT_SHARE = 0.15
+"""Of the seeds, in which one host or two do not listen."""
+
 OPERATIONS_MAX = 150
 """Operations in one run: more of them find little more and cost as much as another seed."""
 
@@ -99,6 +102,8 @@ class Plan:
     """Whether it is one of `draw_absences`."""
     durable: int = 0
     """Nodes that have a disk."""
+    silent: int = 0
+    """Nodes that do not listen; observers are the first to be among them."""
 
     def describe(self) -> str:
         """The plan in a few lines."""
@@ -144,6 +149,9 @@ def draw(seed: int, nodes: int | None = None) -> Plan:
     if Random(f"plan deletions {seed}").random() < COLLECTING_SHARE:
         plan.config["collect_interval"] = rng.choice((0.05, 0.3, 1.0))
         plan.config["dead_retention"] = rng.choice((3.0, 86_400.0))
+    rng = Random(f"plan without an address {seed}")
+    if rng.random() < SILENT_SHARE:
+        plan = replace(plan, silent=rng.choice((1, 2, 2)))
     return plan
 
 

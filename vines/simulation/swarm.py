@@ -102,6 +102,7 @@ class Swarm:
             config=plan.config,
             observers=plan.observers,
             durable=plan.durable,
+            silent=plan.silent,
             start=False,
             watching=plan.seed % 2 == 0,
         )
@@ -208,12 +209,15 @@ class Swarm:
         conditions.latency = min(conditions.latency, CALM_LATENCY)
         conditions.jitter = min(conditions.jitter, CALM_LATENCY)
         hosts = [host for host in self.simulation.nodes if host.process is not None]
-        if not hosts:
+        if not any(host.listens for host in hosts):
             self.simulation.nodes[0].start(self.simulation.nodes)
+            hosts.insert(0, self.simulation.nodes[0])
         islands = _islands(hosts)
-        for island in islands[1:]:
-            self.simulation.network.count("islands_introduced")
-            island[0].join(islands[0][:1])
+        meeting = next(each for island in islands for each in island if each.listens)
+        for island in islands:
+            if meeting not in island:
+                self.simulation.network.count("islands_introduced")
+                island[0].join([meeting])
 
 
 def run_seed(seed: int, nodes: int | None = None) -> Result:

@@ -20,6 +20,7 @@ from vines.protocol.links.admission import Admission
 from vines.protocol.links.dialling import Dialler
 from vines.protocol.links.dials import CHECK, ERRAND, PROBE, Attempt
 from vines.protocol.links.handshake import Handshake
+from vines.protocol.links.knocks import Knocks
 from vines.protocol.links.links import Link, Links
 from vines.protocol.links.shedding import Shedding
 from vines.protocol.machine import Address, Outbox
@@ -64,6 +65,8 @@ class Linking:
             config, rng, identity, handshake, self.links, self.members, self.dialler.seeds
         )
         self.shedding = Shedding(config, rng, self.links, self.wanted)
+        self.knocks = Knocks(config, identity, outbox)
+        identity.accused = self.knocks.missed
         self.write: Callable[[Link, bytes], None]
         self.begun: Callable[[Link, float], None]
         self.ended: Callable[[Link, float], None]
@@ -150,6 +153,20 @@ class Linking:
             if attempt is not None:
                 self._outbox.dial(attempt.ticket, attempt.address)
 
+    def knock(self, member: bytes, now: float) -> None:
+        """Dial a member that is linked and never answered a datagram, so that it notices if its
+        address leads elsewhere.
+        """
+        address = self.address(member)
+        if address is not None and self.knocks.may_dial(member, address):
+            self.check(member, now)
+
+    def disconnected(self, link: Link, now: float) -> None:
+        """The other side closed a stream, or it broke."""
+        if link.hello is None and link.attempt is None:
+            self.knocks.came()
+        self.gone(link, now)
+
     def greet(self, link: Link, frame: bytes, now: float) -> None:
         """Take the first frame of a stranger. WireError if it cannot be one."""
         if frame[:1] == bytes((Refuse.kind,)) and link.attempt is not None:
@@ -166,6 +183,8 @@ class Linking:
         old = self.links.to(hello.id)
         if link.attempt is None:
             self._say_hello(link)
+            if hello.errand:
+                self.knocks.came()
         link.errand = link.errand or hello.errand
         self.links.settle(link, hello)
         if old is not None:

@@ -3,8 +3,10 @@
 Now and then somebody held dead is dialled, so that a healed partition heals without an operator:
 one on either side is enough, for the rest is gossip. In a larger cluster, where most are not
 linked, a node that cannot probe by datagrams, because it does not listen, dials some member just to
-see whether anybody answers. And some cannot be dialled at all, or their address has passed to
-another: those are held dead after having been out of sight for long.
+see whether anybody answers. Some have an address that has passed to another: they are accused after
+having been out of sight for long. And some cannot be dialled at all. Those linked to them notice
+when they go; for all others they say now and then that they are there (identity.py), and who has
+not for long, whoever was linked to it, is accused.
 """
 
 from __future__ import annotations
@@ -13,16 +15,14 @@ from collections.abc import Callable, Mapping
 from math import inf
 
 from vines.config import Config
-from vines.hints import TYPE_CHECKING, Final, TypeAlias
+from vines.hints import TYPE_CHECKING, TypeAlias
 from vines.protocol.links.dials import HEAL, OTHER, PROBE, View
 from vines.protocol.links.others import UNREACHED_SECONDS, Others
 from vines.protocol.machine import Address
+from vines.protocol.members.identity import UNSEEN_SECONDS
 
 if TYPE_CHECKING:
     import random
-
-UNSEEN_SECONDS: Final = 300.0
-"""How long somebody who cannot be dialled must be out of sight to be held dead."""
 
 Choice: TypeAlias = tuple[bytes, Address, str]
 """Whom to dial, where, and what for."""
@@ -41,6 +41,9 @@ class Lookout:
         self._view = view
         self._others = others
         self._unseen: dict[bytes, float] = {}
+        """Since when somebody at another's address is out of sight."""
+        self._signs: dict[bytes, tuple[int, float]] = {}
+        """The incarnation at which who does not listen was last there, and since when."""
 
     def begin(self, now: float) -> None:
         """There is a link, so there are members to look out for."""
@@ -52,7 +55,7 @@ class Lookout:
         taken: list[Address],
         now: float,
     ) -> tuple[list[Choice], list[bytes]]:
-        """Whom to dial, and who is to be held dead by now.
+        """Whom to dial, and who is to be accused by now.
 
         `may_help` says whether a dial may tell anything, `taken` which addresses belong to this
         node or to somebody linked.
@@ -61,17 +64,12 @@ class Lookout:
         seconds = self._config.heal_interval
         if alone:
             seconds = min(seconds, self._config.seed_delay_max)
+        late = max(0.0, now - self.due)
         self.due = now + seconds * self._rng.uniform(0.75, 1.25)
         chosen = self._buried(may_help)
         if not self._config.observer:
             chosen += self._probes(may_help, now)
-        directory, linked = self._view.directory(), self._view.linked
-        least = {each: UNSEEN_SECONDS for each in directory.hidden if not linked(each)}
-        for address in taken:
-            for member in directory.at(address):
-                if not linked(member):
-                    least[member] = UNREACHED_SECONDS
-        return chosen, self._out_of_sight(least, now)
+        return chosen, self._silent(late, now) + self._displaced(taken, now)
 
     def _buried(self, may_help: Callable[[bytes, Address], bool]) -> list[Choice]:
         """One of those held dead, where nobody else is known to listen."""
@@ -118,11 +116,26 @@ class Lookout:
                 return [member]
         return []
 
-    def _out_of_sight(self, least: dict[bytes, float], now: float) -> list[bytes]:
-        """Who has been out of sight for as long as it takes; `least` has how long that is."""
-        self._unseen = {member: self._unseen.get(member, now) for member in least}
+    def _silent(self, late: float, now: float) -> list[bytes]:
+        """Who does not listen, is not linked to this node, and has not said for as long as it takes
+        that it is there. While this process stood still, `late` seconds, it heard nobody.
+        """
+        before, self._signs = self._signs, {}
+        for member, incarnation in self._view.directory().hidden.items():
+            said, since = before.get(member, (incarnation, now))
+            if said != incarnation or self._view.linked(member):
+                since = now
+            self._signs[member] = incarnation, min(since + late, now)
+        signs = self._signs.items()
+        return [member for member, (_, since) in signs if now - since >= UNSEEN_SECONDS]
+
+    def _displaced(self, taken: list[Address], now: float) -> list[bytes]:
+        """Who has been out of sight for as long as it takes, with another where it listened."""
+        directory, linked = self._view.directory(), self._view.linked
+        away = [each for address in taken for each in directory.at(address) if not linked(each)]
+        self._unseen = {member: self._unseen.get(member, now) for member in away}
         return [
             member
             for member, since in self._unseen.items()
-            if now - since >= least[member] and self._others.outlasts(member, since, now)
+            if now - since >= UNREACHED_SECONDS and self._others.outlasts(member, since, now)
         ]

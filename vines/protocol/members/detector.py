@@ -108,6 +108,8 @@ class Detector:
         )
         self.ignored = 0
         """Accusations that were malformed."""
+        self.reached: set[bytes] = set()
+        """Who has answered a datagram sent to where it says that it listens."""
         self._alarms = Alarms()
         self._identity = identity
         self._members = members
@@ -149,6 +151,8 @@ class Detector:
         if not self.probing.acked(sender, ack.token, stream=stream):
             return
         if self._members.is_alive(sender):
+            if not stream:
+                self.reached.add(sender)
             self._lags[sender] = ack.lag
             if ack.differs:
                 self._world.differs(sender, now)
@@ -179,6 +183,7 @@ class Detector:
         self.probing.ring.changed()
         for sighting in news:
             member = sighting.id
+            self.reached.discard(member)
             self.accusations.settle(member)
             was = is_now = False
             if self.suspicion.any:
@@ -212,14 +217,12 @@ class Detector:
     def proves(self, member: bytes, now: float) -> bool:
         """Dials to a member came to nothing, as often as that is evidence: whether it is dead now.
 
-        If not, it is a suspect, and has the least time to object. Nobody else could dial one that
-        has no address: what its link says is all there is.
+        If not, it is a suspect, and has the least time to object. So does one that nobody can dial,
+        and that does not come back: others may be linked to it.
         """
         known = self._members.get(member)
         if known is None or known.state != ALIVE:
             return False
-        if known.profile.address is None:
-            return True
         self._accuse(member, now, PROVED)
         return self.suspicion.is_proved(member)
 
@@ -268,7 +271,9 @@ class Detector:
             self._world.suspected(now)
 
     def _unanswered(self, member: bytes, now: float) -> None:
-        """A probe of this node failed."""
+        """A probe of this node failed; that says nothing of one that does not listen any more."""
+        if self._address(member) is None:
+            return
         self._accuse(member, now, UNANSWERED)
         if member in self.suspicion:
             self._world.dial(member, now)

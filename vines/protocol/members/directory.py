@@ -26,8 +26,8 @@ class Directory:
         """
         self.fellows: dict[bytes, Address] = {}
         """The same without observers."""
-        self.hidden: dict[bytes, None] = {}
-        """Who is alive and listens nowhere."""
+        self.hidden: dict[bytes, int] = {}
+        """Who is alive and listens nowhere, and at which incarnation it said so."""
         self.buried: dict[bytes, Address] = {}
         """Who is held dead and said where it listened."""
         self._at: dict[Address, dict[bytes, None]] = {}
@@ -45,7 +45,7 @@ class Directory:
         address = new.profile.address
         if address is None:
             if new.state == ALIVE:
-                self.hidden[new.id] = None
+                self.hidden[new.id] = new.incarnation
             return
         if new.state == ALIVE:
             self._at.setdefault(address, {})[new.id] = None

@@ -3,7 +3,9 @@
 A node that reads that it is dead raises its incarnation and says that it is alive. A node that
 reads that it is alive or has left in somebody else's words contests that once, for it may be an
 earlier life of its own; if the other goes on, two live processes share one identity: both are
-told, and the one that started later keeps it. It must not know other members, links or dialling.
+told, and the one that started later keeps it. A node that listens nowhere can be asked by nobody
+but those it is linked to: so it says to all, now and then, that it is there. It must not know other
+members, links or dialling.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ BOOT_BITS: Final = 24
 REFUTE_SECONDS: Final = 1.0
 """Between two refutations, or the probe interval if that is less: a suspect has three times that,
 and who keeps accusing must not keep the cluster busy."""
+SIGN_SECONDS: Final = 100.0
+"""How often who does not listen says that it is there, with a record of some hundred bytes."""
+UNSEEN_SECONDS: Final = 3.0 * SIGN_SECONDS
+"""For how long it must have said nothing to be accused by who is not linked to it."""
 RIVALS_MAX: Final = 64
 
 
@@ -54,6 +60,8 @@ class Identity:
         """The address that was bound, if it is told apart from the one that others dial."""
         self.shared: Callable[[], None] = lambda: None
         """Another process that lives uses this id: set by who has to know."""
+        self.accused: Callable[[float], None] = lambda _: None
+        """Somebody suspects this node: set by who has to know."""
         self._control = control
         self._outbox = outbox
         self._announced = False
@@ -62,6 +70,8 @@ class Identity:
         self._rivals: dict[bytes, bool] = {}
         self._refute = inf
         self._refuted = -inf
+        self._sign = inf
+        """When to say again that this node is there; infinity: never, or not reckoned yet."""
         self._unreached: Address | None = None
         """The address of which it was said that others may not reach it."""
 
@@ -92,7 +102,7 @@ class Identity:
         if not self.leaving:
             self.announce()
             self.leaving = True
-            self._refute = inf
+            self._refute = self._sign = inf
             self._write(LEFT)
 
     def meet(self, stamp: int, origin: bytes, now: float) -> None:
@@ -108,6 +118,7 @@ class Identity:
 
     def refute(self, incarnation: int, now: float) -> bool:
         """Somebody suspects this node at an incarnation; True if it is contradicted for that."""
+        self.accused(now)
         if self.leaving or incarnation != self.incarnation or self._refute < inf:
             return False
         self._refute = max(now, self._refuted + self._pause)
@@ -125,14 +136,28 @@ class Identity:
         self.shared()
 
     def advance(self, now: float) -> None:
-        """Refute what is due."""
+        """Refute what is due, and let others know that this node is there, if they cannot ask."""
         if now >= self._refute:
             self._refuted = now
             self._say_again()
+        elif now >= self._sign:
+            self._say_again()
+        if self._sign == inf and self._is_hidden():
+            self._sign = now + SIGN_SECONDS
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return self._refute
+        return min(self._refute, self._sign)
+
+    @property
+    def refutes(self) -> bool:
+        """Whether it is about to contradict what is said of this node."""
+        return self._refute < inf
+
+    def _is_hidden(self) -> bool:
+        """Whether this node is there, as others know, and listens nowhere."""
+        there = self._announced and not self.leaving
+        return there and self.profile.address is None and self.incarnation < INCARNATION_MAX
 
     def _contests(self, origin: bytes) -> bool:
         """Whether to say again what another start, writing in our name, said differently."""
@@ -154,15 +179,19 @@ class Identity:
         of each address that is not the one bound.
         """
         told = self.profile.address
-        if told is None or self.bound in (None, told) or self._unreached == told:
+        if told is None or self.bound in (None, told) or not self.is_news(told):
             return
         assert self.bound is not None, "checked above"
-        self._unreached = told
         text = (
             "others held this node dead, which it is not: unless it stood still, they cannot reach"
             " {}:{}, which it advertises; it is bound to {}:{}".format(*told, *self.bound)
         )
         self._outbox.emit(Conflict("address", text, self.member()))
+
+    def is_news(self, told: Address) -> bool:
+        """Whether nobody has been told yet that others do not reach this address; now it is."""
+        unreached, self._unreached = self._unreached, told
+        return unreached != told
 
     def _change(self, profile: Profile) -> None:
         self.profile = profile
@@ -170,7 +199,7 @@ class Identity:
 
     def _say_again(self) -> None:
         """Write the profile under a higher incarnation."""
-        self._refute = inf
+        self._refute = self._sign = inf
         if self.leaving:
             return
         if self.incarnation >= INCARNATION_MAX:
