@@ -2,6 +2,7 @@ cimport cython
 
 from vines._core.agenda cimport Agenda
 from vines._core.changes cimport Changes
+from vines._core.pieces cimport begins
 from vines.protocol.elections.callers cimport Callers, total_of
 from vines.protocol.elections.delivery cimport Delivery
 from vines.protocol.elections.election cimport Election
@@ -22,7 +23,7 @@ from vines.protocol.elections.messages cimport (
     defined,
 )
 from vines.protocol.elections.outcomes cimport Decision, Outcomes, decision_of, outcome_of
-from vines.protocol.elections.records cimport read_decision_key
+from vines.protocol.elections.records cimport decision_key, read_decision_key
 from vines.protocol.elections.shelf cimport Part, Shelf
 from vines.protocol.elections.signup cimport SignUp, electorate_of, id_of
 from vines.protocol.elections.voters cimport Who
@@ -61,6 +62,7 @@ cdef class Elections(Office):
     cdef public set _crowded
     cdef public list _decided
     cdef public object _unseen
+    cdef public object _left
     cdef public dict _strays
     cdef public dict _early
     cdef public Agenda _due
@@ -91,6 +93,7 @@ cdef class Elections(Office):
     cpdef object _learn_calls(self, tuple about, object members, double now)
     @cython.locals(matter=Matter, when=double, before=bint)
     cpdef object advance(self, double now)
+    @cython.locals(due=double, first=double)
     cpdef double deadline(self) except? -1
     @cython.locals(matter=Matter)
     cpdef object _look(self, tuple key, double now, frozenset calls=*)
@@ -103,7 +106,10 @@ cdef class Elections(Office):
     @cython.locals(matter=Matter)
     cpdef object _drop_passed(self)
     @cython.locals(matter=Matter, definition=Definition, decision=Decision)
-    cpdef object _learn_decision(self, bytes about, bytes record)
+    cpdef object _learn_decision(self, bytes about, bytes record, bint at_once=*)
+    @cython.locals(value=bytes, bound=bytes)
+    cpdef bint _waits_for_disk(self, Matter matter, bytes record) except -1
+    cpdef object _look_again(self, tuple key)
     @cython.locals(before=Decision)
     cpdef object _tell(self, Decision decision, Electorate electorate=*)
     cpdef bint _is_owed(self, Matter matter) except -1

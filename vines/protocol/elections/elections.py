@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from vines._core.agenda import Agenda
 from vines._core.changes import Changes
+from vines._core.pieces import begins
 from vines._core.slots import filled
 from vines._core.table import CALL, DECISION, TOMBSTONE, VOTE, Table
 from vines._core.tally import ABSTAIN, REFUSE
@@ -48,6 +49,7 @@ from vines.protocol.elections.phases import PROPOSING
 from vines.protocol.elections.records import (
     WITHDRAWN,
     Key,
+    decision_key,
     read_decision,
     read_decision_key,
 )
@@ -69,7 +71,9 @@ NO_CALL: Final = Call(Criteria((), 1), 0, 0.0)
 EARLY_MAX: Final = 65_536
 """Votes kept for calls that have not come."""
 SEEN_SECONDS: Final = 1.0
-"""How long who decided something has to put it into the table, before others do."""
+"""How long who decided something has to put it into the table, before others do; and how long what
+stands there is left to what this node found out itself, which waits for its disk.
+"""
 WAITED_FOR: Final = (*QUESTIONS, Signed, Formed, Refusal)
 """What is said by somebody who has yet to hear of an election."""
 UNCALLED_MAX: Final = 65_536
@@ -132,6 +136,8 @@ class Elections(Office):
         """Decisions made here, to be put into the table in the next turn."""
         self._unseen: deque[tuple[float, Decision]] = deque()
         """Those made elsewhere, and when to look whether they stand there."""
+        self._left: deque[tuple[float, Key]] = deque()
+        """What stands there and is known here, but not on disk yet; and when to look again."""
         self._strays: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {}
         """Votes in the table whose elections are not known here, by election; who wrote them."""
         self._early: dict[str, int] = {}
@@ -483,6 +489,8 @@ class Elections(Office):
             self._outcomes.publish(decision)
         while self._unseen and self._unseen[0][0] <= now:
             self._outcomes.publish(self._unseen.popleft()[1])
+        while self._left and self._left[0][0] <= now:
+            self._look_again(self._left.popleft()[1])
         while entry := self._due.take(now):
             when, key = entry
             matter = self._matters.get(key)
@@ -508,6 +516,8 @@ class Elections(Office):
         self.failure = text
         self.listening = False
         self._delivery.stop()
+        while self._left:
+            self._look_again(self._left.popleft()[1])
         for key, matter in list(self._matters.items()):
             matter.stop()
             if not matter.value or self._outcomes.covers(key):
@@ -528,9 +538,12 @@ class Elections(Office):
         """When `advance` has something; infinity if never."""
         if self._decided:
             return self.now
-        unseen: float = self._unseen[0][0] if self._unseen else inf
         due = self._due.next()
-        return unseen if unseen < due else due
+        for waiting in (self._unseen, self._left):
+            if waiting:
+                first = waiting[0][0]
+                due = first if first < due else due
+        return due
 
     def _look(self, key: Key, now: float, calls: Calls | None = None) -> None:
         """See what can come of a matter. `calls`: who calls for it, if that was just looked up."""
@@ -652,11 +665,16 @@ class Elections(Office):
 
     # Decisions.
 
-    def _learn_decision(self, about: bytes, record: bytes) -> None:
+    def _learn_decision(self, about: bytes, record: bytes, at_once: bool = False) -> None:
+        """A record of the table says what was decided. `at_once`: whatever this node waits for."""
         try:
             key = read_decision_key(about)
             again = self._outcomes.knows(key, record[:ID_BYTES])
             if again and self._outcomes.is_in(key[0], record):
+                return
+            matter = self._matters.get(key)
+            if matter is not None and not at_once and self._waits_for_disk(matter, record):
+                self._left.append((self.now + SEEN_SECONDS, key))
                 return
             election, definition, value = read_decision(record)
             decision = Decision(election, definition, value)
@@ -668,7 +686,6 @@ class Elections(Office):
         if again:  # closed is closed: what was told first stays
             self._clash(key, "two outcomes were decided")
             return
-        matter = self._matters.get(key)
         if matter is not None and not matter.value:
             matter.conclude(election, value)
             if matter.signup.enrolment.bound != election:
@@ -681,6 +698,22 @@ class Elections(Office):
             self._tell(decision)
         elif self._outcomes.settle(decision):
             self._outbox.emit(Conflict("election", f"two decisions of {definition.topic!r}"))
+
+    def _waits_for_disk(self, matter: Matter, record: bytes) -> bool:
+        """Whether a record says what this node found out itself and tells once that is on disk:
+        then there is nothing in it to learn. If the disk is slow, or fails, there is.
+        """
+        value, bound = matter.value, matter.signup.enrolment.bound
+        if not value or not bound or matter.told or self.failure:
+            return False
+        return begins(record, 0, bound) and begins(record, len(record) - len(value), value)
+
+    def _look_again(self, key: Key) -> None:
+        """What stands in the table was left to the disk: learn it, unless it was told meanwhile."""
+        if not self._outcomes.covers(key):
+            record = self._outcomes.record(key)
+            if record is not None:
+                self._learn_decision(decision_key(key), record, at_once=True)
 
     def _tell(self, decision: Decision, electorate: Electorate | None = None) -> Outcome | None:
         """A decision is known: tell of it, once; what was told, if it was not known before."""
