@@ -9,9 +9,9 @@ from vines.errors import StorageError, VoteRefused, WireError
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import FIRST, NEVER
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.elections import SEEN_SECONDS
-from vines.protocol.elections.matter import Call
+from vines.protocol.elections.endings import SEEN_SECONDS
 from vines.protocol.elections.messages import Accept, Formed, Refusal, Sign
 from vines.protocol.elections.outcomes import Decision
 from vines.protocol.elections.records import decision_key
