@@ -13,9 +13,9 @@ from vines._core.tally import WEIGHT_MAX
 from vines.config import NODE_ID_BYTES, is_name
 from vines.errors import InvalidElection
 from vines.hints import Any, Final
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import criteria_of
 from vines.protocol.elections.electorate import VOTERS_MAX, Electorate
-from vines.protocol.elections.matter import Call
 from vines.protocol.elections.voters import voter_of
 
 _PLAIN: Final = frozenset((int, float, bool))

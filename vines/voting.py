@@ -15,7 +15,7 @@ from vines.events import Outcome
 from vines.hints import TYPE_CHECKING, Any, Self, TypeAlias
 
 if TYPE_CHECKING:
-    from vines.protocol.elections.matter import Call
+    from vines.protocol.elections.call import Call
 
 _OPTIONS = {"topic", "total", "voters", "min", "expire", "choices", "plurality"}
 _OPTIONS |= {"council", "tiebreak"}

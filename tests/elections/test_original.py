@@ -18,9 +18,9 @@ from vines.errors import WireError
 from vines.events import Conflict, Expired, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import FIRST, ballot
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import digest_of
-from vines.protocol.elections.matter import Call
 from vines.protocol.elections.messages import (
     Accept,
     Accepted,

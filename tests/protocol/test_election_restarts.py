@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from vines._core.table import DECISION
 from vines.errors import StorageError, VoteRefused, WireError
 from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
+from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import FIRST, NEVER
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.matter import Call
+from vines.protocol.elections.endings import SEEN_SECONDS
 from vines.protocol.elections.messages import Accept, Formed, Refusal, Sign
+from vines.protocol.elections.outcomes import Decision
+from vines.protocol.elections.records import decision_key
 from vines.protocol.elections.shelf import read_part
 from vines.protocol.elections.voters import voter_of
 from vines.protocol.wire.ballot import Ballots
@@ -453,6 +458,115 @@ def test_a_disk_that_stands_still_holds_up_no_data_and_no_other_member() -> None
     pump.run(1.0)
     assert len(outcomes(*hosts)) == 3
     assert len(acted(*hosts)) == 1
+
+
+def waiting(pump: Pump, *, counted: bool) -> tuple[list[Host], Host]:
+    """All but one have heard what was decided; that one knows it, too, and its disk stands still;
+    it heard of it as the others did, or has counted those who accepted. The table says it there.
+    """
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES))
+    pump.run(1.0)
+    parts = [host.node.elections()._matters["email", 0].signup.election for host in hosts]
+    slow = next(host for host, part in zip(hosts, parts, strict=True) if (part.me == 0) is counted)
+    slow.syncing = False
+    for host in hosts:
+        vote(host)
+    others = [host for host in hosts if host is not slow]
+    pump.until(lambda: len(outcomes(*others)) == 2, 10.0)
+    key = decision_key(("email", 0))
+    pump.until(lambda: slow.node.control.get(DECISION, key) is not None, 10.0)
+    return hosts, slow
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_what_stands_in_the_table_is_left_to_ones_own_disk_and_told_once(counted: bool) -> None:
+    pump = Pump()
+    hosts, slow = waiting(pump, counted=counted)
+    assert outcomes(slow) == []
+    pump.sync(slow)
+    pump.settle()
+    assert len(outcomes(slow)) == 1
+    pump.run(5.0)
+    assert len(outcomes(*hosts)) == 3
+    assert len(set(map(str, outcomes(*hosts)))) == 1
+    assert len(acted(*hosts)) == 1
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_what_stands_in_the_table_is_told_though_the_disk_stands_still(counted: bool) -> None:
+    pump = Pump()
+    hosts, slow = waiting(pump, counted=counted)
+    assert outcomes(slow) == []
+    pump.run(SEEN_SECONDS)
+    assert len(outcomes(slow)) == 1
+    owner = outcomes(slow)[0].owner
+    assert acted(slow) == []
+    pump.sync(slow)
+    pump.run(5.0)
+    assert len(outcomes(*hosts)) == 3
+    assert acted(*hosts) == [owner]
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_what_stands_in_the_table_is_told_if_the_disk_fails(counted: bool) -> None:
+    pump = Pump()
+    hosts, slow = waiting(pump, counted=counted)
+    assert outcomes(slow) == []
+    slow.node.storage_failed("it broke")
+    slow.unsynced.clear()
+    pump.run(5.0)
+    assert len(outcomes(slow)) == 1
+    assert slow.of(Overdue) == []
+    assert acted(slow) == []
+    assert len(set(map(str, outcomes(*hosts)))) == 1
+
+
+def counted_alone(pump: Pump) -> tuple[list[Host], Host]:
+    """One has counted those who accepted, its disk stands still, and nobody else knows."""
+    hosts = pump.cluster(3, durable=True)
+    for host in hosts:
+        call(host, roll(*NAMES))
+    pump.run(1.0)
+    matters = [host.node.elections()._matters["email", 0] for host in hosts]
+    first = next(at for at, matter in enumerate(matters) if matter.signup.election.me == 0)
+    hosts[first].syncing = False
+    for host in hosts:
+        vote(host)
+    pump.until(lambda: bool(matters[first].value), 0.5)
+    assert outcomes(*hosts) == []
+    return hosts, hosts[first]
+
+
+def test_what_comes_into_the_table_after_the_disk_has_failed_is_told_at_once() -> None:
+    pump = Pump()
+    hosts, first = counted_alone(pump)
+    first.node.storage_failed("it broke")
+    pump.settle()
+    assert len(first.of(Overdue)) == 1, "it has counted what it cannot vouch for"
+    others = [host for host in hosts if host is not first]
+    pump.until(lambda: len(outcomes(*others)) == 2, 20.0)
+    pump.run(SEEN_SECONDS / 2)
+    assert len(outcomes(first)) == 1
+    assert acted(first) == []
+
+
+def test_another_value_in_the_table_is_told_at_once_as_it_stands_there() -> None:
+    """That cannot be, and what comes of it does not depend on a disk."""
+    pump = Pump()
+    hosts, first = counted_alone(pump)
+    matter = first.node.elections()._matters["email", 0]
+    other = values.abort(1, Criteria((), 2), bytes([NO, NO, NO]), ())
+    decision = Decision(matter.signup.enrolment.bound, matter.signup.bound(), other)
+    writer = next(host for host in hosts if host is not first)
+    writer.node.elections()._outcomes.publish(decision)
+    writer.node.advance(pump.now)
+    pump.settle()
+    assert [outcome.kind for outcome in outcomes(first)] == ["abort"]
+    pump.sync(first)
+    pump.run(5.0)
+    assert [outcome.kind for outcome in outcomes(first)] == ["abort"]
 
 
 def test_a_disk_that_failed_ends_the_voting_and_not_the_node() -> None:

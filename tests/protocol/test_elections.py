@@ -10,11 +10,11 @@ from vines.events import Conflict, Outcome, Overdue, Quorum, Settled
 from vines.protocol.elections import outcomes as outcomes_module
 from vines.protocol.elections import records
 from vines.protocol.elections import value as values
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.elections import PASSED_MAX
-from vines.protocol.elections.matter import Call
 from vines.protocol.elections.messages import Definition
 from vines.protocol.elections.outcomes import Decision, Outcomes
+from vines.protocol.elections.schedule import PASSED_MAX
 from vines.protocol.elections.signup import electorate_of, id_of
 from vines.protocol.wire.definition import pack_definition, unpack_definition
 from vines.protocol.wire.messages import DATA as DATA_TABLE
@@ -225,7 +225,7 @@ def test_what_is_told_of_a_callers_deadline_is_scheduled_once() -> None:
         call(host, 2, 2, seconds=3600.0)
     pump.run(60.0)
     for host in hosts:
-        assert len(host.node.elections()._due) < 10
+        assert len(host.node.elections()._schedule) < 10
 
 
 def test_a_side_without_a_majority_decides_nothing_and_learns_later() -> None:
@@ -465,7 +465,7 @@ def two_decisions() -> list[Host]:
         for host in pair:
             decision = Decision(election, definition, value)
             host.node.elections()._outcomes.publish(decision)
-            host.node.elections()._tell(decision)
+            host.node.elections()._endings.tell(decision)
     pump.held = False
     pump.run(5.0)
     return hosts
@@ -537,4 +537,4 @@ def test_deadlines_far_ahead_of_what_is_decided_do_not_pile_up() -> None:
         elections = host.node.elections()
         assert len(elections.outcomes()) == 4_000
         assert elections._matters == {}
-        assert len(elections._due) <= PASSED_MAX + 1
+        assert len(elections._schedule) <= PASSED_MAX + 1

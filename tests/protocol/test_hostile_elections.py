@@ -17,10 +17,11 @@ from vines.protocol.elections import delivery as delivery_module
 from vines.protocol.elections import electorate as electorate_module
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import FIRST, JUMP_MAX, NUMBER_MAX, ballot, number_of
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import NOTHING, digest_of
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.matter import Call, Matter
+from vines.protocol.elections.matter import Matter
 from vines.protocol.elections.messages import (
     Accept,
     Accepted,
@@ -192,7 +193,7 @@ def test_votes_for_elections_that_nobody_knows_go_with_their_records() -> None:
             packed = pack(number, 0, Vote(stamp, YES, b"", True))
             other.node.control.put(VOTE, number + other.node.id, 0, packed, stamp)
         pump.run(1.0)
-    strays = host.node.elections()._strays
+    strays = host.node.elections()._published.strays
     assert [len(each) for each in strays.values()] == [1] * 100
     for number in numbers:
         other.node.control.put(VOTE, number + other.node.id, TOMBSTONE, b"", WITHDRAWN)

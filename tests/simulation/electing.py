@@ -15,10 +15,11 @@ from random import Random
 from vines.config import is_name
 from vines.errors import InvalidElection, StorageError, VoteRefused
 from vines.events import Outcome, Quorum, Settled
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import Record
 from vines.protocol.elections.electorate import Electorate
-from vines.protocol.elections.matter import Call, Matter
+from vines.protocol.elections.matter import Matter
 from vines.protocol.elections.shelf import read_part
 from vines.protocol.elections.voters import voter_of
 from vines.simulation import Conditions, Simulation, Spectator, Violation
@@ -283,7 +284,7 @@ class World(Spectator):
             self._vote(process, topic)
 
     def _called(self, process: Process, topic: str, call: Call) -> None:
-        number = process.node.elections()._rounds.get(topic, 0)
+        number = process.node.elections()._asked.round(topic)
         seconds = self.shortest[process.name, topic]
         when = self.simulation.now
         entry = Called(process.name, topic, number, call.criteria, call.total, seconds, when)
@@ -291,7 +292,7 @@ class World(Spectator):
 
     def _rerun(self, process: Process, topic: str, abandon: bool) -> None:
         elections = process.node.elections()
-        before = elections._rounds.get(topic, 0)
+        before = elections._asked.round(topic)
         try:
             elections.rerun(topic, abandon, process.now)
         except (InvalidElection, StorageError):
@@ -306,7 +307,7 @@ class World(Spectator):
 
     def _vote(self, process: Process, topic: str) -> None:
         elections = process.node.elections()
-        matter = elections._matters.get((topic, elections._rounds.get(topic, 0)))
+        matter = elections._matters.get((topic, elections._asked.round(topic)))
         word: Word = self.rng.choice((True, True, True, False, None))
         if matter is not None and matter.definition.terms.choices:
             word = self.rng.choice((*CHOICES, "red", None))

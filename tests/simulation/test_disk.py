@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.matter import Call
 from vines.protocol.machine import Persist
 from vines.simulation import Simulation
 from vines.simulation.disk import Disk

@@ -17,8 +17,9 @@ from vines.protocol.elections.ballots import FIRST
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.elections.decree import Decree, Effects
 from vines.protocol.elections.election import Election
-from vines.protocol.elections.elections import Elections
 from vines.protocol.elections.electorate import Electorate
+from vines.protocol.elections.endings import Endings
+from vines.protocol.elections.keeping import Keeping
 from vines.protocol.elections.matter import Matter
 from vines.protocol.elections.outcomes import Decision, Outcomes, outcome_of
 from vines.protocol.elections.pacing import Pacer
@@ -142,15 +143,15 @@ def always(*_: Any) -> bool:
 def told_again(patch: pytest.MonkeyPatch) -> None:
     """Whether it was told is not remembered, but of the round that was told last."""
     patch.setattr(Matter, "told", property(lambda self: False, lambda self, told: None))
-    learn = Elections._learn_decision
+    learn = Endings.learn
 
-    def often(self: Elections, about: bytes, record: bytes) -> None:
-        learn(self, about, record)
+    def often(self: Endings, about: bytes, record: bytes, at_once: bool = False) -> None:
+        learn(self, about, record, at_once)
         outcome = outcome_of(Decision(*read_decision(record)))
         if self._outcomes.of(outcome.topic) != outcome:
             self._outbox.emit(Settled(outcome))
 
-    patch.setattr(Elections, "_learn_decision", often)
+    patch.setattr(Endings, "learn", often)
 
 
 def early_end(patch: pytest.MonkeyPatch) -> None:
@@ -223,7 +224,7 @@ PLANTED = {
     "promise not kept": Planted(forget_in_record(promised=FIRST), "kept is|taken back"),
     "decided rounds not covered": Planted(replace(Outcomes, "covers", never), "closed|changed"),
     "forgotten without a trace": Planted(
-        replace(Elections, "_keep_last", always), "acts, as|not know that|another outcome", 3
+        replace(Keeping, "keep_last", always), "acts, as|not know that|another outcome", 3
     ),
     "everybody acts": Planted(replace(Election, "is_mine", always), "acts on|not the owner"),
     "any quorum": Planted(

@@ -12,8 +12,8 @@ from random import Random
 import pytest
 
 from vines.events import Conflict, Outcome, Quorum, Settled
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.matter import Call
 from vines.simulation.host import Host
 from vines.simulation.plan import draw
 from vines.simulation.swarm import Swarm

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from vines import Outcome, Vine
 from vines.calls import call_of
 from vines.engine.electing import Electing
 from vines.errors import Closed, LocalError
+from vines.events import Quorum, Settled
 
 CALL = {"total": 2, "expire": 60}
 
@@ -102,3 +104,30 @@ def test_equal_options_are_one_call_unless_they_only_look_equal() -> None:
     call_of({"total": 1, "expire": 60, "min": 1})
     with pytest.raises(LocalError):
         call_of({"total": 1, "expire": 60, "min": True})
+
+
+def engine_told(
+    monkeypatch: pytest.MonkeyPatch, events: list[object], awaited: tuple[str, ...]
+) -> tuple[list[str], list[str]]:
+    """Who hears of these events at once, and who in the next turn; these topics are waited for."""
+    told: list[str] = []
+    later: list[Any] = []
+    with Vine() as vine, monkeypatch.context() as patch:
+        engine = vine._engine
+        patch.setattr(engine._asker, "_outcomes", {key: [] for key in awaited})
+        patch.setattr(engine.dispatcher, "tell", lambda _events: told.append("listeners"))
+        patch.setattr(engine._asker, "tell", lambda _events, _kinds: told.append("who waits"))
+        patch.setattr(engine.loop, "call", later.append)
+        engine._tell(events)
+        at_once = told[:]
+        run(later)
+        return at_once, told[len(at_once) :]
+
+
+def test_who_is_to_act_is_told_before_those_who_only_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = Outcome("t", 0, bytes(16), "commit", True, bytes(16), {})
+    both: list[object] = [Settled(outcome), Quorum(outcome)]
+    assert engine_told(monkeypatch, both, ("t",)) == (["listeners"], ["who waits"])
+    # Where nobody waits, or nobody is to act, there is no reason for another turn.
+    assert engine_told(monkeypatch, both, ()) == (["who waits", "listeners"], [])
+    assert engine_told(monkeypatch, both[:1], ("t",)) == (["who waits", "listeners"], [])

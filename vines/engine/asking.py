@@ -141,6 +141,11 @@ class Asker:
 
         self.wait(question, timeout, f"fewer than {members} members were alive after {timeout} s")
 
+    @property
+    def awaits_outcomes(self) -> bool:
+        """Whether anybody waits, or has waited in vain, for the outcome of an election."""
+        return bool(self._outcomes)
+
     def wait_outcome(self, topic: str, timeout: float | None) -> Outcome:
         """Wait until the outcome of an election is known."""
 

@@ -19,7 +19,7 @@ from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.node import Node
 
 if TYPE_CHECKING:
-    from vines.protocol.elections.matter import Call
+    from vines.protocol.elections.call import Call
 
 MARGIN_SECONDS: Final = 1.0
 """So close to the deadline a vote is asked: handed over, it could come too late unnoticed."""

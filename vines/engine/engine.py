@@ -32,7 +32,7 @@ from vines.errors import (
     TimedOut,
     WireError,
 )
-from vines.events import ALIVE, Conflict, Fail, KeysChanged, Outcome
+from vines.events import ALIVE, Conflict, Fail, KeysChanged, Outcome, Quorum
 from vines.hints import TYPE_CHECKING, TypeVar
 from vines.log import logger
 from vines.net.loop import Loop
@@ -377,14 +377,20 @@ class Engine:
 
     def _tell(self, events: list[object]) -> None:
         kinds = set(map(type, events))
+        if not kinds.isdisjoint(_NOTED):
+            for event in events:
+                if type(event) is Fail:
+                    self.discovery.refused(event.member.address)
+                elif type(event) is Conflict and event.kind == "storage":
+                    self.unstored = self.unstored or StorageError(event.text)
+        if Quorum in kinds and self._asker.awaits_outcomes:
+            # Who is to act is told first; those who only wait would be woken beside it, and each
+            # wants the interpreter's lock: they hear of it in the next turn, after what is sent.
+            self.dispatcher.tell(events)
+            self.loop.call(lambda _now: self._asker.tell(events, kinds))
+            return
         if kinds != _KEYS_ALONE:
             self._asker.tell(events, kinds)
-            if not kinds.isdisjoint(_NOTED):
-                for event in events:
-                    if type(event) is Fail:
-                        self.discovery.refused(event.member.address)
-                    elif type(event) is Conflict and event.kind == "storage":
-                        self.unstored = self.unstored or StorageError(event.text)
         self.dispatcher.tell(events)
 
     def _crashed(self, _error: BaseException) -> None:

@@ -1,7 +1,6 @@
-from vines.protocol.elections.criteria cimport Criteria
+from vines.protocol.elections.call cimport Call
 from vines.protocol.elections.decree cimport Effects, Record
 from vines.protocol.elections.election cimport Election
-from vines.protocol.elections.facts cimport Facts
 from vines.protocol.elections.messages cimport (
     Accepted,
     Decided,
@@ -10,12 +9,12 @@ from vines.protocol.elections.messages cimport (
     Nack,
     Promise,
     Said,
-    Terms,
     Vote,
     VoteAck,
 )
 from vines.protocol.elections.electorate cimport Electorate, bit
-from vines.protocol.elections.pacing cimport Pace, Pacer
+from vines.protocol.elections.office cimport Office
+from vines.protocol.elections.pacing cimport Pacer
 from vines.protocol.elections.signup cimport (
     Enrolment,
     SignUp,
@@ -29,38 +28,6 @@ cdef double inf
 cdef long long NEVER
 cdef int IDLE
 cdef int PROPOSING
-
-
-cdef class Call:
-    cdef readonly Criteria criteria
-    cdef readonly long long total
-    cdef readonly double seconds
-    cdef readonly tuple roll
-    cdef readonly long long council
-    cdef readonly bint tiebreak
-
-    cdef public Terms _terms
-
-    cpdef Terms terms(self)
-
-
-cdef class Office:
-    cdef public bytes namespace
-    cdef public double now
-    cdef public object rng
-    cdef public object boot
-    cdef public Pace pace
-    cdef public frozenset suspects
-
-    cpdef object say(
-        self, Matter matter, bytes voter, bytes election, Said said, long long after
-    )
-    cpdef object publish(self, bytes voter, bytes election, Vote vote)
-    cpdef object bound(self, Matter matter, bytes election)
-    cpdef object released(self, Matter matter, bytes election)
-    cpdef long long keep(self, Matter matter, bint can_wait=*) except? -1
-    cpdef object settled(self, Matter matter, bytes value, bint fire, long long after)
-    cpdef object suspected(self, Matter matter, str text)
 
 
 cdef class Matter(Surroundings):

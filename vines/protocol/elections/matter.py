@@ -2,19 +2,16 @@
 
 It joins the parts: how the electorate comes about, the election that follows, its timers, and the
 way to the others. What the parts say to a voter goes to that member; what they want told to the
-user or kept on disk, to Elections.
+user or kept on disk, to the office. It must not know other matters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from math import inf
-from typing import TYPE_CHECKING
-
-import cython
 
 from vines.protocol.elections.ballots import NEVER
-from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.decree import NOTHING, Effects, Record
 from vines.protocol.elections.election import Election
 from vines.protocol.elections.electorate import bit
@@ -26,11 +23,11 @@ from vines.protocol.elections.messages import (
     Nack,
     Promise,
     Said,
-    Terms,
     Vote,
     VoteAck,
 )
-from vines.protocol.elections.pacing import RETRY_SECONDS_MIN, Pace, Pacer
+from vines.protocol.elections.office import Office
+from vines.protocol.elections.pacing import RETRY_SECONDS_MIN, Pacer
 from vines.protocol.elections.phases import IDLE, PROPOSING
 from vines.protocol.elections.records import Key
 from vines.protocol.elections.shelf import Part
@@ -43,9 +40,6 @@ from vines.protocol.elections.signup import (
     id_of,
 )
 from vines.protocol.elections.topic import receive as hear
-
-if TYPE_CHECKING:
-    import random
 
 REPEAT_SECONDS = 2 * RETRY_SECONDS_MIN
 """After which a coordinator asks again who has not signed."""
@@ -65,97 +59,6 @@ ATTEMPTS_COUNTED = 30
 
 DOUBLINGS_MAX = 5
 """Of the pause between repeats: thousands that begin at once must not drown in each other's."""
-
-
-@cython.no_gc
-@cython.cclass
-class Call:
-    """What a caller asks for, whatever the topic. `total`: so many callers make an electorate; 0:
-    the voters are named. `seconds`: until its deadline. `roll`: the voters, if they are named, and
-    their weights.
-    """
-
-    __slots__ = ("_terms", "council", "criteria", "roll", "seconds", "tiebreak", "total")
-
-    def __init__(
-        self,
-        criteria: Criteria,
-        total: int,
-        seconds: float,
-        roll: tuple[tuple[bytes, int], ...] = (),
-        council: int = 0,
-        tiebreak: bool = False,
-    ) -> None:
-        self.criteria = criteria
-        self.total = total
-        self.seconds = seconds
-        self.roll = roll
-        self.council = council
-        self.tiebreak = tiebreak
-        self._terms: Terms | None = None
-
-    def terms(self) -> Terms:
-        """What is asked for, as far as the caller knows: one object for all that it calls."""
-        if self._terms is None:
-            asked = self.criteria
-            self._terms = Terms(
-                *(self.roll, b"", self.council, self.tiebreak, asked.choices, asked.least),
-                *(asked.plurality, int(self.seconds * 1000)),
-            )
-        return self._terms
-
-
-class Office:
-    """Who a matter belongs to. `namespace`: of the ids of elections; `rng`: for jitter; `boot`:
-    which start of the node this is; `pace`: how long round trips take, as far as known; `now`: of
-    what happens now.
-    """
-
-    def __init__(self, namespace: bytes, rng: random.Random, boot: int) -> None:
-        self.namespace = namespace
-        self.rng = rng
-        self.boot = boot
-        self.pace = Pace()
-        self.now = 0.0
-        self.suspects: frozenset[bytes] = frozenset()
-        """Voters that may have died, by id and by name."""
-
-    def say(
-        self,
-        matter: Matter,
-        voter: bytes,
-        election: bytes,
-        said: Said,
-        after: int,
-    ) -> None:
-        """Send to a voter, once what it rests on is on disk."""
-        raise NotImplementedError
-
-    def publish(self, voter: bytes, election: bytes, vote: Vote) -> None:
-        """Say a vote to everybody, by the table."""
-        raise NotImplementedError
-
-    def bound(self, matter: Matter, election: bytes) -> None:
-        """The matter is decided in this election from now on, unless it is released from it."""
-        raise NotImplementedError
-
-    def released(self, matter: Matter, election: bytes) -> None:
-        """It is decided in this one no more."""
-        raise NotImplementedError
-
-    def keep(self, matter: Matter, can_wait: bool = False) -> int:
-        """Put the matter's part on disk; returns the ticket. `can_wait`: as far as an outbox has
-        them wait.
-        """
-        raise NotImplementedError
-
-    def settled(self, matter: Matter, value: bytes, fire: bool, after: int) -> None:
-        """The outcome is known; `fire`: this node acts on it."""
-        raise NotImplementedError
-
-    def suspected(self, matter: Matter, text: str) -> None:
-        """Something happened that cannot."""
-        raise NotImplementedError
 
 
 class Matter(Surroundings):

@@ -37,7 +37,7 @@ cdef class Outcomes:
     cpdef object publish(self, Decision decision)
     cpdef object withdraw(self, tuple key)
     cpdef Decision find(self, tuple key)
-    cpdef bytes _held(self, tuple key)
+    cpdef bytes record(self, tuple key)
 
 
 cpdef object outcome_of(Decision decision, Electorate electorate=*)

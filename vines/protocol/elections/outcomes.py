@@ -131,14 +131,14 @@ class Outcomes:
 
     def withdraw(self, key: Key) -> None:
         """Nobody needs this one any more."""
-        if self._held(key) is not None:
+        if self.record(key) is not None:
             self._control.put(DECISION, decision_key(key), TOMBSTONE, b"", WITHDRAWN)
 
     def find(self, key: Key) -> Decision | None:
         """What was decided in a round, as it is in the table. None also if what stands there is no
         decision.
         """
-        held = self._held(key)
+        held = self.record(key)
         if held is None:
             return None
         try:
@@ -148,7 +148,7 @@ class Outcomes:
             return None
         return decision
 
-    def _held(self, key: Key) -> bytes | None:
+    def record(self, key: Key) -> bytes | None:
         """What stands in the table about a round, unless it was withdrawn."""
         held = self._control.get(DECISION, decision_key(key))
         return None if held is None or held[2] & TOMBSTONE else held[3]

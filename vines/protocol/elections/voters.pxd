@@ -9,7 +9,7 @@ cdef class Who:
     cdef public bytes _me
     cdef public str _name
     cdef public object _members
-    cdef public object _clash
+    cdef public object _disputes
     cdef public bint _durable
     cdef public bytes _voice
     cdef public tuple mine

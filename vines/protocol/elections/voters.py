@@ -7,11 +7,10 @@ was opened with it, for what a voter promised must outlive its process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from vines.protocol.elections.disputes import Disputes
 from vines.protocol.elections.messages import Definition
-from vines.protocol.elections.records import Key
 from vines.protocol.members.membership import Membership
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def is_named(voter: bytes) -> bool:
 
 class Who:
     """Which voter a member is, and which member a voter. `name`: that people gave to this node;
-    `durable`: it has a disk; `clash`: told of two members that vote under one name.
+    `durable`: it has a disk; `disputes`: two members that vote under one name are one.
     """
 
     def __init__(
@@ -51,14 +50,14 @@ class Who:
         me: bytes,
         name: str,
         members: Membership,
-        clash: Callable[[Key, str], None],
+        disputes: Disputes,
         *,
         durable: bool,
     ) -> None:
         self._me = me
         self._name = name
         self._members = members
-        self._clash = clash
+        self._disputes = disputes
         self._durable = durable
         self._voice = voter_of(name) if name and durable else me
         """Which voter this node is where voters are named."""
@@ -97,7 +96,7 @@ class Who:
             return voter
         matter.members = matter.members or {}
         if matter.members.setdefault(voter, member) != member:
-            self._clash(matter.key, f"two data directories vote as {spoken(voter)!r}")
+            self._disputes.tell(matter.key, f"two data directories vote as {spoken(voter)!r}")
             return member
         return voter
 
