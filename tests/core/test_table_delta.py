@@ -192,3 +192,25 @@ def test_a_large_record_overwritten_often_travels_once(size: int) -> None:
     for part in parts:
         assert other.apply(part) == []
     assert same(table, other)
+
+
+def test_who_gets_what_is_written_here_alone_is_passed_by_what_came() -> None:
+    table = new(CORE, A)
+    progress = link(CORE, table)
+    assert table.delta(progress, 4096, True) is None
+    table.put(0, b"mine", 0, b"v", 1)
+    own = table.delta(progress, 4096, True)
+    assert own is not None and progress.idle
+    for counter in range(1, 40):
+        table.apply(frame(span(B, counter - 1, counter)))
+        assert not progress.idle
+        assert table.delta(progress, 4096, True) is None and progress.idle
+    table.put(0, b"more", 0, b"v", 2)
+    table.apply(frame(span(C, 0, 1)))
+    other = new(CORE, B)
+    other.apply(own)
+    other.apply(table.delta(progress, 4096, True))
+    assert dict(other.vector().items())[A] == 2 and C not in dict(other.vector().items())
+    progress.resume()
+    other.apply(table.delta(progress, 4096))
+    assert dict(other.vector().items())[C] == 1

@@ -322,3 +322,37 @@ def test_a_graft_below_the_floor_is_answered_by_a_join() -> None:
     answers = peer.answers(Graft(DATA, pull_page([(host.node.source, 0)])))
     assert Floor(DATA) in answers
     assert not any(isinstance(each, Delta) and each.table == DATA for each in answers)
+
+
+@pytest.mark.parametrize("count", [5, 14])
+def test_what_is_written_the_short_way_is_what_the_long_one_writes(count: int) -> None:
+    # Alone on a link or not, of one write or many, in frames of any number: the same frames.
+    def counts(*, long: bool) -> tuple[list[object], list[list[object]]]:
+        rng, found = random.Random(count), list[object]()
+        pump = Pump()
+        hosts = pump.cluster(count, frame_bytes=4096, sync_interval=2.0)
+        pump.run(3.0)
+        if long:
+            for host in hosts:
+                host.node._parts.pusher._news = lambda _link: None
+        for turn in range(60):
+            host = rng.choice(hosts)
+            for number in range(rng.choice((1, 1, 1, 3, 200))):
+                value = rng.randbytes(rng.choice((1, 30, 100)))
+                host.node.data.write(b"%d/%d" % (turn, number), 0, value, pump.wall())
+            host.node.advance(pump.now)
+            if rng.random() < 0.2:
+                host.node.flush(2, pump.now)
+            if rng.random() < 0.2:
+                host.node.tags({"turn": str(turn)}, pump.now)
+            if rng.random() < 0.1:
+                pump.cut(rng.choice(hosts).to(next(one for one in hosts if host.route(one))))
+            pump.run(rng.choice((0.0, 0.01, 0.3)))
+            stats = [host.node.stats() for host in hosts]
+            found += [(turn, each["frames_out"], each["bytes_out"]) for each in stats]
+        pump.run(5.0)
+        return found, [sorted(host.node.data.records()) for host in hosts]
+
+    sent, tables = counts(long=False)
+    assert all(each == tables[0] for each in tables)
+    assert sent == counts(long=True)[0]

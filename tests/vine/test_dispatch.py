@@ -318,7 +318,8 @@ def test_nobody_rings_while_it_is_at_work(here, monkeypatch):
     here.write("a", 1)
     assert gate.entered.wait(PATIENCE)
     rung = []
-    monkeypatch.setattr(here.dispatcher, "_release", lambda: rung.append(1))
+    bell = SimpleNamespace(ring=lambda: rung.append(1), call=lambda: rung.append(1))
+    monkeypatch.setattr(here.dispatcher, "_bell", bell)
     for number in range(100):
         here.write("a", number)
         here.arrive((f"{number}", 1))

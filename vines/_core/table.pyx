@@ -1873,6 +1873,13 @@ cdef class Table:
             return None
         if self.is_below(progress):
             return None
+        if mine and not progress.scanning:
+            progress.widen()
+            if progress.known[self.own] >= self.known.counters[self.own]:
+                # Asked whenever something came from elsewhere: no need for a draft to see that.
+                progress.position = self.run_next
+                self.run_sealed = max(self.run_sealed, self.run_next)
+                return None
         return self.share(progress, budget, mine) or self.emit(progress, budget, mine)
 
     @cython.critical_section

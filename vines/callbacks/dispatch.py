@@ -8,8 +8,9 @@ was there before it. During a replay, and until all that was applied before its 
 handed over, a listener remembers what it was told, so that nothing is told twice.
 
 Rare events (members come and go) are told before changes of keys, and neither waits for a replay.
-The thread sleeps on a lock that somebody else releases; who hands something over rings only if it
-sleeps, because each wake-up may cost a busy process 5 ms of waiting for the interpreter.
+The thread sleeps on a bell that somebody else rings; who hands something over rings only if it
+sleeps, because each wake-up may cost a busy process 5 ms of waiting for the interpreter. The loop,
+which has sent by then, lets it run at once; a thread that writes goes on, and may write more.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from vines._core.bell import Bell
 from vines._core.changes import Changes
 from vines._core.table import DATA, Table
 from vines.callbacks.backlog import KEYS_MAX, Backlog
@@ -81,8 +83,7 @@ class Dispatcher:
         self._dropped = 0
         self._lock = threading.RLock()  # for registering and for starting, which are rare
         self._thread: threading.Thread | None = None
-        self._bell = threading.Lock()
-        self._bell.acquire()
+        self._bell = Bell()
         self._asleep = False
 
     def add(self, listener: Listener) -> None:
@@ -126,7 +127,7 @@ class Dispatcher:
                     self._events.append(event)
                 news = True
         if news:
-            self._ring()
+            self._ring(call=True)
 
     def catch_up(self, listener: Listener, outcomes: Sequence[Outcome]) -> None:
         """Tell a late listener of `closed` or `expire` what it missed."""
@@ -159,7 +160,7 @@ class Dispatcher:
         self._teller.stopped = True
         for listener in self.audience.listeners:
             listener.active = False
-        self._release()
+        self._bell.ring()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(STOP_SECONDS)
@@ -181,18 +182,16 @@ class Dispatcher:
         self.audience = self._teller.audience = audience
         self.wants_keys = audience.wants_keys
 
-    def _ring(self) -> None:
+    def _ring(self, *, call: bool = False) -> None:
+        """Wake the thread if it sleeps. `call`: it is to run at once, and its caller has time."""
         if self._asleep:
-            self._release()
+            self._asleep = False
+            if call:
+                self._bell.call()
+            else:
+                self._bell.ring()
         elif self._thread is None:
             self.start()
-
-    def _release(self) -> None:
-        self._asleep = False
-        try:
-            self._bell.release()
-        except RuntimeError:
-            pass  # somebody else rang in the same moment
 
     def _run(self) -> None:
         while not self._teller.stopped:
@@ -213,7 +212,7 @@ class Dispatcher:
         self._asleep = True
         news = self._decisions or self._events or self._backlog or self._replays
         if not (news or self._teller.stopped):
-            self._bell.acquire(timeout=SETTLE_SECONDS if self._settling else -1)
+            self._bell.sleep(SETTLE_SECONDS if self._settling else -1.0)
         self._asleep = False
 
     def _tell_events(self) -> None:

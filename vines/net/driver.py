@@ -101,9 +101,12 @@ class Driver:
         """
         events: list[object] = []
         acts = False
+        write = self.streams.write
         for _ in range(_ROUNDS_MAX):
             for effect in self._node.outbox.take():
-                if type(effect) is Emit:
+                if type(effect) is Write:
+                    write(*effect)
+                elif type(effect) is Emit:
                     events.append(effect.event)
                     acts = acts or type(effect.event) is Quorum
                 else:
@@ -152,9 +155,7 @@ class Driver:
             listening.abandon()
 
     def _perform(self, effect: Effect, now: float) -> None:
-        if isinstance(effect, Write):
-            self.streams.write(effect.link, effect.frame)
-        elif isinstance(effect, Send):
+        if isinstance(effect, Send):
             if self._listening:
                 self._listening[0].datagrams.send(effect.address, effect.data, now)
         elif isinstance(effect, Dial):

@@ -22,9 +22,14 @@ class Lateness:
         This sleep was asked for at `before`, for `timeout` at most (None: until something comes),
         and ended `now`.
         """
-        late = 0.0 if timeout is None else max(0.0, now - before - timeout)
-        busy = 0.0 if self._began is None else before - self._began
+        began, stall, lost = self._began, self._stall, 0.0
         self._began = now
-        self.seconds_max = max(self.seconds_max, late)
-        slept = now - before if late > self._stall else 0.0
-        return slept + (busy if busy > self._stall else 0.0)
+        if timeout is not None:
+            late = now - before - timeout
+            if late > self.seconds_max:
+                self.seconds_max = late
+            if late > stall:
+                lost = now - before
+        if began is not None and before - began > stall:
+            lost += before - began
+        return lost

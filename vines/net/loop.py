@@ -12,7 +12,6 @@ is logged, and is told to whoever holds it: a vine that has died says so, it doe
 
 from __future__ import annotations
 
-import selectors
 import threading
 import time
 from collections import deque
@@ -25,7 +24,7 @@ from vines.net import forks
 from vines.net.driver import Driver
 from vines.net.lateness import Lateness
 from vines.net.limits import Limits
-from vines.net.reactor import READ, Reactor
+from vines.net.reactor import READ, Reactor, Source
 from vines.net.waker import Waker
 from vines.protocol.machine import Address
 
@@ -245,7 +244,7 @@ class Loop:
         if self.waker.served == self._turns:
             self.waker.drain()
 
-    def _pace(self, ready: list[tuple[selectors.SelectorKey, int]]) -> float:
+    def _pace(self, ready: list[tuple[Source, int]]) -> float:
         """Wait a little where there is nothing but more to send, just after a send; returns now."""
         now = self._clock()
         limits = self._limits
@@ -254,7 +253,7 @@ class Loop:
         links = min(len(self._driver.streams) / 2, limits.pace_factor_max)
         pause = self._sent + limits.pace_seconds * max(links, 1) - now
         asked = ready or self.waker.awake
-        alone = all(key.data is self.waker for key, _ in ready)
+        alone = all(source is self.waker for source, _ in ready)
         if pause > 0 and asked and alone and not self._stopping:
             time.sleep(pause)
             now = self._clock()
@@ -273,19 +272,19 @@ class Loop:
             deadline = self._drain_until
         return None if deadline is None else max(0.0, deadline - now)
 
-    def _serve(self, ready: list[tuple[selectors.SelectorKey, int]], now: float) -> None:
+    def _serve(self, ready: list[tuple[Source, int]], now: float) -> None:
         """Let what is ready read; when time is up the rest waits, and comes first next turn."""
         if self._cut_short:
-            ready.sort(key=lambda entry: entry[0].data.served)
+            ready.sort(key=lambda entry: entry[0].served)
             self._cut_short = False
         limit = now + self._limits.turn_seconds
-        for key, mask in ready:
-            source = key.data
+        more = len(ready) > 1
+        for source, mask in ready:
             if source.closed:
                 continue
             source.served = self._turns
             source.ready(mask, now)
-            if self._clock() > limit:
+            if more and self._clock() > limit:
                 self._cut_short = True
                 return
 

@@ -1,4 +1,4 @@
-"""Readiness: which sockets are watched for what, the timers, and what is counted and logged on the
+"""Reactor: which sockets are watched for what, the timers, and what is counted and logged on the
 way.
 
 Whatever watches a socket is a Source. A source that was closed in a turn is passed over for the
@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 from vines.hints import Protocol
 from vines.log import logger
+from vines.net.readiness import READ, WRITE, Readiness, Selector, readiness
 from vines.net.timers import Timers
 
-READ = selectors.EVENT_READ
-WRITE = selectors.EVENT_WRITE
+__all__ = ["BY_REASON", "COUNTERS", "READ", "WRITE", "Reactor", "Source"]
 
 COUNTERS = (
     *("accepted", "bugs", "bytes_in", "bytes_out", "callers_lost", "datagrams_in"),
@@ -50,42 +50,39 @@ class Source(Protocol):
 
 
 class Reactor:
-    """A selector, timers and counters; one thread uses it."""
+    """What is ready, timers and counters; one thread uses it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.timers = Timers()
         self.counters: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
         self._reasons: dict[str, Counter[str]] = {name: Counter() for name in BY_REASON}
-        self._selector: selectors.BaseSelector | None = None
+        self._readiness: Readiness | None = None
         self._logged: dict[str, float] = {}
 
     def open(self) -> None:
-        """Make the selector; nothing can be watched before."""
-        self._selector = selectors.DefaultSelector()
+        """Ask the system for readiness; nothing can be watched before."""
+        self._readiness = readiness()
 
     def watch(self, sock: socket.socket, mask: int, source: Source) -> None:
         """Begin to watch a socket."""
-        assert self._selector is not None
-        self._selector.register(sock, mask, source)
+        assert self._readiness is not None
+        self._readiness.watch(sock, mask, source)
 
     def change(self, sock: socket.socket, mask: int, source: Source) -> None:
         """Watch a socket for something else: a system call, so not on the path of every frame."""
-        assert self._selector is not None
-        self._selector.modify(sock, mask, source)
+        assert self._readiness is not None
+        self._readiness.change(sock, mask, source)
 
     def forget(self, sock: socket.socket) -> None:
         """Stop watching; before the socket is closed. Harmless if it was not watched."""
-        if self._selector is not None:
-            try:
-                self._selector.unregister(sock)
-            except (KeyError, ValueError):
-                pass
+        if self._readiness is not None:
+            self._readiness.forget(sock)
 
-    def wait(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Sleep until a socket is ready or the time is up; the sources (as `data`) and for what."""
-        assert self._selector is not None
-        return self._selector.select(timeout)
+    def wait(self, timeout: float | None) -> list[tuple[Source, int]]:
+        """Sleep until a socket is ready or the time is up; the sources, and for what."""
+        assert self._readiness is not None
+        return self._readiness.wait(timeout)
 
     def count(self, name: str, detail: str = "", reason: str = "") -> None:
         """Count something that was refused, lost or dropped, by a reason if it has several, and log
@@ -106,10 +103,10 @@ class Reactor:
         return {**self.counters, **reasons}
 
     def close(self) -> None:
-        """Close the selector; the sockets are their sources' to close."""
-        if self._selector is not None:
-            self._selector.close()
-            self._selector = None
+        """Give back what the system gave; the sockets are their sources' to close."""
+        if self._readiness is not None:
+            self._readiness.close()
+            self._readiness = None
 
     def abandon(self) -> None:
         """In a forked child: close every descriptor and touch nothing that is shared with the
@@ -119,13 +116,13 @@ class Reactor:
         socket in it would deafen the parent. A kqueue was not inherited at all; its number may be
         another file's by now.
         """
-        selector, self._selector = self._selector, None
-        if selector is None:
+        ready, self._readiness = self._readiness, None
+        if ready is None:
             return
-        for key in list(selector.get_map().values()):
-            assert isinstance(key.fileobj, socket.socket)
-            key.fileobj.close()
-        if isinstance(selector, getattr(selectors, "KqueueSelector", ())):
-            _never_closed.append(selector)
+        for sock in ready.sockets():
+            sock.close()
+        kqueue = getattr(selectors, "KqueueSelector", ())
+        if isinstance(ready, Selector) and isinstance(ready.selector, kqueue):
+            _never_closed.append(ready.selector)
         else:
-            selector.close()
+            ready.close()

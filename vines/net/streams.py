@@ -112,11 +112,14 @@ class Streams:
 
         Returns whether there was anything.
         """
-        dirty, self._dirty = self._dirty, []
+        dirty = self._dirty
+        if not dirty:
+            return False
+        self._dirty = []
         for stream in dirty:
-            if not stream.closed and stream.unsent:
+            if stream.unsent:
                 self._send(stream, now)
-        return bool(dirty)
+        return True
 
     def close(self, link: Link, reason: str, now: float) -> None:
         """Close a stream once what was written to it has left."""
@@ -202,7 +205,7 @@ class Streams:
             return
         if stream.unsent:
             self._full.add(stream)
-        else:
+        elif self._full:
             self._full.discard(stream)
         if count:
             self._reactor.counters["bytes_out"] += count

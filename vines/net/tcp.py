@@ -53,6 +53,7 @@ class Stream:
         "served",
         "shut",
         "socket",
+        "unsent",
         "writing",
     )
 
@@ -70,6 +71,8 @@ class Stream:
         self.closing = False
         self.shut = False
         self.writing = False
+        self.unsent = False
+        """Whether anything waits to be sent."""
         self.sent = 0
         self.served = 0
         self.discarded = 0
@@ -81,11 +84,6 @@ class Stream:
         self._rest: memoryview | None = None
         reactor.watch(sock, READ, self)
 
-    @property
-    def unsent(self) -> bool:
-        """Whether anything waits to be sent."""
-        return bool(self._queue) or self._rest is not None
-
     def ready(self, mask: int, now: float) -> None:
         """What the selector found."""
         if mask & READ:
@@ -96,28 +94,35 @@ class Stream:
     def write(self, frame: bytes) -> None:
         """Queue a frame; the node bounds what it writes, by what it was told has been sent."""
         self._queue.append(frame)
+        self.unsent = True
 
     def send(self) -> int:
         """Hand everything queued to the kernel in one call; how many bytes it took. OSError: the
         stream is lost.
         """
         data: bytes | memoryview
-        if self._rest is not None:
-            data = self._rest
-        elif len(self._queue) == 1:
-            data = self._queue.pop()
+        rest, queue = self._rest, self._queue
+        if rest is not None:
+            data = rest
+        elif len(queue) == 1:
+            data = queue.pop()
         else:
-            data = b"".join(self._queue)
-            self._queue.clear()
+            data = b"".join(queue)
+            queue.clear()
         try:
             count = self.socket.send(data)
         except BlockingIOError:
             count = 0
-        self._rest = memoryview(data)[count:] if count < len(data) else None
         self.sent += count
-        if self.unsent != self.writing:
-            self.writing = not self.writing
-            self._reactor.change(self.socket, READ | WRITE if self.writing else READ, self)
+        if count == len(data):
+            self._rest = None
+            self.unsent = unsent = bool(queue)
+        else:
+            self._rest = memoryview(data)[count:]
+            unsent = True
+        if unsent is not self.writing:
+            self.writing = unsent
+            self._reactor.change(self.socket, READ | WRITE if unsent else READ, self)
         return count
 
     def shut_down(self) -> None:
@@ -137,3 +142,4 @@ class Stream:
             self.socket.close()
             self._queue.clear()
             self._rest = None
+            self.unsent = False

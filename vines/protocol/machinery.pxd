@@ -16,6 +16,8 @@ cdef class Machinery:
     cdef public tuple _tables
     cdef public Outbox _outbox
     cdef public object _memory
+    cdef public object _body
+    cdef public object _framed
     cdef public object traffic
     cdef public object identity
     cdef public object handshake

@@ -34,7 +34,7 @@ from vines.protocol.replicas.replication import Replication
 from vines.protocol.replicas.retiring import Agreement, Retiring
 from vines.protocol.start import fresh_source
 from vines.protocol.traffic import Traffic
-from vines.protocol.wire.messages import DATA
+from vines.protocol.wire.messages import DATA, delta_of_data
 from vines.protocol.wire.probe import Probe, StreamProbe
 
 if TYPE_CHECKING:
@@ -81,12 +81,16 @@ class Machinery:
         self._tables = tables
         self._outbox = outbox
         self._memory = memory
+        self._body = self._framed = b""
+        """What was last written to a link in this turn: others mostly get the same."""
         self.traffic = Traffic()
         self.identity = Identity(config, id, tables[0], outbox, clock())
         self.identity.shared = self._shared
         self.handshake = Handshake(config, self.identity, clock, outbox)
         self.linking = Linking(config, rng, self.identity, self.handshake, tables, outbox)
-        self.pusher = Pusher(config, tables, self._frame, self._write, self._is_urgent)
+        self.pusher = Pusher(
+            *(config, tables, self._frame, self._news, self._write, self._is_urgent)
+        )
         self.replication = Replication(
             *(config, rng, tables, outbox, self.pusher.wake, self.linking.links.established),
             visit=self._visit,
@@ -205,7 +209,9 @@ class Machinery:
 
     def spread(self, now: float) -> None:
         """Push what changed to every link that has room, and announce what is not sent."""
-        if self.pusher.push(self.linking.links.established):
+        changed = self.pusher.push(self.linking.links.established)
+        self._body = self._framed = b""
+        if changed:
             self.spreading.changed(self.linking.links.established(), now)
 
     def probes_due(self) -> float:
@@ -305,11 +311,28 @@ class Machinery:
         return self.now < link.urgent + URGENT_SECONDS
 
     def _frame(self, link: Link, room: bool) -> bytes | None:
-        bulk = self._config.frame_bytes
-        link.channels[DATA].budget = (
-            min(URGENT_FRAME_BYTES, bulk) if self._is_urgent(link) else bulk
-        )
+        link.channels[DATA].budget = self._budget(link)
         return self.dialogue.frame(link, self.now, room=room)
+
+    def _news(self, link: Link) -> bytes | None:
+        """A frame of data that has come, for a link on which nothing else is owed; b"" if there is
+        none for it. None: `_frame` knows what there is to say.
+        """
+        if self.flushes.targets:
+            return None
+        channel = link.channels[DATA]
+        channel.budget = self._budget(link)
+        body = channel.news()
+        link.spent = channel.spent
+        if not body:
+            return body
+        if body is not self._body:
+            self._body, self._framed = body, delta_of_data(body)
+        return self._framed
+
+    def _budget(self, link: Link) -> int:
+        bulk = self._config.frame_bytes
+        return min(URGENT_FRAME_BYTES, bulk) if self._is_urgent(link) else bulk
 
     def _write(self, link: Link, frame: bytes) -> None:
         self._outbox.write(link.number, frame)

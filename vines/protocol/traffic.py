@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from vines.protocol.wire.messages import NAMES
 
@@ -11,20 +11,20 @@ class Traffic:
     """Counters that only rise."""
 
     def __init__(self) -> None:
-        self._in: dict[int, list[int]] = {}
-        self._out: dict[int, list[int]] = {}
+        self._in: defaultdict[int, list[int]] = defaultdict(_zeros)
+        self._out: defaultdict[int, list[int]] = defaultdict(_zeros)
         self._rejected: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
 
     def received(self, frame: bytes) -> None:
         """A frame (without its length) was taken."""
-        counter = self._in.get(frame[0]) or self._in.setdefault(frame[0], [0, 0])
+        counter = self._in[frame[0]]
         counter[0] += 1
         counter[1] += len(frame) + 4
 
     def written(self, frame: bytes) -> None:
         """A frame (with its length) was given to the driver."""
-        counter = self._out.get(frame[4]) or self._out.setdefault(frame[4], [0, 0])
+        counter = self._out[frame[4]]
         counter[0] += 1
         counter[1] += len(frame)
 
@@ -43,6 +43,11 @@ class Traffic:
             "frames_rejected": dict(sorted(self._reasons.items())),
             "frames_rejected_by_kind": dict(sorted(self._rejected.items())),
         }
+
+
+def _zeros() -> list[int]:
+    """Frames and bytes."""
+    return [0, 0]
 
 
 def _column(counters: dict[int, list[int]], index: int) -> dict[str, int]:

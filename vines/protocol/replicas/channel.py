@@ -225,6 +225,29 @@ class Channel:
         lacking = progress.below_floor or progress.doubtful
         return progress.ready and not lacking and self.served == self.table.sequence
 
+    def news(self) -> bytes | None:
+        """The body of a delta of what has come, where nothing else was owed; b"" if they get none
+        of it. None: ask `frame` what there is to say.
+        """
+        self.spent = True
+        everything = self.eager or self.owing
+        if not everything and not self.direct:
+            return b""
+        progress = self.progress
+        if self.complete_owed or self.announce_owed or not progress.ready:
+            return None
+        table = self.table
+        sequence = table.sequence
+        body = table.delta(progress, self.budget, not everything)
+        if progress.below_floor or progress.doubtful:
+            self.spent = False
+            return body
+        if body is None or progress.idle:
+            self.served = sequence
+            self.owing = False
+        self.spent = self.served == table.sequence
+        return body or b""
+
     def frame(self) -> bytes | None:
         """The most urgent frame, None if nothing is owed: questions before answers before bulk."""
         self.spent = False

@@ -3,7 +3,8 @@
 Every link with room and something owed writes one frame in turn, so that no link waits for
 another's backlog; a turn writes a bounded number of frames and goes on in the next. When nothing
 was written to a table since, and nobody is owed anything, a turn compares two numbers and looks
-at nobody. It must not know what the frames mean.
+at nobody. A link on which nothing was owed before data came is not asked for the most urgent frame:
+there is one. It must not know what the frames mean.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from vines._core.table import Table
 from vines.config import Config
 from vines.hints import Final
 from vines.protocol.links.links import Link
+from vines.protocol.wire.messages import CONTROL, DATA
 
 FRAMES_PER_TURN: Final = 32
 """2 MiB, some three milliseconds: a turn must stay under ten."""
@@ -30,6 +32,7 @@ class Pusher:
         config: Config,
         tables: tuple[Table, Table],
         frame: Callable[[Link, bool], bytes | None],
+        news: Callable[[Link], bytes | None],
         write: Callable[[Link, bytes], None],
         is_urgent: Callable[[Link], bool],
     ) -> None:
@@ -37,6 +40,7 @@ class Pusher:
         self._reserve = config.link_window + config.frame_bytes
         self._control, self._data = tables
         self._frame = frame
+        self._news = news
         self._write = write
         self._is_urgent = is_urgent
         self._control_sequence = self._data_sequence = -1
@@ -58,6 +62,10 @@ class Pusher:
         """The driver took bytes of this link; it may have room again."""
         if link.blocked and link.unsent < self._room(link):
             self.wake(link)
+
+    def _is_plain(self, link: Link) -> bool:
+        """Whether nothing was owed on a link, or waits there."""
+        return not (link.unsent or link.blocked or link.number in self._ready)
 
     def _room(self, link: Link) -> int:
         """Bytes of the data table that may wait on a link: a ballot waits behind them."""
@@ -82,14 +90,25 @@ class Pusher:
         control = sequences[0] != self._control_sequence
         data = sequences[1] != self._data_sequence
         changed = control or data
+        written = 0
         if changed:
             self._control_sequence, self._data_sequence = sequences
             for link in links():
-                if link.channels:
-                    of_control, of_data = link.channels
-                    if (data and of_data.open) or (control and of_control.open):
-                        self.wake(link)
-        for _ in range(FRAMES_PER_TURN):
+                if not link.channels:
+                    continue
+                channel = link.channels[DATA]
+                if data and (channel.eager or channel.direct or channel.owing):
+                    if not control and written < FRAMES_PER_TURN and self._is_plain(link):
+                        news = self._news(link)
+                        if news:
+                            written += 1
+                            self._write(link, news)
+                        if news is not None and link.spent:
+                            continue
+                    self.wake(link)
+                elif control and link.channels[CONTROL].open:
+                    self.wake(link)
+        for _ in range(FRAMES_PER_TURN - written):
             if not self._ready:
                 break
             link = self._ready.pop(next(iter(self._ready)))

@@ -36,6 +36,13 @@ class Framer:
         Frames that stood before a bad length are lost with it: who lies once is not believed.
         """
         source = data
+        if not self._buffer and len(data) >= LENGTH_BYTES + FRAME_BYTES_MIN:
+            # Mostly it is one frame, and whole.
+            length = int.from_bytes(data[:LENGTH_BYTES], "little")
+            if length == len(data) - LENGTH_BYTES and length <= self._cap:
+                self._cap = FRAME_BYTES_MAX
+                self.partial = False
+                return [data[LENGTH_BYTES:]]
         if self._buffer:
             self._buffer += data
             if len(self._buffer) < self._wanted:

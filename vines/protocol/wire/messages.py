@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CONTROL: Final = 0
 DATA: Final = 1
 TABLES: Final = (CONTROL, DATA)
+_OF_DATA: Final = bytes((DATA,))
 
 WANT: Final = 1
 """Of a digest: answer with yours if it differs. Of a vector: with yours in any case."""
@@ -116,6 +117,11 @@ class Delta(Bulk):
 
     __slots__ = ()
     kind: ClassVar[int] = 5
+
+
+def delta_of_data(body: bytes) -> bytes:
+    """The frame of a delta of data, without a message: it is written all the time."""
+    return framed(Delta.kind, _OF_DATA + body)
 
 
 class Pull(Bulk):
