@@ -119,6 +119,8 @@ class Oracle:
         """The tables of running processes that the process of a table waits for."""
         self.tables: Callable[[], list[Table]] = list
         """All there ever were of this kind."""
+        self.remembered: set[tuple[Key, Rank]] = set()
+        """Records that met one which won over them, where that was not forgotten."""
         self.counts: Counter[str] = Counter()
         """How often deletions had what consequences."""
         self._over: dict[tuple[Key, Rank], dict[bytes, int]] = {}
@@ -136,6 +138,17 @@ class Oracle:
         """Whether the author of a deletion covered this record when it wrote that."""
         over = self._over.get((key, deletion), {})
         return written.counter <= over.get(written.source, 0)
+
+    def may_miss(self, written: Written) -> bool:
+        """Whether a live record may be nowhere for a deletion that was forgotten: the author of one
+        that won over it knew of the record, or somebody remembered one, or a later value, when the
+        record came.
+        """
+        met = (written.key_, written.rank) in self.remembered
+        return met or any(
+            deletion.rank == written.rank or self.knew(written.key_, deletion.rank, written)
+            for deletion in self.deleted(written.key_, written.rank)
+        )
 
     def is_missed(self, written: Written, table: Table) -> bool:
         """Whether anybody but this table covers a record and does not hold it: what a join needs to
