@@ -23,6 +23,8 @@ from .schedules import BUDGETS, Schedule
 from .world import Kind, World
 
 SEEDS, BLOCK, STEPS = 320, 40, 120
+SEARCHED = 2 * SEEDS
+"""Seeds in which a planted bug is looked for: the rarest shows in one of some hundred."""
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
@@ -59,7 +61,7 @@ NAMES = [mutant.__name__ for mutant in (*COMMON, *mutants.PROGRESSES)]
 
 @pytest.mark.parametrize("kind", MUTANTS, ids=NAMES)
 def test_random_schedules_find_a_planted_bug(kind: Kind) -> None:
-    for seed in range(SEEDS):
+    for seed in range(SEARCHED):
         try:
             Schedule(seed, [kind]).run(STEPS)
         except AssertionError:
@@ -82,7 +84,7 @@ def test_random_schedules_find_a_bug_planted_in_the_core(bug: str) -> None:
     rule 3."""
     core.plant(core.PLANTED[bug])
     try:
-        for seed in range(SEEDS):
+        for seed in range(SEARCHED):
             Schedule(seed, [CORE]).run(STEPS)
     except AssertionError:
         return
