@@ -24,7 +24,7 @@ STEPS = {
     "stray": 1,
     "join": 3,
     "sweep": 6,
-    "author": 8,
+    "author": 14,
     "adopt": 1,
     "restart": 0.2,
     "pass_time": 2,
@@ -32,6 +32,7 @@ STEPS = {
     "collect": 6,
     "trim": 2,
     "clear": 0.7,
+    "cross": 0.5,
     "leave": 0.5,
     "come_back": 0.7,
     "settle": 0.7,
@@ -117,7 +118,9 @@ class Schedule:
 
     def clear(self) -> None:
         """Most keys are written, if there are many, and most of those deleted again."""
-        at = self._at()
+        self._clear(self._at())
+
+    def _clear(self, at: int) -> None:
         for flags, share in ((0, 0.8), (TOMBSTONE, 0.7)):
             for key in self.keys if self.crowded else ():
                 if self.choose.random() < share:
@@ -203,12 +206,32 @@ class Schedule:
 
     def settle(self) -> None:
         """All that are there hear of everything, and delete for good."""
-        there = [at for at in range(len(self.world.replicas)) if at not in self.world.away]
-        for a, b in [*itertools.permutations(there, 2)] * 2:
-            self.world.exchange(a, b, 4096)
+        there = self._tell_all()
         self.world.freeze()
         for at in there:
             self.world.collect(at)
+
+    def _tell_all(self) -> list[int]:
+        there = [at for at in range(len(self.world.replicas)) if at not in self.world.away]
+        for a, b in [*itertools.permutations(there, 2)] * 2:
+            self.world.exchange(a, b, 4096)
+        return there
+
+    def cross(self) -> None:
+        """Where there are many keys: a join ends while deletions are forgotten where it does."""
+        if not self.crowded:
+            return
+        giver, joiner = self._two()
+        self._clear(giver)
+        self._tell_all()
+        self.world.pass_time(200)  # stamps of so many writes are ahead of the clock
+        self.world.freeze()
+        self.world.end(joiner)
+        replica = self.world.replicas[joiner]
+        while replica.ending is None:
+            self.world.join(giver, joiner, 4096)
+        while replica.ending is not None:
+            self.choose.choice([self.world.sweep, self.world.collect_some])(joiner)
 
     def leave(self) -> None:
         self.world.leave(self._at())

@@ -23,6 +23,8 @@ from .schedules import BUDGETS, Schedule
 from .world import Kind, World
 
 SEEDS, BLOCK, STEPS, ROUNDS = 320, 40, 120, 8
+SEARCHED = 2 * SEEDS
+"""Seeds in which a planted bug is looked for: the rarest shows in one of some hundred."""
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
@@ -39,7 +41,7 @@ def test_random_schedules_keep_covered_and_converge(first: int) -> None:
     for event in (
         *("budget cut", "record elsewhere", "refused range pulled", "join", "lapse"),
         *("sent as lapsed", "hidden", "shown again", "ended"),
-        *("collected", "retired", "released"),
+        *("collected", "sweep in steps", "said anew that it is gone", "retired", "released"),
     ):
         assert seen[event], f"no schedule went through: {event}"
 
@@ -67,7 +69,7 @@ NAMES = [mutant.__name__ for mutant in (*COMMON, *mutants.PROGRESSES)]
 
 @pytest.mark.parametrize("kind", MUTANTS, ids=NAMES)
 def test_random_schedules_find_a_planted_bug(kind: Kind) -> None:
-    for seed in range(SEEDS):
+    for seed in range(SEARCHED):
         try:
             Schedule(seed, [kind]).run(STEPS)
         except AssertionError:
@@ -80,7 +82,7 @@ ELSEWHERE_FOUND = (
     "applied_while_parsed",  # by damaged bytes, of which there are none here
     "sketch_unkeyed",  # by ids that were chosen for it
     "slot_given_back_while_it_is_an_origin",  # of a record that has another position
-    *test_table_deleting.PLANTED,
+    *(each for each in test_table_deleting.PLANTED if each != "swept_twice_where_segments_join"),
 )
 
 
@@ -91,7 +93,7 @@ def test_random_schedules_find_a_bug_planted_in_the_core(bug: str) -> None:
     rule 3."""
     core.plant(core.PLANTED[bug])
     try:
-        for seed in range(SEEDS):
+        for seed in range(SEARCHED):
             Schedule(seed, [CORE]).run(STEPS)
             if seed < BLOCK:
                 Schedule(seed, [CORE]).churn(ROUNDS)

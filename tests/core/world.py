@@ -821,6 +821,9 @@ class World:
             for giver, joiner in itertools.permutations(range(len(tables)), 2):
                 while not self.join(giver, joiner, 4096):
                     pass
+            # What became of some was said anew at that.
+            for giver, joiner in itertools.permutations(range(len(tables)), 2):
+                self.exchange(giver, joiner, 4096)
 
     def exchange(self, sender: int, receiver: int, budget: int) -> None:
         """Everything the sender knows reaches the receiver, by deltas and, below a floor, by a

@@ -13,8 +13,9 @@ from collections import Counter
 
 import pytest
 
-from vines.simulation import run_absences
+from vines.simulation import cluster, run_absences
 from vines.simulation.__main__ import coverage_report
+from vines.simulation.oracle import Oracle, Violation, Written
 from vines.simulation.swarm import COVERAGE_OF_ABSENCES
 
 SEEDS = range(16, 20)
@@ -51,6 +52,22 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
 )
 def test_pinned_seed(seed: int, nodes: int) -> None:
     run_absences(seed, nodes)
+
+
+def test_a_write_that_goes_and_nobody_remembered_why_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In this seed writes of members that were away go because some others remember."""
+
+    class Oblivious(Oracle):
+        def may_miss(self, written: Written) -> bool:
+            self.remembered.clear()
+            return super().may_miss(written)
+
+    run_absences(16)
+    monkeypatch.setattr(cluster, "Oracle", Oblivious)
+    with pytest.raises(Violation, match="nobody remembered"):
+        run_absences(16)
 
 
 def test_the_command_line_runs_the_same() -> None:

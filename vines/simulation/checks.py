@@ -244,6 +244,8 @@ class Watch:
             raise Violation(f"{self.name} replaced {_say(old)} by {_say(written)}")
         if self._is_back(written):
             raise Violation(f"{self.name} holds {_say(written)} again, which was collected")
+        if old is not None and old.rank < written.rank:
+            self.oracle.remembered.add((key, old.rank))
         known = self.oracle.records.get((*key, *written.rank))
         if known != written and not (known and known.fades and lapsed(known) == written):
             was = _say(known) if known else "nobody wrote that"
@@ -301,6 +303,8 @@ class Watch:
                 continue
             holds = self.held.get(key)
             if holds is not None and holds.rank >= ranks[index]:
+                if holds.rank > ranks[index]:
+                    self.oracle.remembered.add((key, ranks[index]))
                 continue
             if self.excuses(source, index + 1, key, ranks[index]):
                 self.oracle.passed_over(key, ranks[index])

@@ -126,6 +126,8 @@ class Oracle:
         """The tables of running processes that the process of a table waits for."""
         self.tables: Callable[[], list[Table]] = list
         """All there ever were of this kind."""
+        self.remembered: set[tuple[Key, Rank]] = set()
+        """Records that met one which won over them, where that was not forgotten."""
         self.counts: Counter[str] = Counter()
         """How often deletions had what consequences."""
         self._of: dict[Key, list[Written]] = {}
@@ -159,6 +161,17 @@ class Oracle:
         count, unknown = self._over.get((key, deletion), (0, frozenset()))
         earlier = (each.rank == written.rank for each in self._of[key][:count])
         return written.rank not in unknown and any(earlier)
+
+    def may_miss(self, written: Written) -> bool:
+        """Whether a live record may be nowhere for a deletion that was forgotten: the author of one
+        that won over it knew of the record, or somebody remembered one, or a later value, when the
+        record came.
+        """
+        met = (written.key_, written.rank) in self.remembered
+        return met or any(
+            deletion.rank == written.rank or self.knew(written.key_, deletion.rank, written)
+            for deletion in self.deleted(written.key_, written.rank)
+        )
 
     def is_missed(self, written: Written, table: Table) -> bool:
         """Whether anybody but this table covers a record and does not hold it: what a join needs to

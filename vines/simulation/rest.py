@@ -236,12 +236,12 @@ def _check_acknowledged(simulation: Simulation) -> None:
     running = {process.node.data.source for process in simulation.processes}
     for written in oracle.records.values():
         now = held.get((written.family, written.key))
-        if (
-            written.source in running
-            and (now is None or now.rank < written.rank)
-            and not watch.excuses(written.source, written.counter, written.key_, written.rank)
-        ):
+        if written.source not in running or (now is not None and now.rank >= written.rank):
+            continue
+        if not watch.excuses(written.source, written.counter, written.key_, written.rank):
             raise Violation(f"an acknowledged write is lost: {written}; there is {now}")
+        if not written.flags & TOMBSTONE and not oracle.may_miss(written):
+            raise Violation(f"{written} is gone for deletions that nobody remembered")
     ended = any(host.past for host in simulation.nodes)
     for key, highest in oracle.highest.items():
         left = lapsed(highest) if highest.fades else highest
