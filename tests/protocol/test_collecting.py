@@ -97,30 +97,6 @@ def deleted(count: int = 3, kind: type[Collecting] = Collecting) -> Group:
     return group
 
 
-@pytest.mark.parametrize("number", [5, WALL, WALL + 2, 1 << 61, (1 << 62) - 1, 1 << 62])
-@pytest.mark.parametrize("count", [2, 3])
-def test_a_round_that_nobody_can_have_come_to_holds_up_no_more_than_its_author_does(
-    count: int, number: int
-) -> None:
-    group = Group(count)
-    group.members[0].write(b"k")
-    group.mix()
-    bad = group.members[-1]
-    made_up = Report(number, 1, NONE, False, bytes(16)).encode()
-    bad.control.put(REPORT, bad.id, 0, made_up, bad.wall + 5)
-    group.mix()
-    group.members[0].write(b"k", TOMBSTONE)
-    group.run(10 * INTERVAL)
-    for member in group.members:
-        member.wall += 1000
-    group.run(10 * INTERVAL)
-    assert [member.data.tombstones for member in group.members] == [0] * count
-    assert all(member.collecting._mine.round <= member.wall for member in group.members)
-    group.members[0].write(b"l", TOMBSTONE)
-    group.run(10 * INTERVAL)
-    assert [member.data.tombstones for member in group.members] == [0] * count
-
-
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 def test_a_deletion_is_forgotten_by_all_within_a_few_rounds_and_then_nothing_is_said(
     count: int,

@@ -188,18 +188,14 @@ class Collecting:
             self._go_on(reports, now)
 
     def _read(self, member: bytes, source: bytes) -> Report | None:
-        """What a member said last, if its start of now said it, and if a round of that number may
-        have come by now. Rounds are far more than a millisecond apart, so whatever somebody made up
-        before is below what may be said later, by who has just come as well.
-        """
+        """What a member said last, if its start of now said it."""
         held = self._control.get(REPORT, member)
         if held is None or held[1] != source:
             return None
         try:
-            report = Report.decode(held[3])
+            return Report.decode(held[3])
         except WireError:
             return None
-        return report if report.round <= self._clock() else None
 
     def _digest(self, reports: dict[bytes, Report | None]) -> bytes:
         """Of whom this node counts, and of what it covers of all other sources."""
