@@ -24,7 +24,8 @@ LIMIT = 0.010
 """Seconds of one turn."""
 WRITE_LIMIT = 10e-6
 """Seconds of one local write, the median."""
-KEY = bytes(16)
+KEY = random.Random(1).randbytes(16)
+"""A secret as any node draws one: of zeros the indices of sources would be no hash tables."""
 
 
 def timed(step: Callable[[], object]) -> float:

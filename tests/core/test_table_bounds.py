@@ -97,6 +97,34 @@ def test_the_bound_holds_whoever_has_the_entries_that_are_too_many() -> None:
         assert len(table.entries(last)) == keys and table.floor(last) == 0
 
 
+def test_frames_of_many_entries_do_not_make_logs_grow_and_of_many_ranges_take_no_longer() -> None:
+    table, made, each = new(CORE, A, log_slack=1000), source(1), 20_000
+    longest = 0
+    for number in range(20):
+        row, start = record(b"k", number + 1, made, each * (number + 1)), each * number
+        rows = [(start + at, row) for at in range(1, each + 1)]
+        table.apply(frame(span(made, start, start + each, *rows)))
+        longest = max(longest, table.statistics()["entries"])
+    assert longest <= 2 * each
+    # Many records go at once, and with them the room for entries: a frame of a few entries drops
+    # no more than a few thousand, however many ranges they are in.
+    table = new(CORE, A, log_slack=0)
+    for number in range(20_000):
+        for stamp in (1, 2):
+            table.put(0, b"%d" % number, 0, b"v", stamp)
+    for number in range(20_000):
+        table.collect(0, b"%d" % number)
+    before = table.statistics()["entries"]
+    ranges = [span(source(at), 0, 1, (1, record(b"k%d" % at, 1, source(at), 1))) for at in range(9)]
+    table.apply(frame(*ranges))
+    assert before - 4096 - 1024 - 9 <= table.statistics()["entries"] < before
+    steps = 0
+    while table.trim(1000):
+        steps += 1
+    counts = table.statistics()
+    assert counts["entries"] <= 2 * counts["records"] and steps >= 5
+
+
 def test_a_step_of_trimming_looks_at_so_many_sources_and_entries_and_goes_on_behind_them() -> None:
     table, each = new(CORE, A), 4
     for number in range(300):

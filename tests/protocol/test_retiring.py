@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.core.forms import write_floors
+from tests.core.kinds import frame, record, span
+from vines._core.changes import Changes
 from vines._core.digest import vector_pages
 from vines._core.retired import read_batch, write_batch
 from vines._core.table import DATA, Table
 from vines._core.vector import VersionVector
 from vines.errors import WireError
 from vines.events import Conflict
+from vines.protocol.replicas import retiring
 from vines.protocol.replicas.retiring import (
     AGAIN_SECONDS,
     BATCH,
@@ -112,6 +115,46 @@ def test_not_before_every_living_member_was_seen_to_hold_the_same() -> None:
     pump.run(LOOKS)
     assert not any(host.node.stats()["retired"] for host in (a, b, c, d))
     del c, b
+
+
+def test_a_look_goes_on_from_turn_to_turn_and_what_is_left_out_goes_a_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retiring, "LOOKED_AT_ONCE", 3)
+    monkeypatch.setattr(retiring, "TRIED_AT_ONCE", 2)
+    pump = Pump()
+    host = pump.host(1)
+    control, data = host.node.control, host.node.data
+    names = [bytes([number]) * 16 for number in range(100, 130)]
+    for number, name in enumerate(names):
+        for table in [control, data] if number % 3 == 0 else [data] if number % 3 else [control]:
+            table.apply(frame(span(name, 0, 1, (1, record(b"%d" % number, 1, name, 1, family=9)))))
+    left = len(sources(host))
+    assert left == 31  # with its own
+    part, turns = host.node._parts.retiring, 0
+    for _ in range(3):
+        pump.now += LOOK_SECONDS
+        while part.deadline() <= pump.now:
+            part.advance(pump.now)
+            turns += 1
+            assert left - 4 <= len(sources(host)) <= left
+            left = len(sources(host))
+    assert left <= 1 and part.count == 30 and turns >= 3 * 30 / 3
+    assert all(data.is_retired(name) or control.is_retired(name) for name in names)
+    # What said that comes to who holds all of it already: that takes as few of them a turn.
+    other, news = pump.host(2), Changes()
+    for table, mine in (other.node.control, control), (other.node.data, data):
+        page, _ = mine.page(0, 1 << 20)
+        table.apply_page(page, 0, 0, news)
+        table.finish_join(mine.floor_pages(1 << 16))
+    part, left = other.node._parts.retiring, len(sources(other))
+    assert left >= 30
+    part.learn(news, pump.now)
+    for _ in range(40):
+        assert left - 2 <= len(sources(other)) <= left
+        left = len(sources(other))
+        part.advance(pump.now)
+    assert sources(other) <= {host.node.source, other.node.source}
 
 
 def test_who_finds_its_own_source_retired_goes_on_under_a_fresh_one() -> None:

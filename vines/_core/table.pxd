@@ -118,6 +118,7 @@ cdef class Table:
     cdef size_t horizon
     cdef size_t log_slack
     cdef size_t logged                  # entries of all logs
+    cdef size_t uncompacted             # of them, since it was looked at whether there are too many
     cdef size_t memory                  # bytes allocated for large values
     cdef readonly size_t tombstones
     cdef size_t retired                 # sources with a slot that count in no vector any more

@@ -823,6 +823,7 @@ cdef class Table:
         if log_add(&self.sources[slot].log, counter, record):
             refer(record)
             self.logged += 1
+            self.uncompacted += 1
             self.gain_excess(slot)
             # Its position is covered in the same step: it is no stray then.
             if (
@@ -905,12 +906,15 @@ cdef class Table:
 
     cdef void compact(self) noexcept:
         """Where overwritten entries outnumber records, drop the oldest of a source that has most of
-        them, to a factor of two: no look at all sources is needed for that."""
-        cdef size_t slot, level = LEVELS - 1, steps = 0
+        them, to a factor of two: no look at all sources is needed for that. As many as have come
+        since the last time, and some more: so they come to be no more, and it takes no longer than
+        what came took."""
+        cdef size_t slot, level = LEVELS - 1, steps = 0, most = COMPACT_CALL + self.uncompacted
         if self.untrimmed:
-            self.trim_some(TRIM_STEP)
+            self.trim_some(TRIM_STEP + self.uncompacted)
+        self.uncompacted = 0
         cdef uint64_t dropped = self.dropped_entries
-        while self.overfull() and self.dropped_entries - dropped + steps < COMPACT_CALL:
+        while self.overfull() and self.dropped_entries - dropped + steps < most:
             while level and self.levels[level] == 0:
                 level -= 1
             if level == 0:
@@ -1761,6 +1765,7 @@ cdef class Table:
         try:
             while left(&body.reader):
                 self.apply_range(&body, slots, records, progress, limit, changes, refused)
+            self.compact()
         finally:
             free(scratch)
             if collecting:
@@ -1847,7 +1852,6 @@ cdef class Table:
                 held = self.known.counters[slots[source]]
             refused.append((
                 PyBytes_FromStringAndSize(<const char*>body.ids[source], ID_BYTES), held))
-        self.compact()
         return 0
 
     cdef int cover(self, size_t slot, uint64_t held, uint64_t stop) except -1:
