@@ -617,8 +617,8 @@ class Table:
 
     def stable(self, record: Record, cut: dict[bytes, int], clock: int) -> bool:
         """Whether everybody covers this position, and no clock is behind its stamp."""
-        all_have = record.counter <= cut.get(record.source, 0) or record.source in self.retired
-        return all_have and record.stamp <= clock
+        retired = record.source in self.retired and record.counter <= self.covered(record.source)
+        return (retired or record.counter <= cut.get(record.source, 0)) and record.stamp <= clock
 
     def collect(self, key: Key, record: Record) -> None:
         """Drop a tombstone for good."""

@@ -14,8 +14,9 @@ from vines._core.digest import (
 )
 from vines._core.sketch import read_sketch, sketch_page
 from vines._core.table import DATA, Progress, Table
+from vines._core.vector import VersionVector
 
-from .kinds import CORE, A, B, C, frame, link, span
+from .kinds import CORE, A, B, C, frame, link, record, span
 from .world import FINGERPRINT_KEY, INDEX_KEY
 
 D, E = b"d" * 16, b"e" * 16
@@ -290,3 +291,17 @@ def test_its_log_is_returned() -> None:
     after = b.statistics()
     assert after["entries"] == 0
     assert after["memory"] < before["memory"]
+
+
+def test_a_deletion_above_all_there_was_of_it_is_not_forgotten() -> None:
+    """It came in the place of what it deleted: it is news to others, and more may come."""
+    _, b, _ = three()
+    b.apply(frame(span(C, 0, 1, (1, record(b"k", 9, A, 7, flags=1, value=b"")))))
+    assert retire(b, A, 3)
+    for cut in (VersionVector(), b.vector()):
+        assert b.collect_stable(cut, VersionVector(), 1 << 62, 0, 1 << 20) is None
+        assert b.tombstones == 1 and b.floor(A) == b.covered(A) == 3
+    b.apply(frame(span(A, 3, 7, (7, record(b"k", 9, A, 7, flags=1, value=b"")))))
+    assert retire(b, A, 7)
+    b.collect_stable(VersionVector(), VersionVector(), 1 << 62, 0, 1 << 20)
+    assert b.tombstones == 0 and b.floor(A) == 7
