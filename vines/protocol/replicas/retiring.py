@@ -11,9 +11,6 @@ full. Two of them that do so at once, on either side of a partition, overwrite e
 is lost by that: what a node has read it keeps (vines._core.retired), and what it knows and finds in
 no record is written again, by the first member, or after a while by whoever knows it.
 
-With a source goes the report of its process about what may be forgotten (collecting), which is
-believed of nobody but a member's start of now.
-
 Nothing hangs on the first of these: who finds its own source retired goes on under a fresh one, and
 what is covered above a last position puts the source back. Ephemeral keys of a retired source have
 ended: as its owner hears of that, it is never given up without writing them anew. It must not know
@@ -33,7 +30,6 @@ from vines.errors import WireError
 from vines.hints import Final
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
-from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.wire.messages import TABLES
 
 RETIRED: Final = 8
@@ -127,8 +123,6 @@ class Retiring:
         self._cursor: int | None = None
         """How far the look for that has come."""
         self._releasing = False
-        self._void: int | None = None
-        """How far the look for reports of those that are gone has come."""
         self._look = now + LOOK_SECONDS
         self._again = inf
         self._soon = inf
@@ -175,10 +169,7 @@ class Retiring:
             self._releasing = sum(table.release(SLOTS) for table in self._tables) > 0
         if self._cursor is not None:
             self._check()
-        if self._void is not None:
-            self._void = self._tables[0].collect_void(REPORT, self._void, SLOTS)
-        more = self._releasing or self._cursor is not None or self._void is not None
-        self._soon = now if more else inf
+        self._soon = now if self._releasing or self._cursor is not None else inf
 
     def deadline(self) -> float:
         """When `advance` has something."""
@@ -330,11 +321,8 @@ class Retiring:
             if source == self._identity.profile.source:
                 self._renew("this node's source was retired: it goes on under a fresh one")
             held = self._held(source)
-            counted = held[0] and not self._tables[0].is_retired(source)
             # All of a list: it goes from either table as soon as it can.
             done = [self._tables[each].retire(source, last[each]) for each in TABLES]
-            if done[0] and counted:
-                self._void, self._soon = 0, now
             if done[1]:
                 self._tables[1].author(source, ENDED)
             # Of which nothing is here may never come, and is looked for if it does.
