@@ -489,8 +489,8 @@ cdef class Table:
         return slot
 
     cdef int widen_sketch(self) except -1:
-        """Make room in the sketch for one more source; begin it with all there are so far. No slot is
-        a hole: it would have been taken."""
+        """Make room in the sketch for one more source; begin it with all there are so far. There is
+        no hole: it would have been taken."""
         cdef size_t slot
         if sketch_reserve(&self.sketch, self.known.count + 1) < 0:
             raise MemoryError
