@@ -399,28 +399,3 @@ def test_two_sources_of_one_key_in_the_sketch_come_and_go() -> None:
         b.apply(frame(span(sources[gone], 1, 2, (2, record(b"other", 9, sources[gone], 2)))))
         peer.apply(frame(span(sources[gone], 0, 2)))
         assert read_sketch(Progress(b), sketch_page(peer, 20) or b"") is None
-
-
-def test_records_of_a_family_go_with_their_author_and_then_its_slot() -> None:
-    a, b = table(A), table(B)
-    for family in (0, 9):
-        a.put(family, b"of A", 0, b"\x01", 1)
-        b.put(family, b"of B", 0, b"\x01", 1)
-    copy(a, b)
-    b.apply(frame(span(C, 0, 1, (1, record(b"above", 9, A, 7, family=9)))))
-    assert b.collect_void(9, 0, 100) is None and len(b) == 5
-    assert b.retire(A, 2)
-    cursor: int | None = 0
-    while cursor is not None:
-        cursor = b.collect_void(9, cursor, 1)
-    assert [each[:2] for each in b.records()] == [
-        (0, b"of A"),
-        (0, b"of B"),
-        (9, b"above"),
-        (9, b"of B"),
-    ]
-    # Nobody brings it back.
-    late = a.delta_for(VersionVector(), BUDGET)
-    assert late is not None and b.apply(late) == [] and b.get(9, b"of A") is None
-    b.apply_page(a.page(0, BUDGET)[0])
-    assert b.get(9, b"of A") is None

@@ -9,12 +9,11 @@ from tests.core.kinds import frame, record, span
 from vines._core.changes import Changes
 from vines._core.digest import vector_pages
 from vines._core.retired import read_batch, write_batch
-from vines._core.table import DATA, TOMBSTONE, Table
+from vines._core.table import DATA, Table
 from vines._core.vector import VersionVector
 from vines.errors import WireError
 from vines.events import Conflict
 from vines.protocol.replicas import retiring
-from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.replicas.retiring import (
     AGAIN_SECONDS,
     BATCH,
@@ -427,27 +426,3 @@ def test_what_the_first_member_never_read_is_written_again_by_who_did() -> None:
     pump.run(3 * LOOK_SECONDS)
     for host in (a, b, c):
         assert known(host)[gone] == said(host)[gone] == (2, 1)
-
-
-def test_reports_of_processes_that_are_gone_go_with_their_sources() -> None:
-    pump = Pump()
-    a, b = pump.cluster(2, dead_retention=60.0)
-    for number in range(8):
-        c = pump.host(10 + number, dead_retention=60.0)
-        pump.join(c, a)
-        pump.run(2.0)
-        c.write("key")
-        c.node.data.write(b"gone", TOMBSTONE, b"", pump.wall())
-        c.node.advance(pump.now)
-        pump.run(15.0)
-        assert a.node.control.get(REPORT, c.node.id) is not None
-        pump.kill(c)
-    pump.run(120.0 + LOOKS)
-    assert sources(a) == sources(b) == own(a, b) and equal(a, b)
-    for host in (a, b):
-        found, _ = host.node.control.scan(REPORT, b"", 0, 1 << 20)
-        assert {change[1] for change in found} <= {a.node.id, b.node.id}
-        statistics = host.node.control.statistics()
-        named = {record[4] for record in host.node.control.records()}
-        assert statistics["retired"] == 8
-        assert statistics["slots"] == len(named) + statistics["holes"] < 12

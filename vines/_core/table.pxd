@@ -212,7 +212,6 @@ cdef class Table:
     cdef bint is_deleted(self, const vines_record* record) noexcept
     cdef void drop_stable(
         self, Segment* segment, VersionVector cut, uint64_t clock) noexcept
-    cdef void drop_void(self, Segment* segment, uint8_t family) noexcept
     cdef int sweep_segment(self, Segment* segment, uint64_t cursor, Changes changes) except -1
     cdef bint overfull(self) noexcept
     cdef void compact(self) noexcept

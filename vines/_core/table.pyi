@@ -305,10 +305,6 @@ class Table:
         """Sorted (family, key) of every live record that is hidden; for tests and tools."""
     def entries(self, source: bytes) -> list[tuple[int, int, bytes]]:
         """Sorted (counter, family, key) of the log of a source; for tests and tools."""
-    def collect_void(self, family: int, cursor: int, limit: int) -> int | None:
-        """Drop, without a trace, the records of this family whose author's source is retired, in
-        the next `limit` places of the index; where to go on, None at the end. What lies above the
-        vector stays."""
     def statistics(self) -> dict[str, int]:
         """Counts and bytes: records, tombstones, entries, sources, memory, runs, refused, skipped,
         applied ..."""

@@ -2771,37 +2771,6 @@ cdef class Table:
         return False
 
     @cython.critical_section
-    def collect_void(self, uint8_t family, uint64_t cursor, size_t limit):
-        cdef Segment* segment
-        cdef size_t visited = 0
-        while visited < limit:
-            segment = segment_of(&self.index, cursor)
-            visited += segment.size
-            self.drop_void(segment, family)
-            segment = segment_join(&self.index, segment, cursor)
-            if not next_segment(segment, &cursor):
-                directory_halve(&self.index)
-                return None
-        return cursor
-
-    cdef void drop_void(self, Segment* segment, uint8_t family) noexcept:
-        """Drop the records of a segment and family whose author's source is retired: all of it is
-        covered, and they are no news to anybody."""
-        cdef size_t at = 0
-        cdef vines_record* record
-        while at < <size_t>segment.size:
-            if segment.slots[at]:
-                record = pointed(segment.slots[at])
-                if (
-                    record.family == family and self.sources[record.origin].retired
-                    and record.counter <= self.known.counters[record.source]
-                ):
-                    self.drop(hash_record(&self.index, record), record)
-                    continue            # another may stand here now
-            at += 1
-        segment_shrink(&self.index, segment)
-
-    @cython.critical_section
     def collect(self, uint8_t family, bytes key not None):
         cdef vines_record* record = self.held(family, key)
         if record == NULL:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from vines._core.table import MEMBER, TOMBSTONE
 from vines.protocol.members.accusations import ACCUSATION
-from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.wire.fields import ID_BYTES
 from vines.simulation.oracle import Oracle, Violation, Written, lapsed, voids
 
@@ -194,8 +193,6 @@ class Watch:
 
     def _is_void(self, written: Written) -> bool:
         """Whether the table holds why it may collect this."""
-        if written.family == REPORT:
-            return self.table.is_retired(written.origin)
         member = self.held.get((MEMBER, written.key[:ID_BYTES]))
         return written.family == ACCUSATION and voids(member, written.stamp)
 

@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from vines._core.retired import read_batch
 from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.errors import VinesError
 from vines.protocol.members.accusations import ACCUSATION
-from vines.protocol.replicas.collecting import REPORT
-from vines.protocol.replicas.retiring import RETIRED
 from vines.protocol.wire.fields import ID_BYTES
 
 if TYPE_CHECKING:
@@ -287,27 +284,15 @@ class ControlOracle(Oracle):
         super().__init__()
         self.authors: dict[bytes, bytes] = {}
         self.refutations = 0
-        self.retired: set[bytes] = set()
-        """The sources of which anybody said that they are."""
-        self.reports: dict[tuple[Key, int], bytes] = {}
-        """The origins of reports, by key and stamp."""
 
     def is_void(self, key: Key, stamp: int) -> bool:
-        """Whether an accusation was answered by whatever anybody wrote of its subject; whether the
-        source of a report is retired.
-        """
-        if key[0] == REPORT:
-            return self.reports.get((key, stamp)) in self.retired
+        """Whether an accusation was answered by whatever anybody wrote of its subject."""
         return key[0] == ACCUSATION and voids(self.highest.get((MEMBER, key[1][:ID_BYTES])), stamp)
 
     def inspect(self, written: Written, highest: Written | None) -> None:
         """M3: only the subject of a member record raises its incarnation. Raise Violation if a
         record is not its author's to write; count refutations.
         """
-        if written.family == RETIRED:
-            self.retired.update(source for source, _ in read_batch(written.value))
-        elif written.family == REPORT:
-            self.reports[(written.family, written.key), written.stamp] = written.origin
         if written.family != MEMBER:
             return
         author, state = self.authors[written.source], written.stamp & 3

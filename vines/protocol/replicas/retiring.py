@@ -11,9 +11,6 @@ full. Two of them that do so at once, on either side of a partition, overwrite e
 is lost by that: what a node has read it keeps (vines._core.retired), and what it knows and finds in
 no record is written again, by the first member, or after a while by whoever knows it.
 
-With a source goes the report of its process about what may be forgotten (collecting), which is
-believed of nobody but a member's start of now.
-
 Nothing hangs on the first of these: who finds its own source retired goes on under a fresh one, and
 what is covered above a last position puts the source back. Ephemeral keys of a retired source have
 ended: as its owner hears of that, it is never given up without writing them anew. It must not know
@@ -33,7 +30,6 @@ from vines.errors import WireError
 from vines.hints import Final
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
-from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.wire.messages import TABLES
 
 RETIRED: Final = 8
@@ -144,8 +140,6 @@ class Retiring:
         """How far the look for that has come."""
         self._releasing = False
         """Slots of what was left out may still be there."""
-        self._void: int | None = None
-        """How far the look for reports of those that are gone has come."""
         self._look = now + LOOK_SECONDS
         self._again = inf
 
@@ -193,13 +187,11 @@ class Retiring:
             self._releasing = sum(table.release(SLOTS) for table in self._tables) > 0
         if self._cursor is not None:
             self._check()
-        if self._void is not None:
-            self._void = self._tables[0].collect_void(REPORT, self._void, SLOTS)
 
     def deadline(self) -> float:
         """When `advance` has something."""
-        going_on = self._trimming or self._releasing
-        if going_on or any(each is not None for each in (self._place, self._cursor, self._void)):
+        looking = self._place is not None or self._cursor is not None
+        if looking or self._trimming or self._releasing:
             return 0.0
         return min(self._look, self._again)
 
@@ -368,11 +360,8 @@ class Retiring:
             if source == self._identity.profile.source:
                 self._renew("this node's source was retired: it goes on under a fresh one")
             held = self._held(source)
-            counted = held[0] and not self._tables[0].is_retired(source)
             # All of a list: it goes from either table as soon as it can.
             done = [self._tables[each].retire(source, last[each]) for each in TABLES]
-            if done[0] and counted:
-                self._void, self._soon = 0, now
             if done[1]:
                 self._tables[1].author(source, ENDED)
             # Of which nothing is here may never come, and is looked for if it does.
