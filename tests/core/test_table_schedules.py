@@ -22,7 +22,7 @@ from .kinds import CORE, NAIVE
 from .schedules import BUDGETS, Schedule
 from .world import Kind, World
 
-SEEDS, BLOCK, STEPS, ROUNDS = 320, 40, 120, 8
+SEEDS, BLOCK, STEPS, ROUNDS = 320, 80, 120, 8
 SEARCHED = 2 * SEEDS
 """Seeds in which a planted bug is looked for: the rarest shows in one of some hundred."""
 

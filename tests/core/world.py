@@ -294,7 +294,10 @@ class World:
         counted = [r for at, r in enumerate(self.replicas) if at not in self.away]
         if any(replica.twin.strayed for replica in counted):
             return
-        vectors = [dict(replica.table.vector().items()) for replica in counted]
+        # Who has left a source out says nothing of it: others may never have heard of that one.
+        vectors = [
+            {s: c for s, c in r.table.vector().items() if s not in r.twin.retired} for r in counted
+        ]
         least, most = NaiveVector(), NaiveVector()
         for source in {source for vector in vectors for source in vector}:
             least.counters[source] = min(vector.get(source, 0) for vector in vectors)

@@ -9,8 +9,8 @@ from vines._core.retired import write_batch
 from vines._core.table import CALL, DECISION, EPHEMERAL, MEMBER, TOMBSTONE, VOTE
 from vines.errors import LocalError
 from vines.events import Conflict, KeysChanged
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.matter import Call
 from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.replicas.joining import FLOOR_AHEAD

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vines.events import Outcome, Overdue, Quorum, Settled
+from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
-from vines.protocol.elections.matter import Call
 from vines.simulation import Conditions, Host, Simulation
 
 YES = 0
