@@ -351,7 +351,7 @@ class Pruned(Schedule):
 def test_whatever_is_pruned_covered_means_held_and_everything_arrives() -> None:
     seen: dict[str, int] = {}
     shares = 0
-    for seed in range(100):
+    for seed in range(150):
         schedule = Pruned(seed)
         schedule.run_pruned(150)
         shares += sum(each.table.statistics()["shares"] for each in schedule.world.replicas)
