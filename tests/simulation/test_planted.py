@@ -49,7 +49,13 @@ FOUND_BY_CHANCE = {"compaction_raises_no_floor"}
 """Takes logs without slack, and more than a transcript would show."""
 FOUND_BY_DAMAGE = {"applied_while_parsed": ["delta", "page"]}
 """Per planted bug the forms whose damage shows it."""
-CAUGHT_BY_THE_CORE = {"sketch_unkeyed", *test_table_deleting.PLANTED}
+SLOTS_REUSED = {
+    "slot_reused_with_what_was_known_of_another",
+    "slot_given_back_while_it_is_an_origin",
+    "source_forgotten_with_its_slot",
+}
+"""Schedules of tables in which sources come and go find two, a test of tables alone the other."""
+CAUGHT_BY_THE_CORE = {"sketch_unkeyed", *test_table_deleting.PLANTED} | SLOTS_REUSED
 """The first needs ids that somebody crafted: tests/core/test_sketch.py has two. Of the others each
 has a test of tables alone, and most a schedule of whole nodes: test_planted_deletions.py.
 """
