@@ -35,6 +35,7 @@ class Bare:
     sequence: int = 0
     lapses: int = 0
     collected: int = 0
+    recounting: bool = False
 
     def fingerprint(self) -> bytes:
         return repr((self.held, self.counters, self.floors)).encode()

@@ -82,6 +82,8 @@ class Watch:
         self._seen: tuple[bytes, int, int, int] | None = None
         self._lapsed = False
         """Whether anything has lapsed since the last look at all records."""
+        self._recounted = False
+        """Whether strays were counted anew since then."""
         self._glances = [0, 0]
         """How many more steps do without a look at all records, and at all sources."""
         self._looked: bytes | None = None
@@ -103,9 +105,16 @@ class Watch:
         if looks:
             before_all, self._looked = self._looked, seen[0]
             only_lapses = self._check_records()
-            if only_lapses and before_all is not None and before_all[STATE:] != seen[0][STATE:]:
+            # Strays that were counted anew meanwhile may come to another sum.
+            if (
+                only_lapses
+                and not self._recounted
+                and before_all is not None
+                and before_all[STATE:] != seen[0][STATE:]
+            ):
                 raise Violation(f"{self.name}: a lapse changed the fingerprint of the state")
-            self._lapsed = False
+            self._lapsed = self._recounted = False
+        self._recounted |= table.recounting
         if self._takes_turn(1, len(self.covered)):
             self._check_cover(glances=not looks)
         else:

@@ -158,6 +158,8 @@ class Oracle:
 
     def knew(self, key: Key, deletion: Rank, written: Written) -> bool:
         """Whether the author of a deletion covered this record when it wrote that."""
+        if written.rank == deletion:
+            return (key, deletion) in self._over
         count, unknown = self._over.get((key, deletion), (0, frozenset()))
         earlier = (each.rank == written.rank for each in self._of[key][:count])
         return written.rank not in unknown and any(earlier)

@@ -109,7 +109,7 @@ class Accusations:
         if accusers is None or record is None:
             return
         alone = len(accusers) == 1 and record[0] & 3 == RANKS.index(ALIVE)
-        for accuser in list(accusers):
+        for accuser in sorted(accusers):
             held = self._control.get(ACCUSATION, subject + accuser)
             if held is not None and record[0] <= stamp_of(held[0] >> 2, ALIVE):
                 continue
