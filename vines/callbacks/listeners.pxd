@@ -18,7 +18,7 @@ cdef class Listener:
     @cython.locals(seen=dict)
     cpdef bint is_news(self, object key, tuple mark) except? -1
     @cython.locals(known=dict)
-    cpdef bint is_over(self, bytes election) except? -1
+    cpdef bint remember_end(self, bytes election) except? -1
 
 
 cdef class Hearers:

@@ -104,8 +104,8 @@ class Listener:
         seen[key] = mark
         return True
 
-    def is_over(self, election: bytes) -> bool:
-        """Whether it was not told of the end of this one; remembers it."""
+    def remember_end(self, election: bytes) -> bool:
+        """Remember that it is told of the end of this election; False if it was before."""
         known = self.elections
         if election in known:
             return False

@@ -59,7 +59,7 @@ class Teller:
         """The same to one who listens to it; the end of an election once."""
         if isinstance(event, DECISIONS):
             outcome = event.outcome
-            if listener.is_over(outcome.election):
+            if listener.remember_end(outcome.election):
                 self._call(listener, outcome)
         else:
             self._call(listener, event)
