@@ -74,6 +74,10 @@ def test_what_can_be_decided_is_decided_once_faults_are_over() -> None:
     assert seen["commit"] > len(LIVELY_SEEDS)
 
 
+def test_what_is_declined_while_a_disk_lags_is_not_signed_before_it_is_said() -> None:
+    World(100_070).run()
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_it_is_so_in_many_worlds() -> None:
