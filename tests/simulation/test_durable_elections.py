@@ -85,6 +85,16 @@ def test_worlds_in_which_what_could_be_decided_once_was_not(seed: int) -> None:
     World(seed, lively=True).run()
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        100_284,  # proposed, then something else above it that too few accepted, then recovered
+    ],
+)
+def test_worlds_in_which_a_promise_once_seemed_to_be_broken(seed: int) -> None:
+    World(seed).run()
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_it_is_so_in_many_worlds() -> None:
