@@ -7,6 +7,7 @@ import pytest
 from vines._core.digest import (
     aligned_pages,
     difference,
+    is_alone,
     read_aligned,
     same_state,
     same_vector,
@@ -66,14 +67,16 @@ def three() -> tuple[Table, Table, Table]:
 
 def test_it_is_left_out_of_all_that_is_said_of_the_vector() -> None:
     _, b, c = three()
+    write(c, b"five")
+    copy(c, b)
     never = table(D)
-    never.finish_join([vector_as_floors({B: 1})])
+    never.finish_join([vector_as_floors({B: 1, C: 1})])
     assert retire(b, A, 3) and b.is_retired(A)
     assert b.fingerprint()[:24] == never.fingerprint()[:24]
     assert vector_pages(b, BUDGET) == vector_pages(never, BUDGET)
     assert aligned_pages(b, BUDGET) == aligned_pages(never, BUDGET)
     assert sketch_page(b, 40) == sketch_page(never, 40)
-    assert b.counted() == [(B, 1)] and b.statistics()["retired"] == 1
+    assert b.counted() == [(B, 1), (C, 1)] and b.statistics()["retired"] == 1
     # What it wrote is still there, and covered.
     assert same_state(b.fingerprint(), c.fingerprint()) and b.covered(A) == 3
     assert b.value(b"two") == b"\x01"
@@ -229,6 +232,32 @@ def test_who_comes_new_has_to_join_while_records_of_it_are_left() -> None:
     progress = Progress(b)
     by_pages(progress, table(E))
     assert not progress.below_floor
+
+
+def counters_of(body: bytes) -> dict[bytes, int]:
+    said = VersionVector()
+    said.merge_page(body)
+    return dict(said.items())
+
+
+@pytest.mark.parametrize("retired", [True, False])
+def test_who_lists_nothing_but_its_own_names_one_that_is_left_out_and_is_not_new(
+    retired: bool,
+) -> None:
+    _, b, c = three()
+    assert not is_alone(b) and retire(b, A, 3) and is_alone(b)
+    (body,) = vector_pages(b, 1)
+    assert counters_of(body) == {A: 3, B: 1}
+    if retired:
+        retire(c, A, 3)
+    for said in (body, page((B, 1))):
+        progress = Progress(c)
+        progress.belongs(B)
+        progress.read_page(said)
+        assert progress.below_floor == (retired and said is not body)
+    write(c, b"five")
+    copy(c, b)
+    assert not is_alone(b) and A not in counters_of(vector_pages(b, 1)[0])
 
 
 def forgotten() -> Table:

@@ -332,6 +332,7 @@ def test_of_a_source_that_is_gone_no_slot_is_left() -> None:
 def test_who_retired_more_than_a_peer_does_not_join_it_again_and_again() -> None:
     pump = Pump()
     a, b, c = pump.cluster(3)
+    a.write("mine")
     c.write("key")
     pump.run(1.0)
     source, covered = c.node.source, a.node.data.covered(c.node.source)

@@ -39,6 +39,40 @@ def vector_bytes(host: Host) -> list[int]:
     return [sum(map(len, vector_pages(table, 1 << 16))) for table in (node.control, node.data)]
 
 
+@pytest.mark.parametrize("overwrites", [25, 50])
+def test_who_alone_writes_and_lost_its_links_is_not_taken_for_new(overwrites: int) -> None:
+    """Its vector lists nothing but its own, as that of a newcomer does: it is not sent all there
+    is, be it that records of its earlier start are left, or that some were deleted for good.
+    """
+    config = {"dead_retention": 5.0, "collect_interval": 0.3}
+    simulation = Simulation(seed=3, nodes=3, config=config)
+    writer, *readers = simulation.nodes
+    for number in range(50):
+        writer.gossip(f"key {number}", "old")
+    simulation.settle()
+    writer.restart()
+    simulation.settle()
+    for number in range(overwrites):
+        writer.gossip(f"key {number}", "new")
+    writer.delete("key 0")
+    simulation.run(LOOKS)
+    simulation.settle()
+    assert writer.process is not None
+    statistics = writer.process.node.data.statistics()
+    assert statistics["retired"] and statistics["collected"]
+    joins = simulation.counts["frame_join"]
+    for number in range(4):
+        simulation.partition([writer], readers)
+        for stream in list(simulation.network.streams.values()):
+            simulation.network.cut(stream)
+        writer.gossip("again", number)
+        simulation.run(0.5)
+        simulation.heal()
+        simulation.settle()
+    assert simulation.counts["frame_join"] == joins
+    assert [reader["again"] for reader in readers] == [3, 3]
+
+
 def test_restarts_cost_an_idle_cluster_nothing() -> None:
     simulation = Simulation(seed=5, nodes=4, config={"dead_retention": 60.0})
     for number, host in enumerate(simulation.nodes):

@@ -10,9 +10,13 @@ from vines._core.table import Progress, Table
 
 FINGERPRINT_BYTES: int
 
+def is_alone(table: Table) -> bool:
+    """Whether its vector has nothing but its own source, while others are left out: then only
+    `vector_pages` shows that it is not new."""
+
 def vector_pages(table: Table, budget: int) -> list[bytes]:
     """The table's whole vector in pages of at most `budget` bytes (at least one page, even when
-    empty)."""
+    empty); where `is_alone`, one source that is left out with it."""
 
 def aligned_pages(table: Table, budget: int) -> list[bytes]:
     """The same for a peer with an equal roster: the counters alone (docs/wire.md, 'Aligned vector

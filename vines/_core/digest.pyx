@@ -10,6 +10,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
+from vines._core.retired cimport Retired, is_released, last_of
 from vines._core.sketch cimport CELL_BYTES, CELLS
 from vines._core.table cimport Progress, Table
 from vines._core.vector cimport id_of
@@ -44,9 +45,36 @@ cdef enum:
     VECTOR_PART = 24    # roster and vector come first in a fingerprint, the state last
 
 
+def is_alone(Table table not None):
+    cdef size_t slot
+    if not table.retired + table.released:
+        return False
+    for slot in range(table.source_count):
+        if slot != table.own and table.counts(slot):
+            return False
+    return True
+
+
+cdef uint8_t* write_left_out(uint8_t* at, Table table) except NULL:
+    """One source that is left out, so that nobody takes this table for new."""
+    cdef size_t slot
+    cdef const Retired* entry
+    for slot in range(table.source_count):
+        if table.sources[slot].retired:
+            memcpy(at, table.known.ids + slot * ID_BYTES, ID_BYTES)
+            return write_varint(at + ID_BYTES, table.known.counters[slot])
+    for slot in range(<size_t>len(table.gone)):
+        entry = table.gone.at(slot)
+        if is_released(entry, table.which):
+            memcpy(at, entry.id, ID_BYTES)
+            return write_varint(at + ID_BYTES, last_of(entry, table.which))
+    return at
+
+
 def vector_pages(Table table not None, size_t budget):
     cdef list pages = []
     cdef size_t slot = 0, room = max(budget, <size_t>64)
+    cdef bint alone = is_alone(table)
     cdef bytes page
     cdef uint8_t* start
     cdef uint8_t* at
@@ -56,6 +84,8 @@ def vector_pages(Table table not None, size_t budget):
         start[0] = VECTOR_FORMAT
         start[1] = 0 if pages else FIRST
         at = start + 2
+        if alone and not pages:
+            at = write_left_out(at, table)
         while slot < table.source_count and <size_t>(at - start) + ROW <= room:
             if table.counts(slot):
                 memcpy(at, table.known.ids + slot * ID_BYTES, ID_BYTES)

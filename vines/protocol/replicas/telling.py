@@ -9,7 +9,14 @@ must not know links, time, or why a vector is shown.
 
 from __future__ import annotations
 
-from vines._core.digest import Ladder, aligned_pages, difference, read_aligned, vector_pages
+from vines._core.digest import (
+    Ladder,
+    aligned_pages,
+    difference,
+    is_alone,
+    read_aligned,
+    vector_pages,
+)
 from vines._core.sketch import CELLS_MAX, read_sketch, sketch_page
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.wire.messages import ALIGNED, FULL, SKETCH, Detail
@@ -44,9 +51,11 @@ class Telling:
         """Our vector. Whom we know nothing of most likely holds nothing: that is no case for a
         sketch, unless the rosters are equal.
         """
+        names, self._names = self._names, b""
+        if is_alone(self._table):
+            return vector_pages(self._table, self._budget)
         same = self._same_roster()
         cells = self._ladder.cells(self._table, same) if same or acquainted else 0
-        names, self._names = self._names, b""
         if cells:
             return self._sketch(cells, names)
         if same:
