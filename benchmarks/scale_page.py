@@ -64,8 +64,8 @@ own time, for ten minutes (of 100 nodes two). Counted are members, each once: th
 and were held dead by anybody, or by somebody who is well, too; and those that stood still and were
 held dead for it. A process that stood still adds that time to all its timers, with Lifeguard or
 without, so it accuses nobody for what it has not read; that, and streams as a second way to ask,
-leave Lifeguard little to do in these experiments; what it does without these is
-[below](#datagrams-alone).
+leave Lifeguard little to do in these experiments; what it does without these stands under
+*Datagrams alone*.
 
 In a whole hour of a hundred nodes, with stalls like these and a tenth of all datagrams lost, nobody
 was held dead by anybody: `tests/simulation/test_scale.py --soak`, of some 15 minutes.
@@ -100,8 +100,8 @@ HEAL = """
 Two halves cannot reach each other for five minutes and hold each other dead; both write the same
 keys. Seconds from the moment when they can, until all tables and all views are equal. What
 memberlist takes was not measured. Three hundred that were apart for a whole hour, in processes that
-wake up to 20 ms late, were one again after 1.0 s, and a thousand are held to 60 s
-(`tests/simulation/test_scale.py --soak`, which takes minutes of three hundred).
+wake up to 20 ms late, were one again after 1.0 s (`tests/simulation/test_scale.py --soak`, which
+has the hour of a thousand, too: that has not been run to its end so far).
 """
 
 MEMORY = """
