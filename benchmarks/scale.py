@@ -1,6 +1,6 @@
 """How a cluster behaves as it grows, on virtual time: what docs/scale.md says, and its raw data.
 
-    python -m benchmarks.scale                            everything: half an hour to an hour
+    python -m benchmarks.scale                            everything: two to three hours
     python -m benchmarks.scale --only idle --nodes 10 30  one experiment, at these sizes
 
 Each experiment runs real nodes in a simulation, from seeds that stand in the data, and gives one
@@ -39,8 +39,18 @@ CALM_SECONDS = 5.0
 KILLS = 5
 IDLE_SECONDS = 120.0
 BAD_SECONDS = 600.0
-"""Of loss, or of nodes that stand still."""
+"""Of loss, or of nodes that stand still or are slow."""
+BAD_SECONDS_OF_MANY = 120.0
+"""The same of `MANY` nodes or more."""
+MANY = 100
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
+"""Of datagrams that are lost; of many nodes the first three: what they say of each other then grows
+with the square of their number, and with their number for each that hears it.
+"""
 SLOW_SECONDS = 2.0
+VERY_SLOW_SECONDS = 8.0
+ALONE_SECONDS = 60.0
+ALONE_LOSS = 0.2
 APART_SECONDS = 300.0
 
 
@@ -150,11 +160,11 @@ def loss(nodes: int) -> Row:
     """Deaths told of nodes that are well, while a share of the datagrams is lost."""
     row: Row = {}
     for lifeguard in (True, False):
-        for share in (0.0, 0.1, 0.2, 0.3, 0.4):
+        for share in SHARES if nodes < MANY else SHARES[:3]:
             simulation, deaths = grown(nodes, lifeguard=lifeguard), Deaths()
             simulation.spectators.append(deaths)
             simulation.network.conditions.loss = share
-            simulation.run(BAD_SECONDS)
+            simulation.run(_bad_seconds(nodes))
             row[f"{_on(lifeguard)}_{share:.0%}"] = len({of for _, _, of in deaths.told_at})
             row[f"{_on(lifeguard)}_{share:.0%}_suspected"] = len(deaths.suspected)
     return row
@@ -177,7 +187,7 @@ def _ill(nodes: int, fall_ill: Callable[[Simulation], list[Host]]) -> Row:
         simulation, deaths = grown(nodes, lifeguard=lifeguard), Deaths()
         simulation.spectators.append(deaths)
         ill = fall_ill(simulation)
-        simulation.run(BAD_SECONDS)
+        simulation.run(_bad_seconds(nodes))
         well = {each.node.id for each in simulation.processes if each.host not in ill}
         told = [(who, of) for _, who, of in deaths.told_at]
         row[f"{_on(lifeguard)}_false"] = len({of for _, of in told if of in well})
@@ -189,11 +199,33 @@ def _ill(nodes: int, fall_ill: Callable[[Simulation], list[Host]]) -> Row:
     return row
 
 
-def slowing(simulation: Simulation) -> list[Host]:
+def alone(nodes: int) -> Row:
+    """Suspects and deaths among those that are well, by nodes that rely on datagrams alone: while
+    one in ten is very slow, and while a share of the datagrams is lost.
+    """
+    row: Row = {}
+    for lifeguard in (True, False):
+        for bad in ("slow", "loss"):
+            simulation = grown(nodes, lifeguard=lifeguard, datagrams_alone=True)
+            deaths, ill = Deaths(), list[Host]()
+            simulation.spectators.append(deaths)
+            if bad == "slow":
+                ill = slowing(simulation, VERY_SLOW_SECONDS)
+            else:
+                simulation.network.conditions.loss = ALONE_LOSS
+            simulation.run(ALONE_SECONDS)
+            well = {each.node.id for each in simulation.processes if each.host not in ill}
+            told = {of for _, _, of in deaths.told_at}
+            row[f"{_on(lifeguard)}_{bad}_suspected"] = sum(of in well for of, _ in deaths.suspected)
+            row[f"{_on(lifeguard)}_{bad}_false"] = len(told & well)
+    return row
+
+
+def slowing(simulation: Simulation, seconds: float = SLOW_SECONDS) -> list[Host]:
     """Make one node in ten slow."""
     slow = Random(simulation.seed).sample(simulation.nodes, len(simulation.nodes) // 10)
     for host in slow:
-        host.slowness = SLOW_SECONDS
+        host.slowness = seconds
     return slow
 
 
@@ -278,12 +310,13 @@ def _learn(node: Node, nodes: int, stamp: int, value: bytes) -> None:
 EXPERIMENTS: dict[str, tuple[Callable[[int], Row], tuple[int, ...]]] = {
     "join": (join, (10, 30, 100, 300, 1000)),
     "idle": (idle, (10, 30, 100, 300, 1000)),
-    "detection": (detection, (10, 30, 100, 300)),
+    "detection": (detection, (10, 30, 100, 300, 1000)),
     "loss": (loss, (10, 30, 100)),
     "stalls": (stalls, (10, 30, 100)),
     "slow": (slow, (10, 30, 100)),
+    "alone": (alone, (10, 30, 100)),
     "write": (write, (10, 30, 100, 300, 1000)),
-    "heal": (heal, (10, 30, 100, 300)),
+    "heal": (heal, (10, 30, 100, 300, 1000)),
     "memory": (memory, (10, 30, 100, 300, 1000)),
 }
 
@@ -339,6 +372,10 @@ def _bytes(simulation: Simulation) -> tuple[int, int]:
 def _share(seconds: list[float], share: float) -> float:
     ordered = sorted(seconds)
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+
+
+def _bad_seconds(nodes: int) -> float:
+    return BAD_SECONDS if nodes < MANY else BAD_SECONDS_OF_MANY
 
 
 def _on(lifeguard: bool) -> str:

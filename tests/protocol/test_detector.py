@@ -337,6 +337,20 @@ def test_each_is_the_next_of_one_and_near_to_as_many_as_look() -> None:
     assert Ring(label(1), list).next() is None
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_who_is_near_is_what_a_look_at_everybody_would_say(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(100):
+        own, member, *ids = map(label, chance.sample(range(1, 30), chance.randrange(2, 20)))
+        known = chance.random() < 0.5
+        others = [*ids, member] if known else ids
+        low, high = sorted((own, member))
+        between = sum(low < each < high for each in ids)
+        count = chance.randrange(1, 6)
+        near = between < count or len(ids) - between < count
+        assert Ring(own, lambda others=others: others).is_near(member, count) == near
+
+
 def test_who_comes_next_is_looked_up_anew_once_somebody_came_or_went() -> None:
     others = [label(3), label(9)]
     ring = Ring(label(5), lambda: others)

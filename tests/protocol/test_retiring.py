@@ -175,6 +175,48 @@ def test_who_finds_its_own_source_retired_goes_on_under_a_fresh_one() -> None:
     assert a.value("key") == b.value("key") == b"\x02" and equal(a, b, c)
 
 
+FORGOTTEN = {
+    "the sender": lambda a, b, c: [a],
+    "who reads it": lambda a, b, c: [b],
+    "a third": lambda a, b, c: [c],
+    "most": lambda a, b, c: [b, c],
+    "everybody": lambda a, b, c: [a, b, c],
+}
+
+
+@pytest.mark.parametrize("whom", FORGOTTEN)
+def test_whoever_is_said_to_be_gone_stays_a_member_and_keeps_what_it_wrote(whom: str) -> None:
+    pump = Pump()
+    hosts = pump.cluster(3)
+    a = hosts[0]
+    for number, host in enumerate(hosts, 1):
+        host.write(f"key/{number}")
+    pump.run(1.0)
+    named = FORGOTTEN[whom](*hosts)
+    unknown = (b"\xee" * 16, (5, 5))
+    a.node._parts.retiring._say(
+        [unknown]
+        + [
+            (each.node.source, (each.node.control.counter, each.node.data.counter))
+            for each in named
+        ]
+    )
+    a.node.advance(pump.now)
+    before = own(*named)
+    pump.run(LOOKS)
+    # Who is named goes on under a fresh source, and is told; nobody else has to do anything.
+    assert not own(*hosts) & before
+    for number, host in enumerate(hosts, 1):
+        assert bool(host.of(Conflict)) == (host in named)
+        assert list(host.states().values()) == ["alive", "alive"]
+        assert sources(host) == own(*hosts)
+        assert all(host.value(f"key/{each}") is not None for each in (1, 2, 3))
+        host.write(f"later/{number}")
+    pump.run(LOOKS)
+    assert equal(*hosts)
+    assert all(a.value(f"later/{each}") is not None for each in (1, 2, 3))
+
+
 def test_what_comes_of_it_after_all_puts_it_back_and_is_not_lost() -> None:
     pump = Pump()
     a, b, c = pump.cluster(3)

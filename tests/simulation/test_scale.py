@@ -21,21 +21,19 @@ HEAL_SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)
-def _tidy() -> Iterator[None]:
-    """What a large cluster froze may go again."""
+def _untidy() -> Iterator[None]:
+    """Nobody looks for rubbish: a node makes hardly any, and keeps much to look through."""
+    gc.disable()
     yield
-    gc.unfreeze()
+    gc.enable()
+    gc.collect()
 
 
 def grown(nodes: int, seed: int = 1) -> Simulation:
     """A cluster that joined through one seed and is at rest."""
-    gc.disable()  # What grows stays: looking for rubbish in it takes a fifth of the time.
     simulation = Simulation(seed, nodes=nodes, watching=False, checking=False)
     simulation.run(10.0)
-    gc.enable()
     assert alive(simulation) == {nodes}
-    gc.collect()
-    gc.freeze()
     return simulation
 
 
@@ -62,9 +60,15 @@ def weather(nodes: int, seconds: float) -> set[str]:
     return failed(simulation)
 
 
-def parted(nodes: int, seconds: float) -> None:
-    """Halves that both write, and are apart for so long, are one again soon and hold the same."""
+def parted(nodes: int, seconds: float, lag: float = 0.0002) -> None:
+    """Halves that both write, and are apart for so long, are one again soon and hold the same.
+
+    `lag`: seconds by which each process comes late at most to whatever happens. Half of a thousand
+    accuse the other half of them: with a thousand processes on few cores, what comes together is
+    read together, and that is what makes it quick to simulate.
+    """
     simulation = grown(nodes)
+    simulation.network.conditions.lag = lag
     half = nodes // 2
     simulation.partition(simulation.nodes[:half], simulation.nodes[half:])
     for number, host in enumerate(simulation.nodes[:: max(1, nodes // 20)]):
@@ -93,7 +97,7 @@ def test_loss_and_stalls_kill_nobody() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_an_hour_of_loss_and_stalls_kills_nobody() -> None:
     assert weather(100, 3600.0) == set()
 
@@ -103,9 +107,10 @@ def test_halves_of_thirty_are_one_again_soon() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
-def test_halves_of_a_thousand_are_one_again_soon_after_an_hour() -> None:
-    parted(1000, 3600.0)
+@pytest.mark.timeout(14400)
+@pytest.mark.parametrize("nodes", [300, 1000])
+def test_halves_of_many_are_one_again_soon_after_an_hour(nodes: int) -> None:
+    parted(nodes, 3600.0, lag=0.02)
 
 
 @pytest.mark.soak
@@ -114,7 +119,10 @@ def test_halves_of_a_thousand_are_one_again_soon_after_an_hour() -> None:
 def test_a_large_cluster_is_simulated_faster_than_it_lives(
     nodes: int, seconds: float, limit: float
 ) -> None:
-    """The limits are for a quiet machine: twice that is an error."""
+    """The limits are for a machine of its own; what is asserted is twice as much, because a second
+    of a core that is shared does that much less: the same minute of the same cluster took from 9.5
+    to 14.1 of them. Work that grows with the square of the nodes is far beyond that.
+    """
     simulation = grown(nodes)
     began = time.process_time()
     simulation.run(seconds)

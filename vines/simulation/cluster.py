@@ -54,7 +54,8 @@ class Simulation:
     broken one raises `Violation`, whose message says how to see it again. `spectators` may check
     more. With `checking=False`, for
     hundreds of nodes, none is until the cluster rests (`settle`): then all tables and views must be
-    equal, and every write of data held. `lifeguard=False` detects failures by SWIM alone.
+    equal, and every write of data held. `lifeguard=False` detects failures by SWIM alone;
+    `datagrams_alone=True`, without what makes up for what Lifeguard is for (see `swim`).
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class Simulation:
         watching: bool = True,
         checking: bool = True,
         lifeguard: bool = True,
+        datagrams_alone: bool = False,
     ) -> None:
         self.seed = seed
         self.rng = Random(seed)
         self.watching = watching
         self.checking = checking
         self.lifeguard = lifeguard
+        self.datagrams_alone = datagrams_alone
         self.timeline = Timeline()
         self.counts: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()

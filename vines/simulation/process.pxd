@@ -35,6 +35,8 @@ cdef class Process:
     cdef double _wanted
     cdef list _calls
     cdef int _idle_turns
+    cdef bint _hasty
+    cdef double _reads_at
     cdef tuple _checked
     cdef object _control_sequence
     cdef object _data_sequence
@@ -45,7 +47,9 @@ cdef class Process:
     cpdef object _turn_at(self, double when)
     cpdef object _called(self)
     @cython.locals(inbox=list, arguments=tuple, effects=Py_ssize_t, moved=Py_ssize_t, node=_Node)
+    @cython.locals(checking=bint)
     cpdef object _turn(self)
+    cdef list _not_read_yet(self, list inbox)
     cpdef object check(self)
     cdef object _count_behind(self)
     cdef object _check_queues(self)

@@ -20,7 +20,7 @@ from vines.simulation.follow import Follower
 from vines.simulation.frames import NAMES, WORDS, frame_type, joined_table
 from vines.simulation.oracle import Violation
 from vines.simulation.sockets import Sockets
-from vines.simulation.swim import without_lifeguard
+from vines.simulation.swim import by_datagrams_alone, without_lifeguard
 
 if TYPE_CHECKING:
     from vines.config import Config
@@ -39,6 +39,7 @@ DATAGRAMS_MAX = 4096
 CONTROL_SLACK = 16 * 1024
 """Bytes a link may hold beyond its window and one frame: small control frames are never held
 back."""
+_Arrival = tuple[Callable[..., object] | None, tuple[Any, ...]]
 _COUNTED = {kind: f"datagram_{word}" for kind, word in WORDS.items()}
 
 
@@ -67,6 +68,12 @@ class Process:
         self.node = Node(config, rng, host.wall_clock, now=self.now, memory=memory)
         if not simulation.lifeguard:
             without_lifeguard(self.node)
+        self._hasty = simulation.datagrams_alone
+        """Whether timers are looked at before what has arrived, however slow this process reads."""
+        self._reads_at = inf
+        """When what has arrived is read, if that is not with the next turn."""
+        if self._hasty:
+            by_datagrams_alone(self.node)
         self.follower = Follower(self.node, watching=simulation.watching)
         self.watches = (
             Watch(
@@ -75,7 +82,7 @@ class Process:
             Watch(f"{self.name} data", self.node.data, simulation.data, writes_anew=True),
         )
         self.sockets = Sockets(self.network)
-        self._inbox: list[tuple[Callable[..., object] | None, tuple[Any, ...]]] = []
+        self._inbox: list[_Arrival] = []
         """What to do in the next turn; without anything to call it is a datagram: most are."""
         self._datagrams = 0
         """Those that wait to be read."""
@@ -160,7 +167,10 @@ class Process:
     def wake(self) -> None:
         """Have a turn soon: at once if the machine is idle, later if it is busy or paused."""
         most = self.network.conditions.lag + self.host.slowness
-        self._turn_at(self.timeline.now + self.network.rng.random() * most)
+        when = self.timeline.now + self.network.rng.random() * most
+        if self._hasty:
+            self._reads_at = min(self._reads_at, when)
+        self._turn_at(when)
 
     def stop(self, *, power: bool) -> None:
         """The process ends here and now; with `power` lost its machine tells nobody."""
@@ -194,6 +204,8 @@ class Process:
 
     def _turn(self) -> None:
         inbox = self._inbox
+        if self._hasty:
+            inbox = self._not_read_yet(inbox)
         if inbox:
             self._inbox = []
             for function, arguments in inbox:
@@ -201,13 +213,15 @@ class Process:
                     self._datagram(arguments[0], arguments[1])
                 else:
                     function(*arguments)
-        self._count_behind()
+        checking = self.host.simulation.checking
+        if checking:
+            self._count_behind()
         node = self.node
         node.advance(self._clock())
         effects = self._drain() if node.outbox or self.disk is not None else 0
         moved = self.sockets.pump(self._sent) if self.sockets.busy else 0
         self.check()
-        if self.sockets.busy:
+        if checking and self.sockets.busy:
             self._check_queues()
         for spectator in self.host.simulation.spectators:
             spectator.turned(self)
@@ -221,6 +235,16 @@ class Process:
                 )
             soon = self.timeline.now + TURN_SECONDS
             self._turn_at(max(soon, (deadline - self._origin) / self.rate))
+
+    def _not_read_yet(self, inbox: list[_Arrival]) -> list[_Arrival]:
+        """Look at timers first; what of the inbox is read in this turn: all or nothing."""
+        self.node.advance(self._clock())
+        if self._reads_at > self.timeline.now:
+            if self._reads_at < inf:
+                self._turn_at(self._reads_at)
+            return []
+        self._reads_at = inf
+        return inbox
 
     def check(self) -> None:
         """Check what this process knows and holds, if that is another thing than before."""

@@ -212,8 +212,9 @@ class Pipe:
         now = network.timeline.now
         self.free = max(self.free, now) + network.transfer_time(len(data))
         self.last = max(self.last, self.free + network.latency(self))
+        stalled = bool(self.flight) and not self.reading
         self.flight.append(Piece(self.last, data, whole))
-        if not self.reading:
+        if not (self.reading or stalled):
             self._expect()
         if whole and self.cut_after:
             self.cut_after -= 1

@@ -1,4 +1,5 @@
-"""SWIM as it was before Lifeguard, to see what Lifeguard is worth: for comparisons in a simulation.
+"""SWIM as it was before Lifeguard, and a node without what keeps Lifeguard from having to do
+anything, to see what each is worth: for comparisons in a simulation.
 
 What is switched off in a node (Dadgar, Phillips, Currey, Lifeguard, DSN-W 2018, section IV):
 
@@ -6,12 +7,19 @@ What is switched off in a node (Dadgar, Phillips, Currey, Lifeguard, DSN-W 2018,
 * dynamic suspicion: every suspect has the least time to object, however many accuse it;
 * telling a suspect at once: a probe does not say that its target is accused.
 
+What is switched off for *datagrams alone*: what this node has beyond both, and they do without:
+
+* asking over a stream, too, where datagrams get no answer;
+* word on a link as a sign of life of a suspect;
+* adding the time for which the process stood still to its timers;
+* reading all that has come before any timer is looked at (`Process`).
+
 No configuration has these switches: nobody who runs a cluster has a use for them.
 """
 
 from __future__ import annotations
 
-from math import log10
+from math import inf, log10
 from typing import TYPE_CHECKING
 
 from vines.protocol.members.health import Health
@@ -47,3 +55,18 @@ def without_lifeguard(node: Node) -> None:
     suspicion._end = end  # type: ignore[method-assign]
     detector.probing.health = Steady()
     detector.probing._word = detector._word = word  # type: ignore[method-assign]
+
+
+def by_datagrams_alone(node: Node) -> None:
+    """Make a node that has not begun believe in datagrams, and in its timers, only."""
+    detector = node._parts.detector
+
+    def stream(member: bytes, token: int, probe: Probe) -> None:
+        """Nobody is asked over a stream."""
+
+    def forgive(gap: float, now: float) -> None:
+        """However long it stood still, what did not come in time is late."""
+
+    detector.probing._stream = stream
+    detector._world.heard = lambda member: -inf  # noqa: ARG005
+    detector.forgive = forgive  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ rack and no switch. Observers are no part of it: what they say of others counts 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 
 
@@ -17,7 +18,8 @@ class Ring:
     def __init__(self, own: bytes, everybody: Callable[[], Iterable[bytes]]) -> None:
         self._own = own
         self._everybody = everybody
-        self._next: bytes | None = None
+        self._others: list[bytes] = []
+        """In their order, as they were when that was last asked."""
         self._stale = True
 
     def changed(self) -> None:
@@ -26,16 +28,23 @@ class Ring:
 
     def next(self) -> bytes | None:
         """Who comes after this node; None if there is nobody else."""
-        if self._stale:
-            self._stale = False
-            others = list(self._everybody())
-            later = [each for each in others if each > self._own]
-            self._next = min(later or others, default=None)
-        return self._next
+        others = self._in_order()
+        if not others:
+            return None
+        return others[bisect_right(others, self._own) % len(others)]
 
     def is_near(self, member: bytes, count: int) -> bool:
         """Whether this node is one of the `count` on either side of a member."""
+        others = self._in_order()
         low, high = sorted((self._own, member))
-        others = [each for each in self._everybody() if each != member]
-        between = sum(low < each < high for each in others)
-        return between < count or len(others) - between < count
+        first, last = bisect_right(others, low), bisect_left(others, high)
+        at = bisect_left(others, member)
+        known = at < len(others) and others[at] == member
+        between = last - first
+        return between < count or len(others) - known - between < count
+
+    def _in_order(self) -> list[bytes]:
+        if self._stale:
+            self._stale = False
+            self._others = sorted(self._everybody())
+        return self._others

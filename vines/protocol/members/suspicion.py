@@ -78,6 +78,8 @@ class Suspicion:
         self._suspects: dict[bytes, Suspect] = {}
         self._ends: dict[bytes, float] = {}
         """When the time of each suspect is over, as far as was known when it was last accused."""
+        self._first: float | None = inf
+        """The least of these, which every turn asks for; None: it is to be looked for."""
         self._tried: dict[bytes, None] = {}
         """Whom somebody dialled in vain."""
 
@@ -147,11 +149,13 @@ class Suspicion:
     def drop(self, member: bytes) -> None:
         """It is no suspect any more, whoever has accused it."""
         del self._suspects[member]
-        self._ends.pop(member, None)
+        self._set_end(member, inf)
         self._tried.pop(member, None)
 
     def due(self, now: float) -> list[bytes]:
         """Suspects whose time to object is over."""
+        if self.deadline() > now:
+            return []
         ready = [member for member, end in self._ends.items() if end <= now]
         for member in ready:
             self._reckon(member)
@@ -159,7 +163,9 @@ class Suspicion:
 
     def deadline(self) -> float:
         """When the first of these is due; infinity if there is none."""
-        return min(self._ends.values(), default=inf)
+        if self._first is None:
+            self._first = min(self._ends.values(), default=inf)
+        return self._first
 
     def tried(self) -> list[bytes]:
         """The suspects that somebody dialled in vain: no other can be proved to be gone."""
@@ -241,8 +247,16 @@ class Suspicion:
 
     def _reckon(self, member: bytes) -> None:
         """See anew when the time of a suspect is over."""
-        if member in self:
-            self._ends[member] = self._end(member)
+        self._set_end(member, self._end(member) if member in self else inf)
+
+    def _set_end(self, member: bytes, end: float) -> None:
+        """Note when the time of a suspect is over; infinity if it is none."""
+        if self._first is not None and self._ends.get(member) == self._first:
+            self._first = None
+        if end < inf:
+            self._ends[member] = end
+            if self._first is not None and end < self._first:
+                self._first = end
         else:
             self._ends.pop(member, None)
 
