@@ -70,6 +70,8 @@ class Promises(Spectator):
         self._first: dict[tuple[bytes, bytes], bytes] = {}
         """Who proposed a value first."""
         self._accepted: defaultdict[tuple[bytes, int], set[bytes]] = defaultdict(set)
+        self._promised: Counter[bytes] = Counter()
+        """The highest ballot of an election that anybody said is promised."""
         self._chosen: dict[bytes, tuple[int, bytes]] = {}
         self._cancelled: set[bytes] = set()
         self._refusing: defaultdict[bytes, set[bytes]] = defaultdict(set)
@@ -350,6 +352,8 @@ class Promises(Spectator):
                 if digest != digest_of(value):
                     raise Violation(f"{process.name} accepted something else than was proposed")
                 self._accept(election, one, voter)
+            case Promise(ballot=one):
+                self._promised[election] = max(self._promised[election], one)
             case Vote(sequence=sequence) | Signed(vote=Vote(sequence=sequence)):
                 self._vote(process, election, sequence)
             case Refusal():
@@ -432,7 +436,7 @@ class Promises(Spectator):
         proposed = sorted(ballot for each, ballot in self._proposed if each == election)
         if any(map(electorate.is_quorum, electorate.shared.strengths)):
             # Who needs nobody says nothing before, and what others propose rests on its promises.
-            self._choose(election, max(proposed, default=FIRST), value)
+            self._choose(election, max(promised, self._promised[election], *proposed), value)
             return
         for one in proposed:
             ranks = sum(1 << electorate.rank(each) for each in self._accepted[election, one])
