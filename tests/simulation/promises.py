@@ -70,6 +70,8 @@ class Promises(Spectator):
         self._first: dict[tuple[bytes, bytes], bytes] = {}
         """Who proposed a value first."""
         self._accepted: defaultdict[tuple[bytes, int], set[bytes]] = defaultdict(set)
+        self._promised: Counter[bytes] = Counter()
+        """The highest ballot of an election that anybody said is promised."""
         self._chosen: dict[bytes, tuple[int, bytes]] = {}
         self._cancelled: set[bytes] = set()
         self._refusing: defaultdict[bytes, set[bytes]] = defaultdict(set)
@@ -198,6 +200,9 @@ class Promises(Spectator):
             raise Violation(f"{process.name} accepted above its promise: {record}")
         if process.disk is None and record.outcome:
             self._close(process.node.id, signup.enrolment.bound)
+            same = before is not None and before[0].bound == signup.enrolment.bound
+            promised = before[1].promised if before is not None and same else FIRST
+            self._decide(process, signup.enrolment.bound, record.outcome, promised)
 
     def _recount(self, process: Process, key: Key, matter) -> None:  # type: ignore[no-untyped-def]
         """What is counted vote by vote is what a count of all of them gives."""
@@ -340,13 +345,15 @@ class Promises(Spectator):
         match said:
             case Accept(ballot=one, value=value, fresh=fresh):
                 self._propose(process, election, one, value, fresh)
-                if process.disk is None or self._closed.get((node, election)) is not None:
+                if process.disk is None:
                     self._accept(election, one, voter)
             case Accepted(ballot=one, digest=digest):
                 value = self._proposed[election, one]
                 if digest != digest_of(value):
                     raise Violation(f"{process.name} accepted something else than was proposed")
                 self._accept(election, one, voter)
+            case Promise(ballot=one):
+                self._promised[election] = max(self._promised[election], one)
             case Vote(sequence=sequence) | Signed(vote=Vote(sequence=sequence)):
                 self._vote(process, election, sequence)
             case Refusal():
@@ -393,13 +400,13 @@ class Promises(Spectator):
             acceptors.add(voter)
             ranks = sum(1 << electorate.rank(each) for each in acceptors)
             if election not in self._chosen and electorate.is_quorum(electorate.strength(ranks)):
-                self._choose(election, one)
+                self._choose(election, one, self._proposed[election, one])
 
-    def _choose(self, election: bytes, one: int) -> None:
-        self._chosen[election] = one, self._proposed[election, one]
-        for (other, ballot), value in self._proposed.items():
-            if other == election and ballot > one and value != self._chosen[election][1]:
-                raise Violation(f"{value!r} was proposed above what is chosen now")
+    def _choose(self, election: bytes, one: int, value: bytes) -> None:
+        self._chosen[election] = one, value
+        for (other, ballot), proposed in self._proposed.items():
+            if other == election and ballot > one and proposed != value:
+                raise Violation(f"{proposed!r} was proposed above what is chosen now")
 
     def _accept_kept(
         self, process: Process, election: bytes, record: Record, promised: int
@@ -408,32 +415,37 @@ class Promises(Spectator):
         outcome may come in its place. `promised`: what was there before.
         """
         if record.outcome:
-            said = any(each == election for each, _ in self._proposed)
-            if said and election not in self._chosen:
-                self._choose_counted(process, election, record.outcome, promised)
+            self._decide(process, election, record.outcome, promised)
         elif (election, record.accepted) in self._proposed:
             voter = self._voter(process, self._electorates[election])
             self._accept(election, record.accepted, voter)
 
-    def _choose_counted(
-        self, process: Process, election: bytes, value: bytes, promised: int
-    ) -> None:
-        """The first outcome is on a disk, in the place of the accept that it was counted with: that
-        of its claimant, or of who was the last that it needed. So it was chosen at a ballot that is
-        not below what was promised there, by those who said that they accepted, this one and the
-        claimant. It need not have been at the first one at which it was proposed: too few may have
-        accepted it there, who asked others proposed something else above, and it was recovered.
+    def _decide(self, process: Process, election: bytes, value: bytes, promised: int) -> None:
+        """A member has an outcome. The first to have it has it in the place of the accept that it
+        was counted with: that of its claimant, or of who was the last that it needed. So it was
+        chosen at a ballot that is not below what was promised there, by those who said that they
+        accepted, this one and the claimant. It need not have been at the first one at which it was
+        proposed: too few may have accepted it there, who asked others proposed something else
+        above, and it was recovered.
         """
+        if election in self._chosen:
+            return
         electorate = self._electorates[election]
-        me = electorate.rank(self._voter(process, electorate))
-        for one in sorted(ballot for each, ballot in self._proposed if each == election):
+        rank = electorate.rank(self._voter(process, electorate))
+        me = 1 << rank if rank >= 0 else 0
+        proposed = sorted(ballot for each, ballot in self._proposed if each == election)
+        if any(map(electorate.is_quorum, electorate.shared.strengths)):
+            # Who needs nobody says nothing before, and what others propose rests on its promises.
+            self._choose(election, max(promised, self._promised[election], *proposed), value)
+            return
+        for one in proposed:
             ranks = sum(1 << electorate.rank(each) for each in self._accepted[election, one])
-            ranks |= 1 << rank_of(one) | (1 << me if me >= 0 else 0)
+            ranks |= me | 1 << rank_of(one)
             counts = one >= promised and self._proposed[election, one] == value
             if counts and electorate.is_quorum(electorate.strength(ranks)):
-                self._choose(election, one)
+                self._choose(election, one, value)
                 return
-        raise Violation(f"{process.name} has an outcome on its disk that was not chosen")
+        raise Violation(f"{process.name} has an outcome that was not chosen")
 
     # -- who it is about
 
