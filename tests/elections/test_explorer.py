@@ -39,20 +39,24 @@ EVERY_TIME: dict[str, tuple[World, int]] = {
 }
 
 ASKED_FOR: dict[str, tuple[World, int]] = {
-    "4 voters, ballots 0-2": (free((1, 1, 1, 1)), 2_432_876),
-    "weights 2, 1, 1, ballots 0-3": (free((2, 1, 1), ballots=3), 872_321),
-    "3 voters who may refuse, ballots 0-2": (free(refusals=True), 977_894),
-    "3 voters who say no, ballots 0-2": (free(crashes=0, nacks=True), 1_560_827),
-    "3 claimants, ballots 0-3": (free(claimants=(0, 1, 2), ballots=3), 1_000_000),
-    "3 voters, ballots 0-3": (free(ballots=3), 1_500_000),
-    "votes yes yes none, ballots 0-2": (voting(ballots=2, changes=0), 1_549_656),
+    "4 voters, ballots 0-2": (free((1, 1, 1, 1)), 6_832_085),
+    "weights 2, 1, 1, ballots 0-3": (free((2, 1, 1), ballots=3), 2_616_778),
+    "3 voters who may refuse, ballots 0-2": (free(refusals=True), 3_355_134),
+    "3 voters who say no, ballots 0-2": (free(crashes=0, nacks=True), 1_884_694),
+    "3 claimants, ballots 0-3": (free(claimants=(0, 1, 2), ballots=3), 8_563_321),
+    "3 voters, ballots 0-3": (free(ballots=3), 5_160_090),
+    "votes yes yes none, ballots 0-2": (voting(ballots=2, changes=0), 2_412_784),
     "votes yes no none, ballots 0-2": (
         voting(ballots=2, changes=0, castings=(YES, NO, NONE)),
-        1_367_984,
+        2_134_042,
     ),
-    "votes yes yes none, one changed": (voting(ballots=1, changes=1), 2_366_785),
-    "votes yes yes none, two changed": (voting(ballots=1, changes=2), 2_366_785),
-    "weights 3, 2, 2, 1, ballots 0-2": (free((3, 2, 2, 1)), 2_000_000),
+    "votes yes yes none, one changed": (voting(ballots=1, changes=1), 3_905_125),
+    "votes yes yes none, two changed, ballot 0": (voting(ballots=0, changes=2), 348_532),
+    "votes yes yes none, two changed, no crash": (
+        voting(ballots=1, changes=2, crashes=0),
+        1_596_802,
+    ),
+    "weights 3, 2, 2, 1, ballots 0-2": (free((3, 2, 2, 1)), 13_821_289),
 }
 
 CASTINGS = list(product((YES, NO, NONE), repeat=3))
