@@ -44,9 +44,7 @@ BAD_SECONDS_OF_MANY = 120.0
 """The same of `MANY` nodes or more."""
 MANY = 100
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
-"""Of datagrams that are lost; of many nodes the first three: what they say of each other then grows
-with the square of their number, and with their number for each that hears it.
-"""
+"""Of datagrams that are lost; of many nodes the first three: everybody hears of every suspicion."""
 SLOW_SECONDS = 2.0
 VERY_SLOW_SECONDS = 8.0
 ALONE_SECONDS = 60.0
