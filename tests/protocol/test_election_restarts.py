@@ -845,3 +845,52 @@ def test_two_on_copies_of_one_disk_are_found_whichever_was_started_more_often(
         assert told_of(twin) == ["identity", "storage"]
         with pytest.raises(StorageError, match="the same id"):
             vote(twin)
+
+
+@pytest.mark.parametrize("end", ["left", "dead"])
+def test_an_old_copy_of_a_disk_reads_in_the_table_that_it_is_one(end: str) -> None:
+    pump = Pump()
+    one, second, third = pump.cluster(3, durable=True)
+    copied = second
+    for _ in range(2):
+        second = pump.restart(second)
+        pump.run(2.0)
+    if end == "left":
+        second.node.leave(pump.now)
+        pump.settle()
+    pump.kill(second)
+    pump.until(lambda: third.states()["n2"] == end, 60.0)
+    assert not conflicts(one, second, third)
+    old = pump.host(2, port=9002, durable=True, past=copied)
+    pump.join(old, one)
+    pump.run(5.0)
+    assert told_of(old) == ["identity", "storage"]
+    with pytest.raises(StorageError, match="the same id"):
+        vote(old)
+
+
+def test_two_on_copies_of_one_disk_find_each_other_in_the_table_alone() -> None:
+    pump = Pump()
+    one, second, third = pump.cluster(3, durable=True)
+    other = pump.host(2, port=9100, durable=True, past=second)
+    pump.walls |= {frozenset((one.address, other.address))}
+    pump.walls |= {frozenset((second.address, each.address)) for each in (third, other)}
+    for far in (third, other):
+        for end in [end for end in second.ends.values() if end.peer.host is far]:
+            pump.cut(end)
+    pump.join(other, third)
+    pump.run(10.0)
+    for twin in (second, other):
+        assert told_of(twin) == ["identity", "storage"]
+
+
+def test_who_left_is_back_after_a_clock_that_went_back_and_is_told_of_nothing() -> None:
+    pump = Pump()
+    one, second, third = pump.cluster(3, durable=True)
+    for number in range(3):
+        second.node.leave(pump.now)
+        pump.settle()
+        second = pump.restart(second, skew=-3600.0 * number)
+        pump.run(3.0)
+        assert one.states()["n2"] == third.states()["n2"] == "alive"
+    assert not conflicts(one, second, third)

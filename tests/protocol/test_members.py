@@ -763,7 +763,9 @@ def test_an_address_that_was_bound_is_not_suspected() -> None:
     a, b = pump.cluster(2)
     assert a.address is not None
     b.node.listening(b.address, pump.now, bound=b.address)
-    b.node._parts.identity.meet(b.node._parts.identity.incarnation << 2 | 1, bytes(16), pump.now)
+    b.node._parts.identity.meet(
+        b.node._parts.identity.incarnation << 2 | 1, bytes(16), b"", pump.now
+    )
     pump.run(5.0)
     assert b.of(Conflict) == []
 

@@ -193,6 +193,7 @@ def nobody_minds_two_of_one_identity(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Identity, "clash", lambda *_: True)
     monkeypatch.setattr(Identity, "displaced", lambda *_: None)
     monkeypatch.setattr(Identity, "_contests", lambda *_: True)
+    monkeypatch.setattr(Identity, "_look_for_copies", lambda *_: None)
 
 
 def the_earlier_of_one_identity_is_not_told(monkeypatch: Patch) -> None:

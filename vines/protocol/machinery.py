@@ -49,8 +49,9 @@ URGENT_SECONDS: Final = 1.0
 """After a ballot on a link its data comes in small portions for so long: others may follow."""
 URGENT_FRAME_BYTES: Final = 8 * 1024
 SHARED: Final = (
-    "another process uses the same id, and may have promised what this one does not know: end both,"
-    " and start one of them again"
+    "another process uses the same id, or did after this data directory was copied, and may have"
+    " promised what this one does not know: end both, and start one of them again, but no old copy:"
+    " instead of that start under another name"
 )
 """Why a node takes no part in elections that had a double."""
 OVERTAKEN: Final = "another process wrote under this node's source: it goes on under a fresh one"
@@ -84,7 +85,8 @@ class Machinery:
         self._body = self._framed = b""
         """What was last written to a link in this turn: others mostly get the same."""
         self.traffic = Traffic()
-        self.identity = Identity(config, id, tables[0], outbox, clock())
+        boot = None if memory is None else memory.boot
+        self.identity = Identity(config, id, tables[0], outbox, clock(), boot)
         self.identity.shared = self._shared
         self.handshake = Handshake(config, self.identity, clock, outbox)
         self.linking = Linking(config, rng, self.identity, self.handshake, tables, outbox)

@@ -3,9 +3,10 @@
 A node that reads that it is dead raises its incarnation and says that it is alive. A node that
 reads that it is alive or has left in somebody else's words contests that once, for it may be an
 earlier life of its own; if the other goes on, two live processes share one identity: both are
-told, and the one that started later keeps it. A node that listens nowhere can be asked by nobody
-but those it is linked to: so it says to all, now and then, that it is there. It must not know other
-members, links or dialling.
+told, and the one that started later keeps it. Where starts are counted on disk, a later one shows
+at once that this one runs on a copy, and so does an earlier one that knows of this. A node that
+listens nowhere can be asked by nobody but those it is linked to: so it says to all, now and then,
+that it is there. It must not know other members, links or dialling.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from math import inf
 
 from vines._core.table import EXPIRING, MEMBER, Table
 from vines.config import Config
+from vines.errors import WireError
 from vines.events import ALIVE, DEAD, LEFT, Conflict, Member
 from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
@@ -28,7 +30,8 @@ from vines.protocol.members.profile import (
 from vines.protocol.wire.hello import INCARNATION_MAX, VERSION_HIGH, VERSION_LOW
 
 BOOT_BITS: Final = 24
-"""Incarnation = start time in seconds << 24 | n: a restart outdoes 16 million refutations."""
+"""Incarnation = start << 24 | n: a restart outdoes 16 million refutations. The start is its time in
+seconds or, where what is on disk counts them, which one it is."""
 REFUTE_SECONDS: Final = 1.0
 """Between two refutations, or the probe interval if that is less: a suspect has three times that,
 and who keeps accusing must not keep the cluster busy."""
@@ -43,7 +46,13 @@ class Identity:
     """The member record of this node."""
 
     def __init__(
-        self, config: Config, id: bytes, control: Table, outbox: Outbox, wall_ms: int
+        self,
+        config: Config,
+        id: bytes,
+        control: Table,
+        outbox: Outbox,
+        wall_ms: int,
+        boot: int | None = None,
     ) -> None:
         self.id = id
         self.leaving = False
@@ -55,13 +64,18 @@ class Identity:
             observer=config.observer,
             source=control.source,
         )
-        self.incarnation = min(max(wall_ms, 0) // 1000 << BOOT_BITS, INCARNATION_MAX - 1)
+        start = max(wall_ms, 0) // 1000 if boot is None else boot
+        self.incarnation = min(start << BOOT_BITS, INCARNATION_MAX - 1)
         self.bound: Address | None = None
         """The address that was bound, if it is told apart from the one that others dial."""
         self.shared: Callable[[], None] = lambda: None
         """Another process that lives uses this id: set by who has to know."""
         self.accused: Callable[[float], None] = lambda _: None
         """Somebody suspects this node: set by who has to know."""
+        self._boot = boot
+        """Which start this is, by the disk: then the later of two has the higher source, and none
+        before this one has heard of it.
+        """
         self._control = control
         self._outbox = outbox
         self._announced = False
@@ -105,13 +119,17 @@ class Identity:
             self._refute = self._sign = inf
             self._write(LEFT)
 
-    def meet(self, stamp: int, origin: bytes, now: float) -> None:
+    def meet(self, stamp: int, origin: bytes, value: bytes, now: float) -> None:
         """A record about this node arrived that beats the one it wrote."""
         if self.leaving:
             return
-        if RANKS[min(stamp & 3, 2)] == DEAD:
+        dead = RANKS[min(stamp & 3, 2)] == DEAD
+        contested = dead or self._contests(origin)
+        beside = not dead and self._boot is not None and stamp >> 2 >> BOOT_BITS >= self._boot
+        self._look_for_copies(_start_in(value) if dead else origin, beside)
+        if dead:
             self._doubt_address()
-        elif not self._contests(origin):
+        elif not contested:
             return
         self.incarnation = max(self.incarnation, stamp >> 2)
         self._refute = min(self._refute, max(now, self._refuted + self._pause))
@@ -168,6 +186,14 @@ class Identity:
         self._tell(origin)
         return self.profile.source > origin
 
+    def _look_for_copies(self, source: bytes, beside: bool) -> None:
+        """Notice another start of this node, by its source, that knows of this one, or came later
+        though this one is not gone: it may have promised what is not on this disk.
+        """
+        if self._boot is not None and (beside or source > self.profile.source):
+            self._tell(source)
+            self.shared()
+
     def _tell(self, source: bytes) -> None:
         if len(self._rivals) < RIVALS_MAX and not self._rivals.get(source):
             self._rivals[source] = True
@@ -221,3 +247,11 @@ class Identity:
             self.incarnation = (held[0] >> 2) + 1
             stamp = stamp_of(self.incarnation, state)
             self._control.put(MEMBER, self.id, flags, value, stamp, left)
+
+
+def _start_in(value: bytes) -> bytes:
+    """The start that is said to be dead; nothing if only that is left of the record."""
+    try:
+        return Profile.decode(value).source
+    except WireError:
+        return b""

@@ -125,11 +125,11 @@ class Membership:
         """Records that became current; returns what is newly believed, for the dialler."""
         news = []
         for change in changes:
-            family, key, flags, _, stamp, origin = change
+            family, key, flags, value, stamp, origin = change
             if family != MEMBER:
                 continue
             if key == self._identity.id:
-                self._identity.meet(stamp, origin, now)
+                self._identity.meet(stamp, origin, value, now)
                 continue
             try:
                 sighting = self._lapsed(change) if flags & TOMBSTONE else read(change)
