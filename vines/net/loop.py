@@ -69,6 +69,9 @@ class Loop:
         """For who wakes so often that a call counts: not while `waker.awake`."""
         self.wake = self.waker.wake
         """Make the loop look at the node soon, from any thread; one check if it is about to."""
+        self.follow: Callable[[float], object] = lambda _now: None
+        """Called on the loop's thread after a turn has sent, if whoever woke it left something that
+        is to follow (`waker.owing`)."""
         self._sent = -1.0
         self._calls: deque[Callable[[float], object]] = deque()
         self._reactor = Reactor(clock)
@@ -241,8 +244,12 @@ class Loop:
         # Where a socket takes no more, each further write would ask for a look that sends nothing.
         if self._driver.carry_out(now) or self._driver.streams.unsent:
             self._sent = now
-        if self.waker.served == self._turns:
-            self.waker.drain()
+        waker = self.waker
+        if waker.owing:
+            waker.owing = False
+            self._guard(self.follow, now)
+        if waker.served == self._turns:
+            waker.drain()
 
     def _pace(self, ready: list[tuple[Source, int]]) -> float:
         """Wait a little where there is nothing but more to send, just after a send; returns now."""
