@@ -389,6 +389,9 @@ class Engine:
     # On the loop's thread.
 
     def _tell(self, events: list[object]) -> None:
+        if len(events) == 1 and type(events[0]) is KeysChanged:
+            self.dispatcher.tell(events)
+            return
         kinds = set(map(type, events))
         if not kinds.isdisjoint(_NOTED):
             for event in events:
