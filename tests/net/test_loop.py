@@ -69,6 +69,34 @@ def test_wake_ups_of_many_threads_are_never_lost() -> None:
             assert looked.wait_for(lambda: seen == [1000] * 4, PATIENCE), "slept over a write"
 
 
+def test_what_is_to_follow_a_write_follows_what_the_turn_sends_and_once() -> None:
+    with pair() as (one, _):
+        order: list[str] = []
+        streams, waker = one.loop._driver.streams, one.loop.waker
+        flush = streams.flush
+
+        def flushed(now: float) -> bool:
+            order.append("sent")
+            return flush(now)
+
+        def followed(_now: float) -> None:
+            order.append("followed")
+            raise ValueError("costs the loop nothing")
+
+        def write(_now: float) -> None:
+            order.clear()
+            streams.flush, one.loop.follow = flushed, followed  # type: ignore[method-assign]
+            waker.owing = True
+            waker.wake()
+
+        one.run(write)
+        for _ in range(3):
+            one.run(lambda _now: None)
+        assert order[:2] == ["sent", "followed"]
+        assert order.count("followed") == 1
+        assert one.stat("bugs") == 1
+
+
 def test_a_busy_loop_needs_no_byte_to_be_woken() -> None:
     with running() as it:
         writer = it.loop.waker._writer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from vines.net.timers import Timers
 
 
@@ -65,3 +67,20 @@ def test_cancelled_timers_do_not_pile_up() -> None:
         assert len(timers) < 200
     assert len(kept) == 10
     assert timers.next() == 0.0
+
+
+def test_nothing_is_due_before_the_first() -> None:
+    timers, ran = Timers(), list[float]()
+    assert timers.first == inf
+    later = timers.at(5.0, ran.append)
+    assert timers.first == 5.0
+    sooner = timers.at(3.0, ran.append)
+    assert timers.first == 3.0
+    sooner.cancel()
+    assert timers.first <= 5.0
+    assert timers.next() == timers.first == 5.0
+    timers.postpone(2.0)
+    assert timers.first == 7.0
+    timers.run(7.0)
+    assert (ran, timers.first) == ([7.0], inf)
+    later.cancel()

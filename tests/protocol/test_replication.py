@@ -527,7 +527,7 @@ def test_a_newcomer_asks_the_next_peer_when_the_first_falls_silent() -> None:
         pump.join(late, host)
     while late.count("frames_in", "delta") < 8:
         pump.step()
-    active = late.node._parts.replication.catching._active
+    active = late.node._parts.replication.catching.active
     assert active is not None
     late.ends[active.number].reading = False
     pump.run(4.0)

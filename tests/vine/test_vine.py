@@ -56,6 +56,37 @@ def test_a_value_written_on_either_side_is_heard_on_both(pair):
     assert heard == [{("a", 1, True), ("b", 2, False)}, {("a", 1, False), ("b", 2, True)}]
 
 
+def test_a_write_that_wakes_the_loop_is_told_here_once_it_has_been_sent(make):
+    """Else who calls back has the interpreter while the loop is to send."""
+    vine, heard, bytes_sent = make(), Calls(), []
+    vine.on("gossip", "key", heard)
+    engine = vine._engine
+    waker, rings = engine.waker, []
+    ring, engine.dispatcher._ring = engine.dispatcher._ring, lambda **how: rings.append(how)
+    waker._send, waker.awake = bytes_sent.append, False
+    vine["key"] = 1  # as in the middle of a turn
+    assert (len(rings), bytes_sent, waker.owing) == (1, [], False)
+    waker.asleep, waker.awake = True, False
+    vine["key"] = 2
+    assert (len(rings), bytes_sent, waker.owing) == (1, [b"\0"], True)
+    vine["key"] = 3  # the loop has been woken, and may be sending already
+    waker.awake, waker.owing = False, False
+    vine.update({"key": 4, "other": 5})  # more may come than can wait
+    assert (len(rings), bytes_sent, waker.owing) == (3, [b"\0"] * 2, False)
+    waker.awake = True
+    engine.dispatcher._ring = ring
+    engine.loop.follow(0.0)
+    assert heard.until(lambda calls: calls[-1:] == [4])
+
+
+def test_a_sleeping_loop_has_listeners_of_its_own_vine_called(pair):
+    heard = Calls()
+    pair[0].on("gossip", "key", heard)
+    for number in range(20):
+        pair[0]["key"] = number
+        assert heard.wait(number + 1)[-1] == number
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_it_does_not_matter_whether_one_listens_before_or_after_the_value_arrived(pair, before):
     first, second = pair

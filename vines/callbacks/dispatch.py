@@ -137,11 +137,19 @@ class Dispatcher:
         if self._decisions:
             self._ring()
 
-    def written(self, key: bytes, stamp: int) -> None:
-        """Hand over a local write: its key and the stamp it was given."""
+    def written(self, key: bytes, stamp: int, *, ring: bool = True) -> None:
+        """Hand over a local write: its key and the stamp it was given. Without `ring` it is told
+        once somebody else rings.
+        """
         if self.audience.wants(key):
             self._backlog.add(Changes.written(key, stamp))
-            self._ring()
+            if ring:
+                self._ring()
+
+    def ring(self, _now: float) -> None:
+        """Tell what was handed over and not rung for; from a thread that has time."""
+        if self._backlog:
+            self._ring(call=True)
 
     def start(self) -> None:
         """Start the thread now, rather than when there is something to tell; idempotent."""

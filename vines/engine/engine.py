@@ -113,6 +113,7 @@ class Engine:
         self.waker = self.loop.waker
         self.dispatcher = Dispatcher(self.table, name=f"{name}-callbacks")
         self.dispatcher.acted = self._acted
+        self.loop.follow = self.dispatcher.ring
         self.discovery = Discovery(self.config, self.node)
         self.started = False
         self.bound: Address | None = None
@@ -168,7 +169,7 @@ class Engine:
         wall = time_ns() // 1_000_000 << 16
         stamp = self.table.write(key, flags, packed, wall, left, admitted)
         if self.dispatcher.wants_keys:
-            self.dispatcher.written(key, stamp)
+            self._written(key, stamp, alone=not admitted)
 
     def write_plain(self, key: str, value: object) -> bool:
         """`write` with encoding and packing in one step, which most writes allow: not refused, a
@@ -178,8 +179,20 @@ class Engine:
             return False
         stamp = self.table.write_plain(key, value, time_ns())
         if stamp and self.dispatcher.wants_keys:
-            self.dispatcher.written(key.encode(), stamp)
+            self._written(key.encode(), stamp, alone=True)
         return stamp > 0
+
+    def _written(self, key: bytes, stamp: int, *, alone: bool) -> None:
+        """Tell listeners here of a write. One that comes `alone`, and finds the loop asleep, is on
+        its way to others first: the loop wakes the thread that calls back once it has sent, which
+        else would have the interpreter, and the processor, just when the loop is to send.
+        """
+        waker = self.waker
+        if alone and waker.asleep and not waker.awake:
+            self.dispatcher.written(key, stamp, ring=False)
+            waker.owing = True
+        else:
+            self.dispatcher.written(key, stamp)
 
     # Being a member.
 
@@ -376,6 +389,9 @@ class Engine:
     # On the loop's thread.
 
     def _tell(self, events: list[object]) -> None:
+        if len(events) == 1 and type(events[0]) is KeysChanged:
+            self.dispatcher.tell(events)
+            return
         kinds = set(map(type, events))
         if not kinds.isdisjoint(_NOTED):
             for event in events:

@@ -97,7 +97,7 @@ class Driver:
         """Empty the outbox, send, tell: in that order, so that peers do not wait for users. Only
         who is to act on a decision is told first, as everybody waits for that.
 
-        Returns whether anything was sent.
+        Returns whether anything was to be sent, or is still.
         """
         events: list[object] = []
         acts = False

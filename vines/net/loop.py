@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from math import inf
 
 from vines.errors import Closed
 from vines.hints import TYPE_CHECKING
@@ -65,11 +66,15 @@ class Loop:
         self._crashed = crashed
         self._name = name
         self._limits = limits or Limits()
+        self._pace_most = self._limits.pace_seconds * self._limits.pace_factor_max
         self.waker = Waker()
         """For who wakes so often that a call counts: not while `waker.awake`."""
         self.wake = self.waker.wake
         """Make the loop look at the node soon, from any thread; one check if it is about to."""
-        self._sent = -1.0
+        self.follow: Callable[[float], object] = lambda _now: None
+        """Called on the loop's thread after a turn has sent, if whoever woke it left something that
+        is to follow (`waker.owing`)."""
+        self._sent = -inf
         self._calls: deque[Callable[[float], object]] = deque()
         self._reactor = Reactor(clock)
         self._driver = Driver(
@@ -222,7 +227,9 @@ class Loop:
         timeout = self._timeout(before)
         ready = self._reactor.wait(timeout)
         self.waker.asleep = False
-        now = self._pace(ready)
+        now = self._clock()
+        if now < self._sent + self._pace_most:
+            now = self._pace(ready, now)
         # Until it is cleared below nobody needs to send a byte: the node is looked at after that.
         self.waker.awake = True
         self._turns += 1
@@ -232,24 +239,35 @@ class Loop:
             self._reactor.timers.postpone(lost)
         # All of a turn happens at one time, the time it woke: what a stop in the middle of it took
         # is seen, and given back, before the next one judges anybody's deadline.
-        self._serve(ready, now)
-        self._reactor.timers.run(now)
-        self.waker.awake = False
-        for _ in range(len(self._calls)):
-            self._guard(self._calls.popleft(), now)
+        if len(ready) == 1:
+            # Mostly: nothing else waits, or did.
+            source, mask = ready[0]
+            source.served = self._turns
+            source.ready(mask, now)
+        elif ready:
+            self._serve(ready, now)
+        timers = self._reactor.timers
+        if timers.first <= now:
+            timers.run(now)
+        waker = self.waker
+        waker.awake = False
+        calls = self._calls
+        if calls:
+            for _ in range(len(calls)):
+                self._guard(calls.popleft(), now)
         self._node.advance(now)
         # Where a socket takes no more, each further write would ask for a look that sends nothing.
-        if self._driver.carry_out(now) or self._driver.streams.unsent:
+        if self._driver.carry_out(now):
             self._sent = now
-        if self.waker.served == self._turns:
-            self.waker.drain()
+        if waker.owing:
+            waker.owing = False
+            self._guard(self.follow, now)
+        if waker.served == self._turns:
+            waker.drain()
 
-    def _pace(self, ready: list[tuple[Source, int]]) -> float:
+    def _pace(self, ready: list[tuple[Source, int]], now: float) -> float:
         """Wait a little where there is nothing but more to send, just after a send; returns now."""
-        now = self._clock()
         limits = self._limits
-        if now >= self._sent + limits.pace_seconds * limits.pace_factor_max:
-            return now
         links = min(len(self._driver.streams) / 2, limits.pace_factor_max)
         pause = self._sent + limits.pace_seconds * max(links, 1) - now
         asked = ready or self.waker.awake
@@ -265,12 +283,17 @@ class Loop:
         if self.waker.awake or self._calls or self._node.outbox:
             return 0.0
         deadline = self._node.deadline()
-        timer = self._reactor.timers.next()
-        if deadline is None or (timer is not None and timer < deadline):
-            deadline = timer
+        timers = self._reactor.timers
+        if deadline is None or timers.first < deadline:
+            # One that was cancelled is no reason to wake; and none comes later than the first.
+            timer = timers.next()
+            if deadline is None or (timer is not None and timer < deadline):
+                deadline = timer
         if self._stopping and (deadline is None or self._drain_until < deadline):
             deadline = self._drain_until
-        return None if deadline is None else max(0.0, deadline - now)
+        if deadline is None:
+            return None
+        return deadline - now if deadline > now else 0.0
 
     def _serve(self, ready: list[tuple[Source, int]], now: float) -> None:
         """Let what is ready read; when time is up the rest waits, and comes first next turn."""

@@ -110,11 +110,11 @@ class Streams:
     def flush(self, now: float) -> bool:
         """Send what is queued: one call for each stream that has something and can take it.
 
-        Returns whether there was anything.
+        Returns whether there was anything, or is something that the kernel did not take.
         """
         dirty = self._dirty
         if not dirty:
-            return False
+            return bool(self._full)
         self._dirty = []
         for stream in dirty:
             if stream.unsent:

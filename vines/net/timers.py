@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from math import inf
 
 _SWEEP_MIN = 64
 
@@ -28,6 +29,8 @@ class Timers:
     """
 
     def __init__(self) -> None:
+        self.first = inf
+        """When the first is due, a live one or not: before that there is nothing to do."""
         self._heap: list[tuple[float, int, Timer]] = []
         self._count = 0
         self._sweep_at = _SWEEP_MIN
@@ -42,6 +45,7 @@ class Timers:
         heapq.heappush(self._heap, (when, self._count, timer))
         if len(self._heap) > self._sweep_at:
             self._sweep()
+        self._note()
         return timer
 
     def next(self) -> float | None:
@@ -49,6 +53,7 @@ class Timers:
         heap = self._heap
         while heap and heap[0][2].callback is None:
             heapq.heappop(heap)
+        self._note()
         return heap[0][0] if heap else None
 
     def run(self, now: float) -> None:
@@ -56,6 +61,7 @@ class Timers:
         due: list[Timer] = []
         while self._heap and self._heap[0][0] <= now:
             due.append(heapq.heappop(self._heap)[2])
+        self._note()
         for timer in due:
             callback, timer.callback = timer.callback, None
             if callback is not None:
@@ -66,6 +72,10 @@ class Timers:
         for _, _, timer in self._heap:
             timer.when += seconds
         self._heap = [(when + seconds, order, timer) for when, order, timer in self._heap]
+        self._note()
+
+    def _note(self) -> None:
+        self.first = self._heap[0][0] if self._heap else inf
 
     def _sweep(self) -> None:
         self._heap = [entry for entry in self._heap if entry[2].callback is not None]

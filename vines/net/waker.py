@@ -33,6 +33,8 @@ class Waker:
         self.awake = True
         self.asleep = False
         """The loop waits for sockets, or is about to."""
+        self.owing = False
+        """Who wakes has left something that is to follow what is sent: the loop does that, too."""
         self.closed = False
         self.served = 0
         self.reader: socket.socket | None = None

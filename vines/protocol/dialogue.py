@@ -61,7 +61,8 @@ class Dialogue:
         self._elections = elections
         self._detector = detector
         self._retiring = retiring
-        self._ahead = 0
+        self.ahead = 0
+        """Records of the data table from the future, when they were last looked at."""
         self._pings = 0
 
     def receive(self, link: Link, message: Message, now: float) -> None:
@@ -151,7 +152,7 @@ class Dialogue:
         """What a frame did to the tables beyond its records."""
         if self._control.overtaken or self._data.overtaken:
             self._renew()
-        if self._data.ahead != self._ahead:
-            self._ahead = self._data.ahead
+        if self._data.ahead != self.ahead:
+            self.ahead = self._data.ahead
             assert link.hello is not None, "records come over established links only"
             self._handshake.suspect(link.hello, now)

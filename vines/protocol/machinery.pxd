@@ -14,6 +14,8 @@ cdef class Machinery:
     cdef public object _rng
     cdef public object _clock
     cdef public tuple _tables
+    cdef public object _control
+    cdef public object _data
     cdef public Outbox _outbox
     cdef public object _memory
     cdef public object _body

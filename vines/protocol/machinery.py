@@ -80,6 +80,7 @@ class Machinery:
         self._rng = rng
         self._clock = clock
         self._tables = tables
+        self._control, self._data = tables
         self._outbox = outbox
         self._memory = memory
         self._body = self._framed = b""
@@ -200,7 +201,9 @@ class Machinery:
     def take(self, link: Link, frame: bytes, now: float) -> None:
         """Take a frame of records of the data table. WireError, before anything changed."""
         self.replication.take(link, frame, now, self.handshake.stamp_limit())
-        self.dialogue.check_tables(link, now)
+        control, data = self._control, self._data
+        if control.overtaken or data.overtaken or data.ahead != self.dialogue.ahead:
+            self.dialogue.check_tables(link, now)
 
     def elect_on(self, now: float) -> None:
         """Let elections do what is due, and write what they said in this turn."""
@@ -211,10 +214,11 @@ class Machinery:
 
     def spread(self, now: float) -> None:
         """Push what changed to every link that has room, and announce what is not sent."""
-        changed = self.pusher.push(self.linking.links.established)
+        links = self.linking.links.established()
+        changed = self.pusher.push(links)
         self._body = self._framed = b""
         if changed:
-            self.spreading.changed(self.linking.links.established(), now)
+            self.spreading.changed(links, now)
 
     def probes_due(self) -> float:
         """When `run_probes` has something; infinity if never."""

@@ -11,6 +11,7 @@ cdef class Node:
     cdef public object data
     cdef public _Machinery _parts
     cdef public object _links
+    cdef public dict _numbers
     cdef public double _due
     cdef public double _probes_due
     cdef public double _fullness

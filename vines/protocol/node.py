@@ -74,6 +74,7 @@ class Node:
             table.tick(now)
         self._parts = Machinery(config, self.id, rng, clock, tables, self.outbox, now, memory)
         self._links = self._parts.linking.links
+        self._numbers = self._links.numbers
         self._due = inf
         self._probes_due = inf
         """The same of probes, which come and go all the time and touch nothing else."""
@@ -128,7 +129,7 @@ class Node:
 
     def receive(self, frame: bytes, link: int, now: float) -> None:
         """Take one frame (type, flags, payload). WireError, before anything changed: close it."""
-        stream = self._links.get(link)
+        stream = self._numbers.get(link)
         if stream is None:
             return
         try:
@@ -158,7 +159,7 @@ class Node:
         self._parts.traffic.received(frame)
         if kind in _UNANSWERED and not self._parts.flushes.targets:
             return
-        if stream.channels and self._links.get(link) is stream:
+        if stream.channels and self._numbers.get(link) is stream:
             self._parts.pusher.wake(stream)
 
     def datagram(self, data: bytes, source: Address, now: float) -> str:
@@ -175,14 +176,14 @@ class Node:
 
     def disconnected(self, link: int, now: float) -> None:
         """A stream is gone, by whoever."""
-        stream = self._links.get(link)
+        stream = self._numbers.get(link)
         if stream is not None:
             self._stale = True
             self._parts.linking.disconnected(stream, now)
 
     def sent(self, link: int, count: int, now: float) -> None:  # noqa: ARG002
         """`count` bytes of what was written to this link have been taken by its socket."""
-        stream = self._links.get(link)
+        stream = self._numbers.get(link)
         if stream is not None:
             stream.unsent -= count
             assert stream.unsent >= 0, "a driver sent more than was written"
@@ -260,7 +261,7 @@ class Node:
 
     def established(self, link: int) -> bool:
         """Whether the handshake of a link is done: it counts as a stranger until then."""
-        stream = self._links.get(link)
+        stream = self._numbers.get(link)
         return stream is not None and stream.hello is not None
 
     @property

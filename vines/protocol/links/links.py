@@ -108,7 +108,8 @@ class Links:
 
     def __init__(self, own: bytes) -> None:
         self._own = own
-        self._links: dict[int, Link] = {}
+        self.numbers: dict[int, Link] = {}
+        """All streams, strangers too, by number."""
         self._members: dict[bytes, Link] = {}
         self._places: dict[Address, dict[bytes, None]] = {}
         """Members with an established link, by where they say they listen."""
@@ -120,7 +121,7 @@ class Links:
 
     def get(self, number: int) -> Link | None:
         """The link of this number, if it is up."""
-        return self._links.get(number)
+        return self.numbers.get(number)
 
     def to(self, member: bytes) -> Link | None:
         """The established link to a member."""
@@ -128,7 +129,7 @@ class Links:
 
     def everything(self) -> list[Link]:
         """All streams, strangers too, oldest first."""
-        return list(self._links.values())
+        return list(self.numbers.values())
 
     def established(self) -> list[Link]:
         """All established links, in the order in which their members first had one."""
@@ -161,12 +162,12 @@ class Links:
 
     def sent_hello(self, serial: int) -> Link | None:
         """The stream on which our hello of this serial went out."""
-        return next((link for link in self._links.values() if link.serial == serial), None)
+        return next((link for link in self.numbers.values() if link.serial == serial), None)
 
     def add(self, link: Link) -> None:
         """A stream is up."""
-        assert link.number not in self._links, "a driver used a link number twice"
-        self._links[link.number] = link
+        assert link.number not in self.numbers, "a driver used a link number twice"
+        self.numbers[link.number] = link
 
     def settle(self, link: Link, hello: Hello) -> None:
         """The handshake of `link` is done, and it is the link to this member from now on. Whether
@@ -185,7 +186,7 @@ class Links:
 
     def remove(self, link: Link) -> bool:
         """A stream is gone; True if it was the link to its member."""
-        del self._links[link.number]
+        del self.numbers[link.number]
         if link.hello is None or self._members.get(link.member) is not link:
             return False
         del self._members[link.member]

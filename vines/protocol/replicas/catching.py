@@ -27,27 +27,28 @@ class Catching:
     def __init__(self, table: int, wake: Callable[[Link], None]) -> None:
         self._table = table
         self._wake = wake
-        self._active: Link | None = None
+        self.active: Link | None = None
+        """Where our vector was shown last, and not all has come that follows."""
         self._waiting: dict[int, tuple[Link, int]] = {}
         self._heard = 0.0
         self._since = 0.0
 
     def show(self, link: Link, marks: int, now: float) -> None:
         """Send our vector on this link, now or when it is its turn; `marks` as of a Vector."""
-        if self._active is None or self._active is link:
+        if self.active is None or self.active is link:
             self._begin(link, marks, now)
         else:
             self._waiting[link.number] = (link, marks)
 
     def heard(self, link: Link, now: float) -> None:
         """Data came in on this link."""
-        if self._active is link:
+        if self.active is link:
             self._heard = now
 
     def done(self, link: Link, now: float) -> None:
         """All that this link's peer held has been sent, or the link is gone."""
-        if self._active is link:
-            self._active = None
+        if self.active is link:
+            self.active = None
             self._next(now)
 
     def gone(self, link: Link, now: float) -> None:
@@ -62,12 +63,12 @@ class Catching:
     def advance(self, now: float) -> None:
         """Do not wait for ever."""
         if now >= self.deadline():
-            self._active = None
+            self.active = None
             self._next(now)
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        if self._active is None or not self._waiting:
+        if self.active is None or not self._waiting:
             return inf
         return min(self._heard + IDLE_SECONDS, self._since + WHOLE_SECONDS)
 
@@ -77,7 +78,7 @@ class Catching:
             self._begin(link, marks, now)
 
     def _begin(self, link: Link, marks: int, now: float) -> None:
-        self._active = link
+        self.active = link
         self._since = self._heard = now
         link.channels[self._table].tell(marks)
         self._wake(link)

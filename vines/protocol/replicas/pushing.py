@@ -84,7 +84,7 @@ class Pusher:
             or self._data.sequence != self._data_sequence
         )
 
-    def push(self, links: Callable[[], Iterable[Link]]) -> bool:
+    def push(self, links: Iterable[Link]) -> bool:
         """Write what is owed, up to a turn's bound; whether a table has changed."""
         sequences = self._control.sequence, self._data.sequence
         control = sequences[0] != self._control_sequence
@@ -93,7 +93,7 @@ class Pusher:
         written = 0
         if changed:
             self._control_sequence, self._data_sequence = sequences
-            for link in links():
+            for link in links:
                 if not link.channels:
                     continue
                 channel = link.channels[DATA]

@@ -301,9 +301,12 @@ class Replication:
         now: float,
     ) -> None:
         """Take the records of a delta, `body[offset:]`."""
-        self.catching.heard(link, now)
-        refused = channel.table.apply(body, offset, channel.progress, limit, changes)
-        self.spreading.took(link, channel)
+        if self.catching.active is link:
+            self.catching.heard(link, now)
+        table = channel.table
+        refused = table.apply(body, offset, channel.progress, limit, changes)
+        if table.repeated > table.fresh:
+            self.spreading.took(link, channel)
         if refused:
             self.pulls += 1
             channel.pull(refused)

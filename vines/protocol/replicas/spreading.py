@@ -165,8 +165,9 @@ class Spreading:
                 if not channel.eager:
                     # Not all at once: who hears first that the other end holds it need not say so.
                     self._announceable = now + self._interval / 2
-                    self._announcing = now + self._interval * self._rng.uniform(0.5, 1.0)
-                    self.due = min(self.due, self._announcing)
+                    self._announcing = now + self._interval * (0.5 + 0.5 * self._rng.random())
+                    if self._announcing < self.due:
+                        self.due = self._announcing
                     return
 
     def advance(self, now: float, links: list[Link]) -> None:
