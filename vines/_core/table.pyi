@@ -148,6 +148,10 @@ class Table:
         """Forget a record without a trace; False if there is none. Its position stays covered, so
         no copy of it is merged again. Only for what every replica forgets for the same reason,
         found in the table itself: those that do not would differ for ever."""
+    def lapsed(self, cursor: int, limit: int) -> tuple[list[tuple[int, bytes]], int | None]:
+        """(family, key) of records that have lapsed and whose positions are covered, in the next
+        `limit` places of the index, and where to go on from `cursor` (0 to begin), None at the end.
+        One that has lapsed before, and stays, is among them at least once."""
     def current(self, changes: Changes, start: int, stop: int) -> Changes:
         """Those of `changes[start:stop]` that the table still holds, with the content it holds. One
         without an origin is held if its stamp is; a value that lapsed or was hidden since is not,

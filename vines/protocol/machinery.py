@@ -28,6 +28,7 @@ from vines.protocol.members.post import Post
 from vines.protocol.members.profile import Sighting
 from vines.protocol.replicas.collecting import Collecting
 from vines.protocol.replicas.flushing import Flushes
+from vines.protocol.replicas.leftovers import Leftovers
 from vines.protocol.replicas.pushing import Pusher
 from vines.protocol.replicas.quotas import Quotas
 from vines.protocol.replicas.replication import Replication
@@ -123,8 +124,14 @@ class Machinery:
             *(config, rng, self.identity, self.linking.members, tables[0], outbox),
             *(self.post, self.answering, world, now),
         )
+        leftovers = Leftovers(
+            *(self.identity, self.linking.members, tables[0]),
+            bury=self._mourn,
+            cleared=self.detector.accusations.cleared,
+        )
         self.retiring = Retiring(
-            *(self.identity, self.linking.members, tables, self.agreement.since, self._renew, now)
+            *(self.identity, self.linking.members, tables, self.agreement.since, self._renew),
+            *(leftovers, now),
         )
         self.replication.joined = self.retiring.joined
         self.dialogue = Dialogue(
@@ -373,6 +380,13 @@ class Machinery:
         """A member is held dead from now on."""
         self.stirred = True
         self.linking.bury(member, now)
+
+    def _mourn(self, member: bytes, now: float) -> None:
+        """The source of a member is retired: it is dead, or will say under which one it goes on,
+        and first to those that are linked.
+        """
+        if self.linking.links.to(member) is None:
+            self._bury(member, now)
 
     def _heard(self, member: bytes) -> float:
         """When a member last said anything on its link."""
