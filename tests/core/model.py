@@ -415,6 +415,7 @@ class Table:
         """Whether the peer may hold what was deleted, and lack what says so."""
         counted = [(s, n) for s, n in self.lacking.items() if s not in self.retired]
         below = any(progress.known_of(source) < n for source, n in counted)
+        below |= progress.barred and self.floor_stamp > 0
         progress.below_floor |= below
         return below
 

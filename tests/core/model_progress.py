@@ -22,6 +22,7 @@ class Progress:
         self.table = table
         self.counters: dict[bytes, int] = {}
         self.ready = self.below_floor = self.doubtful = self.lacking = False
+        self.barred = False
 
     @property
     def idle(self) -> bool:
@@ -35,7 +36,7 @@ class Progress:
         return self.counters.get(source, 0)
 
     def assume_equal(self) -> None:
-        self.counters, self.ready = dict(self.table.counters), True
+        self.counters, self.ready, self.barred = dict(self.table.counters), True, False
 
     def read_page(self, page: bytes, offset: int = 0) -> bool:
         mark, items = read_vector(page, offset)
@@ -47,6 +48,8 @@ class Progress:
             self.counters[source] = max(self.known_of(source), counter)
         self.ready |= bool(mark & LAST)
         self.below_floor |= bool(mark & LAST) and self.lacking
+        if mark & LAST:
+            self.barred = self.lacking
         return bool(mark & LAST)
 
     def rewind(self, page: bytes, offset: int = 0) -> None:
@@ -55,7 +58,8 @@ class Progress:
         for source, counter in items:
             self.note_retired(source, counter)
             self.counters[source] = min(self.known_of(source), counter)
-        self.below_floor = self.lacking
+        self.barred |= self.lacking
+        self.below_floor = self.barred
 
     def note_retired(self, source: bytes, counter: int) -> None:
         """Who holds less of a retired source than there is, of which nothing is sent, joins."""

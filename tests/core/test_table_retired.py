@@ -13,10 +13,10 @@ from vines._core.digest import (
     vector_pages,
 )
 from vines._core.sketch import read_sketch, sketch_page
-from vines._core.table import DATA, Progress, Table
+from vines._core.table import DATA, TOMBSTONE, Progress, Table
 from vines._core.vector import VersionVector
 
-from .kinds import CORE, A, B, C, frame, link, record, span
+from .kinds import CORE, A, B, C, frame, link, page, record, span
 from .world import FINGERPRINT_KEY, INDEX_KEY
 
 D, E = b"d" * 16, b"e" * 16
@@ -157,8 +157,8 @@ def test_peers_that_do_not_list_it_are_sent_nothing_of_it() -> None:
 
 
 def by_pages(progress: Progress, peer: Table) -> None:
-    for page in vector_pages(peer, BUDGET):
-        progress.read_page(page)
+    for said in vector_pages(peer, BUDGET):
+        progress.read_page(said)
 
 
 def by_aligned(progress: Progress, peer: Table) -> None:
@@ -229,6 +229,65 @@ def test_who_comes_new_has_to_join_while_records_of_it_are_left() -> None:
     progress = Progress(b)
     by_pages(progress, table(E))
     assert not progress.below_floor
+
+
+def forgotten() -> Table:
+    """B, which has retired A, the author of a deletion that was forgotten; that had deleted a
+    record of C.
+    """
+    a, b, c = table(A), table(B), table(C)
+    c.write(b"k", 0, b"\x01", 100)
+    copy(c, a)
+    a.write(b"k", TOMBSTONE, b"", 200)
+    copy(c, b)
+    copy(a, b)
+    write(b, b"other")
+    b.collect_stable(b.vector(), b.vector(), 1 << 62, 0, 1 << 20)
+    while b.trim(1):
+        pass
+    assert b.collected == 1 and retire(b, A, 1)
+    return b
+
+
+@pytest.mark.parametrize("said", [[], [(D, 1)], [(A, 0), (B, 0)], [(A, 0), (B, 1)]])
+def test_who_may_lack_a_forgotten_deletion_of_it_joins_before_it_is_sent_anything(
+    said: list[tuple[bytes, int]],
+) -> None:
+    """A range of C leaves out what was deleted. Who took it would cover that, and not know above
+    what to write; if C, which was away, still has it, their join would leave nothing of the key.
+    """
+    b = forgotten()
+    late = table(D)
+    write(late, b"mine")
+    copy(late, b)
+    progress = Progress(b)
+    progress.belongs(D)
+    progress.read_page(page(*said))
+    for _ in range(2):
+        assert b.delta(progress, BUDGET) is None and b.announce(progress, BUDGET) is None
+        assert progress.below_floor
+        progress.rewind(page((C, 0)))
+    late.begin_join(floors := b.floor_pages(BUDGET))
+    late.apply_page(b.page(0, BUDGET)[0])
+    late.finish_join(floors)
+    late.sweep(0, 1 << 20)
+    assert late.covered(C) == 1 and late.get(0, b"k") is None
+    by_pages(progress, late)
+    assert not progress.below_floor and b.delta(progress, BUDGET) is None
+    assert late.write(b"k", 0, b"\x02", 50) == 201
+
+
+def test_who_lacks_some_of_it_is_sent_the_rest_where_no_deletion_was_forgotten() -> None:
+    """Until one is: from then on it has to join first."""
+    a, b, _ = three()
+    a.write(b"one", TOMBSTONE, b"", 100)
+    copy(a, b)
+    retire(b, A, 4)
+    progress = link(CORE, b, (A, 0))
+    assert progress.below_floor and b.delta(progress, BUDGET) is not None
+    write(b, b"five")
+    assert b.collect_stable(VersionVector(), VersionVector(), 1 << 62, 0, 1 << 20) is None
+    assert b.collected == 1 and b.delta(progress, BUDGET) is None
 
 
 def test_old_records_of_it_are_not_taken_again() -> None:

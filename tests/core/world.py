@@ -114,6 +114,8 @@ class Link:
     frames: list[bytes] = field(default_factory=list)
     most: dict[bytes, int] = field(default_factory=dict)
     """The most that the receiver can be taken to hold, by what it said, sent and was sent."""
+    lacks: bool = False
+    """It said that it lacks of a retired source what none sends."""
 
     def note(self, source: bytes, counter: int) -> None:
         self.most[source] = max(counter, self.most.get(source, 0))
@@ -489,6 +491,7 @@ class World:
             assert progress.read_page(bytes(write_vector(part, mark).data)) == bool(mark & LAST)
         assert progress.ready and progress.below_floor <= bool(lacked)
         assert progress.below_floor or lacked.isdisjoint(dict(items)), "lacks what none sends"
+        self.links[sender, receiver].lacks = progress.below_floor
 
     def cut(self, a: int, b: int) -> None:
         for pair in ((a, b), (b, a)):
@@ -504,7 +507,7 @@ class World:
             assert source in self.retired or (
                 link.progress.known_of(source) <= link.most.get(source, 0)
             ), "taken for held, and nobody said so"
-        frame = self.delta(sender, link.progress, budget)
+        frame = self.delta(sender, link, budget)
         assert not (idle and frame), "idle, and yet there was something to send"
         if frame:
             for source, _, end, _ in read_delta(frame):
@@ -512,12 +515,15 @@ class World:
             link.frames.append(frame)
         return frame is not None
 
-    def delta(self, sender: int, progress: Any, budget: int) -> bytes | None:
+    def delta(self, sender: int, link: Link, budget: int) -> bytes | None:
+        progress, barred = link.progress, link.lacks and self.replicas[sender].twin.floor_stamp > 0
+        assert not link.lacks or progress.below_floor
         table, retired = self.replicas[sender].table, self.replicas[sender].twin.retired
         vector = [(s, counter) for s, counter in table.vector().items() if s not in retired]
         known = {source: progress.known_of(source) for source, _ in vector}
         frame: bytes | None = table.delta(progress, budget)
         if frame is not None:
+            assert not barred, "sent to who has to join, though deletions were forgotten"
             self.check_delta(table, frame, known, budget)
             for source, end in known.items():
                 assert progress.known_of(source) == end
@@ -526,7 +532,9 @@ class World:
             lacking = [(s, n) for s, n in twin.lacking.items() if s not in retired]
             below = any(known.get(source, 0) < n for source, n in lacking)
             for source, counter in vector:
-                joins = progress.below_floor and (below or known[source] < table.floor(source))
+                joins = progress.below_floor and (
+                    below or barred or known[source] < table.floor(source)
+                )
                 there = known[source] >= counter or joins or progress.doubtful
                 assert there, "nothing sent, and something is missing"
         return frame
@@ -542,7 +550,9 @@ class World:
         refused = self.apply(receiver, frame, back and back.progress)
         if refused:
             self.saw("refused range pulled")
-            self.links[sender, receiver].progress.rewind(bytes(write_vector(refused).data))
+            link = self.links[sender, receiver]
+            link.progress.rewind(bytes(write_vector(refused).data))
+            link.lacks |= link.progress.below_floor
 
     def stray(self, index: int) -> None:
         """A frame of a link that is no more arrives after all."""

@@ -217,3 +217,17 @@ def test_late_answers_that_come_in_heaps_are_one_sign_that_it_takes_longer() -> 
         pacer.answered_late(7)
         pacer.answered_late(6)
     assert begun < pacer.pace.rtt <= 2 * begun
+
+
+def test_a_vote_goes_to_who_gathered_the_roll_alone_until_it_stands() -> None:
+    run = Run(3, seed=1)
+    member = run.members[2]
+    member.part.heard_criteria(0, b"other")  # so that the next rank is to hear of it, too
+    member.pacer.standing = False
+    told: list[int] = []
+    member.send = lambda rank, message, after: told.append(rank)  # type: ignore[method-assign]
+    member.pacer.cast(YES, 0.0, member)
+    assert told == [0]
+    member.pacer.stand(1.0)
+    member.pacer.advance(1.0, member)
+    assert told == [0, 0, 1]

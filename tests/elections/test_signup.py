@@ -10,6 +10,7 @@ from tests.elections import planted
 from tests.elections.defined import changed
 from tests.elections.explorer import Violation
 from tests.elections.gathering import BLANK, NAMES, Disk, Effects, Gathering, Pair, Search
+from tests.elections.worlds import CRITERIA, YES
 from vines.protocol.elections.messages import (
     Accept,
     Accepted,
@@ -22,6 +23,8 @@ from vines.protocol.elections.messages import (
     Refusal,
     Sign,
     Signed,
+    Unknown,
+    Vote,
 )
 from vines.protocol.elections.signup import COORDINATORS_MAX, SignUp, attempt_of, coordinator_of
 from vines.protocol.elections.topic import receive
@@ -267,6 +270,38 @@ def test_an_old_sign_is_never_signed_again() -> None:
     cluster.let(Sign, 0, 1)
     assert cluster.bound == [False, False, False]
     assert {type(each[3]) for each in cluster.post} == {Refusal}
+
+
+def asked_before_it_saw_who_called() -> tuple[Cluster, int, Sign]:
+    """A pair, one of which has been asked to sign and does not yet see that both called."""
+    cluster = Cluster(2, 2)
+    cluster.see(0, 1)
+    ((_, asked, _, sign),) = cluster.post
+    assert isinstance(sign, Sign)
+    cluster.members[asked].candidates = frozenset()
+    cluster.let(Sign, asked)
+    assert cluster.post == []
+    return cluster, asked, sign
+
+
+def test_what_was_declined_while_it_could_not_be_signed_is_not_signed_later() -> None:
+    cluster, asked, sign = asked_before_it_saw_who_called()
+    bound, roll = cluster.members[1 - asked].enrolment.bound, sign.definition
+    cluster.do(asked, lambda one, out: one.decline(NAMES[1 - asked], bound, roll, out))
+    assert [type(message) for *_, message in cluster.post] == [Refusal]
+    cluster.see(0, 1)
+    assert not cluster.bound[asked]
+
+
+def test_who_may_yet_sign_refuses_nothing_when_somebody_asks_about_the_roll() -> None:
+    cluster, asked, _ = asked_before_it_saw_who_called()
+    vote = Vote(1, YES, CRITERIA.digest(), True)
+    cluster.hand(1 - asked, asked, cluster.members[1 - asked].enrolment.bound, vote)
+    assert [type(message) for *_, message in cluster.post] == [Unknown]
+    cluster.post.clear()
+    cluster.see(0, 1)
+    cluster.settle()
+    assert cluster.formed == [True, True]
 
 
 def test_attempts_of_too_many_coordinators_are_declined() -> None:

@@ -164,14 +164,14 @@ class Pump:
             node.listening(host.address, self.now)
         return host
 
-    def restart(self, host: Host) -> Host:
+    def restart(self, host: Host, *, skew: float = 0.0) -> Host:
         """Kill a node that has a disk, if it runs, and start it again; what was not synced is lost.
         The test's list of hosts is its own to change.
         """
         if host.alive:
             self.kill(host)
         number = host.node.id[0]
-        again = self.host(number, durable=True, past=host)
+        again = self.host(number, skew=skew, durable=True, past=host)
         for other in self.hosts:
             if other.alive and other is not again:
                 self.join(again, other)

@@ -777,3 +777,71 @@ def test_what_a_double_voted_before_it_was_found_is_counted_once() -> None:
     pump.until(lambda: bool(outcomes(one, third)), 10.0)
     for outcome in outcomes(one, third):
         assert outcome.votes == {"n1": True, "n2": True, "n3": True}
+
+
+def told_of(twin: Host) -> list[str]:
+    return [event.kind for event in twin.of(Conflict)]
+
+
+@pytest.mark.parametrize("ahead", [30.0, 86_000.0])
+@pytest.mark.parametrize("starts", [1, 3])
+def test_a_start_whose_clock_went_back_votes_where_links_to_the_one_before_still_seem_up(
+    ahead: float, starts: int
+) -> None:
+    pump = Pump()
+    one, third = pump.host(1, durable=True), pump.host(3, durable=True)
+    second = pump.host(2, durable=True, skew=ahead)
+    for host in (second, third):
+        pump.join(host, one)
+    pump.run(2.0)
+    for number in range(starts):
+        second.alive = False  # it lost power: nobody was told, and nothing is heard of it
+        pump.run(0.5)
+        second = pump.restart(second, skew=-60.0 * number)
+        pump.run(3.0)
+    hosts = (one, second, third)
+    pump.kill(third)
+    for host in hosts[:2]:
+        call(host, roll(*NAMES))
+        vote(host)
+    pump.until(lambda: len(outcomes(one, second)) == 2, 10.0)
+    assert not conflicts(*hosts)
+
+
+def test_an_old_copy_of_a_disk_votes_nowhere_once_it_meets_who_knew_the_later_start() -> None:
+    pump = Pump()
+    one, second, _ = pump.cluster(3, durable=True)
+    copied, starts = dict(second.disk or {}), second.starts
+    for _ in range(2):
+        second = pump.restart(second)
+        pump.run(2.0)
+    assert not conflicts(one, second)
+    second.alive = False
+    second.disk, second.starts = copied, starts
+    old = pump.restart(second)
+    pump.run(5.0)
+    assert told_of(old) == ["identity", "storage"]
+    with pytest.raises(StorageError, match="the same id"):
+        vote(old)
+
+
+@pytest.mark.parametrize(("first", "second"), [(4, 4), (7, 4)], ids=["equal counts", "a lower one"])
+def test_two_on_copies_of_one_disk_are_found_whichever_was_started_more_often(
+    first: int, second: int
+) -> None:
+    pump = Pump()
+    one = pump.host(1, durable=True)
+    twins = []
+    for count in (first, second):
+        disk = pump.host(2, port=9000 + 10 * count, durable=True)
+        pump.kill(disk)
+        disk.starts = count - 1
+        twin = pump.host(2, port=9020 + len(twins), durable=True, past=disk)
+        twins.append(twin)
+        pump.join(twin, one)
+        pump.run(2.0)
+    pump.run(5.0)
+    for twin in twins:
+        assert told_of(twin) == ["identity", "storage"]
+        with pytest.raises(StorageError, match="the same id"):
+            vote(twin)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from vines.events import Settled
-from vines.protocol.elections.ballots import NEVER
+from vines.protocol.elections.ballots import FIRST, NEVER, rank_of
 from vines.protocol.elections.decree import NOTHING, Record, digest_of
 from vines.protocol.elections.election import tally_of
 from vines.protocol.elections.electorate import Electorate
@@ -138,7 +138,9 @@ class Promises(Spectator):
             if part.record.outcome:
                 self._close(node, part.enrolment.bound)
             if part.enrolment.bound in self._definitions:
-                self._accept_kept(process, part.enrolment.bound, part.record)
+                same = before is not None and before.enrolment.bound == part.enrolment.bound
+                promised = before.record.promised if before is not None and same else FIRST
+                self._accept_kept(process, part.enrolment.bound, part.record, promised)
 
     def sent(self, process: Process, frame: bytes) -> None:
         """Check what is said against what is kept, and against what was said before."""
@@ -338,7 +340,7 @@ class Promises(Spectator):
         match said:
             case Accept(ballot=one, value=value, fresh=fresh):
                 self._propose(process, election, one, value, fresh)
-                if process.disk is None:
+                if process.disk is None or self._closed.get((node, election)) is not None:
                     self._accept(election, one, voter)
             case Accepted(ballot=one, digest=digest):
                 value = self._proposed[election, one]
@@ -399,21 +401,39 @@ class Promises(Spectator):
             if other == election and ballot > one and value != self._chosen[election][1]:
                 raise Violation(f"{value!r} was proposed above what is chosen now")
 
-    def _accept_kept(self, process: Process, election: bytes, record: Record) -> None:
+    def _accept_kept(
+        self, process: Process, election: bytes, record: Record, promised: int
+    ) -> None:
         """A claimant accepts when that is on its disk, which may be after it has proposed; the
-        outcome may come in its place.
+        outcome may come in its place. `promised`: what was there before.
         """
         if record.outcome:
-            ballots = [
-                ballot
-                for (each, ballot), value in self._proposed.items()
-                if each == election and value == record.outcome
-            ]
-            if ballots and election not in self._chosen:
-                self._choose(election, min(ballots))
+            said = any(each == election for each, _ in self._proposed)
+            if said and election not in self._chosen:
+                self._choose_counted(process, election, record.outcome, promised)
         elif (election, record.accepted) in self._proposed:
             voter = self._voter(process, self._electorates[election])
             self._accept(election, record.accepted, voter)
+
+    def _choose_counted(
+        self, process: Process, election: bytes, value: bytes, promised: int
+    ) -> None:
+        """The first outcome is on a disk, in the place of the accept that it was counted with: that
+        of its claimant, or of who was the last that it needed. So it was chosen at a ballot that is
+        not below what was promised there, by those who said that they accepted, this one and the
+        claimant. It need not have been at the first one at which it was proposed: too few may have
+        accepted it there, who asked others proposed something else above, and it was recovered.
+        """
+        electorate = self._electorates[election]
+        me = electorate.rank(self._voter(process, electorate))
+        for one in sorted(ballot for each, ballot in self._proposed if each == election):
+            ranks = sum(1 << electorate.rank(each) for each in self._accepted[election, one])
+            ranks |= 1 << rank_of(one) | (1 << me if me >= 0 else 0)
+            counts = one >= promised and self._proposed[election, one] == value
+            if counts and electorate.is_quorum(electorate.strength(ranks)):
+                self._choose(election, one)
+                return
+        raise Violation(f"{process.name} has an outcome on its disk that was not chosen")
 
     # -- who it is about
 

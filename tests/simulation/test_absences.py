@@ -48,6 +48,8 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
         (1102, 4),  # who left by a later start, long ago, lived on where that start was not known
         (1184, 5),  # of the same some said that it had left, some that it was dead
         (1692, 3),  # all but one stood still, and that one held another dead as it went on
+        (1453, 3),  # held dead, back, and gone again, which in silence is noticed minutes later
+        (795, 3),  # a newcomer covered what a source had deleted that all had left out since
         (940, 4),  # hidden at one, ended with its owner and forgotten at the others
     ],
 )

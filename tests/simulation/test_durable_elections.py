@@ -74,6 +74,28 @@ def test_what_can_be_decided_is_decided_once_faults_are_over() -> None:
     assert seen["commit"] > len(LIVELY_SEEDS)
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        100_035,  # a clock two days behind at a restart, where a link to the start before was left
+        100_434,  # a clock that was half a minute ahead, and set right before the next start
+    ],
+)
+def test_worlds_in_which_what_could_be_decided_once_was_not(seed: int) -> None:
+    World(seed, lively=True).run()
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        100_070,  # declined while a disk lagged, and signed before that was said
+        100_284,  # proposed, then something else above it that too few accepted, then recovered
+    ],
+)
+def test_worlds_in_which_a_promise_once_seemed_to_be_broken(seed: int) -> None:
+    World(seed).run()
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_it_is_so_in_many_worlds() -> None:

@@ -206,6 +206,41 @@ def test_m10_one_remembered_beyond_its_time_is_noticed() -> None:
         simulation.membership.rested()
 
 
+@pytest.mark.parametrize("forgets", [True, False])
+def test_m10_one_that_came_back_is_remembered_from_its_last_end_on(forgets: bool) -> None:
+    """Not from the first: in between it lived. Its last is noticed late, as all others stood still
+    when it came.
+    """
+    simulation = Simulation(1, nodes=3, config={"dead_retention": 10.0}, watching=False)
+    simulation.run(5.0)
+    *others, third = simulation.nodes
+    simulation.partition(others, [third])
+    simulation.run(8.0)
+    assert [each.state for each in others[0].members()].count(DEAD) == 1
+    simulation.heal()
+    simulation.settle()
+    assert [each.state for each in others[0].members()].count(ALIVE) == 3
+    for host in others:
+        host.pause()
+    third.crash()
+    simulation.run(2 * CALM_SECONDS + 15.0)
+    for host in others:
+        host.resume()
+    simulation.run(8.0)
+    assert [each.state for each in others[0].members()].count(DEAD) == 1
+    simulation.membership.rested()
+    if not forgets:
+        members = simulation.processes[0].node._parts.linking.members
+        members.advance = lambda _: []  # type: ignore[method-assign]
+        members.deadline = lambda: float("inf")  # type: ignore[method-assign]
+    simulation.run(2 * CALM_SECONDS + 10.0)
+    if forgets:
+        simulation.membership.rested()
+        return
+    with pytest.raises(Violation, match=r"M10: .* is remembered for too long"):
+        simulation.membership.rested()
+
+
 # -- planted bugs
 
 

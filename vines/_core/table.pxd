@@ -302,6 +302,7 @@ cdef class Progress:
     cdef bint scanning                  # every source is compared, before the arrival log goes on
     cdef bint met                       # it came new, and was told so: once
     cdef bint lacking                   # the peer said that it holds less of a source retired here
+    cdef bint barred                    # so it has to join, where deletions were forgotten first
     cdef bint heard                     # it holds something of one that has no slot here
     cdef bint supposed                  # some of what it is taken to hold was only announced to it
     cdef uint64_t compared              # collections of the table when it was compared with them

@@ -1909,14 +1909,19 @@ cdef class Table:
         """Whether the peer may hold what was deleted, and lack what says so: then it joins instead,
         and nothing is sent to it, as a range that claims a position may leave out its record."""
         cdef size_t slot
-        if progress.compared == self.collections or vines_planted(51):
+        if vines_planted(51):
+            return False
+        if progress.barred and self.floor_stamp:
+            progress.below_floor = True
+            return True
+        if progress.compared == self.collections:
             return False
         if progress.supposed:
             progress.doubtful = True
             return True
         progress.widen()
         for slot in range(self.source_count):
-            # Of a source retired here no vector speaks; who says that it holds less joins anyway.
+            # Of a source retired here no vector speaks; who says that it holds less is barred.
             if (
                 progress.known[slot] < self.sources[slot].lacking
                 and not self.sources[slot].retired
@@ -3078,7 +3083,7 @@ cdef class Progress:
         self.scan()
         self.scanning = False
         self.ready = True
-        self.below_floor = self.supposed = self.doubtful = False
+        self.below_floor = self.supposed = self.doubtful = self.barred = False
         self.compared = NEVER
 
     @cython.critical_section
@@ -3089,10 +3094,11 @@ cdef class Progress:
         return bool(mark & 2)
 
     cdef bint is_new(self) noexcept:
-        """Whether the peer holds nothing but its own, and records of retired sources are here."""
+        """Whether the peer holds nothing but its own, and there is what it gets by a join alone:
+        records of retired sources, or what was forgotten of theirs, the highest stamp of it too."""
         cdef size_t slot
-        cdef bint held = False
-        if self.table.retired == 0 or self.heard:
+        cdef bint held = self.table.floor_stamp != 0
+        if self.table.retired + self.table.released == 0 or self.heard:
             return False
         for slot in range(self.table.source_count):
             if not self.table.sources[slot].placed:
@@ -3132,7 +3138,7 @@ cdef class Progress:
         self.supposed = self.doubtful = False
         if not self.lacking and not self.met and self.is_new():
             self.lacking = self.met = True
-        self.below_floor = self.lacking
+        self.below_floor = self.barred = self.lacking
         self.lacking = False
         self.compared = NEVER
 
@@ -3140,7 +3146,7 @@ cdef class Progress:
     def rewind(self, bytes page not None, size_t offset=0):
         self.learn(page, offset, True)
         self.scan()
-        self.below_floor = self.lacking
+        self.below_floor = self.barred = self.barred or self.lacking
         self.lacking = False
         if not self.supposed:
             self.compared = NEVER

@@ -452,7 +452,7 @@ class Machinery:
         keys once more, in turns.
         """
         old = self.identity.profile.source
-        source = fresh_source(self._rng, self._clock(), old)
+        source = fresh_source(self._rng, self._clock(), self._memory, old)
         for table in self._tables:
             table.adopt(source)
         self.identity.renew(source)

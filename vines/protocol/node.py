@@ -68,7 +68,7 @@ class Node:
         self.config = config
         self.id = config.node_id or rng.randbytes(16)
         self.outbox = Outbox()
-        self.control, self.data = make_tables(config, rng, clock())
+        self.control, self.data = make_tables(config, rng, clock(), memory)
         tables = (self.control, self.data)
         for table in tables:
             table.tick(now)

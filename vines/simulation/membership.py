@@ -82,8 +82,9 @@ class MembershipRules(Spectator):
         self._told: dict[str, dict[bytes, tuple[int, int]]] = {}
         """Per running process and member the (incarnation, rank of the state) that was told
         last."""
-        self._gone_since: dict[str, dict[bytes, float]] = {}
-        """When a running process was first seen to hold a member dead, or gone."""
+        self._gone_since: dict[str, dict[bytes, tuple[int, float]]] = {}
+        """When a running process was first seen to hold a member dead, or gone, at its last
+        incarnation, and that."""
 
     # -- what it is told
 
@@ -154,7 +155,7 @@ class MembershipRules(Spectator):
         before = told.get(member.id, (0, 0))
         told[member.id] = rank
         if rank[1]:
-            self._gone_since[process.name].setdefault(member.id, self.simulation.now)
+            self._seen_gone(process, member)
         if before[1] and not rank[1]:
             if rank[0] <= before[0]:
                 self._complain("M7", process, member, "came back without a new incarnation")
@@ -201,8 +202,10 @@ class MembershipRules(Spectator):
 
     def m10_bounded(self, process: Process) -> None:
         """M10: a view has the living and a bounded number of the gone, none beyond the time that
-        they are remembered; and no accusation stands beside the record that answers it. (One whose
-        subject's record died with all who held it is kept: nobody knows that it was answered.)
+        they are remembered, which begins anew with each life: a later incarnation is a word of the
+        member's own (M3), so it lived on after it had been held gone. And no accusation stands
+        beside the record that answers it. (One whose subject's record died with all who held it is
+        kept: nobody knows that it was answered.)
         """
         node = process.node
         gone = [member for member in node.members() if member.state != events.ALIVE]
@@ -211,7 +214,7 @@ class MembershipRules(Spectator):
         now = self.simulation.now
         for member in gone:
             # Who was away long enough may come back with one that others have forgotten.
-            known = self._gone_since[process.name].setdefault(member.id, now)
+            known = self._seen_gone(process, member)
             since = max(known, self._ended.get(member.id, now))
             if now - since > node.config.dead_retention + self.calm_seconds * 2:
                 self._complain("M10", process, member, "is remembered for too long")
@@ -224,6 +227,17 @@ class MembershipRules(Spectator):
                 )
 
     # -- what they need
+
+    def _seen_gone(self, process: Process, member: Member) -> float:
+        """Since when a process is seen to hold a member gone, at this incarnation: now, if it was
+        not before.
+        """
+        seen = self._gone_since[process.name]
+        incarnation, since = seen.get(member.id, (-1, 0.0))
+        if incarnation < member.incarnation:
+            since = self.simulation.now
+            seen[member.id] = member.incarnation, since
+        return since
 
     def _hidden_bound(self, member: bytes, process: Process) -> float:
         """Within what a process knows of one that ended and did not listen."""

@@ -148,7 +148,7 @@ class Cancel(Said):
 
 
 class Unknown(Said):
-    """I have not heard of this election: define it."""
+    """I take no part in this election so far: define it."""
 
     __slots__ = ()
 

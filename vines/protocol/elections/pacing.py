@@ -213,7 +213,9 @@ class Pacer:
     def _unheard(self) -> list[int]:
         """To whom the vote goes, as they have not said that they hold it."""
         heard = self._acked | bit(self.election.me)
-        return [rank for rank in self._lowest(self._vote_ranks) if not heard >> rank & 1]
+        # Until the roll stands only who gathered it is sure to have signed.
+        wanted = self._lowest(self._vote_ranks) if self.standing else [0]
+        return [rank for rank in wanted if not heard >> rank & 1]
 
     def _lowest(self, count: int) -> list[int]:
         """The lowest ranks not known to be dead: so many who are no suspects and count by what was

@@ -317,6 +317,8 @@ class SignUp:
         if asked.roll != equal_roll(self.candidates):
             return
         self._asked = None
+        if self._passed(definition):  # it was declined since
+            return
         self._bind(election, self._with(asked), self.enrolment.attempt, out)
         out.say(sender, election, signed_with(out.cast()), self.ticket)
 

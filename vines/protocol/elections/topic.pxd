@@ -15,6 +15,7 @@ from vines.protocol.elections.messages cimport (
     Said,
     Sign,
     Signed,
+    Unknown,
     Vote,
 )
 from vines.protocol.elections.signup cimport SignUp, Surroundings

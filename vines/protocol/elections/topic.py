@@ -1,7 +1,8 @@
 """One topic and round at one member: who says what about which roll, and to which part it goes.
 
-A member takes part in one roll at a time. Whatever is said about another is answered with the
-refusal that stands for it, so that nobody waits for an answer that cannot come.
+A member takes part in one roll at a time. What is asked about another is answered: it is not known
+here. Who asked says which roll it is, and is refused that for ever, so that nobody waits for an
+answer that cannot come.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from vines.protocol.elections.messages import (
     Said,
     Sign,
     Signed,
+    Unknown,
     Vote,
 )
 from vines.protocol.elections.signup import SignUp, Surroundings
@@ -54,7 +56,7 @@ def receive(
             signup.on_formed(election, out)
         deliver(signup.election, sender, election, message, out)
     elif isinstance(message, QUESTIONS):
-        out.say(sender, election, Refusal(), signup.ticket)
+        out.say(sender, election, Unknown(), 0)  # what it refuses for ever it has to keep
 
 
 def deliver(
