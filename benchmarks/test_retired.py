@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.protocol.pump import Host, Pump
 from vines._core.digest import aligned_pages, vector_pages
 from vines._core.sketch import sketch_page
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from .conftest import Goals
 
 LIVING, RESTARTS = 300, 10_000
-LIVES = 256, 1024
+LIVES = 128, 1024
 """Processes that end before memory is looked at for the first time, and until the second."""
 LIFE_SECONDS = 7.0
 """Of one: time to agree with the others on what the one before it wrote; looks for sources that are
@@ -97,6 +99,7 @@ def memory(host: Host) -> list[int]:
     return [*held, 8 * (int(control["slots"]) + int(data["slots"]))]
 
 
+@pytest.mark.timeout(0)
 def test_memory(goals: Goals) -> None:
     """Of a process that is gone, at two whole nodes: in either table, in the records that say so,
     in what is known of all of them, in whatever else it left, and in each link.
