@@ -25,8 +25,8 @@ LIVES = 128, 1024
 LIFE_SECONDS = 7.0
 """Of one: time to agree with the others on what the one before it wrote; looks for sources that are
 gone come at another moment of each."""
-SETTINGS = {"dead_retention": 30.0, "horizon": 64, "log_slack": 64}
-"""Runs and entries kept, of whatever was written, are as many as that from the begin on."""
+SETTINGS = {"dead_retention": 30.0, "horizon": 64}
+"""Runs kept, of whatever was written, are as many as that from the begin on."""
 
 
 def source_of(number: int) -> bytes:

@@ -18,8 +18,7 @@ last minutes, until all the living were seen to hold the same."""
 BYTES_EACH = 64
 """Of memory that a process that is gone leaves behind at a node, at most, in both tables."""
 LOGGED_BYTES_EACH = 512
-"""The same with places for a hundred that are there at one time, log entries of others, and what these
-point at."""
+"""The same with places for a hundred that are there at one time, and log entries of others."""
 SHORT = {"log_slack": 64, "horizon": 64}
 """Log entries and runs that are kept of whatever was written last, or they would be most of it."""
 SLACK_BYTES = 192 * 1024

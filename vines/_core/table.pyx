@@ -46,7 +46,7 @@ from vines._core.index cimport (
 )
 from vines._core.log cimport (
     Cursor, Log, cursor_counter, cursor_holds, log_add, log_begin, log_close, log_drop_first,
-    log_memory, log_reserve, log_seek,
+    log_memory, log_remove, log_reserve, log_seek,
 )
 from vines._core.plain cimport write_value
 from vines._core.record cimport (
@@ -2806,6 +2806,10 @@ cdef class Table:
         cdef vines_record* record = self.held(family, key)
         if record == NULL:
             return False
+        # Its position says nothing to anybody from now on, and would keep its memory.
+        if log_remove(&self.sources[record.source].log, record.counter, record):
+            unrefer(record)
+            self.logged -= 1
         self.drop(hash_record(&self.index, record), record)
         return True
 

@@ -213,7 +213,10 @@ class Watch:
             return self.table.gone.get(written.origin) is not None
         if written.family in FAMILIES and written.flags & ENDED == ENDED:
             sources = self.oracle.sources_of(written.key) if written.family == MEMBER else ()
-            if counted := [each for each in sources if self.table.counts_in(each)]:
+            # One that is known to be retired may count again, if there is more of it than was said:
+            # whoever holds its member alive is told by what is known, all the same.
+            gone, counts = self.table.gone, self.table.counts_in
+            if counted := [each for each in sources if counts(each) and gone.get(each) is None]:
                 raise Violation(
                     f"{self.name} dropped {_say(written)}, but {_short(counted[0])} counts"
                 )

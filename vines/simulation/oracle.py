@@ -15,7 +15,7 @@ from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.errors import VinesError
 from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.replicas.collecting import REPORT
-from vines.protocol.replicas.leftovers import RETIRED
+from vines.protocol.replicas.retiring import RETIRED
 from vines.protocol.wire.fields import ID_BYTES
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ if others do it sooner or later; and none comes again, as its position is covere
 * What is left of a member record says to those who were away that a member is gone. It goes once
   they would find that out without it: once every source is left out that counted, and that nobody
   wrote under, when it had lapsed. That of the member is one of these, whichever it was.
-* So does what is left of accusations, and of batches of retired sources, which say nothing at all.
+* So does what is left of accusations, which says nothing at all.
 * A member that is still held alive by a record whose source is retired is held dead from then on,
   if it is not linked: that one goes on under a fresh source, and says so. Everybody else who lives
   contradicts it.
@@ -30,9 +30,7 @@ from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
 from vines.protocol.replicas.collecting import REPORT
 
-RETIRED: Final = 8
-"""The family of records that retire sources; the key says who began it, and a number."""
-FAMILIES: Final = (MEMBER, ACCUSATION, RETIRED)
+FAMILIES: Final = (MEMBER, ACCUSATION)
 """Of records that lapse, and of which what is left then may go."""
 GRACE_SECONDS: Final = 1.0
 """From a source that is said to be retired to looking whether somebody is held alive who writes

@@ -30,9 +30,11 @@ from vines.errors import WireError
 from vines.hints import Final
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
-from vines.protocol.replicas.leftovers import RETIRED, Leftovers
+from vines.protocol.replicas.leftovers import Leftovers
 from vines.protocol.wire.messages import TABLES
 
+RETIRED: Final = 8
+"""The family of records that retire sources; the key says who began it, and a number."""
 BATCH: Final = 40
 """Sources in one such record: some 800 bytes, which are sent again with each that is added."""
 BATCH_BYTES_MAX: Final = 4096
