@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from vines._core.changes import Changes
 from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.events import Conflict, Fail, Join, Leave
 from vines.protocol.members.accusations import ACCUSATION, UNANSWERED, Accusation
-from vines.protocol.members.profile import stamp_of
+from vines.protocol.members.profile import Profile, stamp_of
 from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.replicas.leftovers import FAMILIES
 from vines.protocol.replicas.retiring import LOOK_SECONDS, RETIRED
@@ -122,32 +123,46 @@ def test_what_was_dropped_comes_back_by_no_join_and_from_nobody() -> None:
     assert kinds == {"source"}  # of who was away for so long that its source was retired
 
 
-def test_who_was_away_hears_that_a_member_is_gone_whose_record_nobody_has() -> None:
+def announce(pump: Pump, host: Host, member: bytes, source: bytes, incarnation: int) -> None:
+    """A node hears of a member that nobody can ask, and nobody is linked to."""
+    profile = Profile(
+        name="shy", address=None, tags={}, versions=(1, 1), observer=False, source=source
+    )
+    table, changes = pump.host(99, port=0).node.control, Changes()
+    pump.hosts.pop()
+    table.adopt(source)
+    table.put(MEMBER, member, 0, profile.encode(), stamp_of(incarnation, "alive"))
+    body = table.delta_for(host.node.control.vector(), 1 << 16)
+    assert body is not None and host.node.control.apply(body, 0, None, 0, changes) == []
+    host.node._parts.linking.learn(changes, pump.now)
+    host.node._parts.retiring.learn(changes, pump.now)
+    host.node.advance(pump.now)
+
+
+def test_who_is_held_alive_by_a_retired_source_is_held_dead_and_nothing_is_written() -> None:
     pump = Pump()
     a, b, c = cluster(pump, 3)
-    gone = pump.host(10, dead_retention=RETENTION)
-    pump.join(gone, a)
-    pump.run(2.0)
-    part(pump, [c, gone], [a, b])
-    pump.run(2 * RETENTION + LOOKS)
-    for host in (a, b):
-        assert gone.node.source not in sources(host)
-        assert host.node.control.get(MEMBER, gone.node.id) is None
-    # It ends as the other comes back, who has not found that out by itself.
-    c.node._parts.detector.probing.active = False
-    c.events.clear()
-    pump.vanished.add(gone.address)
-    pump.kill(gone)
-    assert c.states()["n10"] == "alive"
-    pump.walls.clear()
-    pump.join(c, a)
-    pump.run(3.0)
-    assert c.states().get("n10") != "alive" and len(c.of(Fail)) == 1
-    c.node._parts.detector.probing.active = True
-    pump.run(2 * RETENTION + LOOKS)
+    member, source, later = label(77), bytes(15) + b"\x07", bytes(15) + b"\x08"
+    announce(pump, c, member, source, 5)
+    pump.run(1.0)
+    written = [host.node.control.counter for host in (a, b, c)]
+    assert all(host.states()["shy"] == "alive" for host in (a, b, c))
+    retire(a, source, (1, 0))
+    pump.run(0.5)
+    assert b.states()["shy"] == c.states()["shy"] == "alive"
+    pump.run(1.0)
+    assert b.states()["shy"] == c.states()["shy"] == "dead"
+    assert len(b.of(Fail)) == len(c.of(Fail)) == 1
+    pump.run(LOOK_SECONDS)
     for host in (a, b, c):
-        assert families(host) == families(a)
-        assert host.node.control.get(MEMBER, gone.node.id) is None
+        assert host.states()["shy"] == "dead" and host.node.control.get(MEMBER, member) is None
+        assert not host.of(Conflict)
+    assert [host.node.control.counter for host in (a, b, c)] == [written[0] + 1, *written[1:]]
+    assert equal(a, b, c)
+    # It comes again from nobody; if it lives after all, it says so under another source.
+    announce(pump, b, member, later, 6)
+    pump.run(1.0)
+    assert all(host.states()["shy"] == "alive" for host in (a, b, c))
     assert equal(a, b, c)
 
 

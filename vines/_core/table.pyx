@@ -2802,9 +2802,9 @@ cdef class Table:
         return found, cursor
 
     @cython.critical_section
-    def collect(self, uint8_t family, bytes key not None):
+    def collect(self, uint8_t family, bytes key not None, bint covered=False):
         cdef vines_record* record = self.held(family, key)
-        if record == NULL:
+        if record == NULL or covered and record.counter > self.known.counters[record.source]:
             return False
         # Its position says nothing to anybody from now on, and would keep its memory.
         if log_remove(&self.sources[record.source].log, record.counter, record):

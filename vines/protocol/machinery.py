@@ -126,7 +126,7 @@ class Machinery:
         )
         leftovers = Leftovers(
             *(self.identity, self.linking.members, tables[0]),
-            bury=self._mourn,
+            mourn=self._mourn,
             cleared=self.detector.accusations.cleared,
         )
         self.retiring = Retiring(
@@ -382,11 +382,9 @@ class Machinery:
         self.linking.bury(member, now)
 
     def _mourn(self, member: bytes, now: float) -> None:
-        """The source of a member is retired: it is dead, or will say under which one it goes on,
-        and first to those that are linked.
-        """
-        if self.linking.links.to(member) is None:
-            self._bury(member, now)
+        """The source of a member that is held alive is retired."""
+        self.stirred = True
+        self.linking.mourn(member, now)
 
     def _heard(self, member: bytes) -> float:
         """When a member last said anything on its link."""

@@ -211,6 +211,8 @@ class Watch:
         """Whether the table holds why it may collect this, or nobody needs what is left of it."""
         if written.family == REPORT:
             return self.table.gone.get(written.origin) is not None
+        if written.family == MEMBER and not written.flags and not written.stamp & 3:
+            return self.table.gone.get(written.origin) is not None
         if written.family in FAMILIES and written.flags & ENDED == ENDED:
             sources = self.oracle.sources_of(written.key) if written.family == MEMBER else ()
             # One that is known to be retired may count again, if there is more of it than was said:
@@ -241,9 +243,11 @@ class Watch:
         """K4: whether this was deleted here for good, by somebody who knew of it."""
         collected = self.collected.get(written.key_, (-1, b""))
         if written.rank <= collected:
-            # That somebody is dead may be found out once more, by another.
+            # That somebody is dead may be found out once more, by another. And a report of an earlier
+            # start may come late: no fingerprint has it, and it goes with its own source.
             again = written.family == MEMBER and written.stamp & 3 == DEAD
-            return not again or written.rank == collected
+            late = written.family == REPORT and written.origin != collected[1]
+            return not (again or late) or written.rank == collected
         deletion = self._deleted.get(written.key_, (-1, b""))
         return written.rank <= deletion and self.oracle.knew(written.key_, deletion, written)
 

@@ -10,9 +10,9 @@ if others do it sooner or later; and none comes again, as its position is covere
   they would find that out without it: once every source is left out that counted, and that nobody
   wrote under, when it had lapsed. That of the member is one of these, whichever it was.
 * So does what is left of accusations, which says nothing at all.
-* A member that is still held alive by a record whose source is retired is held dead from then on,
-  if it is not linked: that one goes on under a fresh source, and says so. Everybody else who lives
-  contradicts it.
+* A member record that says alive, and whose source is retired, is void at every node: it goes, and
+  its member is held dead from then on. Nothing has to be written for that. A member that lives all
+  the same says so under a fresh source, once it hears that; who is linked to it waits for it.
 
 It must not know links or datagrams, nor how sources are retired.
 """
@@ -52,19 +52,21 @@ class Leftovers:
         identity: Identity,
         members: Membership,
         control: Table,
-        bury: Callable[[bytes, float], None],
+        mourn: Callable[[bytes, float], None],
         cleared: Callable[[bytes], None],
     ) -> None:
         self._identity = identity
         self._members = members
         self._control = control
         self._retired = control.gone
-        self._bury = bury
+        self._mourn = mourn
         self._cleared = cleared
         """Told the keys of accusations that went."""
         self._reports: int | None = None
         """How far the look at all reports has come."""
-        self._mourn = inf
+        self._stray = False
+        """One lies above what is covered, and would come again."""
+        self._retirees = inf
         """When to look who is held alive by a source that is retired."""
         self._walk: int | None = None
         """How far the look for what has lapsed has come."""
@@ -77,7 +79,7 @@ class Leftovers:
     def named(self, now: float) -> None:
         """More sources are known to be retired."""
         self._reports = 0
-        self._mourn = min(self._mourn, now + GRACE_SECONDS)
+        self._retirees = min(self._retirees, now + GRACE_SECONDS)
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current: they may come late."""
@@ -87,7 +89,7 @@ class Leftovers:
             if family not in (REPORT, MEMBER) or self._retired.get(origin) is None:
                 continue
             if family == MEMBER:
-                self._mourn = min(self._mourn, now + GRACE_SECONDS)
+                self._retirees = min(self._retirees, now + GRACE_SECONDS)
             elif not flags & TOMBSTONE:
                 self._drop_report(key)
 
@@ -95,6 +97,10 @@ class Leftovers:
         """These are all sources that count, and that nobody writes under: what had lapsed before
         may go, if none of those is among them that were when it had.
         """
+        if len(self._retired):
+            self._retirees = 0.0  # who was linked may be so no more
+        if self._stray:
+            self._stray, self._reports = False, 0
         if self._ended:
             self._before = unowned if self._before is None else self._before & unowned
             if not self._before:
@@ -112,20 +118,20 @@ class Leftovers:
                     self._drop_report(change[1])
         if self._walk is not None:
             self._find()
-        if now >= self._mourn:
-            self._mourn = inf
+        if now >= self._retirees:
+            self._retirees = inf
             for member, source in self._members.awaited():
                 if self._retired.get(source) is not None and self._members.is_alive(member):
-                    self._bury(member, now)
+                    self._mourn(member, now)
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return self._mourn if self._reports is None and self._walk is None else 0.0
+        return self._retirees if self._reports is None and self._walk is None else 0.0
 
     def _drop_report(self, key: bytes) -> None:
         held = self._control.get(REPORT, key)
         if held is not None and self._retired.get(held[1]) is not None:
-            self._control.collect(REPORT, key)
+            self._stray |= not self._control.collect(REPORT, key, covered=True)
 
     def _find(self) -> None:
         """Look on for what has lapsed."""
