@@ -243,8 +243,8 @@ class Watch:
         """K4: whether this was deleted here for good, by somebody who knew of it."""
         collected = self.collected.get(written.key_, (-1, b""))
         if written.rank <= collected:
-            # That somebody is dead may be found out once more, by another. And a report of an earlier
-            # start may come late: no fingerprint has it, and it goes with its own source.
+            # That somebody is dead may be found out once more, by another. And a report of an
+            # earlier start may come late: no fingerprint has it, and it goes with its own source.
             again = written.family == MEMBER and written.stamp & 3 == DEAD
             late = written.family == REPORT and written.origin != collected[1]
             return not (again or late) or written.rank == collected
