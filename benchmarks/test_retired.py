@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from vines._core.changes import Changes
+import pytest
+
+from tests.protocol.pump import Host, Pump
 from vines._core.digest import aligned_pages, vector_pages
-from vines._core.retired import RetiredSources
 from vines._core.sketch import sketch_page
-from vines._core.table import Progress, Table
-from vines._core.vector import VersionVector
-from vines.protocol.replicas.retiring import LOOK_SECONDS, Retiring
+from vines._core.table import Table
+from vines.protocol.replicas.retiring import LOOK_SECONDS
 
 from .test_digest import BUDGET, KEYS
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from vines.protocol.members.identity import Identity
-    from vines.protocol.members.membership import Membership
-
     from .conftest import Goals
 
 LIVING, RESTARTS = 300, 10_000
-AT_ONCE = 16
-"""Restarts between two looks for sources that are gone."""
-BOUNDED = {"horizon": 1024, "log_slack": 1024}
-"""Runs and entries kept, of whatever was written: as many as that from the begin on."""
+LIVES = 128, 1024
+"""Processes that end before memory is looked at for the first time, and until the second."""
+LIFE_SECONDS = 7.0
+"""Of one: time to agree with the others on what the one before it wrote; looks for sources that are
+gone come at another moment of each."""
+SETTINGS = {"dead_retention": 30.0, "horizon": 64}
+"""Runs kept, of whatever was written, are as many as that from the begin on."""
 
 
 def source_of(number: int) -> bytes:
@@ -76,95 +75,56 @@ def test_restarts(benchmark: BenchmarkFixture, goals: Goals) -> None:
     assert worst <= 5
 
 
-class Node:
-    """What a node keeps of sources: both tables, and who retires in them."""
-
-    def __init__(self, number: int, living: set[bytes], first: bool) -> None:
-        self.source, retired = source_of(number), RetiredSources()
-        control, data = (
-            Table(self.source, *KEYS, retired=retired, which=which, **BOUNDED) for which in range(2)
-        )
-        self.tables = control, data
-        profile = SimpleNamespace(source=self.source, observer=False)
-        living.add(self.source)
-        self.retiring = Retiring(
-            cast("Identity", SimpleNamespace(id=self.source, leaving=False, profile=profile)),
-            cast("Membership", SimpleNamespace(sources=lambda: living, is_first=lambda _id: first)),
-            self.tables,
-            covers=lambda *_: True,
-            renew=lambda _: None,
-            now=0.0,
-        )
-
-    def hear(self, other: Node, now: float) -> None:
-        """All that another node holds, in both tables, and what that changes."""
-        for mine, theirs in zip(self.tables, other.tables, strict=True):
-            changes = Changes()
-            progress = Progress(theirs)
-            for page in vector_pages(mine, BUDGET):
-                progress.read_page(page)
-            while (body := theirs.delta(progress, BUDGET)) is not None:
-                mine.apply(body, 0, None, 0, changes)
-            if mine is self.tables[0]:
-                self.retiring.learn(changes, now)
-
-    def turn(self, now: float) -> None:
-        while self.retiring.deadline() <= now:
-            self.retiring.advance(now)
-
-    def memory(self) -> tuple[int, int]:
-        """Bytes of both tables, with all that is in them, and of a link."""
-        statistics = [table.statistics() for table in self.tables]
-        held = sum(int(each["memory"]) for each in statistics)
-        return held, sum(8 * int(each["slots"]) for each in statistics)
-
-
-def restart(number: int, node: Node) -> bytes:
-    """A process starts anew without anything, says who it is and writes a key; then it is gone."""
-    source = source_of(number)
-    for table, key in zip(node.tables, (b"member", b"again"), strict=True):
-        theirs = Table(source, *KEYS)
-        theirs.put(0, key, 0, b"value", number)
-        body = theirs.delta_for(VersionVector(), BUDGET)
-        assert body is not None
-        table.apply(body)
-    return source
-
-
-def test_memory(goals: Goals) -> None:
-    """Of a source that is gone, at who says so and at who hears of it: in either table, in the
-    records that say so, in what is known of all of them, and in each link.
+def live(pump: Pump, number: int, seed: Host) -> None:
+    """A process without a disk comes, says who it is, writes a key, and goes, with a word or
+    without one.
     """
-    living: set[bytes] = set()
-    first, other = Node(1, living, True), Node(2, living, False)
-    nodes = first, other
-    now, number = 0.0, 2
-    for _ in range(LIVING):
-        number += 1
-        living.add(restart(number, first))
-    marks = []
-    for restarts in (2048, RESTARTS):
-        done = number + restarts
-        while number < done:
-            for _ in range(AT_ONCE):
-                number += 1
-                restart(number, first)
-            now += LOOK_SECONDS
-            for node in nodes:
-                node.turn(now)
-                other.hear(first, now)
-        for _ in range(4):
-            now += LOOK_SECONDS
-            for node in nodes:
-                node.turn(now)
-                other.hear(first, now)
-        marks.append([node.memory() for node in nodes])
-    for node, name in zip(nodes, ("who says so", "who hears of it"), strict=True):
-        for table in node.tables:
-            assert table.statistics()["retired"] == number - 2 - LIVING
-        assert len(node.tables[0].gone) == number - 2 - LIVING
-        before, after = (each[nodes.index(node)] for each in marks)
-        held, link = ((b - a) / RESTARTS for a, b in zip(before, after, strict=True))
-        goals.counted(f"a retired source, at {name}", round(held, 1), 64, "bytes")
-        goals.counted(f"the same on a link, at {name}", round(link, 2), 1, "bytes")
-        assert held + 8 * link <= 64
+    # Of the highest id: who is first stays the same.
+    host = pump.host(3, node_id=b"\xff" * 8 + number.to_bytes(8, "big"), **SETTINGS)
+    pump.join(host, seed)
+    pump.run(LIFE_SECONDS / 2)
+    host.write("again", number.to_bytes(4, "big"))
+    pump.run(LIFE_SECONDS / 2)
+    if number % 2:
+        host.node.leave(pump.now)
+        pump.settle()
+    pump.kill(host)
+    pump.hosts.remove(host)
+
+
+def memory(host: Host) -> list[int]:
+    """Bytes of both tables, with all that is in them, and of each link."""
+    control, data = (table.statistics() for table in (host.node.control, host.node.data))
+    held = [int(each["memory"]) for each in (control, data)]
+    return [*held, 8 * (int(control["slots"]) + int(data["slots"]))]
+
+
+@pytest.mark.timeout(0)
+def test_memory(goals: Goals) -> None:
+    """Of a process that is gone, at two whole nodes: in either table, in the records that say so,
+    in what is known of all of them, in whatever else it left, and in each link.
+    """
+    pump = Pump()
+    nodes = pump.cluster(2, **SETTINGS)
+    marks, number = [], 1000
+    for lives in LIVES:
+        for _ in range(lives):
+            number += 1
+            live(pump, number, nodes[number % 2])
+            for host in nodes:
+                host.events.clear()
+                host.dials.clear()
+        pump.run(30.0 + 6 * LOOK_SECONDS)
+        marks.append([memory(host) for host in nodes])
+    gone = sum(LIVES)
+    for host, name in zip(nodes, ("who says so", "who hears of it"), strict=True):
+        control, data = host.node.control, host.node.data
+        assert control.statistics()["retired"] == len(control.gone) == gone
+        records = control.statistics()["records"]
+        assert isinstance(records, int) and records <= 4 + gone // 40 + 1
+        assert data.statistics()["records"] == 1
+        before, after = (each[nodes.index(host)] for each in marks)
+        each = [(b - a) / LIVES[1] for a, b in zip(before, after, strict=True)]
+        goals.counted(f"a process that is gone, at {name}", round(sum(each[:2]), 1), 64, "bytes")
+        goals.counted(f"the same on a link, at {name}", round(each[2], 2), 1, "bytes")
+        assert sum(each) <= 64

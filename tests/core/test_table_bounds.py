@@ -253,3 +253,50 @@ def test_what_the_system_does_not_take_back_is_not_said_to_have_gone_and_goes_la
     assert done.returncode == 0, done.stderr
     assert "MemoryError" not in done.stderr
     assert B != A
+
+
+def test_what_is_collected_leaves_no_log_entry_that_would_keep_its_memory() -> None:
+    table, peer = new(CORE, A), new(CORE, B)
+    for number in range(3000):
+        table.put(1, b"stays%d" % (number // 100), 0, b"x", number + 1)
+        table.put(1, b"goes%d" % number, 0, bytes(40), 1)
+        if number > 500:
+            assert table.collect(1, b"goes%d" % (number - 500))
+        if number == 1000:
+            before = table.statistics()
+    after = table.statistics()
+    # One for each that is there, or was overwritten, and one in each leaf.
+    assert after["entries"] <= 3000 + 500 + 6000 // 1024 + 16
+    assert after["memory"] - before["memory"] <= 2000 * 24 + 64 * 1024
+    for counter, _, key in table.entries(A):
+        assert key.startswith(b"stays") or counter > 5000 or counter <= 1002, (counter, key)
+    while (body := table.delta_for(peer.vector(), 4096)) is not None:
+        assert peer.apply(body) == []
+    assert peer.covered(A) == table.covered(A) == 6000
+    assert peer.records() == table.records()
+
+
+def test_logs_with_entries_removed_are_dropped_from_the_oldest_on_as_ever() -> None:
+    table = new(CORE, A, log_slack=0)
+    for number in range(3000):
+        table.put(1, b"%d" % number, 0, b"x", 1)
+    for number in range(3000):
+        if number % 500:
+            assert table.collect(1, b"%d" % number)
+    left = len(table.records())
+    assert left == 6 and table.statistics()["entries"] <= left + 16
+    for stamp in range(2, 500):
+        table.put(1, b"hot", 0, b"x", stamp)
+    while table.trim(8):
+        pass
+    assert table.statistics()["entries"] <= 2 * (left + 1) + 1
+    assert len(table.entries(A)) <= table.statistics()["entries"]
+    assert table.floor(A) > 3000 and table.covered(A) == 3000 + 498
+    peer = new(CORE, B)
+    page, cursor = table.page(0, 1 << 16)
+    peer.apply_page(page)
+    peer.finish_join(table.floor_pages(1 << 16))
+    assert cursor is None and peer.records() == table.records()
+    table.put(1, b"last", 0, b"x", 1)
+    assert peer.apply(table.delta_for(peer.vector(), 4096)) == []
+    assert peer.records() == table.records()

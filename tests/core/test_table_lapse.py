@@ -282,3 +282,30 @@ def test_a_large_value_is_let_go_when_it_lapses() -> None:
     table.tick(1.0)
     table.lapse(1)
     assert table.statistics()["memory"] < 1 << 16
+
+
+def test_what_has_lapsed_and_is_covered_is_found_in_steps() -> None:
+    table = new(CORE, A, segment_slots=16)
+    table.tick(1.0)
+    wanted = set()
+    for number in range(300):
+        key = b"%d" % number
+        if number % 3 == 0:
+            table.put(number % 5, key, EXPIRING, b"x", 1, 10)
+            wanted.add((number % 5, key))
+        elif number % 3 == 1:
+            table.put(number % 5, key, EXPIRING, b"x", 1, 10_000)
+        else:
+            table.put(number % 5, key, number % 2, b"", 1)
+    # Of what lies above the vector another copy may come.
+    table.apply(frame(span(B, 0, 1, (1, record(b"above", 9, C, 7, flags=LAPSED)))))
+    table.tick(2.0)
+    assert table.lapsed(0, 1 << 20) == ([], None)
+    table.lapse(1 << 20)
+    found, cursor, steps = [], 0, 0
+    while cursor is not None:
+        some, cursor = table.lapsed(cursor, 1)
+        found += some
+        steps += 1
+    assert sorted(found) == sorted(wanted) and steps > 4
+    assert len(table.records()) == 301

@@ -9,8 +9,9 @@ import pytest
 
 from tests.core.forms import write_floors
 from vines._core.changes import Changes
-from vines._core.table import ENDED, EPHEMERAL, EXPIRING, HIDDEN, SHOWN, TOMBSTONE, Table
+from vines._core.table import ENDED, EPHEMERAL, EXPIRING, HIDDEN, MEMBER, SHOWN, TOMBSTONE, Table
 from vines.events import Flushed, Join, KeysChanged, Member
+from vines.protocol.replicas.collecting import REPORT
 from vines.simulation import Simulation, Violation, checks, rest
 from vines.simulation.checks import STATE, Watch
 from vines.simulation.oracle import ControlOracle, Oracle, Written, lapsed
@@ -18,6 +19,7 @@ from vines.simulation.rest import check_joiner, check_lapsed, check_rest
 
 SOURCE = b"s" * 16
 OTHER = b"t" * 16
+MEMBER_ID = b"m" * 16
 
 
 def written(counter: int, *, key: bytes = b"k", stamp: int | None = None, **more: Any) -> Written:
@@ -36,6 +38,13 @@ class Bare:
     lapses: int = 0
     collected: int = 0
     recounting: bool = False
+    gone: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def counts_in(self, source: bytes) -> bool:
+        return self.counters.get(source, 0) > 0
 
     def fingerprint(self) -> bytes:
         return repr((self.held, self.counters, self.floors)).encode()
@@ -627,3 +636,37 @@ def test_a_cluster_that_is_never_quiet_is_noticed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(process.node, "advance", restless)
     with pytest.raises(Violation, match=r"no rest after 10 s: .* dialled \d+ times"):
         simulation.settle(limit=10.0)
+
+
+def test_reports_and_what_is_left_of_members_go_with_their_sources_alone() -> None:
+    oracle = ControlOracle()
+    oracle.authors[SOURCE] = MEMBER_ID
+    report = written(1, key=MEMBER_ID)._replace(family=REPORT)
+    left = written(2, key=MEMBER_ID)._replace(family=MEMBER, stamp=2, flags=EXPIRING)
+    for record in (report, left):
+        oracle.wrote(record)
+    for gone, counters, which in (
+        ({}, {SOURCE: 2}, "lost"),
+        ({SOURCE: (2, 0)}, {SOURCE: 2}, None),
+    ):
+        table = Bare([report, lapsed(left)], {SOURCE: 2})
+        watching = watch(oracle, table)
+        watching.check()
+        table.held, table.gone, table.counters = [lapsed(left)], dict(gone), dict(counters)
+        if which is None:
+            watching.check()
+        else:
+            with pytest.raises(Violation, match=which):
+                watching.check()
+    table = Bare([lapsed(left)], {SOURCE: 2}, gone={})
+    oracle.retired.add(SOURCE)
+    watching = watch(oracle, table)
+    watching.check()
+    table.held = []
+    with pytest.raises(Violation, match=r"dropped .* counts"):
+        watching.check()
+    table.gone, table.sequence = {SOURCE: (2, 0)}, 1
+    watching.check()
+    table.held = [lapsed(left)]
+    with pytest.raises(Violation, match="again, which was collected"):
+        watching.check()

@@ -6,8 +6,12 @@ from math import inf
 
 import pytest
 
+from vines._core.changes import Changes
 from vines._core.digest import vector_pages
+from vines._core.table import MEMBER
 from vines.protocol.replicas import retiring
+from vines.protocol.replicas.collecting import REPORT
+from vines.protocol.replicas.leftovers import Leftovers
 from vines.protocol.replicas.retiring import LOOK_SECONDS, Agreement
 from vines.simulation import Host, Simulation, run_seed
 
@@ -120,3 +124,68 @@ def test_random_clusters_keep_the_invariants_however_soon_sources_are_retired(
 def living(members: retiring.Membership) -> set[bytes]:
     """Who is held dead is not waited for."""
     return {each.profile.source for each in members._members.values() if members.is_alive(each.id)}
+
+
+def leave_nothing(seed: int = 7) -> None:
+    """Processes without a disk end one after the other, some by a word; what they leave goes."""
+    simulation = Simulation(seed, nodes=4, config={"dead_retention": 20.0})
+    again = simulation.nodes[-1]
+    for number in range(8):
+        again.gossip("by", number)
+        again.delete("by")
+        simulation.run(10.0)
+        if number % 2:
+            again.leave()
+            simulation.run(1.0)
+        again.restart()
+    simulation.run(60.0 + 2 * LOOKS)
+    simulation.settle()
+    for host in simulation.nodes:
+        assert host.process is not None
+        control = host.process.node.control
+        families = [record[0] for record in control.records()]
+        assert families.count(MEMBER) == 4 and families.count(REPORT) <= 4
+        assert len(families) <= 4 + 4 + 1 and len(control.counted()) == 4
+        assert len(control.gone) == 8
+
+
+def test_of_restarts_only_the_sources_are_left() -> None:
+    leave_nothing()
+
+
+@pytest.mark.parametrize(
+    ("bug", "found"),
+    [
+        ("what is left goes at once", "dropped .* counts"),
+        ("reports of the living go", "holds nothing"),
+        ("nothing is dropped", "not everywhere"),
+    ],
+)
+def test_what_goes_too_soon_or_never_is_found(
+    bug: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if bug == "what is left goes at once":
+        monkeypatch.setattr(Leftovers, "looked", gone_at_once)
+    elif bug == "reports of the living go":
+        monkeypatch.setattr(Leftovers, "learn", reports_of_all)
+    else:
+        monkeypatch.setattr(Leftovers, "deadline", lambda self: inf)
+    with pytest.raises(AssertionError, match=found):
+        leave_nothing()
+
+
+def gone_at_once(self: Leftovers, unowned: set[bytes]) -> None:
+    """Planted: nobody asks which sources count."""
+    del unowned
+    self._walk = 0
+    while self._walk is not None:
+        self._find()
+    self._clear()
+
+
+def reports_of_all(self: Leftovers, changes: Changes, now: float) -> None:
+    """Planted: a report goes, whoever made it."""
+    del now
+    for change in changes:
+        if change[0] == REPORT:
+            self._control.collect(REPORT, change[1])

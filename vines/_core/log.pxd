@@ -226,6 +226,26 @@ cdef inline void log_drop_first(Log* log) noexcept nogil:
         memset(&log.tail, 0, sizeof(Leaf))
 
 
+cdef inline bint log_remove(Log* log, uint64_t counter, const vines_record* record) noexcept nogil:
+    """Drop the entry of a position, if it points at this record, and is not the only one of its
+    leaf: no leaf is empty but the tail of an empty log."""
+    cdef Cursor cursor
+    cdef Leaf* leaf
+    log_seek(log, counter - 1, &cursor)
+    if not cursor_holds(&cursor) or cursor_counter(&cursor) != counter:
+        return False
+    leaf = <Leaf*>cursor.leaf
+    if pointed(cursor.at[0]) != record or leaf.used - (
+        log.gone if leaf == leaf_at(log, 0) else 0
+    ) < 2:
+        return False
+    memmove(<uint64_t*>cursor.at, cursor.at + 1,
+            <size_t>(cursor.end - cursor.at - 1) * sizeof(uint64_t))
+    leaf.used -= 1
+    log.count -= 1
+    return True
+
+
 cdef inline size_t log_memory(const Log* log) noexcept nogil:
     cdef size_t size = log.capacity * sizeof(Leaf), at, leaves = log.leaf_count
     for at in range(leaves + 1):

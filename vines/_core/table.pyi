@@ -144,10 +144,15 @@ class Table:
         what is held. `remaining` as for `write`."""
     def get(self, family: int, key: bytes) -> tuple[int, bytes, int, bytes] | None:
         """(stamp, origin, flags, value) of the current record, tombstones included, or None."""
-    def collect(self, family: int, key: bytes) -> bool:
-        """Forget a record without a trace; False if there is none. Its position stays covered, so
-        no copy of it is merged again. Only for what every replica forgets for the same reason,
-        found in the table itself: those that do not would differ for ever."""
+    def collect(self, family: int, key: bytes, covered: bool = False) -> bool:
+        """Forget a record without a trace; False if there is none, or, with `covered`, if its
+        position is not covered: it would come again. A covered position stays so, and no copy of
+        the record is merged again. Only for what every replica forgets for the same reason, found
+        in the table itself: those that do not would differ for ever."""
+    def lapsed(self, cursor: int, limit: int) -> tuple[list[tuple[int, bytes]], int | None]:
+        """(family, key) of records that have lapsed and whose positions are covered, in the next
+        `limit` places of the index, and where to go on from `cursor` (0 to begin), None at the end.
+        One that has lapsed before, and stays, is among them at least once."""
     def current(self, changes: Changes, start: int, stop: int) -> Changes:
         """Those of `changes[start:stop]` that the table still holds, with the content it holds. One
         without an origin is held if its stamp is; a value that lapsed or was hidden since is not,

@@ -46,7 +46,7 @@ from vines._core.index cimport (
 )
 from vines._core.log cimport (
     Cursor, Log, cursor_counter, cursor_holds, log_add, log_begin, log_close, log_drop_first,
-    log_memory, log_reserve, log_seek,
+    log_memory, log_remove, log_reserve, log_seek,
 )
 from vines._core.plain cimport write_value
 from vines._core.record cimport (
@@ -154,6 +154,7 @@ ENDED = ENDED_FATE
 LEFT_MAX = LEFT_LIMIT
 
 cdef enum:
+    LAPSED_FLAGS = 3            # a tombstone that was not written as one
     UNCOUNTED_FLAGS = 7         # tombstones, expiring, ephemeral: no part of the state
     AHEAD = 12                  # entries between asking for a record's memory and reading it
     LEVELS = 65                 # of sources by how many more log entries they have than records
@@ -2776,10 +2777,39 @@ cdef class Table:
         return False
 
     @cython.critical_section
-    def collect(self, uint8_t family, bytes key not None):
+    def lapsed(self, uint64_t cursor, size_t limit):
+        cdef list found = []
+        cdef size_t at, visited = 0
+        cdef Segment* segment
+        cdef vines_record* record
+        while visited < limit:
+            segment = segment_of(&self.index, cursor)
+            visited += segment.size
+            for at in range(<size_t>segment.size):
+                prefetch_slot(segment, at)
+                if segment.slots[at]:
+                    record = pointed(segment.slots[at])
+                    if (
+                        record.flags & LAPSED_FLAGS == LAPSED_FLAGS
+                        and record.counter <= self.known.counters[record.source]
+                    ):
+                        found.append((
+                            record.family,
+                            PyBytes_FromStringAndSize(
+                                <const char*>key_of(record), record.key_length)))
+            if not next_segment(segment, &cursor):
+                return found, None
+        return found, cursor
+
+    @cython.critical_section
+    def collect(self, uint8_t family, bytes key not None, bint covered=False):
         cdef vines_record* record = self.held(family, key)
-        if record == NULL:
+        if record == NULL or covered and record.counter > self.known.counters[record.source]:
             return False
+        # Its position says nothing to anybody from now on, and would keep its memory.
+        if log_remove(&self.sources[record.source].log, record.counter, record):
+            unrefer(record)
+            self.logged -= 1
         self.drop(hash_record(&self.index, record), record)
         return True
 

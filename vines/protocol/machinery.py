@@ -28,6 +28,7 @@ from vines.protocol.members.post import Post
 from vines.protocol.members.profile import Sighting
 from vines.protocol.replicas.collecting import Collecting
 from vines.protocol.replicas.flushing import Flushes
+from vines.protocol.replicas.leftovers import Leftovers
 from vines.protocol.replicas.pushing import Pusher
 from vines.protocol.replicas.quotas import Quotas
 from vines.protocol.replicas.replication import Replication
@@ -126,8 +127,14 @@ class Machinery:
             *(config, rng, self.identity, self.linking.members, tables[0], outbox),
             *(self.post, self.answering, world, now),
         )
+        leftovers = Leftovers(
+            *(self.identity, self.linking.members, tables[0]),
+            mourn=self._mourn,
+            cleared=self.detector.accusations.cleared,
+        )
         self.retiring = Retiring(
-            *(self.identity, self.linking.members, tables, self.agreement.since, self._renew, now)
+            *(self.identity, self.linking.members, tables, self.agreement.since, self._renew),
+            *(leftovers, now),
         )
         self.replication.joined = self.retiring.joined
         self.dialogue = Dialogue(
@@ -379,6 +386,11 @@ class Machinery:
         """A member is held dead from now on."""
         self.stirred = True
         self.linking.bury(member, now)
+
+    def _mourn(self, member: bytes, now: float) -> None:
+        """The source of a member that is held alive is retired."""
+        self.stirred = True
+        self.linking.mourn(member, now)
 
     def _heard(self, member: bytes) -> float:
         """When a member last said anything on its link."""

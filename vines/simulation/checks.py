@@ -13,15 +13,19 @@ from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
-from vines._core.table import MEMBER, TOMBSTONE
+from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.protocol.members.accusations import ACCUSATION
+from vines.protocol.replicas.collecting import REPORT
+from vines.protocol.replicas.leftovers import FAMILIES
 from vines.protocol.wire.fields import ID_BYTES
-from vines.simulation.oracle import Oracle, Violation, Written, lapsed, voids
+from vines.simulation.oracle import DEAD, Oracle, Violation, Written, lapsed, voids
 
 if TYPE_CHECKING:
     from vines._core.table import Table
     from vines.simulation.oracle import Key, Rank
 
+ENDED = EXPIRING | TOMBSTONE
+"""Flags of what is left of a record that lapsed."""
 STATE = 24
 """Where in a fingerprint that of the state begins."""
 
@@ -79,7 +83,7 @@ class Watch:
         """Of all that was ever forgotten, how much it was when the last join began; infinity: there
         was none.
         """
-        self._seen: tuple[bytes, int, int, int] | None = None
+        self._seen: tuple[bytes, int, int, int, int] | None = None
         self._lapsed = False
         """Whether anything has lapsed since the last look at all records."""
         self._recounted = False
@@ -92,7 +96,8 @@ class Watch:
     def check(self) -> bool:
         """Check what changed since the last call; whether anything did."""
         table = self.table
-        seen = table.fingerprint(), table.sequence, table.lapses, table.collected
+        # What is dropped of members that are gone is in no fingerprint.
+        seen = table.fingerprint(), table.sequence, table.lapses, table.collected, len(table)
         if seen == self._seen:
             return False
         before, self._seen = self._seen, seen
@@ -132,6 +137,8 @@ class Watch:
     def forget(self, key: Key) -> None:
         """A record was collected: its absence is right from now on, its return would not be."""
         self.collected[key] = self.held.pop(key).rank
+        before = self.oracle.dropped.get(key, (-1, b""))
+        self.oracle.dropped[key] = max(before, self.collected[key])
 
     def excuses(self, source: bytes, counter: int, key: Key, rank: Rank) -> bool:
         """Whether what was written at a position need not be held, nor anything that wins over it:
@@ -201,7 +208,21 @@ class Watch:
         return bool(lapses) and all(lapses) and not went
 
     def _is_void(self, written: Written) -> bool:
-        """Whether the table holds why it may collect this."""
+        """Whether the table holds why it may collect this, or nobody needs what is left of it."""
+        if written.family == REPORT:
+            return self.table.gone.get(written.origin) is not None
+        if written.family == MEMBER and not written.flags and not written.stamp & 3:
+            return self.table.gone.get(written.origin) is not None
+        if written.family in FAMILIES and written.flags & ENDED == ENDED:
+            sources = self.oracle.sources_of(written.key) if written.family == MEMBER else ()
+            # One that is known to be retired may count again, if there is more of it than was said:
+            # whoever holds its member alive is told by what is known, all the same.
+            gone, counts = self.table.gone, self.table.counts_in
+            if counted := [each for each in sources if counts(each) and gone.get(each) is None]:
+                raise Violation(
+                    f"{self.name} dropped {_say(written)}, but {_short(counted[0])} counts"
+                )
+            return True
         member = self.held.get((MEMBER, written.key[:ID_BYTES]))
         return written.family == ACCUSATION and voids(member, written.stamp)
 
@@ -220,8 +241,13 @@ class Watch:
 
     def _is_back(self, written: Written) -> bool:
         """K4: whether this was deleted here for good, by somebody who knew of it."""
-        if written.rank <= self.collected.get(written.key_, (-1, b"")):
-            return True
+        collected = self.collected.get(written.key_, (-1, b""))
+        if written.rank <= collected:
+            # That somebody is dead may be found out once more, by another. And a report of an
+            # earlier start may come late: no fingerprint has it, and it goes with its own source.
+            again = written.family == MEMBER and written.stamp & 3 == DEAD
+            late = written.family == REPORT and written.origin != collected[1]
+            return not (again or late) or written.rank == collected
         deletion = self._deleted.get(written.key_, (-1, b""))
         return written.rank <= deletion and self.oracle.knew(written.key_, deletion, written)
 
@@ -308,7 +334,7 @@ class Watch:
             raise Violation(f"{self.name} covers {_short(source)} up to {upto}, never issued")
         for index in range(after, upto):
             key = keys[index]
-            if key is None or key in self.collected or self.oracle.is_void(key, ranks[index][0]):
+            if key is None or key in self.collected or self.oracle.is_void(key, ranks[index]):
                 continue
             holds = self.held.get(key)
             if holds is not None and holds.rank >= ranks[index]:

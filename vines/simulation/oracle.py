@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from vines._core.retired import read_batch
 from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.errors import VinesError
 from vines.protocol.members.accusations import ACCUSATION
+from vines.protocol.replicas.collecting import REPORT
+from vines.protocol.replicas.retiring import RETIRED
 from vines.protocol.wire.fields import ID_BYTES
 
 if TYPE_CHECKING:
@@ -119,6 +122,8 @@ class Oracle:
         """How often somebody forgot one, or came to cover one that others had forgotten."""
         self.forgotten: dict[tuple[Key, Rank], int] = {}
         """The number of the last of these, by deletion."""
+        self.dropped: dict[Key, Rank] = {}
+        """The highest record of a key that somebody dropped, for what that one's table says."""
         self.unnamed: set[tuple[bytes, int]] = set()
         """Positions of records that a join came to cover without the deletion that won over them:
         it was forgotten meanwhile."""
@@ -213,9 +218,19 @@ class Oracle:
         if best is None or best.rank < written.rank:
             self.highest[written.family, written.key] = written
 
-    def is_void(self, key: Key, stamp: int) -> bool:  # noqa: ARG002
-        """A hook: whether a record may have been collected by those who know why."""
-        return False
+    def is_void(self, key: Key, rank: Rank) -> bool:
+        """A hook: whether a record, or what won over it, may have been collected by those who know
+        why.
+        """
+        return self.is_dropped(key, rank)
+
+    def is_dropped(self, key: Key, rank: Rank) -> bool:
+        """Whether a record, or what won over it, was dropped by anybody."""
+        return rank <= self.dropped.get(key, (-1, b""))
+
+    def sources_of(self, member: bytes) -> list[bytes]:  # noqa: ARG002
+        """A hook: under which sources a member wrote."""
+        return []
 
     def inspect(self, written: Written, highest: Written | None) -> None:
         """A hook: judge a write by what it was written over, anywhere."""
@@ -286,15 +301,30 @@ class ControlOracle(Oracle):
         super().__init__()
         self.authors: dict[bytes, bytes] = {}
         self.refutations = 0
+        self.retired: set[bytes] = set()
+        """The sources of which anybody said that they are."""
 
-    def is_void(self, key: Key, stamp: int) -> bool:
-        """Whether an accusation was answered by whatever anybody wrote of its subject."""
-        return key[0] == ACCUSATION and voids(self.highest.get((MEMBER, key[1][:ID_BYTES])), stamp)
+    def is_void(self, key: Key, rank: Rank) -> bool:
+        """Whether an accusation was answered by whatever anybody wrote of its subject; whether the
+        author of a report is known to be retired, by anybody; or somebody has dropped it, or what
+        won over it, rightly.
+        """
+        if key[0] == ACCUSATION and voids(self.highest.get((MEMBER, key[1][:ID_BYTES])), rank[0]):
+            return True
+        if key[0] == REPORT and rank[1] in self.retired:
+            return True
+        return super().is_void(key, rank)
+
+    def sources_of(self, member: bytes) -> list[bytes]:
+        """Under which sources a member wrote."""
+        return [source for source, author in self.authors.items() if author == member]
 
     def inspect(self, written: Written, highest: Written | None) -> None:
         """M3: only the subject of a member record raises its incarnation. Raise Violation if a
         record is not its author's to write; count refutations.
         """
+        if written.family == RETIRED and not written.flags & TOMBSTONE:
+            self.retired.update(source for source, _ in read_batch(written.value))
         if written.family != MEMBER:
             return
         author, state = self.authors[written.source], written.stamp & 3

@@ -254,7 +254,7 @@ class Process:
         control, data = self.node.control, self.node.data
         now = (
             *(control.sequence, data.sequence, control.fingerprint(), data.fingerprint()),
-            *(control.lapses, data.lapses, data.turns, data.collected),
+            *(control.lapses, data.lapses, data.turns, data.collected, len(control)),
         )
         if now == self._checked:
             return

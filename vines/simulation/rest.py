@@ -205,6 +205,8 @@ def _check_deletions(
         for written in other:
             if not written.flags & TOMBSTONE or ranks.get(written.key_, (-1, b"")) >= written.rank:
                 continue
+            if lacking.oracle.is_dropped(written.key_, written.rank):
+                continue  # what lapsed of members that are gone each drops in its own time
             source, counter = _position(written, lacking, mine, theirs)
             if holder.table.is_retired(source) and not lacking.table.covered(source):
                 continue

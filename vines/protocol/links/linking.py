@@ -294,6 +294,15 @@ class Linking:
             self.dialler.forget(member, now)
             self.moved([dead], now)
 
+    def mourn(self, member: bytes, now: float) -> None:
+        """The source of a member is retired, and it is not linked: it is dead, or will say under
+        which source it goes on. Nobody has to be told.
+        """
+        dead = self.members.retired(member, now) if not self.linked(member) else None
+        if dead is not None:
+            self.dialler.forget(member, now)
+            self.moved([dead], now)
+
     def advance(self, now: float) -> None:
         """Dial whom it is time to dial."""
         self._follow(self.members.advance(now), now)

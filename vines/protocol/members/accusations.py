@@ -102,6 +102,15 @@ class Accusations:
             self._accusers.setdefault(key[:ID_BYTES], set()).add(key[ID_BYTES:])
             self.settle(key[:ID_BYTES])
 
+    def cleared(self, key: bytes) -> None:
+        """What was left of one that lapsed is in the table no more."""
+        self._lapsed.discard(key)
+        accusers = self._accusers.get(key[:ID_BYTES])
+        if accusers is not None:
+            accusers.discard(key[ID_BYTES:])
+            if not accusers:
+                del self._accusers[key[:ID_BYTES]]
+
     def settle(self, subject: bytes) -> None:
         """Collect what is void of what is said of a member."""
         accusers = self._accusers.get(subject)

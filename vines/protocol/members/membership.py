@@ -175,6 +175,24 @@ class Membership:
         self._believe(dead, now)
         return dead
 
+    def retired(self, member: bytes, now: float) -> Sighting | None:
+        """The source of a member that is held alive is retired: its record is void, and goes at
+        every node by itself. It is dead, or says soon under which source it goes on.
+        """
+        believed = self._members.get(member)
+        if believed is None or believed.state != ALIVE:
+            return None
+        held = self._control.get(MEMBER, member)
+        void = held is not None and held[0] == stamp_of(believed.incarnation, ALIVE)
+        if void and not self._control.collect(MEMBER, member, covered=True):
+            return None  # it would come again
+        dead = Sighting(member, believed.incarnation, DEAD, believed.profile)
+        doubted = self._doubts.get(member)
+        if doubted is not None:
+            dead = doubted[0]
+        self._believe(dead, now)
+        return dead
+
     def lost(self, member: bytes, now: float) -> list[Sighting]:
         """The link to a member is gone: what others say of it is no longer doubted. Returns what is
         newly believed, for the dialler.

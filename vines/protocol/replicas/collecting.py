@@ -17,6 +17,9 @@ lower bound of what anybody covers of the members' sources (the *cut*, stable in
 Mattern, 1989); of the others all cover the same. What was written by somebody who did not cover the
 cut yet has a position up to its counter of round n: a node that covers those, too, collects.
 
+A report is in no fingerprint, as a record that expires, in ten years: once its author's source is
+retired nobody believes it, and each node drops it by itself (retiring).
+
 Who counts is everybody alive, or dead for less than `dead_retention`: a member that is away holds
 up all others for so long. Rounds go on only while there are tombstones and something has changed;
 they are so far apart that their records cost each a few kilobytes a second at any number of
@@ -28,6 +31,7 @@ from __future__ import annotations
 from math import inf
 from struct import Struct
 
+from vines._core.table import EXPIRING, LEFT_MAX, TOMBSTONE
 from vines._core.vector import VersionVector
 from vines.errors import WireError
 from vines.hashes import blake2b
@@ -139,6 +143,8 @@ class Collecting:
         self._members = members
         self._source = b""
         """Under which the last report was made."""
+        self._stamp = 0
+        """Of that one: others may hold it still when it is gone here."""
         self._mine = Report(1, 0, NONE, False, b"")
         self._cut: dict[bytes, int] | None = None
         """The counters of the round before the last report, if it was sure."""
@@ -187,6 +193,8 @@ class Collecting:
         known = [report for report in reports.values() if report is not None]
         held = self._control.get(REPORT, self._id)
         reporting = held is not None and held[1] == self._source == self._data.source
+        if held is not None and held[2] & TOMBSTONE:
+            reporting = False
         mine = self._mine.round
         latest = max(
             (report.round for report in known), key=lambda each: ahead(each, mine), default=0
@@ -269,11 +277,12 @@ class Collecting:
         counter = self._data.counter
         report = Report(number, counter, previous, cut is not None, self._digest(reports))
         held = self._control.get(REPORT, self._id)
-        stamp = max(self._clock(), held[0] + 1 if held is not None else 0)
+        stamp = max(self._clock(), self._stamp + 1, held[0] + 1 if held is not None else 0)
         if stamp > _STAMP_MAX:
             return
-        self._control.put(REPORT, self._id, 0, report.encode(), stamp)
+        self._control.put(REPORT, self._id, EXPIRING, report.encode(), stamp, LEFT_MAX)
         self.rounds += 1
+        self._stamp = stamp
         self._mine, self._cut, self._source = report, cut, self._data.source
         self._behind = False
         pause = self._interval + ROUND_SECONDS_EACH * len(reports)

@@ -30,6 +30,7 @@ from vines.errors import WireError
 from vines.hints import Final
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
+from vines.protocol.replicas.leftovers import Leftovers
 from vines.protocol.wire.messages import TABLES
 
 RETIRED: Final = 8
@@ -104,6 +105,7 @@ class Retiring:
         tables: tuple[Table, Table],
         agreed: Agreed,
         renew: Callable[[str], None],
+        leftovers: Leftovers,
         now: float,
     ) -> None:
         self.count = 0
@@ -114,6 +116,9 @@ class Retiring:
         self._retired = tables[0].gone
         self._agreed = agreed
         self._renew = renew
+        self._leftovers = leftovers
+        self._unowned: set[bytes] = set()
+        """Sources nobody writes under, as far as the look under way has come."""
         self._orphans: dict[bytes, tuple[Last, float]] = {}
         """Sources nobody writes under: how much is held of them, and since when that is so."""
         self._found: dict[bytes, tuple[Last, float]] = {}
@@ -154,7 +159,9 @@ class Retiring:
                     found = True
             self._list(change[3])  # it may be one that the look under way has passed
         if found:
+            self._leftovers.named(now)
             self._leave_out(now)
+        self._leftovers.learn(changes, now)
 
     def joined(self, now: float) -> None:
         """Floors rose: what they cover is to be left out at once, or peers that have done so would
@@ -187,13 +194,15 @@ class Retiring:
             self._releasing = sum(table.release(SLOTS) for table in self._tables) > 0
         if self._cursor is not None:
             self._check()
+        if now >= self._leftovers.deadline():
+            self._leftovers.advance(now)
 
     def deadline(self) -> float:
         """When `advance` has something."""
         looking = self._place is not None or self._cursor is not None
         if looking or self._trimming or self._releasing:
             return 0.0
-        return min(self._look, self._again)
+        return min(self._look, self._again, self._leftovers.deadline())
 
     def _is_first(self) -> bool:
         """Whether this node has the lowest id of the members that are alive."""
@@ -204,6 +213,7 @@ class Retiring:
         """Look at all sources, from the first on."""
         self._place = 0, 0
         self._found = {}
+        self._unowned = set()
         self._written = 0
 
     def _go_on(self, now: float) -> None:
@@ -214,8 +224,11 @@ class Retiring:
         if number:
             control = self._tables[0]
             sources = [each for each in sources if not control.counts_in(each)]
+        owned = self._members.sources() | {self._identity.profile.source}
+        unowned = [source for source in sources if source not in owned]
+        self._unowned.update(unowned)
         if self._is_first():
-            self._retire(sources, now)
+            self._retire(unowned, now)
         self._recall(sources)
         if following is not None:
             self._place = number, following
@@ -224,19 +237,17 @@ class Retiring:
         else:
             self._place = None
             self._orphans, self._found = self._found, {}
+            self._leftovers.looked(self._unowned)
         if self._pending:
             self._leave_out(now)
 
     def _retire(self, sources: list[bytes], now: float) -> None:
-        """Say of those that nobody writes under, and of which all hold the same, that they are
-        retired.
+        """Say of those, which nobody writes under, that they are retired, if all hold the same of
+        them.
         """
-        owned = self._members.sources() | {self._identity.profile.source}
         agreed = self._agreed()
         found: list[tuple[bytes, Last]] = []
         for source in sources:
-            if source in owned:
-                continue
             last = self._held(source)
             known = self._orphans.get(source)
             since = known[1] if known is not None and known[0] == last else now
@@ -247,6 +258,8 @@ class Retiring:
                 self._found[source] = last, since
         self._written += len(found)
         self._say(found)
+        if found:
+            self._leftovers.named(now)
 
     def _say(self, found: list[tuple[bytes, Last]]) -> None:
         """Say that this is all of these sources, unless it has been said."""

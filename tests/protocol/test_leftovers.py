@@ -1,0 +1,237 @@
+"""What a member that is gone leaves in the control table goes, at every node by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from vines._core.changes import Changes
+from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
+from vines.events import Conflict, Fail, Join, Leave
+from vines.protocol.members.accusations import ACCUSATION, UNANSWERED, Accusation
+from vines.protocol.members.profile import Profile, stamp_of
+from vines.protocol.replicas.collecting import REPORT
+from vines.protocol.replicas.leftovers import FAMILIES
+from vines.protocol.replicas.retiring import LOOK_SECONDS, RETIRED
+
+from .pump import Host, Pump, label
+from .test_replication import equal
+from .test_retiring import retire, sources
+
+RETENTION = 60.0
+LOOKS = 4 * LOOK_SECONDS
+"""Until a source is retired, and then what is left of its member goes."""
+
+
+def families(host: Host) -> dict[int, int]:
+    """How many records of each family its control table has, lapsed ones, too."""
+    found: dict[int, int] = {}
+    for record in host.node.control.records():
+        found[record[0]] = found.get(record[0], 0) + 1
+    return found
+
+
+def cluster(pump: Pump, count: int = 2) -> list[Host]:
+    return pump.cluster(count, dead_retention=RETENTION)
+
+
+def live(pump: Pump, number: int, seed: Host, *, leaving: bool) -> Host:
+    """A process without a disk comes, writes and deletes, and goes."""
+    host = pump.host(number, dead_retention=RETENTION)
+    pump.join(host, seed)
+    pump.run(2.0)
+    host.write("key", bytes([number]))
+    host.node.data.write(b"gone", TOMBSTONE, b"", pump.wall())
+    host.node.advance(pump.now)
+    pump.run(15.0)
+    assert seed.node.control.get(REPORT, host.node.id) is not None
+    if leaving:
+        host.node.leave(pump.now)
+        pump.settle()
+    pump.kill(host)
+    return host
+
+
+def part(pump: Pump, here: list[Host], there: list[Host]) -> None:
+    for one in here:
+        for other in there:
+            pump.walls.add(frozenset({one.address, other.address}))
+            if one.route(other) is not None:
+                pump.lose(one.to(other))
+            if other.route(one) is not None:
+                pump.lose(other.to(one))
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_of_processes_without_a_disk_only_their_sources_are_left(leaving: bool) -> None:
+    pump = Pump()
+    a, b = cluster(pump)
+    for number in range(10, 18):
+        live(pump, number, a, leaving=leaving)
+    pump.run(RETENTION + LOOKS + LOOK_SECONDS)
+    for host in (a, b):
+        assert families(host) == {MEMBER: 2, REPORT: 2, RETIRED: 1}
+        statistics = host.node.control.statistics()
+        assert statistics["retired"] == 8 and statistics["tombstones"] == 0
+        assert len(sources(host)) == 2 and host.value("key") == bytes([17])
+        assert statistics["slots"] - statistics["holes"] == 2
+    assert equal(a, b) and not a.of(Conflict) and not b.of(Conflict)
+
+
+def test_what_is_left_of_a_member_stays_until_its_source_is_retired() -> None:
+    pump = Pump()
+    a, b = cluster(pump)
+    gone = live(pump, 10, a, leaving=False)
+    pump.run(1.0)
+    b.node._parts.answering._agrees = lambda member, now: None
+    a.node._parts.answering._agrees = lambda member, now: None
+    pump.run(RETENTION + LOOKS)
+    for host in (a, b):
+        held = host.node.control.get(MEMBER, gone.node.id)
+        assert held is not None and held[2] == EXPIRING | TOMBSTONE
+        assert host.node.control.get(REPORT, gone.node.id) is not None
+        host.node._parts.answering._agrees = host.node._parts.agreement.saw
+    pump.run(LOOKS)
+    for host in (a, b):
+        assert families(host) == {MEMBER: 2, REPORT: 2, RETIRED: 1}
+
+
+def test_what_was_dropped_comes_back_by_no_join_and_from_nobody() -> None:
+    pump = Pump()
+    a, b, c = cluster(pump, 3)
+    gone = live(pump, 10, a, leaving=True)
+    pump.run(1.0)
+    part(pump, [c], [a, b])
+    c.node._parts.retiring._is_first = lambda: False  # else it would do the same, alone
+    pump.run(2 * RETENTION + LOOKS)
+    for host in (a, b):
+        assert host.node.control.get(REPORT, gone.node.id) is None
+        assert host.node.control.get(MEMBER, gone.node.id) is None
+    assert c.node.control.get(REPORT, gone.node.id) is not None
+    # One that comes new is told by it first.
+    late = pump.host(20, dead_retention=RETENTION)
+    pump.walls |= {frozenset({late.address, host.address}) for host in (a, b)}
+    pump.join(late, c)
+    pump.run(2.0)
+    assert late.node.control.get(REPORT, gone.node.id) is not None
+    pump.walls.clear()
+    pump.run(LOOKS)
+    for host in (a, b, c, late):
+        assert families(host)[REPORT] == 3 and host.node.control.get(REPORT, gone.node.id) is None
+        assert host.node.control.get(MEMBER, gone.node.id) is None
+    assert equal(a, b, c, late)
+    kinds = {each.kind for host in (a, b, c, late) for each in host.of(Conflict)}
+    assert kinds == {"source"}  # of who was away for so long that its source was retired
+
+
+def announce(pump: Pump, host: Host, member: bytes, source: bytes, incarnation: int) -> None:
+    """A node hears of a member that nobody can ask, and nobody is linked to."""
+    profile = Profile(
+        name="shy", address=None, tags={}, versions=(1, 1), observer=False, source=source
+    )
+    table, changes = pump.host(99, port=0).node.control, Changes()
+    pump.hosts.pop()
+    table.adopt(source)
+    table.put(MEMBER, member, 0, profile.encode(), stamp_of(incarnation, "alive"))
+    body = table.delta_for(host.node.control.vector(), 1 << 16)
+    assert body is not None and host.node.control.apply(body, 0, None, 0, changes) == []
+    host.node._parts.linking.learn(changes, pump.now)
+    host.node._parts.retiring.learn(changes, pump.now)
+    host.node.advance(pump.now)
+
+
+def test_who_is_held_alive_by_a_retired_source_is_held_dead_and_nothing_is_written() -> None:
+    pump = Pump()
+    a, b, c = cluster(pump, 3)
+    member, source, later = label(77), bytes(15) + b"\x07", bytes(15) + b"\x08"
+    announce(pump, c, member, source, 5)
+    pump.run(1.0)
+    written = [host.node.control.counter for host in (a, b, c)]
+    assert all(host.states()["shy"] == "alive" for host in (a, b, c))
+    retire(a, source, (1, 0))
+    pump.run(0.5)
+    assert b.states()["shy"] == c.states()["shy"] == "alive"
+    pump.run(1.0)
+    assert b.states()["shy"] == c.states()["shy"] == "dead"
+    assert len(b.of(Fail)) == len(c.of(Fail)) == 1
+    pump.run(LOOK_SECONDS)
+    for host in (a, b, c):
+        assert host.states()["shy"] == "dead" and host.node.control.get(MEMBER, member) is None
+        assert not host.of(Conflict)
+    assert [host.node.control.counter for host in (a, b, c)] == [written[0] + 1, *written[1:]]
+    assert equal(a, b, c)
+    # It comes again from nobody; if it lives after all, it says so under another source.
+    announce(pump, b, member, later, 6)
+    pump.run(1.0)
+    assert all(host.states()["shy"] == "alive" for host in (a, b, c))
+    assert equal(a, b, c)
+
+
+def test_who_lives_and_was_retired_says_so_under_a_fresh_source() -> None:
+    pump = Pump()
+    a, b, c = cluster(pump, 3)
+    old = c.node.source
+    part(pump, [a], [c])
+    pump.run(1.0)
+    a.events.clear()
+    retire(b, old, (c.node.control.counter, c.node.data.counter))
+    pump.run(10.0)
+    assert c.node.source != old
+    for host in (a, b):
+        assert host.states()["n3"] == "alive"
+    assert len(a.of(Fail)) == len(a.of(Join)) <= 1 and not a.of(Leave)
+    pump.walls.clear()
+    pump.run(LOOKS)
+    assert equal(a, b, c)
+
+
+def test_what_is_left_of_accusations_of_nobody_goes() -> None:
+    pump = Pump()
+    a, b = cluster(pump)
+    said = Accusation(label(77), a.node.id, 5, UNANSWERED, a.node.source)
+    a.node.control.put(ACCUSATION, said.key, EXPIRING, b"", said.stamp, 1000)
+    a.node._parts.detector.accusations.add(said)
+    a.node.advance(pump.now)
+    pump.run(5.0)
+    for host in (a, b):
+        held = host.node.control.get(ACCUSATION, said.key)
+        assert held is not None and held[2] == EXPIRING | TOMBSTONE
+    pump.run(LOOKS)
+    for host in (a, b):
+        assert host.node.control.get(ACCUSATION, said.key) is None
+        accusations = host.node._parts.detector.accusations
+        assert not accusations._accusers and not accusations._lapsed
+
+
+def test_deletions_and_what_is_no_leftover_stay() -> None:
+    pump = Pump()
+    a, b = cluster(pump)
+    a.node.control.put(40, b"deleted", TOMBSTONE, b"", 1)
+    a.node.control.put(40, b"lapsing", EXPIRING, b"x", 1, 1000)
+    a.node.control.put(MEMBER, label(78), TOMBSTONE, b"", stamp_of(1, "left"))
+    a.node.advance(pump.now)
+    pump.run(LOOKS)
+    assert 40 not in FAMILIES
+    for host in (a, b):
+        for family, key in ((40, b"deleted"), (40, b"lapsing"), (MEMBER, label(78))):
+            held = host.node.control.get(family, key)
+            assert held is not None and held[2] & TOMBSTONE
+
+
+def test_a_node_whose_source_is_retired_reports_anew_above_what_it_said() -> None:
+    pump = Pump()
+    a, b, c = cluster(pump, 3)
+    b.node.data.write(b"gone", TOMBSTONE, b"", pump.wall())
+    b.node.advance(pump.now)
+    pump.run(30.0)
+    before = a.node.control.get(REPORT, b.node.id)
+    assert before is not None
+    retire(a, b.node.source, (b.node.control.counter, b.node.data.counter))
+    pump.run(5.0)
+    b.node._parts.collecting._clock = lambda: 0  # it went back
+    c.node.data.write(b"key", TOMBSTONE, b"", pump.wall())
+    c.node.advance(pump.now)
+    pump.run(60.0)
+    for host in (a, c):
+        after = host.node.control.get(REPORT, b.node.id)
+        assert after is not None and after[0] > before[0] and after[1] == b.node.source
+        assert host.node.data.tombstones == 0

@@ -1,0 +1,156 @@
+"""Leftovers: what the control table keeps of members that are gone for good, and how it goes.
+
+A process leaves more behind than its source: its last report of collecting, and its member record,
+of which nothing but key and stamp is left once it has lapsed. Nobody needs them any more, and they
+go at each node by itself, without tombstones. None of them is in a fingerprint, so nobody notices
+if others do it sooner or later; and none comes again, as its position is covered.
+
+* A report goes as soon as its author's source is known to be retired: nobody writes under it again.
+* What is left of a member record says to those who were away that a member is gone. It goes once
+  they would find that out without it: once every source is left out that counted, and that nobody
+  wrote under, when it had lapsed. That of the member is one of these, whichever it was.
+* So does what is left of accusations, which says nothing at all.
+* A member record that says alive, and whose source is retired, is void at every node: it goes, and
+  its member is held dead from then on. Nothing has to be written for that. A member that lives all
+  the same says so under a fresh source, once it hears that; who is linked to it waits for it.
+
+It must not know links or datagrams, nor how sources are retired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+from vines._core.changes import Changes
+from vines._core.table import EXPIRING, MEMBER, TOMBSTONE, Table
+from vines.hints import Final
+from vines.protocol.members.accusations import ACCUSATION
+from vines.protocol.members.identity import Identity
+from vines.protocol.members.membership import Membership
+from vines.protocol.replicas.collecting import REPORT
+
+FAMILIES: Final = (MEMBER, ACCUSATION)
+"""Of records that lapse, and of which what is left then may go."""
+GRACE_SECONDS: Final = 1.0
+"""From a source that is said to be retired to looking whether somebody is held alive who writes
+under it: what else is said of that one comes at the same time, and it may say something itself."""
+REPORTS: Final = 128
+"""Looked at in one turn: less than a millisecond."""
+SLOTS: Final = 8192
+"""Of the table's index, looked at in one turn: some hundred microseconds."""
+ENDED_MAX: Final = 4096
+"""Records that go at once, and are remembered until then; others follow."""
+_LAPSED: Final = EXPIRING | TOMBSTONE
+
+
+class Leftovers:
+    """What is left at one node of members that are gone."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        members: Membership,
+        control: Table,
+        mourn: Callable[[bytes, float], None],
+        cleared: Callable[[bytes], None],
+    ) -> None:
+        self._identity = identity
+        self._members = members
+        self._control = control
+        self._retired = control.gone
+        self._mourn = mourn
+        self._cleared = cleared
+        """Told the keys of accusations that went."""
+        self._reports: int | None = None
+        """How far the look at all reports has come."""
+        self._stray = False
+        """One lies above what is covered, and would come again."""
+        self._retirees = inf
+        """When to look who is held alive by a source that is retired."""
+        self._walk: int | None = None
+        """How far the look for what has lapsed has come."""
+        self._ended: dict[tuple[int, bytes], tuple[int, bytes]] = {}
+        """What had lapsed then, and is to go: family and key, stamp and origin."""
+        self._before: set[bytes] | None = None
+        """Sources nobody wrote under when that had lapsed, and that count still; None: these are
+        to be found out."""
+
+    def named(self, now: float) -> None:
+        """More sources are known to be retired."""
+        self._reports = 0
+        self._retirees = min(self._retirees, now + GRACE_SECONDS)
+
+    def learn(self, changes: Changes, now: float) -> None:
+        """Records of the control table became current: they may come late."""
+        if not (len(self._retired) and changes.holds((REPORT, MEMBER))):
+            return
+        for family, key, flags, _, _, origin in changes:
+            if family not in (REPORT, MEMBER) or self._retired.get(origin) is None:
+                continue
+            if family == MEMBER:
+                self._retirees = min(self._retirees, now + GRACE_SECONDS)
+            elif not flags & TOMBSTONE:
+                self._drop_report(key)
+
+    def looked(self, unowned: set[bytes]) -> None:
+        """These are all sources that count, and that nobody writes under: what had lapsed before
+        may go, if none of those is among them that were when it had.
+        """
+        if len(self._retired):
+            self._retirees = 0.0  # who was linked may be so no more
+        if self._stray:
+            self._stray, self._reports = False, 0
+        if self._ended:
+            self._before = unowned if self._before is None else self._before & unowned
+            if not self._before:
+                self._clear()
+        if not self._ended and self._walk is None and self._control.tombstones:
+            self._before = None
+            self._walk = 0
+
+    def advance(self, now: float) -> None:
+        """Go on with what is under way: a turn's worth."""
+        if self._reports is not None:
+            found, self._reports = self._control.scan(REPORT, b"", self._reports, REPORTS)
+            for change in found:
+                if self._retired.get(change[5]) is not None:
+                    self._drop_report(change[1])
+        if self._walk is not None:
+            self._find()
+        if now >= self._retirees:
+            self._retirees = inf
+            for member, source in self._members.awaited():
+                if self._retired.get(source) is not None and self._members.is_alive(member):
+                    self._mourn(member, now)
+
+    def deadline(self) -> float:
+        """When `advance` has something; infinity if never."""
+        return self._retirees if self._reports is None and self._walk is None else 0.0
+
+    def _drop_report(self, key: bytes) -> None:
+        held = self._control.get(REPORT, key)
+        if held is not None and self._retired.get(held[1]) is not None:
+            self._stray |= not self._control.collect(REPORT, key, covered=True)
+
+    def _find(self) -> None:
+        """Look on for what has lapsed."""
+        assert self._walk is not None, "asked before"
+        found, self._walk = self._control.lapsed(self._walk, SLOTS)
+        for family, key in found:
+            held = self._control.get(family, key) if family in FAMILIES else None
+            if held is None or len(self._ended) >= ENDED_MAX:
+                continue
+            if family != MEMBER or (key != self._identity.id and self._members.get(key) is None):
+                self._ended[family, key] = held[:2]
+
+    def _clear(self) -> None:
+        """Nobody needs any more what had lapsed."""
+        for (family, key), rank in self._ended.items():
+            held = self._control.get(family, key)
+            if held is None or held[:2] != rank or held[2] & _LAPSED != _LAPSED:
+                continue
+            self._control.collect(family, key)
+            if family == ACCUSATION:
+                self._cleared(key)
+        self._ended = {}
