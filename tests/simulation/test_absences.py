@@ -67,10 +67,10 @@ def test_a_write_that_goes_and_nobody_remembered_why_is_found(
             self.remembered.clear()
             return super().may_miss(written)
 
-    run_absences(70)
+    run_absences(18)
     monkeypatch.setattr(cluster, "Oracle", Oblivious)
     with pytest.raises(Violation, match="nobody remembered"):
-        run_absences(70)
+        run_absences(18)
 
 
 def test_the_command_line_runs_the_same() -> None:
