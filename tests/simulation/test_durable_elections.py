@@ -264,7 +264,7 @@ PLANTED = {
     "votes turned round": Planted(votes_turned_round, "never voted"),
     "votes change to the end": Planted(replace(Pacer, "cast", cast_anyway), "votes anew", 25),
     "votes not counted again": Planted(
-        replace(Election, "call", called_without_a_recount), "otherwise than one by one", 28
+        replace(Election, "call", called_without_a_recount), "otherwise than one by one", 180
     ),
     "decided before it stands": Planted(standing_at_once, "kept is"),
     "proposed before it stands": Planted(
