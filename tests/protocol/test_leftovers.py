@@ -235,3 +235,22 @@ def test_a_node_whose_source_is_retired_reports_anew_above_what_it_said() -> Non
         after = host.node.control.get(REPORT, b.node.id)
         assert after is not None and after[0] > before[0] and after[1] == b.node.source
         assert host.node.data.tombstones == 0
+
+
+def test_an_accusation_goes_with_the_source_of_its_author_though_nobody_knows_its_subject() -> None:
+    pump = Pump()
+    a, b = cluster(pump)
+    accuser = pump.host(10, dead_retention=RETENTION)
+    pump.join(accuser, a)
+    pump.run(2.0)
+    said = Accusation(label(77), accuser.node.id, 5, UNANSWERED, accuser.node.source)
+    hour = 3_600_000
+    accuser.node.control.put(ACCUSATION, said.key, EXPIRING, b"", said.stamp, hour)
+    accuser.node.advance(pump.now)
+    pump.run(15.0)
+    assert a.node.control.get(ACCUSATION, said.key) is not None
+    pump.kill(accuser)
+    pump.run(RETENTION + LOOKS)
+    for host in (a, b):
+        assert families(host) == {MEMBER: 2, RETIRED: 1}
+    assert equal(a, b)

@@ -50,6 +50,8 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
         (1692, 3),  # all but one stood still, and that one held another dead as it went on
         (1453, 3),  # held dead, back, and gone again, which in silence is noticed minutes later
         (795, 3),  # a newcomer covered what a source had deleted that all had left out since
+        (1123, 3),  # met a deletion in the middle of a join, which was forgotten before its end
+        (1363, 6),  # an accusation by who is gone of who is gone, which some knew was answered
         (940, 4),  # hidden at one, ended with its owner and forgotten at the others
     ],
 )

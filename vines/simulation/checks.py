@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.protocol.members.accusations import ACCUSATION
-from vines.protocol.replicas.collecting import REPORT
-from vines.protocol.replicas.leftovers import FAMILIES
+from vines.protocol.replicas.leftovers import FAMILIES, VOID
 from vines.protocol.wire.fields import ID_BYTES
 from vines.simulation.oracle import DEAD, Oracle, Violation, Written, lapsed, voids
 
 if TYPE_CHECKING:
     from vines._core.table import Table
+    from vines.simulation.frames import Record
     from vines.simulation.oracle import Key, Rank
 
 ENDED = EXPIRING | TOMBSTONE
@@ -158,6 +158,15 @@ class Watch:
         """The process asks somebody for all there is: a join begins."""
         self._asked = self.oracle.forgettings
 
+    def reads(self, page: Iterable[Record]) -> None:
+        """The process is about to take these records of a join. What is held above one of them is
+        remembered now; it may be forgotten before the end of the join, at which that is covered.
+        """
+        for each in page:
+            held = self.table.get(each.family, each.key)
+            if held is not None and held[:2] > (each.stamp, each.origin):
+                self.oracle.remembered.add(((each.family, each.key), (each.stamp, each.origin)))
+
     def _joined_before(self, source: bytes, counter: int, deletion: Written) -> bool:
         """Whether a position came to be covered by a join that had begun before a deletion was
         forgotten, or covered by whom a join told of it. That was the giver, while pages were under
@@ -209,8 +218,8 @@ class Watch:
 
     def _is_void(self, written: Written) -> bool:
         """Whether the table holds why it may collect this, or nobody needs what is left of it."""
-        if written.family == REPORT:
-            return self.table.gone.get(written.origin) is not None
+        if written.family in VOID and self.table.gone.get(written.origin) is not None:
+            return True
         if written.family == MEMBER and not written.flags and not written.stamp & 3:
             return self.table.gone.get(written.origin) is not None
         if written.family in FAMILIES and written.flags & ENDED == ENDED:
@@ -243,10 +252,11 @@ class Watch:
         """K4: whether this was deleted here for good, by somebody who knew of it."""
         collected = self.collected.get(written.key_, (-1, b""))
         if written.rank <= collected:
-            # That somebody is dead may be found out once more, by another. And a report of an
-            # earlier start may come late: no fingerprint has it, and it goes with its own source.
+            # That somebody is dead may be found out once more, by another. And a report or an
+            # accusation of an earlier start may come late: no fingerprint has it, and it goes with
+            # its own source.
             again = written.family == MEMBER and written.stamp & 3 == DEAD
-            late = written.family == REPORT and written.origin != collected[1]
+            late = written.family in VOID and written.origin != collected[1]
             return not (again or late) or written.rank == collected
         deletion = self._deleted.get(written.key_, (-1, b""))
         return written.rank <= deletion and self.oracle.knew(written.key_, deletion, written)

@@ -16,6 +16,8 @@ HELLO, REFUSE, DIGEST, VECTOR, DELTA, PULL, FLOOR, JOIN, SNAPSHOT = range(1, 10)
 FLUSH, FLUSHED, PING, PONG, BALLOT, SHED = range(10, 16)
 ANNOUNCE, GRAFT, PRUNE, DETAIL = range(16, 20)
 PROBE, ACK = 20, 21
+BEGIN = 1
+"""Of a snapshot: it brings floors, no records."""
 NAMES = {
     HELLO: "hello",
     REFUSE: "refuse",
@@ -172,6 +174,12 @@ def joined_table(frame: bytes) -> int | None:
     beginning.
     """
     return frame[6] if frame_type(frame) == JOIN and frame[7:] == bytes(8) else None
+
+
+def joining(frame: bytes) -> list[Record]:
+    """The records of data that a frame, without its length, brings to who joins."""
+    kind, _, table, marks = frame[:4] if frame[0] == SNAPSHOT else (0, 0, 0, 0)
+    return read_page(frame, 12) if kind and table and marks != BEGIN else []
 
 
 def describe(frame: bytes) -> str:

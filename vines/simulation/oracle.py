@@ -14,7 +14,7 @@ from vines._core.retired import read_batch
 from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.errors import VinesError
 from vines.protocol.members.accusations import ACCUSATION
-from vines.protocol.replicas.collecting import REPORT
+from vines.protocol.replicas.leftovers import VOID
 from vines.protocol.replicas.retiring import RETIRED
 from vines.protocol.wire.fields import ID_BYTES
 
@@ -306,12 +306,12 @@ class ControlOracle(Oracle):
 
     def is_void(self, key: Key, rank: Rank) -> bool:
         """Whether an accusation was answered by whatever anybody wrote of its subject; whether the
-        author of a report is known to be retired, by anybody; or somebody has dropped it, or what
-        won over it, rightly.
+        author of one, or of a report, is known to be retired, by anybody; or somebody has dropped
+        it, or what won over it, rightly.
         """
         if key[0] == ACCUSATION and voids(self.highest.get((MEMBER, key[1][:ID_BYTES])), rank[0]):
             return True
-        if key[0] == REPORT and rank[1] in self.retired:
+        if key[0] in VOID and rank[1] in self.retired:
             return True
         return super().is_void(key, rank)
 

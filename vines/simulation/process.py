@@ -17,7 +17,7 @@ from vines.protocol.machine import Close, Dial, Emit, Persist, Send, Write
 from vines.protocol.node import Node
 from vines.simulation.checks import Watch
 from vines.simulation.follow import Follower
-from vines.simulation.frames import NAMES, WORDS, frame_type, joined_table
+from vines.simulation.frames import NAMES, WORDS, frame_type, joined_table, joining
 from vines.simulation.oracle import Violation
 from vines.simulation.sockets import Sockets
 from vines.simulation.swim import by_datagrams_alone, without_lifeguard
@@ -325,6 +325,8 @@ class Process:
         try:
             for frame in self.sockets.read(end, data):
                 self._record("receive", frame)
+                if self.host.simulation.checking:
+                    self.watches[1].reads(joining(frame))
                 self.node.receive(frame, end.link, self._clock())
                 self.check()
         except WireError as error:

@@ -6,10 +6,11 @@ go at each node by itself, without tombstones. None of them is in a fingerprint,
 if others do it sooner or later; and none comes again, as its position is covered.
 
 * A report goes as soon as its author's source is known to be retired: nobody writes under it again.
+  So does an accusation, which nobody believes any more.
 * What is left of a member record says to those who were away that a member is gone. It goes once
   they would find that out without it: once every source is left out that counted, and that nobody
   wrote under, when it had lapsed. That of the member is one of these, whichever it was.
-* So does what is left of accusations, which says nothing at all.
+* So does what is left of other accusations, which says nothing at all.
 * A member record that says alive, and whose source is retired, is void at every node: it goes, and
   its member is held dead from then on. Nothing has to be written for that. A member that lives all
   the same says so under a fresh source, once it hears that; who is linked to it waits for it.
@@ -35,8 +36,10 @@ FAMILIES: Final = (MEMBER, ACCUSATION)
 GRACE_SECONDS: Final = 1.0
 """From a source that is said to be retired to looking whether somebody is held alive who writes
 under it: what else is said of that one comes at the same time, and it may say something itself."""
-REPORTS: Final = 128
-"""Looked at in one turn: less than a millisecond."""
+VOID: Final = (REPORT, ACCUSATION)
+"""Of records that nobody believes once their author's source is retired."""
+VOIDABLE: Final = 128
+"""Such records, looked at in one turn: less than a millisecond."""
 SLOTS: Final = 8192
 """Of the table's index, looked at in one turn: some hundred microseconds."""
 ENDED_MAX: Final = 4096
@@ -62,8 +65,8 @@ class Leftovers:
         self._mourn = mourn
         self._cleared = cleared
         """Told the keys of accusations that went."""
-        self._reports: int | None = None
-        """How far the look at all reports has come."""
+        self._look: tuple[int, int] | None = None
+        """How far the look at what may be void has come: in which of its families, and where."""
         self._stray = False
         """One lies above what is covered, and would come again."""
         self._retirees = inf
@@ -78,20 +81,20 @@ class Leftovers:
 
     def named(self, now: float) -> None:
         """More sources are known to be retired."""
-        self._reports = 0
+        self._look = 0, 0
         self._retirees = min(self._retirees, now + GRACE_SECONDS)
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current: they may come late."""
-        if not (len(self._retired) and changes.holds((REPORT, MEMBER))):
+        if not (len(self._retired) and changes.holds((MEMBER, *VOID))):
             return
         for family, key, flags, _, _, origin in changes:
-            if family not in (REPORT, MEMBER) or self._retired.get(origin) is None:
+            if family not in (MEMBER, *VOID) or self._retired.get(origin) is None:
                 continue
             if family == MEMBER:
                 self._retirees = min(self._retirees, now + GRACE_SECONDS)
             elif not flags & TOMBSTONE:
-                self._drop_report(key)
+                self._drop(family, key)
 
     def looked(self, unowned: set[bytes]) -> None:
         """These are all sources that count, and that nobody writes under: what had lapsed before
@@ -100,7 +103,7 @@ class Leftovers:
         if len(self._retired):
             self._retirees = 0.0  # who was linked may be so no more
         if self._stray:
-            self._stray, self._reports = False, 0
+            self._stray, self._look = False, (0, 0)
         if self._ended:
             self._before = unowned if self._before is None else self._before & unowned
             if not self._before:
@@ -111,11 +114,8 @@ class Leftovers:
 
     def advance(self, now: float) -> None:
         """Go on with what is under way: a turn's worth."""
-        if self._reports is not None:
-            found, self._reports = self._control.scan(REPORT, b"", self._reports, REPORTS)
-            for change in found:
-                if self._retired.get(change[5]) is not None:
-                    self._drop_report(change[1])
+        if self._look is not None:
+            self._look = self._go_on(*self._look)
         if self._walk is not None:
             self._find()
         if now >= self._retirees:
@@ -126,12 +126,27 @@ class Leftovers:
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return self._retirees if self._reports is None and self._walk is None else 0.0
+        return self._retirees if self._look is None and self._walk is None else 0.0
 
-    def _drop_report(self, key: bytes) -> None:
-        held = self._control.get(REPORT, key)
-        if held is not None and self._retired.get(held[1]) is not None:
-            self._stray |= not self._control.collect(REPORT, key, covered=True)
+    def _go_on(self, number: int, cursor: int) -> tuple[int, int] | None:
+        """Look on for what is void, from here; returns where to go on, None at the end."""
+        family = VOID[number]
+        found, following = self._control.scan(family, b"", cursor, VOIDABLE)
+        for change in found:
+            if self._retired.get(change[5]) is not None:
+                self._drop(family, change[1])
+        if following is not None:
+            return number, following
+        return (number + 1, 0) if number + 1 < len(VOID) else None
+
+    def _drop(self, family: int, key: bytes) -> None:
+        held = self._control.get(family, key)
+        if held is None or self._retired.get(held[1]) is None:
+            return
+        if not self._control.collect(family, key, covered=True):
+            self._stray = True
+        elif family == ACCUSATION:
+            self._cleared(key)
 
     def _find(self) -> None:
         """Look on for what has lapsed."""
