@@ -16,6 +16,8 @@ import pytest
 
 from tests.cli.terminal import COMMAND, SECONDS, Terminal, run, seed
 from vines import Vine
+from vines.cli import main
+from vines.cli.exits import Terminated
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -98,6 +100,19 @@ def test_agent_says_that_its_directory_is_no_good_and_goes_on(tmp_path: Path) ->
     with Terminal("agent", "--data-dir", str(tmp_path / "data")) as agent:
         agent.lines("listening", "conflict .*data")
         assert agent.end(signal.SIGTERM) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"), [(Terminated(signal.SIGTERM), 0), (KeyboardInterrupt(), 130)]
+)
+def test_agent_that_is_told_to_end_while_it_begins_ends_as_later(
+    asked: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def join(*_: object) -> None:
+        raise asked
+
+    monkeypatch.setattr("vines.cli.agent.join", join)
+    assert main(["agent", "--cluster", "brief"]) == code
 
 
 @posix

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from vines import Vine
 from vines.cli.connecting import join, label_of, seeds_of, why_nobody
-from vines.cli.following import OTHER_EVENTS, Following
+from vines.cli.following import OTHER_EVENTS, Following, until_signal
 from vines.cli.output import Output
 from vines.cli.stories import MEMBER_EVENTS, Story, address_text
 from vines.protocol.machine import Address
@@ -17,29 +17,32 @@ from vines.protocol.machine import Address
 def agent(arguments: Namespace, output: Output) -> int:
     """Listen, join, and print events."""
     following = Following(output)
-    label = label_of(arguments)
-    seeds = seeds_of(arguments)
     with Vine(
         arguments.name,
-        label,
+        label_of(arguments),
         dict(arguments.tag) if arguments.tag else None,
         insecure=arguments.insecure or None,
         data_dir=arguments.data_dir,
         new=arguments.new or None,
     ) as vine:
-        following.events(vine, *MEMBER_EVENTS, *OTHER_EVENTS)
-        if not arguments.no_keys:
-            following.keys(vine, None)
-        met = threading.Event()
-        for name in ("join", "refused"):
-            vine.on(name, met.set)
-        vine.update(dict(arguments.ephemeral or ()), ephemeral=True)
-        vine.listen(arguments.port, arguments.host, arguments.advertise)
-        following.tell(_listening(vine, label))
-        join(vine, arguments, label)
-        if not seeds:
-            return following.wait()
-        return following.wait(met, lambda: _nobody_yet(vine, seeds))
+        return until_signal(lambda: _live(vine, arguments, following))
+
+
+def _live(vine: Vine, arguments: Namespace, following: Following) -> int:
+    label, seeds = label_of(arguments), seeds_of(arguments)
+    following.events(vine, *MEMBER_EVENTS, *OTHER_EVENTS)
+    if not arguments.no_keys:
+        following.keys(vine, None)
+    met = threading.Event()
+    for name in ("join", "refused"):
+        vine.on(name, met.set)
+    vine.update(dict(arguments.ephemeral or ()), ephemeral=True)
+    vine.listen(arguments.port, arguments.host, arguments.advertise)
+    following.tell(_listening(vine, label))
+    join(vine, arguments, label)
+    if not seeds:
+        return following.wait()
+    return following.wait(met, lambda: _nobody_yet(vine, seeds))
 
 
 def _nobody_yet(vine: Vine, seeds: Collection[Address]) -> str:

@@ -27,6 +27,16 @@ LOOK_SECONDS = 0.5 if os.name == "nt" else None
 """Windows does not interrupt a wait for Ctrl-C; everybody else waits without waking up."""
 
 
+def until_signal(run: Callable[[], int]) -> int:
+    """Run what goes on until a signal asks it to end, whenever that comes; the exit code."""
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Terminated:
+        return DONE
+
+
 class Following:
     """Prints events until a signal, or until there is nobody to print for."""
 
@@ -56,15 +66,13 @@ class Following:
         """Until it is over; the exit code. A broken pipe is raised here. `notice` makes a line for
         the standard error, if `met` is not set soon.
         """
-        try:
-            if met is not None and not met.wait(NOTICE_SECONDS) and sys.stderr is not None:
-                print(notice(), file=sys.stderr, flush=True)
-            while not self._stopped.wait(LOOK_SECONDS):
-                pass
-        except KeyboardInterrupt:
-            return INTERRUPTED
-        except Terminated:
-            return DONE
+        return until_signal(lambda: self._wait(met, notice))
+
+    def _wait(self, met: threading.Event | None, notice: Callable[[], str]) -> int:
+        if met is not None and not met.wait(NOTICE_SECONDS) and sys.stderr is not None:
+            print(notice(), file=sys.stderr, flush=True)
+        while not self._stopped.wait(LOOK_SECONDS):
+            pass
         assert self._error is not None, "nothing else stops it"
         raise self._error
 
