@@ -101,8 +101,8 @@ HEAL = """
 Two halves cannot reach each other for five minutes and hold each other dead; both write the same
 keys. Seconds from the moment when they can, until all tables and all views are equal. What
 memberlist takes was not measured. Three hundred that were apart for a whole hour, in processes that
-wake up to 20 ms late, were one again after 1.0 s (`tests/simulation/test_scale.py --soak`, which
-has the hour of a thousand, too: that has not been run to its end so far).
+wake up to 20 ms late, were one again after 1.0 s; a thousand within the minute that is asserted
+(`tests/simulation/test_scale.py --soak`).
 """
 
 MEMORY = """
