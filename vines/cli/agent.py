@@ -17,6 +17,7 @@ from vines.protocol.machine import Address
 def agent(arguments: Namespace, output: Output) -> int:
     """Listen, join, and print events."""
     following = Following(output)
+    seeds = seeds_of(arguments)  # a mistake there is told before anything is opened
     with Vine(
         arguments.name,
         label_of(arguments),
@@ -25,11 +26,13 @@ def agent(arguments: Namespace, output: Output) -> int:
         data_dir=arguments.data_dir,
         new=arguments.new or None,
     ) as vine:
-        return until_signal(lambda: _live(vine, arguments, following))
+        return until_signal(lambda: _live(vine, seeds, arguments, following))
 
 
-def _live(vine: Vine, arguments: Namespace, following: Following) -> int:
-    label, seeds = label_of(arguments), seeds_of(arguments)
+def _live(
+    vine: Vine, seeds: Collection[Address], arguments: Namespace, following: Following
+) -> int:
+    label = label_of(arguments)
     following.events(vine, *MEMBER_EVENTS, *OTHER_EVENTS)
     if not arguments.no_keys:
         following.keys(vine, None)
