@@ -79,6 +79,7 @@ def test_what_can_be_decided_is_decided_once_faults_are_over() -> None:
     [
         100_035,  # a clock two days behind at a restart, where a link to the start before was left
         100_434,  # a clock that was half a minute ahead, and set right before the next start
+        103_536,  # of three processes of one name the last lived, and votes went to the first
     ],
 )
 def test_worlds_in_which_what_could_be_decided_once_was_not(seed: int) -> None:

@@ -21,6 +21,7 @@ from vines.protocol.machine import Address, Outbox
 from vines.protocol.members.directory import Directory
 from vines.protocol.members.doors import Doors
 from vines.protocol.members.identity import Identity
+from vines.protocol.members.names import Names
 from vines.protocol.members.profile import RANKS, Sighting, milliseconds_kept, read, stamp_of
 
 GONE_MAX: Final = 1000
@@ -28,9 +29,6 @@ GONE_MAX: Final = 1000
 DOUBT_SECONDS: Final = 5.0
 """How long a linked member may take to refute: five times the pause between two refutations."""
 _FATES: Final = {ALIVE: SHOWN, DEAD: HIDDEN, LEFT: ENDED}
-NAMESAKES_MAX: Final = 64
-NAMESAKE_SECONDS: Final = 3.0
-"""How long two live members must share a name before it is told: a restart takes less."""
 
 
 class Membership:
@@ -65,19 +63,16 @@ class Membership:
         self._living: set[bytes] = set()
         self._gone: dict[bytes, float] = {}
         self._doubts: dict[bytes, tuple[Sighting, float]] = {}
-        self._names: dict[str, bytes] = {identity.profile.name: identity.id}
-        self._namesakes: dict[tuple[bytes, bytes], float] = {}
+        self._names = Names(identity.profile.name, identity.id, self._tell_namesakes)
         self._doors = Doors(self._sharing, self._tell_neighbours)
-        self._shared: dict[str, bytes] = {}
-        """Names that more than one live member had, and the last that came to have it."""
 
     def get(self, member: bytes) -> Sighting | None:
         """What is believed of a member."""
         return self._members.get(member)
 
     def named(self, name: str) -> bytes | None:
-        """Who is called so, if anybody known is."""
-        return self._names.get(name)
+        """Who is called so, if anybody known is; rather one that lives."""
+        return self._names.holder(name)
 
     def writer(self, source: bytes) -> bytes | None:
         """Who writes under this source now, if anybody known does."""
@@ -144,7 +139,7 @@ class Membership:
                 news.append(sighting)
                 if flags & TOMBSTONE and sighting.state == LEFT:
                     # The time for which that is remembered is over; who failed is dialled again.
-                    self._forget(sighting.id)
+                    self._forget(sighting.id, now)
         return news
 
     def listening(self, address: Address | None, now: float) -> None:
@@ -201,7 +196,7 @@ class Membership:
         return [doubted[0]] if doubted is not None and self._believe(doubted[0], now) else []
 
     def advance(self, now: float) -> list[Sighting]:
-        """Forget who was gone for long, and tell of names that two members keep sharing.
+        """Forget who was gone for long, and tell of names and addresses that several share.
 
         Returns what is newly believed, for the dialler.
         """
@@ -209,23 +204,20 @@ class Membership:
             oldest, since = next(iter(self._gone.items()))
             if since + self._config.dead_retention > now:
                 break
-            self._forget(oldest)
-        for pair, due in list(self._namesakes.items()):
-            if due <= now:
-                del self._namesakes[pair]
-                self._tell_namesakes(*pair)
+            self._forget(oldest, now)
+        self._names.advance(now)
         self._doors.advance(now)
         news = [sighting for sighting, due in self._doubts.values() if due <= now]
         return [sighting for sighting in news if self._believe(sighting, now)]
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        if not (self._gone or self._doubts or self._namesakes):
-            return self._doors.deadline()
+        shared = min(self._names.deadline(), self._doors.deadline())
+        if not (self._gone or self._doubts):
+            return shared
         oldest = next(iter(self._gone.values()), inf) + self._config.dead_retention
         doubts = min((due for _, due in self._doubts.values()), default=inf)
-        namesakes = min(self._namesakes.values(), default=inf)
-        return min(oldest, doubts, namesakes, self._doors.deadline())
+        return min(oldest, doubts, shared)
 
     def _lapsed(self, change: Change) -> Sighting | None:
         """A record of somebody who is gone for so long that only that is left of it: news where
@@ -274,16 +266,15 @@ class Membership:
             self._living.discard(new.id)
         self._members[new.id] = new
         self.directory.change(old, new)
+        self._names.change(old, new, now)
         if new.state == ALIVE and new.profile.address is not None:
             self._doors.look(new.profile.address, now)
         if new.state == ALIVE:
             self._gone.pop(new.id, None)
-            self._check_name(new, now)
         elif new.id not in self._gone:
             self._gone[new.id] = now
-            self._pass_name(new)
             if len(self._gone) > GONE_MAX:
-                self._forget(next(iter(self._gone)))
+                self._forget(next(iter(self._gone)), now)
         else:
             # It lived again, unseen from here: the time of what says that it is gone begins anew.
             del self._gone[new.id]
@@ -320,12 +311,11 @@ class Membership:
             lag=self.lag(sighting.id) if alive else None,
         )
 
-    def _forget(self, id: bytes) -> None:
+    def _forget(self, id: bytes, now: float) -> None:
         del self._gone[id]
         gone = self._members.pop(id)
         self.directory.change(gone, None)
-        if self._names.get(gone.profile.name) == id:
-            del self._names[gone.profile.name]
+        self._names.change(gone, None, now)
 
     def _sharing(self, address: Address) -> list[bytes]:
         """Who is alive and says that it listens there, others first."""
@@ -340,41 +330,10 @@ class Membership:
         text += f" which a dial reaches only one: {ids}"
         self._outbox.emit(Conflict("address", text, self._member(self._members[members[0]])))
 
-    def _check_name(self, new: Sighting, now: float) -> None:
-        """Watch a member whose name another live one has."""
-        holder = self._names.setdefault(new.profile.name, new.id)
-        if holder == new.id:
-            return
-        if not self._is_called(holder, new.profile.name):
-            self._names[new.profile.name] = new.id
-        elif len(self._namesakes) < NAMESAKES_MAX:
-            if len(self._shared) >= NAMESAKES_MAX:
-                del self._shared[next(iter(self._shared))]
-            self._shared[new.profile.name] = new.id
-            self._namesakes.setdefault((holder, new.id), now + NAMESAKE_SECONDS)
-
-    def _pass_name(self, gone: Sighting) -> None:
-        """Who is gone leaves its name to the one that it shared it with."""
-        name = gone.profile.name
-        heir = self._shared.get(name)
-        if heir is not None and self._names.get(name) == gone.id and self._is_called(heir, name):
-            self._names[name] = heir
-
-    def _tell_namesakes(self, holder: bytes, id: bytes) -> None:
-        namesake = self._members.get(id)
-        if namesake is None or namesake.state != ALIVE:
-            return
-        name = namesake.profile.name
-        if self._is_called(holder, name):
+    def _tell_namesakes(self, name: str, holder: bytes, id: bytes) -> None:
+        if holder != self._identity.id or not self._identity.leaving:
             text = f"two live members are called {name!r}: {holder.hex()} and {id.hex()}"
-            self._outbox.emit(Conflict("name", text, self._member(namesake)))
-
-    def _is_called(self, id: bytes, name: str) -> bool:
-        """Whether a member, or this node, is alive under this name."""
-        if id == self._identity.id:
-            return not self._identity.leaving and self._identity.profile.name == name
-        member = self._members.get(id)
-        return member is not None and member.state == ALIVE and member.profile.name == name
+            self._outbox.emit(Conflict("name", text, self._member(self._members[id])))
 
 
 def _counts(sighting: Sighting | None) -> bool:
