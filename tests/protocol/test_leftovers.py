@@ -202,6 +202,23 @@ def test_what_is_left_of_accusations_of_nobody_goes() -> None:
         assert not accusations._accusers and not accusations._lapsed
 
 
+def test_what_lapsed_goes_once_all_have_agreed_since() -> None:
+    """Before that the source it is about may have yet to come here."""
+    pump = Pump()
+    a, b = cluster(pump)
+    a.node.control.put(MEMBER, label(77), EXPIRING, b"", stamp_of(1, "dead"), 1000)
+    a.node.advance(pump.now)
+    pump.run(1.5)
+    a.node._parts.answering._agrees = lambda member, now: None
+    pump.run(LOOKS)
+    held = a.node.control.get(MEMBER, label(77))
+    assert held is not None and held[2] == EXPIRING | TOMBSTONE
+    assert b.node.control.get(MEMBER, label(77)) is None
+    a.node._parts.answering._agrees = a.node._parts.agreement.saw
+    pump.run(LOOKS)
+    assert a.node.control.get(MEMBER, label(77)) is None
+
+
 def test_deletions_and_what_is_no_leftover_stay() -> None:
     pump = Pump()
     a, b = cluster(pump)

@@ -128,7 +128,7 @@ class Machinery:
             *(self.post, self.answering, world, now),
         )
         leftovers = Leftovers(
-            *(self.identity, self.linking.members, tables[0]),
+            *(self.identity, self.linking.members, tables[0], self.agreement.since),
             mourn=self._mourn,
             cleared=self.detector.accusations.cleared,
         )

@@ -9,7 +9,8 @@ if others do it sooner or later; and none comes again, as its position is covere
   So does an accusation, which nobody believes any more.
 * What is left of a member record says to those who were away that a member is gone. It goes once
   they would find that out without it: once every source is left out that counted, and that nobody
-  wrote under, when it had lapsed. That of the member is one of these, whichever it was.
+  wrote under, when it had lapsed and all the living had agreed since. That of the member is one of
+  these, whichever it was; before they agree it may have yet to come here.
 * So does what is left of other accusations, which says nothing at all.
 * A member record that says alive, and whose source is retired, is void at every node: it goes, and
   its member is held dead from then on. Nothing has to be written for that. A member that lives all
@@ -55,6 +56,7 @@ class Leftovers:
         identity: Identity,
         members: Membership,
         control: Table,
+        agreed: Callable[[], float],
         mourn: Callable[[bytes, float], None],
         cleared: Callable[[bytes], None],
     ) -> None:
@@ -62,6 +64,8 @@ class Leftovers:
         self._members = members
         self._control = control
         self._retired = control.gone
+        self._agreed = agreed
+        """Since when all the living cover what this node covered then."""
         self._mourn = mourn
         self._cleared = cleared
         """Told the keys of accusations that went."""
@@ -75,6 +79,8 @@ class Leftovers:
         """How far the look for what has lapsed has come."""
         self._ended: dict[tuple[int, bytes], tuple[int, bytes]] = {}
         """What had lapsed then, and is to go: family and key, stamp and origin."""
+        self._found = -inf
+        """When that was found."""
         self._before: set[bytes] | None = None
         """Sources nobody wrote under when that had lapsed, and that count still; None: these are
         to be found out."""
@@ -98,13 +104,14 @@ class Leftovers:
 
     def looked(self, unowned: set[bytes]) -> None:
         """These are all sources that count, and that nobody writes under: what had lapsed before
-        may go, if none of those is among them that were when it had.
+        may go, if none of those is among them that were when it had. Who has come since, or come
+        back, has to agree first: it may be what is left here that tells it what to object to.
         """
         if len(self._retired):
             self._retirees = 0.0  # who was linked may be so no more
         if self._stray:
             self._stray, self._look = False, (0, 0)
-        if self._ended:
+        if self._ended and self._found <= self._agreed():
             self._before = unowned if self._before is None else self._before & unowned
             if not self._before:
                 self._clear()
@@ -117,7 +124,7 @@ class Leftovers:
         if self._look is not None:
             self._look = self._go_on(*self._look)
         if self._walk is not None:
-            self._find()
+            self._find(now)
         if now >= self._retirees:
             self._retirees = inf
             for member, source in self._members.awaited():
@@ -148,9 +155,10 @@ class Leftovers:
         elif family == ACCUSATION:
             self._cleared(key)
 
-    def _find(self) -> None:
+    def _find(self, now: float) -> None:
         """Look on for what has lapsed."""
         assert self._walk is not None, "asked before"
+        self._found = now
         found, self._walk = self._control.lapsed(self._walk, SLOTS)
         for family, key in found:
             held = self._control.get(family, key) if family in FAMILIES else None
