@@ -69,7 +69,7 @@ leave Lifeguard little to do in these experiments; what it does without these st
 *Datagrams alone*.
 
 In a whole hour of a hundred nodes, with stalls like these and a tenth of all datagrams lost, nobody
-was held dead by anybody: `tests/simulation/test_scale.py --soak`, of some 15 minutes.
+was held dead by anybody: `tests/simulation/test_scale.py --soak`, of some 11 minutes.
 """
 
 SLOW = """

@@ -21,6 +21,7 @@ from vines.protocol.replicas.retiring import (
     LOOK_SECONDS,
     RETIRED,
 )
+from vines.protocol.wire.messages import CONTROL, WANT
 
 from .pump import Host, Pump
 from .test_replication import equal
@@ -390,6 +391,30 @@ def test_who_retired_more_than_a_peer_does_not_join_it_again_and_again() -> None
     retire(a, source, (a.node.control.covered(source), covered))
     pump.run(5.0)
     assert equal(a, b)
+
+
+def test_who_joins_again_asks_the_other_table_why() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3, sync_interval=3600.0)
+    a.write("mine")
+    c.write("key")
+    pump.run(1.0)
+    source, covered = c.node.source, a.node.data.covered(c.node.source)
+    pump.kill(c)
+    a.node.data.finish_join([bytes(write_floors([(source, covered, covered)], stamp=1).data)])
+    for host in (a, b):
+        host.node._parts.replication._compared_at = pump.now  # The next is in an hour.
+    b.node._parts.retiring._say([(source, (b.node.control.covered(source), covered))])
+    link = b.node._parts.linking.links.to(a.node.id)
+    assert link is not None
+    link.channels[CONTROL].progress.assume_equal()  # B does not tell A of it.
+    b.node._parts.retiring._leave_out(pump.now)
+    b.node._parts.replication._show(link, 1, WANT, pump.now)
+    pump.run(5.0)
+    assert source in known(a)
+    assert equal(a, b)
+    joins = b.node.stats()["joins"]
+    assert isinstance(joins, int) and 3 <= joins <= 6
 
 
 def test_who_joins_later_gives_no_slot_to_what_it_reads_is_gone() -> None:

@@ -44,6 +44,8 @@ LEASES = 4
 LEASE_SECONDS = (60.0, HOUR, 3 * DAY)
 DAYS_EVERY = 4
 """So many storms come to a day on which other things happen, too."""
+FROZEN_EVERY = 16
+"""After so many storms what there is is no longer looked through for rubbish."""
 AHEAD_SECONDS = 3700.0
 """How far a clock may be ahead that was put forward by an hour, and by what was written in one
 millisecond."""
@@ -88,6 +90,9 @@ class Churn:
                 self._day()
             for host in self.simulation.nodes:
                 host.events.clear()
+            if self.seen["storm"] % FROZEN_EVERY == 0:
+                gc.collect()
+                gc.freeze()  # What the checks know of all that was ever written stays.
         self.rest()
 
     def rest(self) -> None:

@@ -20,6 +20,9 @@ from vines.simulation.swarm import COVERAGE_OF_ABSENCES
 
 SEEDS = range(61, 65)
 SOAK_SEEDS = range(2000)
+FORGETTING_SEEDS = (3, 27, 41)
+"""In which writes of members that were away go because some others remember; of all seeds that is
+one in eight, and which one changes with whatever is said."""
 
 
 def run_all(seeds: range) -> Counter[str]:
@@ -63,17 +66,21 @@ def test_pinned_seed(seed: int, nodes: int) -> None:
 def test_a_write_that_goes_and_nobody_remembered_why_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In this seed writes of members that were away go because some others remember."""
-
     class Oblivious(Oracle):
         def may_miss(self, written: Written) -> bool:
             self.remembered.clear()
             return super().may_miss(written)
 
-    run_absences(18)
+    def found(seed: int) -> bool:
+        try:
+            run_absences(seed)
+        except Violation as violation:
+            return "nobody remembered" in str(violation)
+        return False
+
+    assert not any(map(found, FORGETTING_SEEDS))
     monkeypatch.setattr(cluster, "Oracle", Oblivious)
-    with pytest.raises(Violation, match="nobody remembered"):
-        run_absences(18)
+    assert any(map(found, FORGETTING_SEEDS))
 
 
 def test_the_command_line_runs_the_same() -> None:

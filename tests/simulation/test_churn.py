@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 
 from tests.simulation.churning import DAY, Churn, entries, idle_bytes, tables, vector_bytes
@@ -30,10 +33,12 @@ find."""
 
 
 @pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a node does by itself takes no virtual hour's worth of turns."""
     monkeypatch.setattr(retiring, "LOOK_SECONDS", HOUR)
     monkeypatch.setattr(collecting, "LOOK_SECONDS_MAX", HOUR / 6)
+    yield
+    gc.unfreeze()
 
 
 def live(seed: int, days: int) -> Churn:
@@ -88,7 +93,7 @@ def test_hundreds_of_identities_leave_little_behind() -> None:
 @pytest.mark.timeout(0)
 @pytest.mark.usefixtures("slow")
 def test_months_of_churn_of_a_hundred_thousand_identities_leave_little_behind() -> None:
-    churn = identified(100_000)
+    churn = identified(100_000, storm=200)
     assert churn.simulation.now > 90 * DAY
     for what in ("absence", "standstill", "backup restored", "restarts", "leave", "clock", "lease"):
         assert churn.seen[what], what

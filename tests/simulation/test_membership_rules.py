@@ -450,3 +450,39 @@ def test_tables_are_equal_whenever_what_they_say_of_the_gone_lapses(
     tables = [process.node.control for process in simulation.processes]
     assert {table.statistics()["expiring"] for table in tables} == {0}
     assert {process.node.stats()["accusations"] for process in simulation.processes} == {0}
+
+
+@pytest.mark.parametrize("put_back", [True, False])
+def test_m7_who_left_comes_back_by_another_start_alone(put_back: bool) -> None:
+    """That has the number of the one that left, where an old copy of the disk was put back."""
+    simulation = Simulation(1, nodes=2, durable=2)
+    simulation.run(2.0)
+    second = simulation.nodes[1]
+    disk = second.disk
+    assert disk is not None
+    copy = disk.backup()
+    second.restart()
+    simulation.run(2.0)
+    member = other(simulation)
+    second.leave()
+    simulation.run(2.0)
+    second.crash()
+    if put_back:
+        disk.restore(copy)
+    else:
+        disk.boot, disk.records = copy.boot, dict(copy.records)
+    disk.trusted = True
+    second.restart()
+    if put_back:
+        simulation.run(5.0)
+        back = other(simulation)
+        assert back.state == ALIVE and back.incarnation > member.incarnation
+        second.process.node._parts.identity.leaving = True  # type: ignore[union-attr]
+        again = Join(back.replace(incarnation=back.incarnation + 1))
+        process = simulation.processes[0]
+        simulation.membership.told(process, Leave(back.replace(state=LEFT)))
+        with pytest.raises(Violation, match=r"M7: .* left, and came back without a new start"):
+            simulation.membership.told(process, again)
+        return
+    with pytest.raises(Violation, match=r"M7: .* left, and came back without a new start"):
+        simulation.run(5.0)

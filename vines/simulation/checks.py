@@ -54,7 +54,8 @@ class Watch:
 
     Of a table with more than `LARGE` sources or, if it forgets no deletions, records, most steps
     are checked at the positions that came to be covered in them alone; the rest of it, what came
-    from elsewhere, went or fell, is found out by the next look at the whole.
+    from elsewhere, went or fell, is found out by the next look at the whole. Sources that are
+    retired are looked at with the whole alone.
     """
 
     def __init__(
@@ -88,8 +89,8 @@ class Watch:
         """Whether anything has lapsed since the last look at all records."""
         self._recounted = False
         """Whether strays were counted anew since then."""
-        self._glances = [0, 0]
-        """How many more steps do without a look at all records, and at all sources."""
+        self._glances: list[float] = [0, 0]
+        """How many steps did without a look at all records, and at all sources."""
         self._looked: bytes | None = None
         """The fingerprint at the last look at all records, if nothing came to be covered since."""
 
@@ -120,18 +121,19 @@ class Watch:
                 raise Violation(f"{self.name}: a lapse changed the fingerprint of the state")
             self._lapsed = self._recounted = False
         self._recounted |= table.recounting
-        if self._takes_turn(1, len(self.covered)):
+        counted = table.counted()
+        if self._takes_turn(1, len(counted) + len(table.gone)):
             self._check_cover(glances=not looks)
         else:
-            self._check_rise(self.table.counted(), glances=not looks)
+            self._check_rise(counted, glances=not looks)
         return True
 
     def _takes_turn(self, which: int, size: int) -> bool:
         """Whether it is this step's turn to look at the whole of something that is so large."""
-        if self._glances[which]:
-            self._glances[which] -= 1
+        self._glances[which] += 1
+        if self._glances[which] <= size // LARGE:
             return False
-        self._glances[which] = size // LARGE
+        self._glances[which] = 0
         return True
 
     def forget(self, key: Key) -> None:
@@ -146,12 +148,17 @@ class Watch:
         here, or is below a floor that others told of.
         """
         below = self.table.floor(source) >= counter
-        return any(
-            rank <= self._deleted.get(key, (-1, b""))
-            or (below and deletion.rank == rank)
-            or (below and self._joined_before(source, counter, deletion))
-            or (deletion.rank != rank and self.table.covered(deletion.source) >= deletion.counter)
-            for deletion in self.oracle.deleted(key, rank)
+        covered, deleted_here = self.table.covered, self._deleted.get(key, (-1, b""))
+        for deletion in self.oracle.deleted(key, rank):
+            same = deletion.rank == rank
+            if (
+                rank <= deleted_here
+                or (below and same)
+                or (not same and covered(deletion.source) >= deletion.counter)
+            ):
+                return True
+        return below and any(
+            self._joined_before(source, counter, each) for each in self.oracle.deleted(key, rank)
         )
 
     def asked(self) -> None:
@@ -179,12 +186,17 @@ class Watch:
             self.oracle.unnamed.add((source, counter))
         return (source, counter) in self.oracle.unnamed
 
+    def look(self) -> None:
+        """Check all records out of turn."""
+        self._looked = None
+        self._check_records()
+
     def check_everything(self) -> None:
         """Check all positions anew, trusting nothing remembered: for the end of a run."""
         self.covered.clear()
         self._records = []
         self._seen = None
-        self._glances = [0, 0]
+        self._glances = [inf, inf]
         self.check()
         kept = self.table.fingerprint()
         while self.table.recount(1 << 20):
@@ -241,7 +253,7 @@ class Watch:
         """
         if (
             written.flags & TOMBSTONE
-            or not self.oracle.deleted(written.key_, written.rank)
+            or not self.oracle.is_deleted(written.key_, written.rank)
             or not self.oracle.is_missed(written, self.table)
         ):
             return False
@@ -302,27 +314,30 @@ class Watch:
     def _check_cover(self, *, glances: bool) -> None:
         covered = dict(self.table.vector().items())
         self._check_rise(covered.items(), glances=glances)
-        for source in self.covered:
-            if source not in covered:
-                raise Violation(f"{self.name} forgot {_short(source)}")
+        if gone := self.covered.keys() - covered.keys():
+            raise Violation(f"{self.name} forgot {', '.join(map(_short, sorted(gone)))}")
 
     def _check_rise(self, covered: Iterable[tuple[bytes, int]], *, glances: bool) -> None:
         """Check counters and floors of these sources; with `glances` the records that are held are
         other ones than when all were looked at.
         """
+        before, floors, floor_of = self.covered, self.floors, self.table.floor
         for source, upto in covered:
-            after = self.covered.get(source, 0)
-            if upto < after:
-                raise Violation(f"{self.name} covered {_short(source)} up to {after}, now {upto}")
-            if upto > after:
+            after = before.get(source, 0)
+            if upto != after:
+                if upto < after:
+                    said = f"{_short(source)} up to {after}, now {upto}"
+                    raise Violation(f"{self.name} covered {said}")
                 if glances:
                     self._glance(source, after, upto)
                 self._check_positions(source, after, upto)
-            floor = self.table.floor(source)
-            if floor < self.floors.get(source, 0) or floor > upto:
-                raise Violation(f"{self.name}: the floor of {_short(source)} is {floor}")
-            self.floors[source] = floor
-            self.covered[source] = upto
+            if upto != after or not upto:
+                before[source] = upto
+            floor = floor_of(source)
+            if floor != floors.get(source, 0):
+                if floor < floors.get(source, 0) or floor > upto:
+                    raise Violation(f"{self.name}: the floor of {_short(source)} is {floor}")
+                floors[source] = floor
 
     def _glance(self, source: bytes, after: int, upto: int) -> None:
         """Check what is held of the keys that were written at these positions."""
@@ -344,7 +359,10 @@ class Watch:
             raise Violation(f"{self.name} covers {_short(source)} up to {upto}, never issued")
         for index in range(after, upto):
             key = keys[index]
-            if key is None or key in self.collected or self.oracle.is_void(key, ranks[index]):
+            if key is None or key in self.collected:
+                continue
+            if self.oracle.is_void(key, ranks[index]):
+                keys[index] = None  # It stays so, and nobody need look again.
                 continue
             holds = self.held.get(key)
             if holds is not None and holds.rank >= ranks[index]:
@@ -353,11 +371,18 @@ class Watch:
                 continue
             if self.excuses(source, index + 1, key, ranks[index]):
                 self.oracle.passed_over(key, ranks[index])
-            else:
+            elif not self._was_void(key, ranks[index]):
                 raise Violation(
                     f"{self.name} covers ({_short(source)}, {index + 1}), a write of {key[1]!r}"
                     f" with stamp {ranks[index][0]}, but holds {_say(holds)}"
                 )
+
+    def _was_void(self, key: Key, rank: Rank) -> bool:
+        """Whether a record that is not here was dropped by somebody whose table is a large one, and
+        was not looked at since: it may have given this one all the rest.
+        """
+        self.oracle.look()
+        return self.oracle.is_void(key, rank)
 
 
 def _short(source: bytes) -> str:

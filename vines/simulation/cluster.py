@@ -90,6 +90,7 @@ class Simulation:
         self.data.collects = True
         self.data.awaited = self._awaited
         self.data.tables = self._tables
+        self.control.look = self._look
         self.largest_record = 0
         self.replay = f"Simulation(seed={seed}, nodes={nodes}) and the same calls"
         """What a Violation tells to do to see it again."""
@@ -135,6 +136,11 @@ class Simulation:
             for host in self.nodes
             for process in [*host.past, *([host.process] if host.process else [])]
         ]
+
+    def _look(self) -> None:
+        """Look at the whole of all control tables."""
+        for process in self.processes:
+            process.watches[0].look()
 
     def run(self, seconds: float) -> None:
         """Let time pass. Raises Violation as soon as anything is wrong; the time stands still

@@ -50,6 +50,8 @@ class Disk:
         """A node that starts now does not find it."""
         self.trusted = True
         """Whether it holds all that was ever put on it, as far as it can tell."""
+        self.put_back = False
+        """Whether an old copy ever took its place: which start it is, it has counted anew."""
         self.identity = rng.randbytes(16)
         self.boot = 0
         self.records: dict[bytes, bytes] = {}
@@ -118,7 +120,7 @@ class Disk:
         """Somebody puts an old copy back while no node runs: that is noticed."""
         assert self._process is None, "a disk in use is not replaced"
         self.boot, self.records = backup.boot, dict(backup.records)
-        self.trusted = False
+        self.trusted, self.put_back = False, True
 
     def lose(self) -> None:
         """An empty disk takes its place while no node runs: that of another node."""

@@ -159,10 +159,23 @@ class MembershipRules(Spectator):
         if before[1] and not rank[1]:
             if rank[0] <= before[0]:
                 self._complain("M7", process, member, "came back without a new incarnation")
-            if RANKS[before[1]] == events.LEFT and rank[0] >> BOOT_BITS <= before[0] >> BOOT_BITS:
+            if RANKS[before[1]] == events.LEFT and not self._began_anew(member, before[0], rank[0]):
                 self._complain("M7", process, member, "left, and came back without a new start")
         if rank < before:
             self._complain("M2", process, member, f"was told as {before} before, now {rank}")
+
+    def _began_anew(self, member: Member, before: int, now: int) -> bool:
+        """Whether an incarnation is one of another start than that which left: a later one, by its
+        number. Where an old copy of a disk was put back starts have the numbers of others, and it
+        is enough that who runs has not left.
+        """
+        if now >> BOOT_BITS > before >> BOOT_BITS:
+            return True
+        return any(
+            each.node.id == member.id and not each.node._parts.identity.leaving
+            for each in self.simulation.processes
+            if each.disk is not None and each.disk.put_back
+        )
 
     def m4_reachable_never_dead(self, process: Process, member: Member) -> None:
         """M4: a member that all can reach, and that reaches all, is never held dead."""

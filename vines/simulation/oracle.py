@@ -7,7 +7,9 @@ is true, and whether what it holds was written by anyone at all.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from vines._core.retired import read_batch
@@ -19,7 +21,7 @@ from vines.protocol.replicas.retiring import RETIRED
 from vines.protocol.wire.fields import ID_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vines._core.table import Table
 
@@ -131,21 +133,30 @@ class Oracle:
         """The tables of running processes that the process of a table waits for."""
         self.tables: Callable[[], list[Table]] = list
         """All there ever were of this kind."""
+        self.look: Callable[[], None] = lambda: None
+        """Look at the whole of every such table that runs: what went there may not be known yet."""
         self.remembered: set[tuple[Key, Rank]] = set()
         """Records that met one which won over them, where that was not forgotten."""
         self.counts: Counter[str] = Counter()
         """How often deletions had what consequences."""
         self._of: dict[Key, list[Written]] = {}
         """Per key all that was ever written, in order of time."""
-        self._over: dict[tuple[Key, Rank], tuple[int, frozenset[Rank]]] = {}
-        """Of a deletion, or what may become one: how many of these there were, and those of them
-        that its author did not cover."""
+        self._ranked: dict[Key, list[tuple[Rank, int]]] = {}
+        """The ranks of these in their order, each with its place there."""
+        self._over: dict[tuple[Key, Rank], tuple[int, bool, frozenset[Rank]]] = {}
+        """Of a deletion, or what may become one: how many of these there were; and those of them
+        that its author covered, or those that it did not, whichever are fewer."""
+        self._deletions: dict[Key, list[Rank]] = {}
+        """The ranks of deletions that somebody forgot, by key, in their order."""
         self._fading: set[tuple[int, bytes, int, bytes]] = set()
         """(family, key, flags, value) of all that ends by itself, and of what is left of it."""
 
     def collected(self, written: Written) -> None:
         """A deletion was forgotten somewhere."""
-        self.deletions.setdefault(written.key_, {})[written.rank] = written
+        deletions = self.deletions.setdefault(written.key_, {})
+        if written.rank not in deletions:
+            insort(self._deletions.setdefault(written.key_, []), written.rank)
+        deletions[written.rank] = written
         self.passed_over(written.key_, written.rank)
 
     def passed_over(self, key: Key, rank: Rank) -> None:
@@ -156,18 +167,37 @@ class Oracle:
             self.forgettings += 1
             self.forgotten[key, rank] = self.forgettings
 
-    def deleted(self, key: Key, rank: Rank) -> list[Written]:
-        """The deletions that somebody forgot and that win over a record of this rank."""
-        found = self.deletions.get(key)
-        return [each for each in found.values() if rank <= each.rank] if found else []
+    def is_deleted(self, key: Key, rank: Rank) -> bool:
+        """Whether somebody forgot a deletion that wins over a record of this rank."""
+        ranks = self._deletions.get(key)
+        return ranks is not None and rank <= ranks[-1]
+
+    def deleted(self, key: Key, rank: Rank) -> Iterator[Written]:
+        """The deletions that somebody forgot and that win over a record of this rank, the highest
+        first.
+        """
+        found = self.deletions.get(key, {})
+        for each in reversed(self._deletions.get(key, ())):
+            if each < rank:
+                return
+            yield found[each]
 
     def knew(self, key: Key, deletion: Rank, written: Written) -> bool:
         """Whether the author of a deletion covered this record when it wrote that."""
+        if (key, deletion) not in self._over:
+            return False
+        count, covered, some = self._over[key, deletion]
         if written.rank == deletion:
-            return (key, deletion) in self._over
-        count, unknown = self._over.get((key, deletion), (0, frozenset()))
-        earlier = (each.rank == written.rank for each in self._of[key][:count])
-        return written.rank not in unknown and any(earlier)
+            return True
+        return self._came(key, written.rank) < count and (written.rank in some) == covered
+
+    def _came(self, key: Key, rank: Rank) -> float:
+        """The place in the order of time of what was first written with this rank; infinity:
+        nothing was.
+        """
+        ranked = self._ranked.get(key, [])
+        place = bisect_left(ranked, (rank, 0))
+        return ranked[place][1] if place < len(ranked) and ranked[place][0] == rank else inf
 
     def may_miss(self, written: Written) -> bool:
         """Whether a live record may be nowhere for a deletion that was forgotten: the author of one
@@ -199,13 +229,19 @@ class Oracle:
         over it.
         """
         earlier = self._of.setdefault(written.key_, [])
+        ranked = self._ranked.setdefault(written.key_, [])
         if over is not None:
-            above = (each for each in earlier if each.rank >= written.rank)
+            above = (
+                earlier[place] for _, place in ranked[bisect_left(ranked, (written.rank, 0)) :]
+            )
             if known := [each for each in above if each.counter <= over(each.source)]:
                 raise Violation(f"K3: {written} is not above {known[0]}, which its author covers")
         if over is not None and may_delete(written.flags):
-            unknown = (each.rank for each in earlier if over(each.source) < each.counter)
-            self._over[written.key_, written.rank] = len(earlier), frozenset(unknown)
+            lacked = frozenset(each.rank for each in earlier if over(each.source) < each.counter)
+            most = 2 * len(lacked) > len(earlier)
+            some = frozenset(each.rank for each in earlier) - lacked if most else lacked
+            self._over[written.key_, written.rank] = len(earlier), most, some
+        insort(ranked, (written.rank, len(earlier)))
         earlier.append(written)
         keys = self.positions.setdefault(written.source, [])
         ranks = self.ranks.setdefault(written.source, [])
@@ -292,14 +328,16 @@ class Oracle:
 class ControlOracle(Oracle):
     """The writes of all control tables; it also knows who may write what about whom.
 
-    `authors` maps a source to the node id of its process. Only the subject of a member record
-    says that it is alive or has left and raises its incarnation; anybody may say it is dead, at
-    the incarnation the subject chose.
+    `authors` maps a source to the node id of its process, as `writes` told. Only the subject of a
+    member record says that it is alive or has left and raises its incarnation; anybody may say it
+    is dead, at the incarnation the subject chose.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.authors: dict[bytes, bytes] = {}
+        self._sources: dict[bytes, list[bytes]] = {}
+        """Under which sources a member wrote."""
         self.refutations = 0
         self.retired: set[bytes] = set()
         """The sources of which anybody said that they are."""
@@ -315,9 +353,15 @@ class ControlOracle(Oracle):
             return True
         return super().is_void(key, rank)
 
+    def writes(self, member: bytes, source: bytes) -> None:
+        """Learn under which source a member writes."""
+        if source not in self.authors:
+            self.authors[source] = member
+            self._sources.setdefault(member, []).append(source)
+
     def sources_of(self, member: bytes) -> list[bytes]:
         """Under which sources a member wrote."""
-        return [source for source, author in self.authors.items() if author == member]
+        return self._sources.get(member, [])
 
     def inspect(self, written: Written, highest: Written | None) -> None:
         """M3: only the subject of a member record raises its incarnation. Raise Violation if a

@@ -259,7 +259,7 @@ class Process:
         if now == self._checked:
             return
         self._checked = now
-        simulation.control.authors[control.source] = self.node.id
+        simulation.control.writes(self.node.id, control.source)
         for watch in self.watches:
             watch.check()
 

@@ -247,14 +247,15 @@ def _check_acknowledged(simulation: Simulation) -> None:
     ended = any(host.past for host in simulation.nodes)
     for key, highest in oracle.highest.items():
         left = lapsed(highest) if highest.fades else highest
-        if oracle.deleted(key, highest.rank):
+        if oracle.is_deleted(key, highest.rank):
             continue  # gone, or an older write is there by somebody who was not waited for
         if not ended and held.get(key) not in (highest, left):
             raise Violation(f"{key} is {held.get(key)}, not the highest write {highest}")
     hidden = set(watch.table.hidden())
     for written in held.values():
-        deletions = [] if written.flags & TOMBSTONE else oracle.deleted(written.key_, written.rank)
-        for deletion in deletions:
+        if written.flags & TOMBSTONE:
+            continue
+        for deletion in oracle.deleted(written.key_, written.rank):
             # Where all that knew of it have ended, nobody is left who could.
             known = watch.table.covered(deletion.source) >= deletion.counter
             if deletion.rank == written.rank and written.expires:
@@ -267,4 +268,4 @@ def _check_acknowledged(simulation: Simulation) -> None:
                 continue
             if known and oracle.knew(written.key_, deletion.rank, written):
                 raise Violation(f"K4: {written} is back, which {deletion} had deleted for good")
-        oracle.counts["own_write_kept"] += bool(deletions)
+        oracle.counts["own_write_kept"] += oracle.is_deleted(written.key_, written.rank)

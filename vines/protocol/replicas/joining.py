@@ -38,7 +38,7 @@ STALL_SECONDS: Final = 30.0
 PAUSE_SECONDS: Final = (0.1, 1.0)
 """Before a peer is asked for more after a second join within a while, and then twice as long each
 time up to the latter: where both have retired other sources, only the other table can settle why
-this node has to join once more.
+this node has to join once more, and is compared with each pause.
 """
 FLOOR_BYTES_MAX: Final = 32 * 1024 * 1024
 """Floor pages kept during a join: about a million sources."""

@@ -215,6 +215,9 @@ class Replication:
         self.catching.advance(now)
         if now >= self.joins.due():
             for table, link in self.joins.again(now):
+                if table == DATA:
+                    # Who retired what says the other table, and its next turn may be far.
+                    self._want_digest(link, CONTROL)
                 self._show(link, table, 0, now)
         for table in self.joins.sweeping:
             changes = Changes() if self.watching and table == DATA else None
@@ -286,9 +289,14 @@ class Replication:
             known = self._differing in settled
             link = self._differing if known and self._differing else self._rng.choice(settled)
             self._differing = None
-            for channel in link.channels:
-                channel.digest_owed = (channel.digest_owed or 0) | WANT
-            self._wake(link)
+            for table in TABLES:
+                self._want_digest(link, table)
+
+    def _want_digest(self, link: Link, table: int) -> None:
+        """Show a fingerprint, and ask for theirs."""
+        channel = link.channels[table]
+        channel.digest_owed = (channel.digest_owed or 0) | WANT
+        self._wake(link)
 
     def _apply(
         self,
