@@ -179,7 +179,7 @@ def gone_at_once(self: Leftovers, unowned: set[bytes]) -> None:
     del unowned
     self._walk = 0
     while self._walk is not None:
-        self._find()
+        self._find(0.0)
     self._clear()
 
 
