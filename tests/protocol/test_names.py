@@ -33,7 +33,7 @@ class View:
         self.known[id] = new
 
     def forget(self, id: bytes) -> None:
-        self.names.change(self.known.pop(id), None, 0.0)
+        self.names.forget(self.known.pop(id))
 
 
 def test_a_name_goes_to_whoever_of_many_still_lives() -> None:

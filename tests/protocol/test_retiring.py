@@ -372,15 +372,24 @@ def test_of_a_source_that_is_gone_no_slot_is_left() -> None:
     assert equal(a, b, c)
 
 
+def end_below_a_floor(pump: Pump, here: Host, gone: Host) -> tuple[bytes, int]:
+    """A member writes and is killed, and all it wrote is below a floor here; its source and its
+    last position in the data table.
+    """
+    here.write("mine")
+    gone.write("key")
+    pump.run(1.0)
+    source = gone.node.source
+    covered = here.node.data.covered(source)
+    pump.kill(gone)
+    here.node.data.finish_join([bytes(write_floors([(source, covered, covered)], stamp=1).data)])
+    return source, covered
+
+
 def test_who_retired_more_than_a_peer_does_not_join_it_again_and_again() -> None:
     pump = Pump()
     a, b, c = pump.cluster(3)
-    a.write("mine")
-    c.write("key")
-    pump.run(1.0)
-    source, covered = c.node.source, a.node.data.covered(c.node.source)
-    pump.kill(c)
-    a.node.data.finish_join([bytes(write_floors([(source, covered, covered)], stamp=1).data)])
+    source, covered = end_below_a_floor(pump, a, c)
     assert b.node.data.retire(source, covered)
     before = b.node.stats()["joins"]
     assert isinstance(before, int)
@@ -396,12 +405,7 @@ def test_who_retired_more_than_a_peer_does_not_join_it_again_and_again() -> None
 def test_who_joins_again_asks_the_other_table_why() -> None:
     pump = Pump()
     a, b, c = pump.cluster(3, sync_interval=3600.0)
-    a.write("mine")
-    c.write("key")
-    pump.run(1.0)
-    source, covered = c.node.source, a.node.data.covered(c.node.source)
-    pump.kill(c)
-    a.node.data.finish_join([bytes(write_floors([(source, covered, covered)], stamp=1).data)])
+    source, covered = end_below_a_floor(pump, a, c)
     for host in (a, b):
         host.node._parts.replication._compared_at = pump.now  # The next is in an hour.
     b.node._parts.retiring._say([(source, (b.node.control.covered(source), covered))])

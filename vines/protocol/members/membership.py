@@ -139,7 +139,7 @@ class Membership:
                 news.append(sighting)
                 if flags & TOMBSTONE and sighting.state == LEFT:
                     # The time for which that is remembered is over; who failed is dialled again.
-                    self._forget(sighting.id, now)
+                    self._forget(sighting.id)
         return news
 
     def listening(self, address: Address | None, now: float) -> None:
@@ -204,7 +204,7 @@ class Membership:
             oldest, since = next(iter(self._gone.items()))
             if since + self._config.dead_retention > now:
                 break
-            self._forget(oldest, now)
+            self._forget(oldest)
         self._names.advance(now)
         self._doors.advance(now)
         news = [sighting for sighting, due in self._doubts.values() if due <= now]
@@ -274,7 +274,7 @@ class Membership:
         elif new.id not in self._gone:
             self._gone[new.id] = now
             if len(self._gone) > GONE_MAX:
-                self._forget(next(iter(self._gone)), now)
+                self._forget(next(iter(self._gone)))
         else:
             # It lived again, unseen from here: the time of what says that it is gone begins anew.
             del self._gone[new.id]
@@ -311,11 +311,11 @@ class Membership:
             lag=self.lag(sighting.id) if alive else None,
         )
 
-    def _forget(self, id: bytes, now: float) -> None:
+    def _forget(self, id: bytes) -> None:
         del self._gone[id]
         gone = self._members.pop(id)
         self.directory.change(gone, None)
-        self._names.change(gone, None, now)
+        self._names.forget(gone)
 
     def _sharing(self, address: Address) -> list[bytes]:
         """Who is alive and says that it listens there, others first."""

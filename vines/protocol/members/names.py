@@ -39,16 +39,18 @@ class Names:
         """Whom a name stands for, if anybody known has or had it."""
         return self._holders.get(name)
 
-    def change(self, old: Sighting | None, new: Sighting | None, now: float) -> None:
-        """A member is believed to be something else; None: it was not known, or is no longer."""
-        if old is not None and (new is None or new.profile.name != old.profile.name):
-            self._part(old.profile.name, old.id, known=False)
-        if new is None:
-            return
+    def change(self, old: Sighting | None, new: Sighting, now: float) -> None:
+        """A member is believed to be something else; None: it was not known."""
+        if old is not None and new.profile.name != old.profile.name:
+            self.forget(old)
         if new.state == ALIVE:
             self._take(new.profile.name, new.id, now)
         else:
             self._part(new.profile.name, new.id, known=True)
+
+    def forget(self, gone: Sighting) -> None:
+        """A member is known no longer, or not as that."""
+        self._part(gone.profile.name, gone.id, known=False)
 
     def _take(self, name: str, id: bytes, now: float) -> None:
         holder = self._holders.setdefault(name, id)
