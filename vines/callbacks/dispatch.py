@@ -148,7 +148,7 @@ class Dispatcher:
 
     def ring(self, _now: float) -> None:
         """Tell what was handed over and not rung for; from a thread that has time."""
-        if self._backlog:
+        if self._backlog.waits():
             self._ring(call=True)
 
     def start(self) -> None:
@@ -218,7 +218,7 @@ class Dispatcher:
 
     def _rest(self) -> None:
         self._asleep = True
-        news = self._decisions or self._events or self._backlog or self._replays
+        news = self._decisions or self._events or self._backlog.waits() or self._replays
         if not (news or self._teller.stopped):
             self._bell.sleep(SETTLE_SECONDS if self._settling else -1.0)
         self._asleep = False
@@ -239,7 +239,7 @@ class Dispatcher:
             self._teller.event(self._events.popleft())
 
     def _tell_changes(self) -> None:
-        if not self._backlog:
+        if not self._backlog.waits():
             return
         batches, dropped = self._backlog.take()
         if dropped:
@@ -248,12 +248,13 @@ class Dispatcher:
         # What a replay has told since may be newer than what was handed over before it.
         doubtful = bool(self._replays or self._settling)
         waiting = 0
-        for each, _ in batches:
-            waiting += len(each)
+        for batch in batches:
+            waiting += len(batch.changes)
         late = len(batches) > LATE_BATCHES or waiting > LATE_CHANGES
-        for changes, writes in batches:
+        for batch in batches:
+            changes = batch.changes
+            known = -1 if doubtful or late else batch.writes
             for start in range(0, len(changes), SLICE):
-                known = -1 if doubtful or late else writes
                 self._teller.changes(changes, known, start, start + SLICE)
                 if self._events or self._decisions:
                     self._tell_events()
