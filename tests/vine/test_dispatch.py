@@ -312,6 +312,27 @@ def test_stopped_before_it_started_it_never_starts(here):
     assert here.dispatcher._thread is None
 
 
+def test_who_is_to_act_runs_before_the_loop_goes_on(here, monkeypatch):
+    here.on("quorum", None, Calls())
+    here.on("closed", None, Calls())
+    here.dispatcher.start()
+    while not here.dispatcher._asleep:
+        pass
+    rung, bell = [], here.dispatcher._bell
+    spy = SimpleNamespace(
+        call=lambda: (rung.append("call"), bell.call()),
+        lead=lambda seconds: (rung.append("lead"), bell.lead(seconds)),
+        sleep=bell.sleep,
+    )
+    monkeypatch.setattr(here.dispatcher, "_bell", spy)
+    here.dispatcher.tell([Settled(ended()), Quorum(ended())])
+    while not here.dispatcher._asleep:
+        pass
+    here.dispatcher.tell([Settled(ended())])
+    assert rung == ["lead", "call"]
+    monkeypatch.undo()
+
+
 def test_nobody_rings_while_it_is_at_work(here, monkeypatch):
     # Each wake-up may cost 5 ms in a busy process.
     gate = Gate()
@@ -319,7 +340,9 @@ def test_nobody_rings_while_it_is_at_work(here, monkeypatch):
     here.write("a", 1)
     assert gate.entered.wait(PATIENCE)
     rung = []
-    bell = SimpleNamespace(ring=lambda: rung.append(1), call=lambda: rung.append(1))
+    bell = SimpleNamespace(
+        ring=lambda: rung.append(1), call=lambda: rung.append(1), lead=rung.append
+    )
     monkeypatch.setattr(here.dispatcher, "_bell", bell)
     for number in range(100):
         here.write("a", number)

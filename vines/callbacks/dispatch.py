@@ -43,6 +43,10 @@ EVENTS_MAX = 65_536
 SETTLE_SECONDS = 10.0
 """By then what was in the table has been handed over: a turn of the loop takes milliseconds."""
 
+LEAD_SECONDS = 0.001
+"""How long the loop waits until the thread runs that tells who is to act on a decision: all that it
+would send meanwhile wakes others, who want the processor or the interpreter before it."""
+
 STOP_SECONDS = 0.25
 """How long `stop` waits for a running callback: a quick one finishes, a slow one is left alone."""
 
@@ -110,7 +114,7 @@ class Dispatcher:
         """Hand over all that a node emitted in one turn of its loop."""
         audience = self.audience
         writes, self._writes = self._writes, self._table.counter
-        news = False
+        news = acts = False
         others = audience.others
         for event in events:
             if type(event) is KeysChanged:
@@ -122,12 +126,13 @@ class Dispatcher:
                 # A Quorum also if its last listener has gone meanwhile: `acted` is to be called.
                 if type(event) in DECISIONS:
                     self._decisions.append((None, event))
+                    acts = acts or type(event) is Quorum
                 else:
                     self._events_dropped += len(self._events) == EVENTS_MAX
                     self._events.append(event)
                 news = True
         if news:
-            self._ring(call=True)
+            self._ring(call=True, first=acts)
 
     def catch_up(self, listener: Listener, outcomes: Sequence[Outcome]) -> None:
         """Tell a late listener of `closed` or `expire` what it missed."""
@@ -190,11 +195,15 @@ class Dispatcher:
         self.audience = self._teller.audience = audience
         self.wants_keys = audience.wants_keys
 
-    def _ring(self, *, call: bool = False) -> None:
-        """Wake the thread if it sleeps. `call`: it is to run at once, and its caller has time."""
+    def _ring(self, *, call: bool = False, first: bool = False) -> None:
+        """Wake the thread if it sleeps. `call`: it is to run at once, and its caller has time;
+        `first`: before its caller goes on.
+        """
         if self._asleep:
             self._asleep = False
-            if call:
+            if first:
+                self._bell.lead(LEAD_SECONDS)
+            elif call:
                 self._bell.call()
             else:
                 self._bell.ring()
