@@ -131,10 +131,10 @@ class Table:
 
     # Time.
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float) -> bool:
         self.now = max(self.now, round(now * 1000))
+        return bool(self.misplaced()) or min(self.deadlines.values(), default=inf) <= self.now
 
-    @property
     def due(self) -> float:
         return 0 if self.misplaced() else min(self.deadlines.values(), default=inf) / 1000
 

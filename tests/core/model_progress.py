@@ -24,7 +24,6 @@ class Progress:
         self.ready = self.below_floor = self.doubtful = self.lacking = False
         self.barred = False
 
-    @property
     def idle(self) -> bool:
         mine = self.table.counters.items()
         return not self.ready or all(

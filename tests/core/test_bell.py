@@ -98,3 +98,55 @@ def test_times_out_of_bounds_are_bounded() -> None:
     assert bell.sleep(-float("inf"))
     with pytest.raises(ValueError, match="no number"):
         bell.sleep(float("nan"))
+
+
+def test_who_leads_goes_on_once_the_sleeper_runs() -> None:
+    bell, ran, led = Bell(), list[int](), list[bool]()
+
+    def run() -> None:
+        for number in range(100):
+            assert bell.sleep(PATIENCE)
+            ran.append(number)
+
+    sleeper = threading.Thread(target=run)
+    sleeper.start()
+    for number in range(100):
+        led.append(bell.lead(PATIENCE))
+        while len(ran) <= number:
+            time.sleep(0)
+    sleeper.join(PATIENCE)
+    assert ran == list(range(100)) and led == [True] * 100
+
+
+def test_who_leads_nobody_waits_no_longer_than_that() -> None:
+    bell = Bell()
+    began = time.monotonic()
+    assert bell.lead(0.02) is False
+    assert 0.02 <= time.monotonic() - began < PATIENCE
+    assert bell.lead(PATIENCE) is False  # rung already: no reason to wait
+    assert bell.sleep(0.0) is True and bell.sleep(0.0) is False
+    assert bell.lead(0.0) is False  # that somebody slept meanwhile is not taken for an answer
+    assert bell.sleep(0.0) is True
+    with pytest.raises(ValueError, match="no number"):
+        bell.lead(float("nan"))
+
+
+def test_many_lead_and_none_is_lost() -> None:
+    bell, count, done = Bell(), 500, list[int]()
+
+    def lead() -> None:
+        for _ in range(count):
+            bell.lead(0.0001)
+        done.append(1)
+
+    leaders = [threading.Thread(target=lead) for _ in range(3)]
+    for leader in leaders:
+        leader.start()
+    until = time.monotonic() + PATIENCE
+    while len(done) < 3 and time.monotonic() < until:
+        bell.sleep(0.01)
+    for leader in leaders:
+        leader.join(PATIENCE)
+    assert len(done) == 3
+    bell.lead(0.0)
+    assert bell.sleep(0.0) is True

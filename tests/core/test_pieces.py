@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vines._core.pieces import begins, entry, number4, number8, piece
+from vines._core.pieces import begins, entry, framed, number4, number8, piece
 
 places = st.one_of(st.integers(-3, 24), st.sampled_from([-(2**63), 2**63 - 1, 2**62]))
 texts = st.binary(max_size=20)
@@ -49,10 +49,19 @@ def test_an_entry_is_what_struct_packs(word: int, about: bytes, number: int, bod
     assert entry(word, about, number, body) == wanted
 
 
+@given(st.integers(0, 255), texts, texts)
+def test_what_is_framed_is_what_struct_packs(kind: int, head: bytes, body: bytes) -> None:
+    assert framed(kind, head, body) == struct.pack("<IBB", len(head + body) + 2, kind, 0) + (
+        head + body
+    )
+
+
 @pytest.mark.parametrize("word", [-1, 256])
-def test_a_word_is_a_byte(word: int) -> None:
+def test_a_word_and_a_kind_are_a_byte(word: int) -> None:
     with pytest.raises(OverflowError):
         entry(word, b"", 0, b"")
+    with pytest.raises(OverflowError):
+        framed(word, b"", b"")
 
 
 @pytest.mark.parametrize("number", [-1, 2**32])
@@ -71,6 +80,8 @@ def test_what_is_no_bytes_is_refused() -> None:
             lambda one: number8(one, 0),
             lambda one: entry(0, one, 0, b""),
             lambda one: entry(0, b"", 0, one),
+            lambda one: framed(0, one, b""),
+            lambda one: framed(0, b"", one),
         ):
             with pytest.raises(TypeError):
                 attempt(wrong)

@@ -68,7 +68,7 @@ def check_read(mine: Table, page: bytes) -> object:
         assert held(progress, everything) == vector
         differing = [s for s in everything if vector.get(s, 0) != before.get(s, 0)]
         assert result == len(differing) == difference(progress)
-        assert progress.ready and not progress.idle
+        assert progress.ready and not progress.idle()
         return result
     if isinstance(result, bytes):
         assert b"".join(sorted(chunks(result))) == expected

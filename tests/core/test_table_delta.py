@@ -99,11 +99,11 @@ def test_equal_fingerprints_mean_nothing_to_send_until_the_next_write(kind: Kind
     progress = kind.progress(table)
     progress.assume_equal()
     assert progress.ready and progress.known_of(A) == 1
-    assert table.delta(progress, 4096) is None and progress.idle
+    assert table.delta(progress, 4096) is None and progress.idle()
     table.put(0, b"l", 0, b"v", 1)
-    assert not progress.idle
+    assert not progress.idle()
     assert table.delta(progress, 4096) == frame(span(A, 1, 2, (2, record(b"l", 1, A, 2))))
-    assert table.delta(progress, 4096) is None and progress.idle
+    assert table.delta(progress, 4096) is None and progress.idle()
 
 
 def test_what_a_peer_sent_is_not_sent_back_to_it(kind: Kind) -> None:
@@ -144,13 +144,13 @@ def test_a_link_behind_the_horizon_misses_nothing(kind: Kind, horizon: int) -> N
             assert other.apply(part) == []
     while part := table.delta(progress, 150):
         assert other.apply(part) == []
-    assert same(table, other) and progress.idle
+    assert same(table, other) and progress.idle()
 
 
 def test_a_source_whose_only_run_fell_off_the_horizon_is_found_again(kind: Kind) -> None:
     table = new(kind, A, horizon=4)
     progress = link(kind, table)
-    assert table.delta(progress, 4096) is None and progress.idle
+    assert table.delta(progress, 4096) is None and progress.idle()
     table.apply(frame(span(C, 0, 1, (1, record(b"c", 1, C, 1)))))
     for number in range(1, 200):
         table.put(0, b"k", 0, b"v", number)
@@ -158,7 +158,7 @@ def test_a_source_whose_only_run_fell_off_the_horizon_is_found_again(kind: Kind)
     while table.delta(progress, 4096):
         pass
     assert [progress.known_of(source) for source in (A, B, C)] == [199, 199, 1]
-    assert progress.idle
+    assert progress.idle()
 
 
 def test_a_frame_is_filled_as_far_as_the_budget_goes() -> None:
@@ -200,11 +200,11 @@ def test_who_gets_what_is_written_here_alone_is_passed_by_what_came() -> None:
     assert table.delta(progress, 4096, True) is None
     table.put(0, b"mine", 0, b"v", 1)
     own = table.delta(progress, 4096, True)
-    assert own is not None and progress.idle
+    assert own is not None and progress.idle()
     for counter in range(1, 40):
         table.apply(frame(span(B, counter - 1, counter)))
-        assert not progress.idle
-        assert table.delta(progress, 4096, True) is None and progress.idle
+        assert not progress.idle()
+        assert table.delta(progress, 4096, True) is None and progress.idle()
     table.put(0, b"more", 0, b"v", 2)
     table.apply(frame(span(C, 0, 1)))
     other = new(CORE, B)

@@ -107,7 +107,7 @@ def test_what_comes_after_its_author_ended_ends_at_once(kind: Kind) -> None:
     table.lapse(9)
     later = record(b"other", 9, A, 2, flags=EPHEMERAL, value=b"v")
     table.apply(frame(span(A, 1, 2, (2, later))))
-    assert table.value(b"other") is None and table.due == 0
+    assert table.value(b"other") is None and table.due() == 0
     assert turn(table) == []
     assert table.get(0, b"other") == (9, A, ENDS, b"")
 
@@ -219,7 +219,7 @@ def test_what_is_inherited_is_written_anew_in_steps_whatever_others_say_of_it(
     if fate is not None:
         table.author(A, fate)
     for step, left in (2, 3), (2, 1), (2, 0), (2, 0):
-        assert table.due == (0 if len(changes) < 5 else float("inf")) and turn(table) == []
+        assert table.due() == (0 if len(changes) < 5 else float("inf")) and turn(table) == []
         assert len(table.scan(DATA, b"", 0, 99)[0]) == 6
         table.take_over(step, changes)
         assert sum(record[3] == A for record in table.records()) == left + 1
@@ -240,7 +240,7 @@ def test_a_stamp_from_the_future_does_not_move_the_clock_when_it_is_written_anew
     clock = table.clock
     table.adopt(C)
     table.inherit(A)
-    assert table.take_over(1) == 1 and table.due > 0
+    assert table.take_over(1) == 1 and table.due() > 0
     assert table.get(0, b"k")[0] == (1 << 60) + 1 and table.clock == clock + 1
 
 
@@ -251,7 +251,7 @@ def test_what_no_stamp_is_above_ends_where_it_would_be_written_anew() -> None:
     clock = table.clock
     table.adopt(C)
     table.inherit(A)
-    assert table.take_over(9, changes) == 2 and table.due > 0
+    assert table.take_over(9, changes) == 2 and table.due() > 0
     assert sorted(changes) == [
         (0, b"k", ENDS, b"", STAMP_MAX, A),
         (0, b"l", EPHEMERAL, b"v", STAMP_MAX, C),
@@ -307,7 +307,7 @@ def test_a_step_is_bounded_and_a_change_of_mind_in_the_middle_is_told_right() ->
             table.write(key, EPHEMERAL, b"mine", 1)
             shown.add(key)
     table.author(A, ENDED)
-    while table.due == 0:
+    while table.due() == 0:
         assert 0 < table.lapse(64) <= 64
     assert all(value == b"mine" for *_, value in table.records() if value)
 

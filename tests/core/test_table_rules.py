@@ -156,7 +156,7 @@ def test_rule_3_a_refused_range_is_pulled_from_its_sender(kind: Kind) -> None:
     refused = two.apply(one.delta(progress, 1))
     assert refused == [(A, 0)] and len(two) == 0
     progress.rewind(page(*refused))
-    assert progress.known_of(A) == 0 and not progress.idle
+    assert progress.known_of(A) == 0 and not progress.idle()
     assert two.apply(one.delta(progress, 4096)) == []
     assert two.records() == one.records()
 

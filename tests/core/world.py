@@ -185,8 +185,8 @@ class World:
         return replica
 
     def _tell(self, replica: Replica) -> None:
-        replica.table.tick(self.now / 1000)
-        replica.twin.tick(self.now / 1000)
+        due = replica.table.tick(self.now / 1000)
+        assert due == replica.twin.tick(self.now / 1000) == (replica.twin.due() * 1000 <= self.now)
 
     def pass_time(self, milliseconds: int) -> None:
         """It is later, for everybody."""
@@ -202,7 +202,7 @@ class World:
         sequence, fingerprint = replica.table.sequence, replica.table.fingerprint()
         count = replica.table.lapse(limit, changes)
         self._follow(replica, changes, count, limit)
-        assert count == limit or replica.table.due * 1000 > self.now
+        assert count == limit or replica.table.due() * 1000 > self.now
         assert (sequence, fingerprint) == (replica.table.sequence, replica.table.fingerprint())
         self.check(at)
 
@@ -501,7 +501,7 @@ class World:
     def push(self, sender: int, receiver: int, budget: int) -> bool:
         """One frame leaves, checked; False if there was none."""
         link = self.links[sender, receiver]
-        idle = link.progress.idle
+        idle = link.progress.idle()
         for source in self.replicas[sender].table.vector():
             # Of what was retired, and is back, a peer holds what there was, or says so.
             assert source in self.retired or (
@@ -675,7 +675,7 @@ class World:
     def check(self, at: int) -> None:
         table, twin = self.replicas[at].table, self.replicas[at].twin
         assert table.records() == twin.records()
-        assert table.expiring() == twin.expiring() and table.due == twin.due
+        assert table.expiring() == twin.expiring() and table.due() == twin.due()
         assert table.hidden() == twin.hidden()
         for family, key, *_ in table.records():
             assert family or table.value(key) == twin.value(key)
@@ -812,7 +812,7 @@ class World:
                 fate = SHOWN if source in alive else HIDDEN
                 self.author(at, source, fate)
             self.lapse(at, 1 << 20)
-            assert replica.table.due > 0
+            assert replica.table.due() > 0
             for family, key, _, origin, _, _, flags, _ in replica.table.records():
                 if model.depends(flags):
                     mine = replica.twin.fates.get(origin) == SHOWN
@@ -845,7 +845,7 @@ class World:
         progress = self.links[sender, receiver].progress
         while self.push(sender, receiver, budget):
             self.deliver(sender, receiver)
-        assert progress.idle or progress.below_floor
+        assert progress.idle() or progress.below_floor
         if progress.below_floor:
             self.end(receiver)
             if (sender, receiver) in self.joins:  # what was given at its begin is old by now

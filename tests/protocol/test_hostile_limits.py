@@ -99,7 +99,7 @@ def test_of_many_keys_no_more_are_written_anew_in_a_turn_than_lapse_in_one() -> 
     pump.run(1.0)
     tell(a, b, CONTROL, BAD, *retirements(b, BAD, 1))
     counts = []
-    while b.node.data.due <= pump.now:
+    while b.node.data.due() <= pump.now:
         counts.append(b.node.data.counter)
         b.node.advance(pump.now)
     assert counts == [0, 1024, 2048] and b.node.data.counter == 3000

@@ -8,6 +8,7 @@ import pytest
 
 from vines._core.table import TOMBSTONE
 from vines.events import KeysChanged, Synced
+from vines.protocol import machinery
 from vines.protocol.links.links import Link
 from vines.protocol.machine import Write
 from vines.protocol.replicas import joining, replication
@@ -450,6 +451,14 @@ def test_what_no_counter_can_see_is_healed_by_a_join() -> None:
 def test_it_is_healed_also_where_strays_are_counted_anew_for_many_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    turns = []
+
+    class Counted(replication.Replication):
+        def advance(self, now: float, links: list[Link]) -> None:
+            turns.extend(table for table in self._tables if table.recounting)
+            super().advance(now, links)
+
+    monkeypatch.setattr(machinery, "Replication", Counted)
     monkeypatch.setattr(replication, "RECOUNT_SLOTS", 1)
     pump = Pump()
     a, b = pump.cluster(2)
@@ -461,14 +470,6 @@ def test_it_is_healed_also_where_strays_are_counted_anew_for_many_turns(
         page, cursor = lost.node.data.page(cursor, 1 << 16)
         b.node.data.apply_page(page, 0, 0, None)
     pump.kill(lost)
-    turns = []
-    advance = replication.Replication.advance
-
-    def counted(self: replication.Replication, now: float, links: list[Link]) -> None:
-        turns.extend(table for table in self._tables if table.recounting)
-        advance(self, now, links)
-
-    monkeypatch.setattr(replication.Replication, "advance", counted)
     assert not equal(a, b)
     assert pump.until(lambda: equal(a, b), seconds=20.0) <= 8.0
     assert len(turns) >= 2 and a.node.data.recounting is b.node.data.recounting is False

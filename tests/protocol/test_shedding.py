@@ -186,7 +186,7 @@ def test_both_that_ask_of_one_link_at_once_lose_that_one() -> None:
     for here, there in ((one, other), (other, one)):
         linking = here.node._parts.linking
         linking.shedding.asked = link(here, there)
-        linking.write(link(here, there), Shed(False).encode())
+        linking.writing.write(link(here, there), Shed(False).encode())
     pump.settle()
     assert one.route(other) is None
     assert (kept(one), kept(other)) == (before[0] - 1, before[1] - 1)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
 from vines._core.digest import pull_page
+from vines.protocol import machinery
 from vines.protocol.links.links import Link
+from vines.protocol.replicas import replication
+from vines.protocol.replicas.channel import Channel
 from vines.protocol.replicas.replication import Replication
 from vines.protocol.replicas.spreading import GAPS_MAX, Spreading
 from vines.protocol.wire.messages import CONTROL, DATA, Announce, Delta, Floor, Graft, Prune
+from vines.protocol.writing import Writing
 
 from .golden import SOURCE, VECTOR
 from .pump import Host, Pump
@@ -110,8 +115,12 @@ def prune_all(hosts: list[Host]) -> None:
 
 
 def test_comparisons_bring_what_announcements_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf(Spreading):
+        def announced(self, link: Link, message: Announce, now: float) -> None:
+            pass
+
+    monkeypatch.setattr(replication, "Spreading", Deaf)
     pump, hosts = larger(12)
-    monkeypatch.setattr(Spreading, "announced", lambda *_: None)
     prune_all(hosts)
     hosts[3].write("key")
     pump.settle()
@@ -120,7 +129,11 @@ def test_comparisons_bring_what_announcements_do_not(monkeypatch: pytest.MonkeyP
 
 
 def test_a_tree_that_is_not_pruned_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Spreading, "took", lambda *_: None)
+    class Patient(Spreading):
+        def took(self, link: Link, channel: Channel) -> None:
+            pass
+
+    monkeypatch.setattr(replication, "Spreading", Patient)
     pump, hosts = larger(12)
     before = deltas(hosts)
     hosts[3].write("key")
@@ -129,11 +142,19 @@ def test_a_tree_that_is_not_pruned_would_be_noticed(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_break_that_is_not_mended_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        Spreading, "_close", lambda self, table, source, *_: self._gaps[table].pop(source)
-    )
-    monkeypatch.setattr(Spreading, "_replace", lambda *_, **__: None)
-    monkeypatch.setattr(Replication, "differ", lambda *_, **__: None)
+    class Careless(Spreading):
+        def _close(self, table: int, source: bytes, *_: Any) -> None:
+            self._gaps[table].pop(source)
+
+        def _replace(self, *_: Any, **__: Any) -> None:
+            pass
+
+    class Indifferent(Replication):
+        def differ(self, *_: Any, **__: Any) -> None:
+            pass
+
+    monkeypatch.setattr(replication, "Spreading", Careless)
+    monkeypatch.setattr(machinery, "Replication", Indifferent)
     pump, hosts = larger(12, sync_interval=1000.0)
     prune_all(hosts)
     hosts[3].write("key")
@@ -324,6 +345,13 @@ def test_a_graft_below_the_floor_is_answered_by_a_join() -> None:
     assert not any(isinstance(each, Delta) and each.table == DATA for each in answers)
 
 
+class AtLength(Writing):
+    """Asks for the most urgent frame in any case."""
+
+    def news(self, link: Link) -> bytes | None:
+        return None
+
+
 @pytest.mark.parametrize("count", [5, 14])
 def test_what_is_written_the_short_way_is_what_the_long_one_writes(count: int) -> None:
     # Alone on a link or not, of one write or many, in frames of any number: the same frames.
@@ -334,7 +362,13 @@ def test_what_is_written_the_short_way_is_what_the_long_one_writes(count: int) -
         pump.run(3.0)
         if long:
             for host in hosts:
-                host.node._parts.pusher._news = lambda _link: None
+                parts = host.node._parts
+                writing = AtLength(
+                    *(host.node.config, host.node.outbox, parts.traffic, parts.flushes.targets),
+                    pump.now,
+                )
+                writing.dialogue = parts.dialogue
+                parts.writing = parts.pusher._writing = writing
         for turn in range(60):
             host = rng.choice(hosts)
             for number in range(rng.choice((1, 1, 1, 3, 200))):

@@ -577,7 +577,7 @@ def test_a_queue_beyond_its_bound_is_noticed() -> None:
     for pipe in stream.pipes:
         pipe.clogged = True
     (link,) = node._links.established()
-    node._parts._write(link, bytes(node.config.link_window + 200_000))
+    node._parts.writing.write(link, bytes(node.config.link_window + 200_000))
     with pytest.raises(Violation, match="waiting on one link"):
         simulation.run(2.0)
 

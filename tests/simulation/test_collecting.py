@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vines.protocol import machinery
 from vines.protocol.replicas.collecting import AGAIN_SECONDS, Collecting
 from vines.simulation import Simulation, Violation
 
@@ -109,12 +110,11 @@ def test_a_deletion_is_forgotten_where_who_came_back_said_something_else(seed: i
 def test_nodes_that_do_not_wait_for_who_says_nothing_are_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    patient = Collecting._consider
+    class Impatient(Collecting):
+        def _consider(self, members: list[tuple[bytes, bytes]], now: float) -> None:
+            super()._consider([one for one in members if self._read(*one) is not None], now)
 
-    def impatient(self: Collecting, members: list[tuple[bytes, bytes]], now: float) -> None:
-        patient(self, [member for member in members if self._read(*member) is not None], now)
-
-    monkeypatch.setattr(Collecting, "_consider", impatient)
+    monkeypatch.setattr(machinery, "Collecting", Impatient)
     simulation = filled()
     *there, away = simulation.nodes
     simulation.partition(there, [away])

@@ -139,4 +139,4 @@ def test_a_turn_lets_a_bounded_number_lapse_and_asks_for_the_next_at_once() -> N
             if isinstance(getattr(effect, "event", None), KeysChanged)
         ]
     assert [len(changes) for changes in turns] == [LAPSES_PER_TURN] * 3 + [5]
-    assert node.data.due > now and node.data.count(0) == 0
+    assert node.data.due() > now and node.data.count(0) == 0

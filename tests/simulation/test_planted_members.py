@@ -213,7 +213,11 @@ def the_gone_have_no_cap(monkeypatch: Patch) -> None:
 
 
 def clocks_follow_any_stamp(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(Handshake, "stamp_limit", lambda _: 1 << 62)
+    class Credulous(Handshake):
+        def stamp_limit(self) -> int:
+            return 1 << 62
+
+    monkeypatch.setattr(machinery, "Handshake", Credulous)
 
 
 PLANTED = {

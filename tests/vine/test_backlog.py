@@ -15,7 +15,7 @@ from vines.events import Delete
 
 def taken(waiting: Backlog) -> list[tuple[str, int]]:
     lists, _ = waiting.take()
-    return [(key.decode(), stamp) for changes, _ in lists for _, key, _, _, stamp, _ in changes]
+    return [(key.decode(), stamp) for one in lists for _, key, _, _, stamp, _ in one.changes]
 
 
 def add(waiting: Backlog, *changes: Change, writes: int = -1) -> Changes:
@@ -37,8 +37,10 @@ def test_changes_leave_as_they_came_while_the_reader_keeps_up():
     waiting = Backlog()
     first = add(waiting, change("a", 1, 1), change("b", 1, 2))
     second = add(waiting, change("a", 2, 3), writes=7)
-    assert waiting.take() == ([(first, -1), (second, 7)], 0)
-    assert not waiting
+    assert waiting.waits()
+    lists, dropped = waiting.take()
+    assert [(one.changes, one.writes) for one in lists] == [(first, -1), (second, 7)]
+    assert dropped == 0 and not waiting.waits()
     assert waiting.take() == ([], 0)
 
 
@@ -86,8 +88,8 @@ def test_a_deletion_is_told_also_once_the_table_has_forgotten_it(collected: bool
         assert near.collect_stable(everything, everything, 1 << 62, 0, 1 << 20) is None
         assert near.tombstones == 0
     batches, dropped = waiting.take()
-    for changes, writes in batches:
-        teller.changes(changes, writes)
+    for batch in batches:
+        teller.changes(batch.changes, batch.writes)
     assert dropped == 0
     assert [(type(event), event.key) for event in told] == [(Delete, "gone")]
 
@@ -138,7 +140,7 @@ def test_beyond_the_bound_the_oldest_keys_are_dropped_and_counted():
 def test_waits_while_something_was_dropped_and_nobody_was_told():
     waiting = Backlog(keys_max=0)
     pile_up(waiting, ("a", 1))
-    assert waiting
+    assert waiting.waits()
     assert waiting.take() == ([], 1)
 
 

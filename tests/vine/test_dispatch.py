@@ -10,6 +10,7 @@ from vines._core.changes import Changes
 from vines.callbacks import backlog, dispatch
 from vines.callbacks.dispatch import Dispatcher
 from vines.callbacks.listeners import Listener
+from vines.callbacks.telling import Teller
 from vines.events import Join, KeysChanged, Lagged, Outcome, Quorum, Settled
 from vines.values.codec import pack
 
@@ -311,6 +312,27 @@ def test_stopped_before_it_started_it_never_starts(here):
     assert here.dispatcher._thread is None
 
 
+def test_who_is_to_act_runs_before_the_loop_goes_on(here, monkeypatch):
+    here.on("quorum", None, Calls())
+    here.on("closed", None, Calls())
+    here.dispatcher.start()
+    while not here.dispatcher._asleep:
+        pass
+    rung, bell = [], here.dispatcher._bell
+    spy = SimpleNamespace(
+        call=lambda: (rung.append("call"), bell.call()),
+        lead=lambda seconds: (rung.append("lead"), bell.lead(seconds)),
+        sleep=bell.sleep,
+    )
+    monkeypatch.setattr(here.dispatcher, "_bell", spy)
+    here.dispatcher.tell([Settled(ended()), Quorum(ended())])
+    while not here.dispatcher._asleep:
+        pass
+    here.dispatcher.tell([Settled(ended())])
+    assert rung == ["lead", "call"]
+    monkeypatch.undo()
+
+
 def test_nobody_rings_while_it_is_at_work(here, monkeypatch):
     # Each wake-up may cost 5 ms in a busy process.
     gate = Gate()
@@ -318,7 +340,9 @@ def test_nobody_rings_while_it_is_at_work(here, monkeypatch):
     here.write("a", 1)
     assert gate.entered.wait(PATIENCE)
     rung = []
-    bell = SimpleNamespace(ring=lambda: rung.append(1), call=lambda: rung.append(1))
+    bell = SimpleNamespace(
+        ring=lambda: rung.append(1), call=lambda: rung.append(1), lead=rung.append
+    )
     monkeypatch.setattr(here.dispatcher, "_bell", bell)
     for number in range(100):
         here.write("a", number)
@@ -391,15 +415,20 @@ def test_registered_while_one_key_changes_the_last_value_is_the_last_told(here):
         assert calls.until(lambda seen: seen and seen[-1] == "end").count("end") == 1
 
 
-def test_a_bug_of_ours_is_logged_and_does_not_end_the_callbacks(here, monkeypatch, caplog):
+def test_a_bug_of_ours_is_logged_and_does_not_end_the_callbacks(make, caplog, monkeypatch):
+    class Broken(Teller):
+        broken = True
+
+        def changes(self, *arguments) -> None:
+            if self.broken:
+                self.broken = False
+                raise MemoryError
+            super().changes(*arguments)
+
+    monkeypatch.setattr(dispatch, "Teller", Broken)
+    here = make()
     calls = Calls()
     here.on("gossip", None, calls)
-
-    def broken(*changes) -> None:
-        monkeypatch.undo()
-        raise MemoryError
-
-    monkeypatch.setattr(here.dispatcher._teller, "changes", broken)
     here.write("a", 1)
     while "MemoryError" not in caplog.text:
         here.write("b", 2)

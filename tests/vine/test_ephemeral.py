@@ -121,5 +121,5 @@ def test_a_pile_keeps_the_last_word(monkeypatch, fates, last):
     pile.add(here.arrive(b"k"))
     for fate in fates:
         pile.add(here.turn(fate))
-    told = [here.tell(changes, writes=writes) for changes, writes in pile.take()[0]]
+    told = [here.tell(one.changes, writes=one.writes) for one in pile.take()[0]]
     assert told == [[last]]

@@ -170,8 +170,8 @@ def test_a_pile_keeps_that_a_key_lapsed(monkeypatch):
     for changes in (here.arrive(b"k", 10), here.arrive(b"stays", 10**7)):
         pile.add(changes)
     pile.add(here.lapse())
-    for changes, writes in pile.take()[0]:
-        here.teller.changes(changes, writes)
+    for batch in pile.take()[0]:
+        here.teller.changes(batch.changes, batch.writes)
     assert here.kinds == [(Lapse, "k"), (Gossip, "stays")] or here.kinds == [
         (Gossip, "stays"),
         (Lapse, "k"),

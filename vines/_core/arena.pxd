@@ -54,7 +54,7 @@ cdef struct Arena:
 
 
 cdef inline size_t units_of(size_t size) noexcept nogil:
-    return (size + UNIT - 1) / UNIT
+    return (size + UNIT - 1) // UNIT
 
 
 cdef inline Chunk* chunk_of(const void* at) noexcept nogil:
@@ -122,7 +122,7 @@ cdef inline int arena_grow(Arena* arena) noexcept nogil:
     cdef size_t left = <size_t>(arena.end - arena.at)
     if chunk == NULL or chunk.cut == CHUNK_SIZE:
         if left >= UNIT + GAP:
-            left = min((left - GAP) / UNIT, <size_t>UNITS_MAX)
+            left = min((left - GAP) // UNIT, <size_t>UNITS_MAX)
             VINES_UNPOISON(arena.at, left * UNIT)
             keep_block(arena, arena.at, left)
         chunk = chunk_new(arena)
@@ -162,8 +162,8 @@ cdef inline bint arena_is_loose(const Arena* arena) noexcept nogil:
     given back since they were closed last."""
     cdef size_t unused = arena.memory - arena.used * UNIT
     return (
-        unused > arena.memory / 4 and unused > arena.spare * CHUNK_SIZE
-        and arena.given_up * UNIT > arena.memory / 8
+        unused > arena.memory // 4 and unused > arena.spare * CHUNK_SIZE
+        and arena.given_up * UNIT > arena.memory // 8
     )
 
 
@@ -172,7 +172,7 @@ cdef inline void arena_close_sparse(Arena* arena) noexcept nogil:
     be sorted."""
     cdef Chunk* chunk = arena.chunks
     while chunk != NULL:
-        if chunk.used * UNIT < CHUNK_SIZE / 4 * 3:
+        if chunk.used * UNIT < CHUNK_SIZE // 4 * 3:
             chunk.closed = True
         chunk = chunk.next
     if arena.newest != NULL and arena.newest.closed:

@@ -68,10 +68,10 @@ cdef inline int bounds_reserve(Bounds* bounds) noexcept nogil:
     """Make sure that one more fits; -1 if memory ran out, nothing changed."""
     if bounds.count < bounds.capacity:
         return 0
-    if bounds.capacity >= BOUND_MAX / 2:
+    if bounds.capacity >= BOUND_MAX // 2:
         return -1
     return bounds_resize(
-        bounds, max(bounds.capacity + bounds.capacity / 2, <size_t>BOUND_CAPACITY_MIN))
+        bounds, max(bounds.capacity + bounds.capacity // 2, <size_t>BOUND_CAPACITY_MIN))
 
 
 cdef inline void bounds_put(Bounds* bounds, size_t place, Bound entry, bint hidden) noexcept nogil:
@@ -123,6 +123,6 @@ cdef inline vines_record* bounds_remove(
             bounds.entries[moved.before - 1].after = <uint32_t>(place + 1)
         else:
             told = moved.record
-    if bounds.capacity > BOUND_CAPACITY_MIN and bounds.count <= bounds.capacity / 4:
-        bounds_resize(bounds, max(bounds.capacity / 2, <size_t>BOUND_CAPACITY_MIN))
+    if bounds.capacity > BOUND_CAPACITY_MIN and bounds.count <= bounds.capacity // 4:
+        bounds_resize(bounds, max(bounds.capacity // 2, <size_t>BOUND_CAPACITY_MIN))
     return told

@@ -33,3 +33,8 @@ cdef class Changes:
     cpdef bytes key(self, Py_ssize_t at)
     cpdef bytes value(self, Py_ssize_t at)
     cpdef bytes origin(self, Py_ssize_t at)
+    cpdef size_t memory(self) noexcept
+    cpdef Changes select(self, uint8_t family, object keys, tuple prefixes)
+    cpdef list events(
+        self, size_t start, size_t stop, type gossip, type delete, type lapse, object local,
+        object unpack)

@@ -33,8 +33,8 @@ class Changes:
     __hash__: None  # type: ignore[assignment]
     def append(self, change: Change) -> None:
         """Add a copy of one. ValueError, and nothing changed, for what no table could hold."""
-    memory: int
-    """Bytes kept alive: the frames, or the copies of what was in them."""
+    def memory(self) -> int:
+        """Bytes kept alive: the frames, or the copies of what was in them."""
     def marks(self) -> list[tuple[bytes, tuple[int, bytes, int]]]:
         """The key of each, and (stamp, origin, flags if it tells of an end, else 0)."""
     def select(self, family: int, keys: Collection[bytes], prefixes: tuple[bytes, ...]) -> Changes:

@@ -20,6 +20,7 @@ from vines._core.utf8 cimport is_utf8
 from vines._core.wire cimport ID_BYTES, KEY_MAX, STAMP_LIMIT, VALUE_MAX
 
 cdef extern from "Python.h":
+    bint PyType_IsSubtype(type kind, type base)
     object PyType_GenericAlloc(type kind, Py_ssize_t count)
 
 cdef enum:
@@ -32,6 +33,10 @@ Change = tuple[int, bytes, int, bytes, int, bytes]
 cdef inline void fill(object event, Py_ssize_t at, object field) noexcept:
     Py_INCREF(field)
     PyTuple_SET_ITEM(event, at, field)
+
+
+cdef bint is_tuple(type kind) noexcept:
+    return kind is not None and PyType_IsSubtype(kind, tuple)
 
 
 cdef object make(type kind, str key, bint near, uint64_t stamp, bytes origin):
@@ -247,8 +252,7 @@ cdef class Changes:
             return NotImplemented
         return list(self) == list(other)
 
-    @property
-    def memory(self):
+    cpdef size_t memory(self) noexcept:
         return self.kept + self.capacity * sizeof(Changed)
 
     def marks(self):
@@ -265,13 +269,15 @@ cdef class Changes:
             ))
         return found
 
-    def select(self, uint8_t family, keys, tuple prefixes not None):
-        cdef Changes chosen = Changes.__new__(Changes)
+    cpdef Changes select(self, uint8_t family, object keys, tuple prefixes):
+        cdef Changes chosen
         cdef list places = []
         cdef size_t at
         cdef const Changed* row
         cdef bytes prefix
         cdef bint wanted
+        if prefixes is None:
+            raise TypeError("there may be no prefixes, but not None")
         for at in range(self.count):
             row = &self.rows[at]
             if row.family != family:
@@ -287,12 +293,13 @@ cdef class Changes:
                 places.append(at)
         if <size_t>len(places) == self.count:
             return self
+        chosen = Changes.__new__(Changes)
         for at in places:
             chosen.copy(&self.rows[at])
         return chosen
 
-    def events(self, size_t start, size_t stop, type gossip not None, type delete not None,
-               type lapse not None, local, unpack):
+    cpdef list events(self, size_t start, size_t stop, type gossip, type delete, type lapse,
+                      object local, object unpack):
         cdef list found = []
         cdef size_t at
         cdef const Changed* row
@@ -300,7 +307,7 @@ cdef class Changes:
         cdef bytes origin = b""
         cdef str key
         cdef bint near = False
-        if not all([issubclass(kind, tuple) for kind in (gossip, delete, lapse)]):
+        if not (is_tuple(gossip) and is_tuple(delete) and is_tuple(lapse)):
             raise TypeError("events are made of subclasses of tuple")
         for at in range(start, min(stop, self.count)):
             row = &self.rows[at]

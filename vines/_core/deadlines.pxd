@@ -48,10 +48,10 @@ cdef inline int deadlines_reserve(Deadlines* deadlines) noexcept nogil:
     """Make sure that one more fits; -1 if memory ran out, nothing changed."""
     if deadlines.count < deadlines.capacity:
         return 0
-    if deadlines.capacity >= HEAP_MAX / 2:
+    if deadlines.capacity >= HEAP_MAX // 2:
         return -1
     return deadlines_resize(
-        deadlines, max(deadlines.capacity + deadlines.capacity / 2, <size_t>CAPACITY_MIN))
+        deadlines, max(deadlines.capacity + deadlines.capacity // 2, <size_t>CAPACITY_MIN))
 
 
 cdef inline void put(Deadlines* deadlines, size_t place, Due due) noexcept nogil:
@@ -63,7 +63,7 @@ cdef inline void rise(Deadlines* deadlines, size_t place, Due due) noexcept nogi
     """Put an entry at a place or above it, where no parent is later."""
     cdef size_t parent
     while place > 0:
-        parent = (place - 1) / CHILDREN
+        parent = (place - 1) // CHILDREN
         if deadlines.heap[parent].when <= due.when:
             break
         put(deadlines, place, deadlines.heap[parent])
@@ -127,11 +127,11 @@ cdef inline void deadlines_remove(Deadlines* deadlines, vines_record* record) no
     deadlines.count -= 1
     last = deadlines.heap[deadlines.count]
     if place < deadlines.count:
-        parent = (place - 1) / CHILDREN if place else 0
+        parent = (place - 1) // CHILDREN if place else 0
         if place and last.when < deadlines.heap[parent].when:
             rise(deadlines, place, last)
         else:
             sink(deadlines, place, last)
     record.state = record.state >> 32 << 32
-    if deadlines.capacity > CAPACITY_MIN and deadlines.count <= deadlines.capacity / 4:
-        deadlines_resize(deadlines, max(deadlines.capacity / 2, <size_t>CAPACITY_MIN))
+    if deadlines.capacity > CAPACITY_MIN and deadlines.count <= deadlines.capacity // 4:
+        deadlines_resize(deadlines, max(deadlines.capacity // 2, <size_t>CAPACITY_MIN))

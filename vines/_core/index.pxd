@@ -176,7 +176,7 @@ cdef inline void prefetch_slot(const Segment* segment, size_t at) noexcept nogil
 
 
 cdef inline int segment_grow(Index* index, Segment* segment) noexcept nogil:
-    cdef size_t size = <size_t>segment.size + segment.size / 3, at
+    cdef size_t size = <size_t>segment.size + segment.size // 3, at
     cdef Segment grown
     grown.slots = <uint64_t*>calloc(size, sizeof(uint64_t))
     if grown.slots == NULL:
@@ -299,7 +299,7 @@ cdef inline int segment_split(Index* index, Segment* segment, uint64_t hashed) n
     if segment.depth == index.depth and directory_double(index) < 0:
         return -1
     # Of some keys all may agree in the next bit: there has to be room for them in either.
-    cdef size_t half = max(index.split_at / 4 * 3, <size_t>segment.used + 1)
+    cdef size_t half = max(index.split_at // 4 * 3, <size_t>segment.used + 1)
     cdef Segment* low = segment_new(half, segment.depth + 1)
     cdef Segment* high = segment_new(half, segment.depth + 1)
     if low == NULL or high == NULL:
@@ -319,7 +319,7 @@ cdef inline int segment_split(Index* index, Segment* segment, uint64_t hashed) n
     span = (<size_t>1) << (index.depth - segment.depth)
     first = (<size_t>(hashed >> (64 - index.depth))) & ~(span - 1)
     for at in range(span):
-        index.directory[first + at] = low if at < span / 2 else high
+        index.directory[first + at] = low if at < span // 2 else high
     index.memory += segment_memory(low) + segment_memory(high)
     index.memory -= segment_memory(segment)
     free(segment.slots)

@@ -99,7 +99,7 @@ cdef inline void seek_leaf(const Log* log, uint64_t counter, Cursor* cursor) noe
         high -= step
         step *= 2
     while low + 1 < high:
-        middle = (low + high) / 2
+        middle = (low + high) // 2
         if leaves[middle].base <= counter:
             low = middle
         else:
@@ -118,7 +118,7 @@ cdef inline void seek_in_leaf(Cursor* cursor, uint64_t offset) noexcept nogil:
         high -= step
         step *= 2
     while low < high:
-        middle = (low + high) / 2
+        middle = (low + high) // 2
         if entries[middle] >> OFFSET_SHIFT > offset:
             high = middle
         else:
@@ -132,11 +132,11 @@ cdef inline int leaves_grow(Log* log) noexcept nogil:
     cdef Leaf* leaves
     if log.first + log.leaf_count < log.capacity:
         return 0
-    if log.first > log.capacity / 2:
+    if log.first > log.capacity // 2:
         memmove(log.leaves, log.leaves + log.first, log.leaf_count * sizeof(Leaf))
         log.first = 0
         return 0
-    capacity = log.capacity + log.capacity / 2 + 1
+    capacity = log.capacity + log.capacity // 2 + 1
     leaves = <Leaf*>realloc(log.leaves, capacity * sizeof(Leaf))
     if leaves == NULL:
         return -1
@@ -193,7 +193,7 @@ cdef inline void leaves_shrink(Log* log) noexcept nogil:
     """Give back what is not needed of the list of leaves, once that is three quarters of it."""
     cdef uint32_t capacity = 2 * log.leaf_count
     cdef Leaf* leaves
-    if log.leaf_count >= log.capacity / 4:
+    if log.leaf_count >= log.capacity // 4:
         return
     if capacity == 0:
         free(log.leaves)

@@ -15,6 +15,10 @@ def number4(data: bytes, at: int) -> int:
 def number8(data: bytes, at: int) -> int:
     """The number in the eight bytes at a place."""
 
+def framed(kind: int, head: bytes, body: bytes) -> bytes:
+    """Head and body behind how long the rest is (four bytes), a kind (one) and a zero (one).
+    OverflowError for a kind that does not fit, or a body of 4 GiB."""
+
 def entry(word: int, about: bytes, number: int, body: bytes) -> bytes:
     """The body behind its length (four bytes), a word (one), what it is about, and a number (four).
     OverflowError for a word or number that does not fit."""

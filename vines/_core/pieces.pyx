@@ -9,6 +9,8 @@ from libc.string cimport memcmp, memcpy
 
 cdef enum:
     HEAD = 9  # of an entry, beside what it is about
+    FRAME_HEAD = 6  # of a frame, its length among them
+    LENGTH = 4
 
 
 cdef inline int require(bytes data, Py_ssize_t at, Py_ssize_t size) except -1:
@@ -59,6 +61,24 @@ cdef inline void write4(unsigned char* at, unsigned int number) noexcept:
     cdef int place
     for place in range(4):
         at[place] = <unsigned char>(number >> (8 * place))
+
+
+cpdef bytes framed(int kind, bytes head, bytes body):
+    if head is None or body is None:
+        raise TypeError("bytes are wanted")
+    if not 0 <= kind <= 255:
+        raise OverflowError("a kind is one byte")
+    cdef Py_ssize_t first = PyBytes_GET_SIZE(head), size = PyBytes_GET_SIZE(body)
+    if first + size > 0xFFFFFFFF - FRAME_HEAD:
+        raise OverflowError("a body is too long")
+    cdef bytes made = PyBytes_FromStringAndSize(NULL, FRAME_HEAD + first + size)
+    cdef unsigned char* at = <unsigned char*>PyBytes_AS_STRING(made)
+    write4(at, <unsigned int>(FRAME_HEAD - LENGTH + first + size))
+    at[LENGTH] = <unsigned char>kind
+    at[LENGTH + 1] = 0
+    memcpy(at + FRAME_HEAD, PyBytes_AS_STRING(head), first)
+    memcpy(at + FRAME_HEAD + first, PyBytes_AS_STRING(body), size)
+    return made
 
 
 cpdef bytes entry(int word, bytes about, unsigned int number, bytes body):

@@ -106,7 +106,7 @@ cdef inline int fit_value(vines_record* record, size_t length) noexcept nogil:
     cdef size_t capacity
     if record.apart:
         capacity = <size_t>vines_read64(value_of(record) - CAPACITY_BYTES)
-        if capacity / 2 <= length <= capacity:
+        if capacity // 2 <= length <= capacity:
             return 0
     if length > record.units * UNIT - sizeof(vines_record) - record.key_length:
         return move_apart(record, length)

@@ -90,7 +90,7 @@ cdef inline void draw_row(uint32_t key, Row* row) noexcept nogil:
     row.places[0] = 0
     while row.used < PLACES:
         state += STEP
-        bound = ((cell + 1) * (cell + 2) << 32) / ((mixed(state) >> 32) + 1)
+        bound = ((cell + 1) * (cell + 2) << 32) // ((mixed(state) >> 32) + 1)
         if bound >= <uint64_t>CELLS * (CELLS + 1):
             return
         root = <uint64_t>sqrt(<double>bound)

@@ -10,6 +10,7 @@ from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
 
 cdef extern from "Python.h":
+    bint PyType_IsSubtype(type kind, type base)
     object PyType_GenericAlloc(type kind, Py_ssize_t count)
 
 
@@ -26,9 +27,9 @@ def fill(object one, tuple names not None, tuple values not None):
     put(one, names, values)
 
 
-def filled(kind, tuple values not None):
+cpdef object filled(object kind, tuple values):
     cdef object made
-    if not (isinstance(kind, type) and issubclass(kind, Filled)):
+    if values is None or not (isinstance(kind, type) and PyType_IsSubtype(<type>kind, Filled)):
         raise TypeError("only what is Filled can be made so")
     if kind._places != len(values):
         raise TypeError(f"{kind.__name__} takes {kind._places} values by place")
@@ -39,10 +40,10 @@ def filled(kind, tuple values not None):
     return made
 
 
-def named(kind, tuple values not None):
+cpdef object named(object kind, tuple values):
     cdef object made, value
     cdef Py_ssize_t at
-    if not (isinstance(kind, type) and issubclass(kind, tuple)):
+    if values is None or not (isinstance(kind, type) and PyType_IsSubtype(<type>kind, tuple)):
         raise TypeError("only a tuple can be made so")
     made = PyType_GenericAlloc(<type>kind, len(values))
     for at in range(len(values)):

@@ -112,7 +112,7 @@ cdef class Table:
     cdef Run* runs                      # a ring
     cdef uint64_t run_first             # numbers of the oldest run kept and of the next one
     cdef uint64_t run_next
-    cdef uint64_t arrivals              # runs added and extended so far
+    cdef readonly uint64_t sequence     # runs added and extended so far
     cdef uint64_t run_sealed            # runs below this number were served and no longer grow
     cdef size_t run_capacity
     cdef size_t horizon
@@ -176,6 +176,13 @@ cdef class Table:
     cdef readonly uint64_t fresh
     cdef readonly uint64_t repeated
 
+    cpdef bint tick(self, double now) except -1
+    cpdef double due(self) noexcept
+    cpdef double fullness(self) noexcept
+    cpdef list apply(
+        self, bytes delta, size_t offset=*, Progress progress=*, uint64_t limit=*,
+        Changes changes=*)
+    cpdef bytes delta(self, Progress progress, size_t budget, bint mine=*)
     cdef Py_ssize_t slot_of(self, const uint8_t* id) except -1
     cdef bytes id_at(self, size_t slot)
     cdef int widen_sketch(self) except -1
@@ -311,6 +318,7 @@ cdef class Progress:
     cdef readonly bint below_floor
     cdef readonly bint doubtful
 
+    cpdef bint idle(self) noexcept
     cdef int widen(self) except -1
     cdef void scan(self) noexcept
     cdef int forget(self) except -1

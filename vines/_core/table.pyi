@@ -82,14 +82,14 @@ class Table:
     """Records that ended here so far, because their time was over or their author gone."""
     turns: int
     """Ephemeral records that were hidden or shown again here so far."""
-    due: float
-    """When `lapse` has something to do next, in seconds of the clock told by `tick`; infinity if
-    never, 0 if it waits to be done."""
-    def tick(self, now: float) -> None:
+    def due(self) -> float:
+        """When `lapse` has something to do next, in seconds of the clock told by `tick`; infinity
+        if never, 0 if it waits to be done."""
+    def tick(self, now: float) -> bool:
         """It is `now`, in seconds of a clock that never goes back (an earlier time than before
         changes nothing). The time left of records is counted from there, in whole ms: when they
         are written, sent and taken. What is due is not read, and sent as lapsed, from then on.
-        ValueError from 10**9 on."""
+        Returns whether `lapse` has something to do. ValueError from 10**9 on."""
     def lapse(self, limit: int, changes: Changes | None = None) -> int:
         """Let at most `limit` records lapse that are due, the earliest first: each loses its value
         and is a tombstone from then on, of the same stamp, origin and position. Then do to
@@ -117,8 +117,8 @@ class Table:
     the same."""
     refusals: int
     """Writes refused for that so far."""
-    fullness: float
-    """The larger of the two parts of those that are in use."""
+    def fullness(self) -> float:
+        """The larger of the two parts of those that are in use."""
     def admit(self, items: list[tuple[bytes, bytes]]) -> None:
         """Make sure that keys, each once, and values may be written, all of them. QuotaExceeded."""
     def write(
@@ -336,8 +336,8 @@ class Progress:
     unheard: bytes
     """Keys, four bytes each, of the sources of which the peer holds nothing and may not know the
     ids, as the last sketch that was read said."""
-    idle: bool
-    """Whether there is nothing to send: cheap, no scan."""
+    def idle(self) -> bool:
+        """Whether there is nothing to send: cheap, no scan."""
     def belongs(self, source: bytes) -> None:
         """The peer writes under this source: nobody announces to it what it wrote itself."""
     def resume(self) -> None:

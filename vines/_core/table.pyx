@@ -605,7 +605,7 @@ cdef class Table:
         """Note in the arrival log that (start, stop] of a source became covered; room was
         reserved."""
         cdef Run* run
-        self.arrivals += 1
+        self.sequence += 1
         if self.run_next > max(self.run_first, self.run_sealed):
             run = &self.runs[(self.run_next - 1) & (self.run_capacity - 1)]
             if run.slot == slot and run.stop == start:
@@ -1280,15 +1280,17 @@ cdef class Table:
     # ------------------------------------------------------------------ time
 
     @cython.critical_section
-    def tick(self, double now):
+    cpdef bint tick(self, double now) except -1:
         if not now < SECONDS_MAX:
             raise ValueError(f"a clock shows less than {SECONDS_MAX} seconds, not {now}")
         # A thousandth of a millisecond more, lest a deadline said in seconds rounds to before it.
         cdef uint64_t moment = <uint64_t>(now * 1000.0 + 0.001) if now > 0 else 0
         self.now = max(self.now, moment)
+        return (
+            self.turning or self.inherited
+            or (self.deadlines.count and self.deadlines.heap[0].when <= self.now))
 
-    @property
-    def due(self):
+    cpdef double due(self) noexcept:
         if self.turning or self.inherited:
             return 0.0
         return self.deadlines.heap[0].when / 1000.0 if self.deadlines.count else INFINITY
@@ -1588,8 +1590,7 @@ cdef class Table:
     def size(self, uint8_t family):
         return self.sizes[family]
 
-    @property
-    def fullness(self):
+    cpdef double fullness(self) noexcept:
         return max(
             <double>self.live[0] / <double>self.keys_max,
             <double>self.sizes[0] / <double>self.bytes_max)
@@ -1609,10 +1610,6 @@ cdef class Table:
     @property
     def clock(self):
         return self.clock_stamp
-
-    @property
-    def sequence(self):
-        return self.arrivals
 
     def vector(self):
         cdef VersionVector covered = self.known.copy()
@@ -1734,9 +1731,11 @@ cdef class Table:
         return record
 
     @cython.critical_section
-    def apply(self, bytes delta not None, size_t offset=0, Progress progress=None,
-              uint64_t limit=0, Changes changes=None):
+    cpdef list apply(self, bytes delta, size_t offset=0, Progress progress=None,
+                     uint64_t limit=0, Changes changes=None):
         cdef Body body
+        if delta is None:
+            raise TypeError("a delta is bytes")
         if progress is not None and progress.table is not self:
             raise ValueError("this progress belongs to another table")
         open_body(delta, offset, DELTA_FORMAT, &body)
@@ -1869,7 +1868,9 @@ cdef class Table:
     # ------------------------------------------------------------------ sending
 
     @cython.critical_section
-    def delta(self, Progress progress not None, size_t budget, bint mine=False):
+    cpdef bytes delta(self, Progress progress, size_t budget, bint mine=False):
+        if progress is None:
+            raise TypeError("somebody's progress is needed")
         if progress.table is not self:
             raise ValueError("this progress belongs to another table")
         if not progress.ready:
@@ -1938,7 +1939,7 @@ cdef class Table:
             self.shared is None
             or progress.scanning
             or progress.position != self.shared_from
-            or self.arrivals != self.shared_arrivals
+            or self.sequence != self.shared_arrivals
             or budget != self.shared_budget
             or mine != self.shared_mine
             or self.shared_timed and self.now != self.shared_now
@@ -2032,7 +2033,7 @@ cdef class Table:
             if shared:
                 self.shared = <object>out
                 self.shared_to = progress.position
-                self.shared_arrivals = self.arrivals
+                self.shared_arrivals = self.sequence
                 self.shared_budget = budget
                 self.shared_mine = mine
                 self.shared_timed = draft.timed
@@ -3056,8 +3057,7 @@ cdef class Progress:
             self.known[slot] = counter
         return 0
 
-    @property
-    def idle(self):
+    cpdef bint idle(self) noexcept:
         return not self.scanning and self.position == self.table.run_next
 
     @property

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterator
 from itertools import islice
 
-from vines._core.changes import Changes
+from vines._core.changes import Change, Changes
 from vines._core.table import DATA
-from vines.hints import NamedTuple
 
 KEYS_MAX = 131_072
 """Distinct keys that may wait: about 40 MB of entries with keys of 64 bytes."""
@@ -35,17 +35,17 @@ BATCH_BYTES = 256
 """What a batch takes beside its changes."""
 
 
-class Batch(NamedTuple):
+class Batch:
     """Changes that were handed over together, oldest first."""
 
-    changes: Changes
-    writes: int
-    """Local writes there had been when none of these changes had been made; -1: not known."""
+    __slots__ = ("changes", "memory", "writes")
 
-    @property
-    def memory(self) -> int:
+    def __init__(self, changes: Changes, writes: int) -> None:
+        self.changes = changes
+        self.writes = writes
+        """Local writes there had been when none of these changes had been made; -1: not known."""
+        self.memory = changes.memory() + BATCH_BYTES
         """Bytes it keeps alive."""
-        return self.changes.memory + BATCH_BYTES
 
 
 class Backlog:
@@ -61,8 +61,9 @@ class Backlog:
         self._dropped = 0
         self._lock = threading.Lock()
 
-    def __bool__(self) -> bool:
-        return bool(self._arrived or self._merged or self._dropped)
+    def waits(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._arrived) or bool(self._merged) or self._dropped > 0
 
     def __len__(self) -> int:
         """Changes waiting, roughly: for statistics."""
@@ -71,9 +72,8 @@ class Backlog:
     def add(self, changes: Changes, writes: int = -1) -> None:
         """Note a batch; never waits."""
         batch = Batch(changes, writes)
-        memory = batch.memory
         self._arrived.append(batch)
-        self._bytes += memory  # no call between reading and writing it: no other thread gets in
+        self._bytes += batch.memory  # no call in it: no other thread gets in
         if self._bytes > BYTES_MAX and self._lock.acquire(blocking=False):
             try:
                 self._merge()
@@ -91,11 +91,7 @@ class Backlog:
             arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
             dropped, self._dropped = self._dropped, 0
         if merged:
-            entries = (
-                (DATA, key, flags, b"", stamp, origin)
-                for key, (stamp, origin, flags) in merged.items()
-            )
-            arrived.insert(0, Batch(Changes(entries), -1))
+            arrived.insert(0, Batch(Changes(_without_values(merged)), -1))
         return arrived, dropped
 
     def _merge(self) -> None:
@@ -119,3 +115,8 @@ class Backlog:
         excess = len(self._merged) - self._keys_max * 3 // 4
         self._merged = dict(islice(self._merged.items(), excess, None))
         self._dropped += excess
+
+
+def _without_values(merged: dict[bytes, tuple[int, bytes, int]]) -> Iterator[Change]:
+    for key, (stamp, origin, flags) in merged.items():
+        yield (DATA, key, flags, b"", stamp, origin)

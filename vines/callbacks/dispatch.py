@@ -43,6 +43,10 @@ EVENTS_MAX = 65_536
 SETTLE_SECONDS = 10.0
 """By then what was in the table has been handed over: a turn of the loop takes milliseconds."""
 
+LEAD_SECONDS = 0.001
+"""How long the loop waits until the thread runs that tells who is to act on a decision: all that it
+would send meanwhile wakes others, who want the processor or the interpreter before it."""
+
 STOP_SECONDS = 0.25
 """How long `stop` waits for a running callback: a quick one finishes, a slow one is left alone."""
 
@@ -110,7 +114,7 @@ class Dispatcher:
         """Hand over all that a node emitted in one turn of its loop."""
         audience = self.audience
         writes, self._writes = self._writes, self._table.counter
-        news = False
+        news = acts = False
         others = audience.others
         for event in events:
             if type(event) is KeysChanged:
@@ -122,12 +126,13 @@ class Dispatcher:
                 # A Quorum also if its last listener has gone meanwhile: `acted` is to be called.
                 if type(event) in DECISIONS:
                     self._decisions.append((None, event))
+                    acts = acts or type(event) is Quorum
                 else:
                     self._events_dropped += len(self._events) == EVENTS_MAX
                     self._events.append(event)
                 news = True
         if news:
-            self._ring(call=True)
+            self._ring(call=True, first=acts)
 
     def catch_up(self, listener: Listener, outcomes: Sequence[Outcome]) -> None:
         """Tell a late listener of `closed` or `expire` what it missed."""
@@ -148,7 +153,7 @@ class Dispatcher:
 
     def ring(self, _now: float) -> None:
         """Tell what was handed over and not rung for; from a thread that has time."""
-        if self._backlog:
+        if self._backlog.waits():
             self._ring(call=True)
 
     def start(self) -> None:
@@ -190,11 +195,15 @@ class Dispatcher:
         self.audience = self._teller.audience = audience
         self.wants_keys = audience.wants_keys
 
-    def _ring(self, *, call: bool = False) -> None:
-        """Wake the thread if it sleeps. `call`: it is to run at once, and its caller has time."""
+    def _ring(self, *, call: bool = False, first: bool = False) -> None:
+        """Wake the thread if it sleeps. `call`: it is to run at once, and its caller has time;
+        `first`: before its caller goes on.
+        """
         if self._asleep:
             self._asleep = False
-            if call:
+            if first:
+                self._bell.lead(LEAD_SECONDS)
+            elif call:
                 self._bell.call()
             else:
                 self._bell.ring()
@@ -218,7 +227,7 @@ class Dispatcher:
 
     def _rest(self) -> None:
         self._asleep = True
-        news = self._decisions or self._events or self._backlog or self._replays
+        news = self._decisions or self._events or self._backlog.waits() or self._replays
         if not (news or self._teller.stopped):
             self._bell.sleep(SETTLE_SECONDS if self._settling else -1.0)
         self._asleep = False
@@ -239,7 +248,7 @@ class Dispatcher:
             self._teller.event(self._events.popleft())
 
     def _tell_changes(self) -> None:
-        if not self._backlog:
+        if not self._backlog.waits():
             return
         batches, dropped = self._backlog.take()
         if dropped:
@@ -248,12 +257,13 @@ class Dispatcher:
         # What a replay has told since may be newer than what was handed over before it.
         doubtful = bool(self._replays or self._settling)
         waiting = 0
-        for each, _ in batches:
-            waiting += len(each)
+        for batch in batches:
+            waiting += len(batch.changes)
         late = len(batches) > LATE_BATCHES or waiting > LATE_CHANGES
-        for changes, writes in batches:
+        for batch in batches:
+            changes = batch.changes
+            known = -1 if doubtful or late else batch.writes
             for start in range(0, len(changes), SLICE):
-                known = -1 if doubtful or late else writes
                 self._teller.changes(changes, known, start, start + SLICE)
                 if self._events or self._decisions:
                     self._tell_events()

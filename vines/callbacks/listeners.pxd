@@ -1,5 +1,7 @@
 cimport cython
 
+from vines._core.changes cimport Changes as _Changes
+
 
 cdef class Listener:
     cdef public object event
@@ -29,3 +31,17 @@ cdef class Hearers:
 
     @cython.locals(one=Listener, found=tuple)
     cpdef tuple of_key(self, str key)
+
+
+cdef class Audience:
+    cdef public tuple listeners
+    cdef public dict others
+    cdef public Hearers gossip
+    cdef public Hearers delete
+    cdef public Hearers lapse
+    cdef public object _keys
+    cdef public tuple _prefixes
+    cdef public bint wants_keys
+
+    cpdef bint wants(self, bytes key) except -1
+    cpdef _Changes wanted(self, _Changes changes)

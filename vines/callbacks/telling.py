@@ -73,12 +73,15 @@ class Teller:
         before these changes (there still are `writes`), all of them are news; with -1 the table is
         asked about each.
         """
-        stop = len(changes) if stop is None else min(stop, len(changes))
+        last = len(changes)
+        if stop is not None:
+            last = min(stop, last)
         if self._table.counter != writes:
-            current = self._table.current(changes, start, stop)
-            self.superseded += stop - start - len(current)
-            changes, start, stop = current, 0, len(current)
-        self._tell(changes, start, stop)
+            current = self._table.current(changes, start, last)
+            self.superseded += last - start - len(current)
+            self._tell(current, 0, len(current))
+        else:
+            self._tell(changes, start, last)
 
     def replay(self, listener: Listener, cursor: int) -> int | None:
         """Tell a listener of `gossip` a page of what there is; where to go on, None at the end."""
@@ -98,8 +101,8 @@ class Teller:
     ) -> None:
         """Tell changes to those who were not told them before: one listener, or all."""
         self._sources.add(self._table.source)
-        kinds = (Gossip, Delete, Lapse)
-        events = changes.events(start, stop, *kinds, self._sources, unpack_scanned)
+        local = self._sources
+        events = changes.events(start, stop, Gossip, Delete, Lapse, local, unpack_scanned)
         _tell_each(self, events, None if listener is None else (listener,))
 
     def _call(self, listener: Listener, argument: object) -> None:

@@ -1,3 +1,6 @@
+from vines._core.slots cimport named
+
+
 cdef class Outbox:
     cdef readonly list _effects
     cdef dict _records

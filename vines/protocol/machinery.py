@@ -35,8 +35,9 @@ from vines.protocol.replicas.replication import Replication
 from vines.protocol.replicas.retiring import Agreement, Retiring
 from vines.protocol.start import fresh_source
 from vines.protocol.traffic import Traffic
-from vines.protocol.wire.messages import DATA, delta_of_data
+from vines.protocol.wire.messages import DATA
 from vines.protocol.wire.probe import Probe, StreamProbe
+from vines.protocol.writing import Writing
 
 if TYPE_CHECKING:
     import random
@@ -46,9 +47,6 @@ if TYPE_CHECKING:
     from vines.protocol.wire.ballot import Ballot
 
 
-URGENT_SECONDS: Final = 1.0
-"""After a ballot on a link its data comes in small portions for so long: others may follow."""
-URGENT_FRAME_BYTES: Final = 8 * 1024
 SHARED: Final = (
     "another process uses the same id, or did after this data directory was copied, and may have"
     " promised what this one does not know: end both, and start one of them again, but no old copy:"
@@ -84,24 +82,21 @@ class Machinery:
         self._control, self._data = tables
         self._outbox = outbox
         self._memory = memory
-        self._body = self._framed = b""
-        """What was last written to a link in this turn: others mostly get the same."""
         self.traffic = Traffic()
+        self.flushes = Flushes(outbox)
+        self.writing = Writing(config, outbox, self.traffic, self.flushes.targets, now)
         boot = None if memory is None else memory.boot
         self.identity = Identity(config, id, tables[0], outbox, clock(), boot)
         self.identity.shared = self._shared
         self.handshake = Handshake(config, self.identity, clock, outbox)
         self.linking = Linking(config, rng, self.identity, self.handshake, tables, outbox)
-        self.pusher = Pusher(
-            *(config, tables, self._frame, self._news, self._write, self._is_urgent)
-        )
+        self.pusher = Pusher(config, tables, self.writing)
         self.replication = Replication(
             *(config, rng, tables, outbox, self.pusher.wake, self.linking.links.established),
             visit=self._visit,
             now=now,
         )
         self.spreading = self.replication.spreading
-        self.flushes = Flushes(outbox)
         self.quotas = Quotas(tables[1], outbox)
         self.collecting = Collecting(
             *(config, id, clock, tables, self.linking.members.awaited, now)
@@ -151,7 +146,8 @@ class Machinery:
         self._read_ballots: Callable[[bytes], tuple[Ballot, ...]]
         self.patrol = Patrol(config, self.linking, self.replication.joins, self.pusher.wake)
         self.linking.members.author = tables[1].author
-        self.linking.write = self._write
+        self.linking.writing = self.writing
+        self.writing.dialogue = self.dialogue
         self.linking.begun = self._begun
         self.linking.ended = self._ended
         self.linking.moved = self._moved
@@ -223,7 +219,7 @@ class Machinery:
         """Push what changed to every link that has room, and announce what is not sent."""
         links = self.linking.links.established()
         changed = self.pusher.push(links)
-        self._body = self._framed = b""
+        self.writing.forget()
         if changed:
             self.spreading.changed(links, now)
 
@@ -319,39 +315,6 @@ class Machinery:
             self._outbox.give_up()
             self.storage_failed(SHARED)
 
-    def _is_urgent(self, link: Link) -> bool:
-        """Whether somebody waits for what is told on a link besides the tables."""
-        return self.now < link.urgent + URGENT_SECONDS
-
-    def _frame(self, link: Link, room: bool) -> bytes | None:
-        link.channels[DATA].budget = self._budget(link)
-        return self.dialogue.frame(link, self.now, room=room)
-
-    def _news(self, link: Link) -> bytes | None:
-        """A frame of data that has come, for a link on which nothing else is owed; b"" if there is
-        none for it. None: `_frame` knows what there is to say.
-        """
-        if self.flushes.targets:
-            return None
-        channel = link.channels[DATA]
-        channel.budget = self._budget(link)
-        body = channel.news()
-        link.spent = channel.spent
-        if not body:
-            return body
-        if body is not self._body:
-            self._body, self._framed = body, delta_of_data(body)
-        return self._framed
-
-    def _budget(self, link: Link) -> int:
-        bulk = self._config.frame_bytes
-        return min(URGENT_FRAME_BYTES, bulk) if self._is_urgent(link) else bulk
-
-    def _write(self, link: Link, frame: bytes) -> None:
-        self._outbox.write(link.number, frame)
-        link.unsent += len(frame)
-        self.traffic.written(frame)
-
     def _has_room(self, member: bytes) -> bool:
         """Whether a frame to a member need not wait for its link."""
         link = self.linking.links.to(member)
@@ -365,7 +328,7 @@ class Machinery:
             self.linking.dialler.errands.hold(member, frame, self.now)
         else:
             link.said = link.urgent = self.now
-            self._write(link, frame)
+            self.writing.write(link, frame)
 
     def _differs(self, member: bytes, now: float) -> None:
         """A member holds something else than this node."""
@@ -406,7 +369,7 @@ class Machinery:
             self.linking.dialler.errands.hold(member, frame, self.now)
         elif self.pusher.takes(link):
             link.said = self.now
-            self._write(link, frame)
+            self.writing.write(link, frame)
             if member not in self.detector.reached:
                 self.stirred = True
                 self.linking.knock(member, self.now)
@@ -438,7 +401,7 @@ class Machinery:
     def _begun(self, link: Link, now: float) -> None:
         """A link is established."""
         for frame in self.linking.dialler.errands.take(link.member):
-            self._write(link, frame)
+            self.writing.write(link, frame)
         if self.elections is not None and not link.errand:
             self.elections.linked(link.member, now)
         self.replication.start(link, now)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from math import inf
 
+from vines._core.pieces import begins
 from vines.config import Config, is_address, is_tags
 from vines.errors import InvalidAddress, InvalidConfig, WireError
 from vines.events import Member
 from vines.hints import TYPE_CHECKING
+from vines.protocol.links.links import Link
 from vines.protocol.machine import Address, Clock, Memory, Outbox
 from vines.protocol.machinery import Machinery
 from vines.protocol.replicas.flushing import Target
@@ -132,34 +134,41 @@ class Node:
         stream = self._numbers.get(link)
         if stream is None:
             return
+        parts = self._parts
         try:
             if stream.hello is None:
-                self._parts.linking.greet(stream, frame, now)
-            elif frame[:2] == _BALLOTS and self._parts.elections is not None:
-                # They set no timers but those of elections, and nothing of a table follows.
-                self._parts.hear(stream, frame, now)
-                stream.heard = now
-                self._parts.traffic.received(frame)
+                parts.linking.greet(stream, frame, now)
+            elif begins(frame, 0, _DATA_DELTA) and len(frame) > BULK:
+                # Most frames are of these, and what they say needs no message of its own. They set
+                # no timers but those of the tree, and mostly there is nothing to say after them:
+                # whoever has, wakes the link.
+                parts.take(stream, frame, now)
+                self._heard(stream, frame, now, not parts.flushes.targets)
                 return
-            elif frame[:3] == _DATA_DELTA and len(frame) > BULK:
-                # Most frames are of these, and what they say needs no message of its own.
-                self._parts.take(stream, frame, now)
+            elif begins(frame, 0, _BALLOTS) and parts.elections is not None:
+                # They set no timers but those of elections, and nothing of a table follows.
+                parts.hear(stream, frame, now)
+                self._heard(stream, frame, now, True)
+                return
             else:
-                self._parts.dialogue.receive(stream, decode(frame), now)
+                parts.dialogue.receive(stream, decode(frame), now)
         except WireError as error:
-            self._parts.traffic.rejected(frame, error.reason)
+            parts.traffic.rejected(frame, error.reason)
             raise
-        stream.heard = now
         # What comes so often sets no timers, or few: looking at all of them would cost more.
         kind = frame[0]
         if kind in _PROBES:
             self._probed = True
         elif kind not in _TIMELESS and frame[:3] != _DATA_DELTA:
             self._stale = True
+        unanswered = kind in _UNANSWERED and not parts.flushes.targets
+        self._heard(stream, frame, now, unanswered)
+
+    def _heard(self, stream: Link, frame: bytes, now: float, silent: bool) -> None:
+        """A frame was taken; unless it is `silent` something may be owed for it."""
+        stream.heard = now
         self._parts.traffic.received(frame)
-        if kind in _UNANSWERED and not self._parts.flushes.targets:
-            return
-        if stream.channels and self._numbers.get(link) is stream:
+        if not silent and stream.channels and self._numbers.get(stream.number) is stream:
             self._parts.pusher.wake(stream)
 
     def datagram(self, data: bytes, source: Address, now: float) -> str:
@@ -197,12 +206,11 @@ class Node:
             parts.lag.note(late, now)
             if late > self.config.probe_timeout / 2:
                 parts.forgive(late, now)
-        parts.now = now
-        self.control.tick(now)
-        self.data.tick(now)
-        if self.data.due <= now or self.control.due <= now:
+        parts.now = parts.writing.now = now
+        lapsed = self.control.tick(now)
+        if self.data.tick(now) or lapsed:
             parts.lapse(now)
-        fullness = self.data.fullness
+        fullness = self.data.fullness()
         if fullness != self._fullness:
             self._fullness = fullness
             parts.quotas.look(fullness)
@@ -224,18 +232,18 @@ class Node:
             parts.collecting.advance(now)
         if now >= parts.spreading.due:
             parts.spreading.advance(now, self._links.established())
-        if parts.pusher.more:
+        if parts.pusher.has_more():
             parts.spread(now)
 
     def deadline(self) -> float | None:
         """When `advance` is due next; at or before now: there is more to push at once."""
-        if self._parts.pusher.more:
+        if self._parts.pusher.has_more():
             return self._parts.now
         parts = self._parts
         if self._stale or self._probed or parts.stirred:
             self._find_due()
         due = min(self._due, self._probes_due, parts.spreading.due)
-        due = min(due, self.data.due, self.control.due, parts.collecting.due())
+        due = min(due, self.data.due(), self.control.due(), parts.collecting.due())
         if parts.elections is not None:
             due = min(due, parts.elections.deadline())
         return None if due == inf else due

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 
+from vines.hints import Final
+from vines.protocol.wire.framing import LENGTH_BYTES
 from vines.protocol.wire.messages import NAMES
+
+_KINDS: Final = max(NAMES) + 1
+
+
+class Count:
+    """So many frames of one kind, and their bytes."""
+
+    __slots__ = ("frames", "size")
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.size = 0
 
 
 class Traffic:
     """Counters that only rise."""
 
+    __slots__ = ("_in", "_out", "_reasons", "_rejected")
+
     def __init__(self) -> None:
-        self._in: defaultdict[int, list[int]] = defaultdict(_zeros)
-        self._out: defaultdict[int, list[int]] = defaultdict(_zeros)
+        self._in = [Count() for _ in range(_KINDS)]
+        self._out = [Count() for _ in range(_KINDS)]
+        """By kind of frame."""
         self._rejected: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
 
     def received(self, frame: bytes) -> None:
         """A frame (without its length) was taken."""
-        counter = self._in[frame[0]]
-        counter[0] += 1
-        counter[1] += len(frame) + 4
+        count = self._in[frame[0]]
+        count.frames += 1
+        count.size += len(frame) + LENGTH_BYTES
 
     def written(self, frame: bytes) -> None:
         """A frame (with its length) was given to the driver."""
-        counter = self._out[frame[4]]
-        counter[0] += 1
-        counter[1] += len(frame)
+        count = self._out[frame[LENGTH_BYTES]]
+        count.frames += 1
+        count.size += len(frame)
 
     def rejected(self, frame: bytes, reason: str) -> None:
         """A frame (without its length) was refused; counted by why, and by what it said it was."""
@@ -36,19 +53,15 @@ class Traffic:
     def statistics(self) -> dict[str, object]:
         """All counters, by kind of frame or by reason."""
         return {
-            "frames_in": _column(self._in, 0),
-            "bytes_in": _column(self._in, 1),
-            "frames_out": _column(self._out, 0),
-            "bytes_out": _column(self._out, 1),
+            "frames_in": {kind: count.frames for kind, count in _named(self._in)},
+            "bytes_in": {kind: count.size for kind, count in _named(self._in)},
+            "frames_out": {kind: count.frames for kind, count in _named(self._out)},
+            "bytes_out": {kind: count.size for kind, count in _named(self._out)},
             "frames_rejected": dict(sorted(self._reasons.items())),
             "frames_rejected_by_kind": dict(sorted(self._rejected.items())),
         }
 
 
-def _zeros() -> list[int]:
-    """Frames and bytes."""
-    return [0, 0]
-
-
-def _column(counters: dict[int, list[int]], index: int) -> dict[str, int]:
-    return {NAMES[kind]: counter[index] for kind, counter in sorted(counters.items())}
+def _named(counts: list[Count]) -> list[tuple[str, Count]]:
+    """Those kinds of which there were any."""
+    return [(NAMES[kind], count) for kind, count in enumerate(counts) if count.frames]

@@ -38,6 +38,7 @@ from vines.protocol.wire.hello import (
     Refuse,
 )
 from vines.protocol.wire.talk import Shed
+from vines.protocol.writing import Writing
 
 if TYPE_CHECKING:
     import random
@@ -67,7 +68,7 @@ class Linking:
         self.shedding = Shedding(config, rng, self.links, self.wanted)
         self.knocks = Knocks(config, identity, outbox)
         identity.accused = self.knocks.missed
-        self.write: Callable[[Link, bytes], None]
+        self.writing: Writing
         self.begun: Callable[[Link, float], None]
         self.ended: Callable[[Link, float], None]
         self.moved: Callable[[list[Sighting], float], None]
@@ -229,7 +230,7 @@ class Linking:
     ) -> None:
         """Close a stream, after a last word; `quiet` if another is expected to take its place."""
         if word:
-            self.write(link, word)
+            self.writing.write(link, word)
         self._outbox.close(link.number, reason)
         self.gone(link, now, quiet=quiet)
 
@@ -314,7 +315,7 @@ class Linking:
         if now >= self.shedding.due:
             link = self.shedding.ask(now)
             if link is not None:
-                self.write(link, Shed(False).encode())
+                self.writing.write(link, Shed(False).encode())
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
@@ -336,7 +337,7 @@ class Linking:
         prints = control.fingerprint(), data.fingerprint()
         hello = self._handshake.hello(*prints, errand=link.errand)
         link.serial = hello.serial
-        self.write(link, hello.encode())
+        self.writing.write(link, hello.encode())
 
     def _refuse(self, link: Link, refuse: Refuse, size: int, now: float) -> None:
         """Close a stranger's stream, with a reason no longer than what it sent."""

@@ -242,7 +242,7 @@ class Channel:
         if progress.below_floor or progress.doubtful:
             self.spent = False
             return body
-        if body is None or progress.idle:
+        if body is None or progress.idle():
             self.served = sequence
             self.owing = False
         self.spent = self.served == table.sequence
@@ -315,7 +315,7 @@ class Channel:
         if everything or self.direct:
             body = self.table.delta(self.progress, self.budget, not everything)
             if body is not None:
-                if self.progress.idle and not (self.complete_owed or self.progress.below_floor):
+                if self.progress.idle() and not (self.complete_owed or self.progress.below_floor):
                     self.served = sequence
                     self.owing = False
                 return Delta(self.number, body, 0).encode()

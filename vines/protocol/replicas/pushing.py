@@ -9,13 +9,12 @@ there is one. It must not know what the frames mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from vines._core.table import Table
 from vines.config import Config
 from vines.hints import Final
 from vines.protocol.links.links import Link
 from vines.protocol.wire.messages import CONTROL, DATA
+from vines.protocol.writing import Writing
 
 FRAMES_PER_TURN: Final = 32
 """2 MiB, some three milliseconds: a turn must stay under ten."""
@@ -27,22 +26,11 @@ URGENT_WINDOW_BYTES: Final = 16 * 1024
 class Pusher:
     """The turn order of links that may have something to write."""
 
-    def __init__(
-        self,
-        config: Config,
-        tables: tuple[Table, Table],
-        frame: Callable[[Link, bool], bytes | None],
-        news: Callable[[Link], bytes | None],
-        write: Callable[[Link, bytes], None],
-        is_urgent: Callable[[Link], bool],
-    ) -> None:
+    def __init__(self, config: Config, tables: tuple[Table, Table], writing: Writing) -> None:
         self._window = config.link_window
         self._reserve = config.link_window + config.frame_bytes
         self._control, self._data = tables
-        self._frame = frame
-        self._news = news
-        self._write = write
-        self._is_urgent = is_urgent
+        self._writing = writing
         self._control_sequence = self._data_sequence = -1
         """Those of the tables when links were last looked at."""
         self._ready: dict[int, Link] = {}
@@ -69,14 +57,17 @@ class Pusher:
 
     def _room(self, link: Link) -> int:
         """Bytes of the data table that may wait on a link: a ballot waits behind them."""
-        return min(URGENT_WINDOW_BYTES, self._window) if self._is_urgent(link) else self._window
+        return (
+            min(URGENT_WINDOW_BYTES, self._window)
+            if self._writing.is_urgent(link)
+            else self._window
+        )
 
     def remove(self, link: Link) -> None:
         """A link is gone."""
         self._ready.pop(link.number, None)
 
-    @property
-    def more(self) -> bool:
+    def has_more(self) -> bool:
         """Whether another turn would write something, or look for it."""
         return (
             bool(self._ready)
@@ -84,25 +75,26 @@ class Pusher:
             or self._data.sequence != self._data_sequence
         )
 
-    def push(self, links: Iterable[Link]) -> bool:
+    def push(self, links: list[Link]) -> bool:
         """Write what is owed, up to a turn's bound; whether a table has changed."""
-        sequences = self._control.sequence, self._data.sequence
-        control = sequences[0] != self._control_sequence
-        data = sequences[1] != self._data_sequence
+        control_sequence, data_sequence = self._control.sequence, self._data.sequence
+        control = control_sequence != self._control_sequence
+        data = data_sequence != self._data_sequence
         changed = control or data
+        writing = self._writing
         written = 0
         if changed:
-            self._control_sequence, self._data_sequence = sequences
+            self._control_sequence, self._data_sequence = control_sequence, data_sequence
             for link in links:
                 if not link.channels:
                     continue
                 channel = link.channels[DATA]
                 if data and (channel.eager or channel.direct or channel.owing):
                     if not control and written < FRAMES_PER_TURN and self._is_plain(link):
-                        news = self._news(link)
+                        news = writing.news(link)
                         if news:
                             written += 1
-                            self._write(link, news)
+                            writing.write(link, news)
                         if news is not None and link.spent:
                             continue
                     self.wake(link)
@@ -114,10 +106,10 @@ class Pusher:
             link = self._ready.pop(next(iter(self._ready)))
             # The reserve is for questions, answers and the control table: data stays behind.
             room = not link.unsent or link.unsent < self._room(link)
-            frame = self._frame(link, room)
+            frame = writing.frame(link, room)
             link.blocked = frame is None and not room
             if frame is not None:
-                self._write(link, frame)
+                writing.write(link, frame)
                 if not link.spent:
                     self.wake(link)
         return changed

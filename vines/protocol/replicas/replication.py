@@ -14,6 +14,7 @@ from math import inf
 
 from vines._core.changes import Changes
 from vines._core.digest import same_state, same_vector
+from vines._core.slots import filled
 from vines._core.table import Table
 from vines.config import Config
 from vines.events import Conflict, KeysChanged, Synced
@@ -208,7 +209,7 @@ class Replication:
         changes = Changes() if self.watching else None
         self._apply(link, channel, frame, BULK, limit, changes, now)
         if changes:
-            self._outbox.emit(KeysChanged(changes))
+            self._outbox.emit(filled(KeysChanged, (changes,)))
 
     def advance(self, now: float, links: list[Link]) -> None:
         """Compare, if it is time to."""

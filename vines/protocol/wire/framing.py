@@ -9,6 +9,7 @@ bytes that came. It must not know what a frame means.
 
 from __future__ import annotations
 
+from vines._core.pieces import framed, number4, piece
 from vines.errors import LENGTH, WireError
 from vines.hints import Final
 
@@ -38,11 +39,11 @@ class Framer:
         source = data
         if not self._buffer and len(data) >= LENGTH_BYTES + FRAME_BYTES_MIN:
             # Mostly it is one frame, and whole.
-            length = int.from_bytes(data[:LENGTH_BYTES], "little")
+            length = number4(data, 0)
             if length == len(data) - LENGTH_BYTES and length <= self._cap:
                 self._cap = FRAME_BYTES_MAX
                 self.partial = False
-                return [data[LENGTH_BYTES:]]
+                return [piece(data, LENGTH_BYTES, len(data))]
         if self._buffer:
             self._buffer += data
             if len(self._buffer) < self._wanted:
@@ -54,14 +55,14 @@ class Framer:
         self._wanted = LENGTH_BYTES
         while size - position >= LENGTH_BYTES:
             start = position + LENGTH_BYTES
-            length = int.from_bytes(source[position:start], "little")
+            length = number4(source, position)
             if not FRAME_BYTES_MIN <= length <= self._cap:
                 raise WireError(f"frame length {length} is not in 2..{self._cap}", LENGTH)
             if size - start < length:
                 self._wanted += length
                 break
             position = start + length
-            frames.append(source[start:position])
+            frames.append(piece(source, start, position))
             self._cap = FRAME_BYTES_MAX
         if source is not data or position < size:
             self._buffer = bytearray(source[position:])
@@ -72,5 +73,4 @@ class Framer:
 def frame(kind: int, payload: bytes) -> bytes:
     """One whole frame, length first."""
     assert 0 <= len(payload) <= FRAME_BYTES_MAX - FRAME_BYTES_MIN, "a frame of ours is too long"
-    length = len(payload) + FRAME_BYTES_MIN
-    return length.to_bytes(LENGTH_BYTES, "little") + bytes((kind, 0)) + payload
+    return framed(kind, b"", payload)

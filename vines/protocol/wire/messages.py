@@ -9,6 +9,7 @@ what.
 
 from __future__ import annotations
 
+from vines._core.pieces import framed as headed
 from vines.errors import UNKNOWN, WireError
 from vines.frozen import Frozen
 from vines.hints import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypeVar
@@ -121,7 +122,7 @@ class Delta(Bulk):
 
 def delta_of_data(body: bytes) -> bytes:
     """The frame of a delta of data, without a message: it is written all the time."""
-    return framed(Delta.kind, _OF_DATA + body)
+    return headed(Delta.kind, _OF_DATA, body)
 
 
 class Pull(Bulk):
