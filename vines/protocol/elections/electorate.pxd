@@ -38,20 +38,19 @@ cdef class Electorate:
     cdef public Strength shared
     cdef public dict _ranks
 
-    cpdef object _stand(
-        self, bytes iid, Voters voters, bytes first, long long council, bint tiebreak
-    )
+    cpdef object _stand(self, tuple order, Strength shared)
     cpdef long rank(self, bytes voter)
     cpdef bint is_quorum(self, long long strength)
     cpdef bint is_lost_without(self, object ranks)
     cpdef long long strength(self, object ranks)
 
 
+cdef dict _electorates
+@cython.locals(order=tuple, shared=Strength, known=Electorate, made=Electorate)
 cpdef Electorate among(
     bytes iid, Voters voters, bytes first, long long council, bint tiebreak
 )
+cdef Strength _shared(Voters voters, tuple order, long long council, bint tiebreak)
 cdef tuple _last_equal
-cdef dict _orders
 @cython.locals(last=tuple)
 cpdef tuple equal_roll(frozenset voters)
-cdef tuple _order(tuple voters)

@@ -115,17 +115,15 @@ class Electorate:
         first: bytes = b"",
     ) -> None:
         given = roll if isinstance(roll, tuple) else tuple(sorted(roll.items()))
-        self._stand(iid or NO_ID, voters_of(given, council, tiebreak), first, council, tiebreak)
+        voters = voters_of(given, council, tiebreak)
+        order = ranked(iid or NO_ID, voters.names, first)
+        self._stand(order, _shared(voters, order, council, tiebreak))
 
-    def _stand(
-        self, iid: bytes, voters: Voters, first: bytes, council: int, tiebreak: bool
-    ) -> None:
-        self.voters = _order(ranked(iid, voters.names, first))
-        self.shared = voters.equal or _strength(
-            tuple([voters.weights[voter] for voter in self.voters]), council, tiebreak
-        )
-        many = len(self.voters) > SEARCHED_MAX
-        self._ranks = {voter: rank for rank, voter in enumerate(self.voters)} if many else None
+    def _stand(self, order: tuple[bytes, ...], shared: Strength) -> None:
+        self.voters = order
+        self.shared = shared
+        many = len(order) > SEARCHED_MAX
+        self._ranks = {voter: rank for rank, voter in enumerate(order)} if many else None
 
     def __len__(self) -> int:
         return len(self.voters)
@@ -157,23 +155,33 @@ class Electorate:
         return total
 
 
+_electorates: dict[tuple[bytes, ...], Electorate] = {}
+"""By the order of their voters, the latest of each."""
+
+
 def among(iid: bytes, voters: Voters, first: bytes, council: int, tiebreak: bool) -> Electorate:
-    """The electorate of an election by its id, of voters of whom is known what they weigh."""
+    """The electorate of an election by its id, of voters of whom is known what they weigh. Equal
+    ones are one object, as few voters have few orders.
+    """
+    order = ranked(iid or NO_ID, voters.names, first)
+    shared = _shared(voters, order, council, tiebreak)
+    known = _electorates.get(order)
+    if known is not None and known.shared is shared:
+        return known
     made: Electorate = Electorate.__new__(Electorate)
-    made._stand(iid or NO_ID, voters, first, council, tiebreak)
+    made._stand(order, shared)
+    if len(order) <= FEW_IN_ORDER:
+        if len(_electorates) >= ORDERS_MAX:
+            _electorates.clear()
+        _electorates[order] = made
     return made
 
 
-_orders: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
-
-
-def _order(voters: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Equal orders are one object: of few voters there are not many."""
-    if len(voters) > FEW_IN_ORDER:
-        return voters
-    if len(_orders) >= ORDERS_MAX:
-        _orders.clear()
-    return _orders.setdefault(voters, voters)
+def _shared(voters: Voters, order: tuple[bytes, ...], council: int, tiebreak: bool) -> Strength:
+    """What the ranks count in this order."""
+    if voters.equal is not None:
+        return voters.equal
+    return _strength(tuple([voters.weights[voter] for voter in order]), council, tiebreak)
 
 
 @cython.no_gc

@@ -50,7 +50,6 @@ cdef class SignUp:
     cdef public Terms roll
     cdef public frozenset signed
     cdef public tuple _asked
-    cdef public long long _turn
     cdef public long long ticket
     cdef public int total
     cdef public unsigned char calling

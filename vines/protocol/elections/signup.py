@@ -130,7 +130,7 @@ class SignUp:
     """
 
     __slots__ = (
-        *("_asked", "_turn", "calling", "candidates", "election", "enrolment", "key", "me"),
+        *("_asked", "calling", "candidates", "election", "enrolment", "key", "me"),
         *("roll", "signed", "terms", "ticket", "total"),
     )
 
@@ -159,8 +159,6 @@ class SignUp:
         """As its coordinator: who has signed."""
         self._asked: tuple[bytes, bytes, Definition] | None = None
         """The last roll it was asked to sign and could not yet: coordinator, id, definition."""
-        self._turn = -1
-        """The number that the topic draws; -1: not yet."""
         self.ticket = 0
         """Of the last record that was asked to be put on disk: that it is bound to nothing else."""
 
@@ -236,9 +234,8 @@ class SignUp:
 
     def _first(self) -> bytes:
         """The candidate whose turn to coordinate it is: another one for each topic."""
-        if self._turn < 0:
-            self._turn = crc32(self.key[0].encode())
-        return equal_roll(self.candidates)[self._turn % self.total][0]
+        turn = crc32(self.key[0].encode()) % self.total
+        return equal_roll(self.candidates)[turn][0]
 
     def repeat(self, out: Surroundings) -> None:
         """Say once more what may have been said to somebody who was away. As a coordinator: ask
