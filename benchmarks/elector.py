@@ -132,6 +132,7 @@ def decide(port: int, place: int = 0, count: int = 0, pause: float = 0.0, bulk: 
         if place == 1:
             voted[topic] = time.monotonic_ns()
             vine.vote(topic, True)
+            time.sleep(0.005)  # to wait takes a turn of the loop, too
         vine.wait(topic, PATIENCE)
         say(closed=True)
     time.sleep(pause)

@@ -139,12 +139,17 @@ def deciding_among_processes(**options: Any) -> dict[str, Any]:
     """The same with three processes."""
     with processes("decide", 3, count=PROBES + WARM, pause=0.2, **options) as others:
         for _ in range(PROBES + WARM):
-            for _ in ("call", "vote"):
-                time.sleep(0.005)
-                for one in others:
-                    one.go()
-                for one in others:
-                    one.hear()
+            time.sleep(0.005)
+            for one in others:
+                one.go()
+            for one in others:
+                one.hear()
+            time.sleep(0.005)
+            for one in (others[0], others[2], others[1]):
+                time.sleep(0.001)  # who votes does so while the others sleep, waiting for it
+                one.go()
+            for one in others:
+                one.hear()
         found = [one.hear() for one in others]
     told = {topic: at for each in found for topic, at in each["told"].items()}
     delays = [told[topic] - at for topic, at in found[1]["voted"].items()]

@@ -271,6 +271,69 @@ def test_events_of_a_turn_are_told_in_order() -> None:
         it.node.wait(lambda: it.events == list(range(100)))
 
 
+def test_what_is_urgent_is_told_before_the_rest_of_the_turn_and_what_goes_out_leaves_together() -> (
+    None
+):
+    with pair() as (one, _):
+        order: list[object] = []
+        node, streams = one.node, one.loop._driver.streams
+        (link,) = node.links
+        tell, flush = one.loop._driver._tell, streams.flush
+
+        def flushed(now: float) -> bool:
+            order.append(len(streams._dirty))
+            return flush(now)
+
+        def told(events: list[object]) -> None:
+            order.extend(events)
+            tell(events)
+
+        def advance(_now: float) -> None:
+            order.append("looked on")
+            node.on_advance = None
+            node.outbox.write(link, frame(NOTE, b"later"))
+            node.outbox.emit("more")
+
+        def decide(_now: float) -> None:
+            order.clear()
+            streams.flush, one.loop._driver._tell = flushed, told  # type: ignore[method-assign]
+            node.on_advance = advance
+            node.outbox.write(link, frame(NOTE, b"first"))
+            node.outbox.emit("before")
+            node.outbox.act("decided")
+
+        one.run(decide)
+        one.run(lambda _now: None)
+        assert order[:5] == ["before", "decided", "looked on", 1, "more"]
+
+
+def test_what_turns_out_to_be_urgent_at_the_end_is_told_before_anything_leaves() -> None:
+    with pair() as (one, _):
+        order: list[object] = []
+        node, streams = one.node, one.loop._driver.streams
+        (link,) = node.links
+        flush = streams.flush
+
+        def flushed(now: float) -> bool:
+            order.append("sent")
+            return flush(now)
+
+        def advance(_now: float) -> None:
+            node.on_advance = None
+            order.clear()
+            node.outbox.write(link, frame(NOTE, b"it is decided"))
+            node.outbox.act("decided")
+
+        def begin(_now: float) -> None:
+            streams.flush, one.loop._driver._tell = flushed, order.extend  # type: ignore[method-assign]
+            node.on_advance = advance
+
+        one.run(begin)
+        one.run(lambda _now: None)
+        assert order[:2] == ["decided", "sent"]
+        assert not node.outbox.urgent
+
+
 def test_a_call_that_raises_is_logged_and_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with running() as it:
         with caplog.at_level(logging.ERROR, "vines"):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from vines.events import Quorum
 from vines.hints import TYPE_CHECKING
 from vines.log import logger
 from vines.net.dial import Dialler
@@ -95,34 +94,43 @@ class Driver:
 
     def carry_out(self, now: float) -> bool:
         """Empty the outbox, send, tell: in that order, so that peers do not wait for users. Only
-        who is to act on a decision is told first, as everybody waits for that.
+        what is urgent is told first.
 
         Returns whether anything was to be sent, or is still.
         """
+        urgent, events = self._empty(now)
+        if self._disk is not None:
+            self._disk.commit()
+        if urgent:
+            self._hand_on(events)
+        sent = self.streams.flush(now)
+        if events and not urgent:
+            self._hand_on(events)
+        return sent
+
+    def hasten(self, now: float) -> None:
+        """Tell what is urgent while the turn goes on; what it has to send waits for its end."""
+        self._hand_on(self._empty(now)[1])
+
+    def _empty(self, now: float) -> tuple[bool, list[object]]:
+        """Empty the outbox; whether what is to be told is urgent, and what it is."""
         events: list[object] = []
-        acts = False
-        write = self.streams.write
+        outbox, write = self._node.outbox, self.streams.write
+        urgent = False
         for _ in range(_ROUNDS_MAX):
-            for effect in self._node.outbox.take():
+            urgent = urgent or outbox.urgent
+            for effect in outbox.take():
                 if type(effect) is Write:
                     write(*effect)
                 elif type(effect) is Emit:
                     events.append(effect.event)
-                    acts = acts or type(effect.event) is Quorum
                 else:
                     self._perform(effect, now)
             if self.streams.rejected:
                 self.streams.finish_rejected(now)
-            if not self._node.outbox:
+            if not outbox:
                 break
-        if self._disk is not None:
-            self._disk.commit()
-        if acts:
-            self._hand_on(events)
-        sent = self.streams.flush(now)
-        if events and not acts:
-            self._hand_on(events)
-        return sent
+        return urgent, events
 
     def _hand_on(self, events: list[object]) -> None:
         try:

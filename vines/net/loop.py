@@ -255,6 +255,8 @@ class Loop:
         if calls:
             for _ in range(len(calls)):
                 self._guard(calls.popleft(), now)
+        if self._node.outbox.urgent:
+            self._driver.hasten(now)
         self._node.advance(now)
         # Where a socket takes no more, each further write would ask for a look that sends nothing.
         if self._driver.carry_out(now):

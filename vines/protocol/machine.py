@@ -110,9 +110,13 @@ class Outbox:
     something waits for them.
     """
 
-    __slots__ = ("_effects", "_persisted", "_pressing", "_records", "_ticket", "_waiting")
+    __slots__ = ("_effects", "_persisted", "_pressing", "_records", "_ticket", "_waiting", "urgent")
 
     def __init__(self) -> None:
+        self.urgent = False
+        """Among the effects is one that others wait for: it may be carried out before a turn is
+        over.
+        """
         self._effects: list[Effect] = []
         self._records: dict[bytes, bytes | Packable | None] = {}
         """What is to be put on disk, as asked for since some of it last was."""
@@ -146,6 +150,11 @@ class Outbox:
     def emit(self, event: object) -> None:
         """Tell the user something."""
         self._effects.append(named(Emit, (event,)))  # thousands of elections may end in a turn
+
+    def act(self, event: object) -> None:
+        """Tell the user something that is to be acted on: everybody waits for that."""
+        self.urgent = True
+        self.emit(event)
 
     def persist(self, key: bytes, value: bytes | Packable | None, *, can_wait: bool = False) -> int:
         """Ask for a record to be put on disk, or taken from it; returns the ticket that effects can
@@ -186,6 +195,7 @@ class Outbox:
     def take(self) -> list[Effect]:
         """Everything that is to be carried out, in order; the outbox is left empty."""
         effects, self._effects = self._effects, []
+        self.urgent = False
         if self._pressing:
             self._pressing = False
             self._ticket += 1

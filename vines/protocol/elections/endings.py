@@ -221,7 +221,7 @@ class Endings:
             matter.told = True
             outcome = self.tell(decision, part.electorate)
         if fire:
-            self._outbox.emit(Quorum(outcome or outcome_of(decision, part.electorate)))
+            self._outbox.act(Quorum(outcome or outcome_of(decision, part.electorate)))
         self.close(matter.key)
 
     def storage_failed(self) -> None:
