@@ -58,6 +58,7 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
         (2057, 3),  # what was left of a member went before its last source had come
         (2277, 3),  # forgot whom it held dead as it woke, and nobody else could lead it there
         (3310, 4),  # what was left of a member went as that came back on an old copy of its disk
+        (2559, 6),  # who left came back on an old copy of its disk, as a start of an earlier number
         (940, 4),  # hidden at one, ended with its owner and forgotten at the others
     ],
 )
