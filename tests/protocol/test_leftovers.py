@@ -219,6 +219,47 @@ def test_what_lapsed_goes_once_all_have_agreed_since() -> None:
     assert a.node.control.get(MEMBER, label(77)) is None
 
 
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_what_lapsed_stays_while_one_may_be_back_that_it_tells_what_to_object_to(
+    meanwhile: bool,
+) -> None:
+    """As one that was started on an old copy of its disk."""
+    pump = Pump()
+    a, b = cluster(pump)
+    member, source = label(77), bytes(15) + b"\x07"
+    a.node.control.put(MEMBER, member, EXPIRING, b"", stamp_of(5, "dead"), 1000)
+    a.node.advance(pump.now)
+    pump.run(LOOK_SECONDS + 5.0)
+    retiring = a.node._parts.retiring
+    if meanwhile:
+        retiring._begin()
+        retiring._go_on(pump.now)  # these are the sources of one table
+    announce(pump, a, member, source, 4)
+    pump.run(LOOK_SECONDS)
+    held = a.node.control.get(MEMBER, member)
+    assert held is not None and held[0] == stamp_of(5, "dead")
+    assert a.node.control.counts_in(source)
+    pump.run(LOOKS)
+    for host in (a, b):
+        assert not host.node.control.counts_in(source)
+        assert host.node.control.get(MEMBER, member) is None
+
+
+def test_what_lapsed_is_held_up_by_no_source_of_another_member() -> None:
+    pump = Pump()
+    a, b = cluster(pump)
+    a.node.control.put(MEMBER, label(77), EXPIRING, b"", stamp_of(5, "dead"), 1000)
+    a.node.advance(pump.now)
+    pump.run(LOOK_SECONDS + 5.0)
+    sources = [bytes(15) + bytes([number]) for number in (7, 8, 9)]
+    for incarnation, source in enumerate(sources):
+        announce(pump, a, label(78), source, incarnation)
+    pump.run(LOOK_SECONDS)
+    for host in (a, b):
+        assert [host.node.control.counts_in(source) for source in sources] == [True] * 3
+        assert host.node.control.get(MEMBER, label(77)) is None
+
+
 def test_deletions_and_what_is_no_leftover_stay() -> None:
     pump = Pump()
     a, b = cluster(pump)

@@ -352,6 +352,41 @@ def test_dead_members_are_forgotten_after_their_time() -> None:
     assert a.states() == {}
 
 
+def test_who_stood_still_looks_for_those_it_held_dead_before_it_forgets_them() -> None:
+    pump = Pump()
+    a, b, c = pump.cluster(3, dead_retention=30.0)
+    pump.kill(a)  # whom both have as their seed
+    pump.walls.add(frozenset((b.address, c.address)))
+    pump.lose(b.to(c))
+    pump.lose(c.to(b))
+    pump.run(15.0)
+    assert b.states()["n3"] == c.states()["n2"] == "dead"
+    c.deaf, c.alive = True, False
+    pump.run(100.0)
+    assert b.states() == {}
+    pump.walls.clear()
+    c.deaf, c.alive = False, True
+    pump.run(20.0)
+    assert b.states() == {"n3": "alive"}
+    assert c.states()["n2"] == "alive"
+    pump.run(30.0)
+    assert c.states() == {"n2": "alive"}
+
+
+def test_who_stood_still_reads_what_a_linked_peer_objected_before_it_believes_others() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2)
+    incarnation = a.node.members()[1].incarnation
+    profile = record(2, name="n2", source=b.node.source, address=b.address)
+    change = (MEMBER, b.node.id, 0, profile.encode(), stamp_of(incarnation, "dead"), label(9))
+    a.node._parts.linking.learn([change], pump.now)
+    pump.now += 60.0
+    a.node.advance(pump.now)
+    assert a.states() == {"n2": "alive"}
+    pump.run(6.0)
+    assert a.states() == {"n2": "dead"}
+
+
 @pytest.mark.parametrize("way", ["dead", "left"])
 def test_what_the_table_says_of_the_gone_lapses_everywhere_with_their_time(way: str) -> None:
     pump = Pump()

@@ -18,8 +18,8 @@ EARLY, LATE = (bytes(7) + bytes([first]) + bytes(8) for first in (1, 2))
 
 
 def holder(*sources: bytes) -> Host:
-    """A node that holds an ephemeral key of each of these starts."""
-    host = Pump().host(1)
+    """A node that holds an ephemeral key of each of these starts, and forgets no deletions."""
+    host = Pump().host(1, collect_interval=1e9)
     table = Pump().host(99, port=0).node.data
     for source in sources:
         table.adopt(source)
@@ -115,7 +115,7 @@ def test_who_is_gone_for_long_is_gone_for_good_once_its_source_is_retired(state:
     owner.says(EARLY, state)
     then = "hidden" if state == "dead" else "ended"
     assert seen(host, EARLY) == then
-    host.pump.now += host.node.config.dead_retention + 1
+    host.pump.run(host.node.config.dead_retention + 1)
     assert seen(host, EARLY) == then
     assert not host.node.data.is_retired(EARLY)
     looks(host)
@@ -127,7 +127,7 @@ def test_an_owner_that_objects_after_that_time_and_before_it_is_retired_has_its_
     owner = Owner(host)
     owner.says(EARLY)
     owner.says(EARLY, "dead")
-    host.pump.now += host.node.config.dead_retention + 1
+    host.pump.run(host.node.config.dead_retention + 1)
     assert seen(host, EARLY) == "hidden"
     owner.says(EARLY, incarnation=2)
     looks(host)
@@ -139,14 +139,14 @@ def test_a_later_death_begins_the_time_anew() -> None:
     owner, retention = Owner(host), host.node.config.dead_retention
     owner.says(EARLY)
     owner.says(EARLY, "dead")
-    host.pump.now += 0.9 * retention
+    host.pump.run(0.9 * retention)
     looks(host)
     assert seen(host, EARLY) == "hidden"
     owner.says(EARLY, "dead", incarnation=2)
-    host.pump.now += 0.9 * retention
+    host.pump.run(0.9 * retention)
     looks(host)
     assert seen(host, EARLY) == "hidden"
-    host.pump.now += 0.2 * retention
+    host.pump.run(0.2 * retention)
     assert seen(host, EARLY) == "hidden"
     looks(host)
     assert seen(host, EARLY) == "ended"

@@ -9,7 +9,7 @@ from tests.core.kinds import frame, record, span
 from vines._core.changes import Changes
 from vines._core.digest import vector_pages
 from vines._core.retired import read_batch, write_batch
-from vines._core.table import DATA, Table
+from vines._core.table import DATA, TOMBSTONE, Table
 from vines._core.vector import VersionVector
 from vines.errors import WireError
 from vines.events import Conflict
@@ -498,3 +498,31 @@ def test_what_the_first_member_never_read_is_written_again_by_who_did() -> None:
     pump.run(3 * LOOK_SECONDS)
     for host in (a, b, c):
         assert known(host)[gone] == said(host)[gone] == (2, 1)
+
+
+def test_a_record_of_one_that_fell_silent_holds_up_no_deletion_once_that_is_retired() -> None:
+    """All that came of it is a record that took the place of another's."""
+    pump = Pump()
+    a, b = pump.cluster(2)
+    gone, held = bytes(15) + b"\x07", pump.host(99, port=0)
+    pump.hosts.pop()
+    held.node.data.adopt(gone)
+    for key in (b"first", b"second"):
+        held.node.data.write(key, 0, b"\x01", pump.wall())
+    for host in (a, b):
+        host.node.data.apply_page(held.node.data.page(0, 1 << 16)[0])
+        assert host.node.data.strayed and host.node.data.covered(gone) == 0
+    a.write("key")
+    a.node.data.write(b"key", TOMBSTONE, b"", pump.wall())
+    a.node.advance(pump.now)
+    pump.run(60.0)
+    assert [host.node.data.tombstones for host in (a, b)] == [1, 1]
+    retire(a, gone, (4, 0))
+    pump.run(60.0)
+    assert [host.node.data.tombstones for host in (a, b)] == [0, 0]
+    assert equal(a, b) and a.value("second") == b.value("second") == b"\x01"
+    # Who comes later meets the record after it has heard that.
+    late = pump.host(3)
+    pump.join(late, a)
+    pump.run(2.0)
+    assert late.value("second") == b"\x01" and not late.node.data.strayed

@@ -56,6 +56,9 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
         (1123, 3),  # met a deletion in the middle of a join, which was forgotten before its end
         (1363, 6),  # an accusation by who is gone of who is gone, which some knew was answered
         (2057, 3),  # what was left of a member went before its last source had come
+        (2277, 3),  # forgot whom it held dead as it woke, and nobody else could lead it there
+        (3310, 4),  # what was left of a member went as that came back on an old copy of its disk
+        (2559, 6),  # who left came back on an old copy of its disk, as a start of an earlier number
         (940, 4),  # hidden at one, ended with its owner and forgotten at the others
     ],
 )

@@ -174,9 +174,9 @@ def test_what_goes_too_soon_or_never_is_found(
         leave_nothing()
 
 
-def gone_at_once(self: Leftovers, unowned: set[bytes]) -> None:
+def gone_at_once(self: Leftovers, unowned: set[bytes], whole: bool) -> None:
     """Planted: nobody asks which sources count."""
-    del unowned
+    del unowned, whole
     self._walk = 0
     while self._walk is not None:
         self._find(0.0)

@@ -195,6 +195,7 @@ cdef class Table:
     cdef bint is_unnamed(self, size_t slot) except? True
     cdef void empty(self, size_t slot) noexcept
     cdef bint counts(self, size_t slot) noexcept
+    cdef bint is_void(self, size_t slot) noexcept
     cdef void leave_out(self, size_t slot) noexcept
     cdef void take_in(self, size_t slot) noexcept
     cdef void advance(self, size_t slot, uint64_t counter) noexcept

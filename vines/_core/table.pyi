@@ -251,7 +251,8 @@ class Table:
     """The highest stamp of a tombstone ever collected here, or where a join came from: local writes
     stamp above it."""
     strayed: bool
-    """Whether a record was ever merged here that lies above what is covered of its source."""
+    """Whether a record was ever merged here that lies above what is covered of its source, and that
+    is not retired: left out, or known (`gone`) to have numbered nothing of this table."""
     collected: int
     """Tombstones dropped for good so far."""
     tombstones: int

@@ -2594,10 +2594,22 @@ cdef class Table:
         for slot in range(self.source_count):
             if (
                 self.sources[slot].highest > self.known.counters[slot]
-                and not self.sources[slot].retired
+                and not self.sources[slot].retired and not self.is_void(slot)
             ):
                 return True
         return False
+
+    cdef bint is_void(self, size_t slot) noexcept:
+        """Whether a source is retired of which nobody covers anything in this table: there is
+        nothing to leave out."""
+        cdef const Retired* entry
+        if self.known.counters[slot] != 0:
+            return False
+        entry = self.gone.find(self.known.ids + slot * ID_BYTES)
+        return (
+            entry != NULL and last_of(entry, self.which) == 0
+            and last_of(entry, 1 - self.which) != 0
+        )
 
     @cython.critical_section
     def rest(self, list sources not None):

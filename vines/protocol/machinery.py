@@ -165,6 +165,7 @@ class Machinery:
         """
         self.patrol.forgive(gap, now)
         self.answering.forgive(gap, now)
+        self.linking.members.forgive(gap, now)
         self.detector.forgive(gap, now)
 
     def lapse(self, now: float) -> None:

@@ -16,7 +16,7 @@ from vines.protocol.links.losses import ABSENT_SECONDS
 from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.members.identity import BOOT_BITS, UNSEEN_SECONDS
 from vines.protocol.members.membership import GONE_MAX
-from vines.protocol.members.profile import RANKS
+from vines.protocol.members.profile import RANKS, stamp_of
 from vines.protocol.members.suspicion import time_to_object
 from vines.protocol.wire.fields import ID_BYTES
 from vines.simulation.oracle import Violation, voids
@@ -79,6 +79,8 @@ class MembershipRules(Spectator):
         self._ended: dict[bytes, float] = {}
         self._witnesses: dict[bytes, list[Process]] = {}
         """Who was linked to one that ended and did not listen."""
+        self._recounted: set[bytes] = set()
+        """Whose starts do not have the numbers of their order."""
         self._told: dict[str, dict[bytes, tuple[int, int]]] = {}
         """Per running process and member the (incarnation, rank of the state) that was told
         last."""
@@ -96,6 +98,8 @@ class MembershipRules(Spectator):
         self._began[node.id] = self.simulation.now
         self._ended.pop(node.id, None)
         self._witnesses.pop(node.id, None)
+        if process.disk is not None and process.disk.put_back:
+            self._recounted.add(node.id)
         self._told[process.name] = {}
         self._gone_since[process.name] = {}
 
@@ -159,23 +163,22 @@ class MembershipRules(Spectator):
         if before[1] and not rank[1]:
             if rank[0] <= before[0]:
                 self._complain("M7", process, member, "came back without a new incarnation")
-            if RANKS[before[1]] == events.LEFT and not self._began_anew(member, before[0], rank[0]):
+            if RANKS[before[1]] == events.LEFT and not self._began_anew(member, before[0]):
                 self._complain("M7", process, member, "left, and came back without a new start")
         if rank < before:
             self._complain("M2", process, member, f"was told as {before} before, now {rank}")
 
-    def _began_anew(self, member: Member, before: int, now: int) -> bool:
-        """Whether an incarnation is one of another start than that which left: a later one, by its
-        number. Where an old copy of a disk was put back starts have the numbers of others, and it
-        is enough that who runs has not left.
+    def _began_anew(self, member: Member, left: int) -> bool:
+        """Whether somebody is alive by the word of another start than that which left at an
+        incarnation: a later one, by its number, unless an old copy of a disk was put back, which
+        counts them anew.
         """
-        if now >> BOOT_BITS > before >> BOOT_BITS:
-            return True
-        return any(
-            each.node.id == member.id and not each.node._parts.identity.leaving
-            for each in self.simulation.processes
-            if each.disk is not None and each.disk.put_back
-        )
+        starts = self.simulation.control.starts_saying
+        alive = starts(member.id, stamp_of(member.incarnation, events.ALIVE))
+        later = member.incarnation >> BOOT_BITS > left >> BOOT_BITS
+        if not (later or member.id in self._recounted):
+            return False
+        return bool(alive) and alive.isdisjoint(starts(member.id, stamp_of(left, events.LEFT)))
 
     def m4_reachable_never_dead(self, process: Process, member: Member) -> None:
         """M4: a member that all can reach, and that reaches all, is never held dead."""

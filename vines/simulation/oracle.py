@@ -338,6 +338,8 @@ class ControlOracle(Oracle):
         self.authors: dict[bytes, bytes] = {}
         self._sources: dict[bytes, list[bytes]] = {}
         """Under which sources a member wrote."""
+        self._starts: dict[bytes, str] = {}
+        """Which start wrote under a source."""
         self.refutations = 0
         self.retired: set[bytes] = set()
         """The sources of which anybody said that they are."""
@@ -353,15 +355,22 @@ class ControlOracle(Oracle):
             return True
         return super().is_void(key, rank)
 
-    def writes(self, member: bytes, source: bytes) -> None:
-        """Learn under which source a member writes."""
+    def writes(self, member: bytes, source: bytes, start: str = "") -> None:
+        """Learn under which source a member writes, and which start of it does."""
         if source not in self.authors:
             self.authors[source] = member
+            self._starts[source] = start
             self._sources.setdefault(member, []).append(source)
 
     def sources_of(self, member: bytes) -> list[bytes]:
         """Under which sources a member wrote."""
         return self._sources.get(member, [])
+
+    def starts_saying(self, member: bytes, stamp: int) -> set[str]:
+        """Which starts of a member wrote this of it."""
+        said = self._of.get((MEMBER, member), ())
+        own = (each.origin for each in said if each.stamp == stamp)
+        return {self._starts[source] for source in own if self.authors[source] == member}
 
     def inspect(self, written: Written, highest: Written | None) -> None:
         """M3: only the subject of a member record raises its incarnation. Raise Violation if a

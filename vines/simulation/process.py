@@ -259,7 +259,7 @@ class Process:
         if now == self._checked:
             return
         self._checked = now
-        simulation.control.writes(self.node.id, control.source)
+        simulation.control.writes(self.node.id, control.source, self.name)
         for watch in self.watches:
             watch.check()
 

@@ -195,6 +195,15 @@ class Membership:
         doubted = self._doubts.get(member)
         return [doubted[0]] if doubted is not None and self._believe(doubted[0], now) else []
 
+    def forgive(self, gap: float, now: float) -> None:
+        """This process stood still for so long, until now, and dialled nobody: whoever is gone is
+        forgotten no sooner, for it may be back, and nobody else may know where it listens. What was
+        doubted may have been refuted, in words that are not read yet.
+        """
+        self._gone = {each: min(since + gap, now) for each, since in self._gone.items()}
+        for member, (doubted, due) in self._doubts.items():
+            self._doubts[member] = doubted, min(due + gap, now + DOUBT_SECONDS)
+
     def advance(self, now: float) -> list[Sighting]:
         """Forget who was gone for long, and tell of names and addresses that several share.
 

@@ -8,9 +8,11 @@ if others do it sooner or later; and none comes again, as its position is covere
 * A report goes as soon as its author's source is known to be retired: nobody writes under it again.
   So does an accusation, which nobody believes any more.
 * What is left of a member record says to those who were away that a member is gone. It goes once
-  they would find that out without it: once every source is left out that counted, and that nobody
-  wrote under, when it had lapsed and all the living had agreed since. That of the member is one of
-  these, whichever it was; before they agree it may have yet to come here.
+  they would find that out without it: once every source is left out of which it is not known that
+  another member wrote under it since, and all the living have agreed since it lapsed. Those of the
+  member are among these, whichever they were; before the others agree they may have yet to come. So
+  is a fresh one of its own, where it was started on an old copy of its disk, at an incarnation
+  below: what is left has to tell it to object.
 * So does what is left of other accusations, which says nothing at all.
 * A member record that says alive, and whose source is retired, is void at every node: it goes, and
   its member is held dead from then on. Nothing has to be written for that. A member that lives all
@@ -26,10 +28,12 @@ from math import inf
 
 from vines._core.changes import Changes
 from vines._core.table import EXPIRING, MEMBER, TOMBSTONE, Table
+from vines.events import DEAD
 from vines.hints import Final
 from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
+from vines.protocol.members.profile import RANKS
 from vines.protocol.replicas.collecting import REPORT
 
 FAMILIES: Final = (MEMBER, ACCUSATION)
@@ -45,6 +49,7 @@ SLOTS: Final = 8192
 """Of the table's index, looked at in one turn: some hundred microseconds."""
 ENDED_MAX: Final = 4096
 """Records that go at once, and are remembered until then; others follow."""
+_DEAD: Final = RANKS.index(DEAD)
 _LAPSED: Final = EXPIRING | TOMBSTONE
 
 
@@ -81,9 +86,8 @@ class Leftovers:
         """What had lapsed then, and is to go: family and key, stamp and origin."""
         self._found = -inf
         """When that was found."""
-        self._before: set[bytes] | None = None
-        """Sources nobody wrote under when that had lapsed, and that count still; None: these are
-        to be found out."""
+        self._others: set[bytes] = set()
+        """Sources others write under, or wrote since that was found."""
 
     def named(self, now: float) -> None:
         """More sources are known to be retired."""
@@ -92,6 +96,10 @@ class Leftovers:
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current: they may come late."""
+        if self._ended and changes.holds((MEMBER,)):
+            # Who says this of itself wrote it under its own source.
+            said = (each for each in changes if each[0] == MEMBER and each[4] & 3 != _DEAD)
+            self._others.update(origin for *_, origin in said)
         if not (len(self._retired) and changes.holds((MEMBER, *VOID))):
             return
         for family, key, flags, _, _, origin in changes:
@@ -102,21 +110,21 @@ class Leftovers:
             elif not flags & TOMBSTONE:
                 self._drop(family, key)
 
-    def looked(self, unowned: set[bytes]) -> None:
-        """These are all sources that count, and that nobody writes under: what had lapsed before
-        may go, if none of those is among them that were when it had. Who has come since, or come
-        back, has to agree first: it may be what is left here that tells it what to object to.
+    def looked(self, unowned: set[bytes], whole: bool) -> None:
+        """These are all sources that count, and that nobody writes under; `whole`: and none came
+        since the look for them began. What had lapsed before may go, if all of them are of others
+        that wrote since. Who has come since, or come back, has to agree first: it may be what is
+        left here that tells it what to object to.
         """
         if len(self._retired):
             self._retirees = 0.0  # who was linked may be so no more
         if self._stray:
             self._stray, self._look = False, (0, 0)
-        if self._ended and self._found <= self._agreed():
-            self._before = unowned if self._before is None else self._before & unowned
-            if not self._before:
+        if self._ended:
+            self._others = self._others & unowned | self._members.sources()
+            if whole and self._found <= self._agreed() and unowned <= self._others:
                 self._clear()
         if not self._ended and self._walk is None and self._control.tombstones:
-            self._before = None
             self._walk = 0
 
     def advance(self, now: float) -> None:
@@ -166,6 +174,7 @@ class Leftovers:
                 continue
             if family != MEMBER or (key != self._identity.id and self._members.get(key) is None):
                 self._ended[family, key] = held[:2]
+        self._others.clear()
 
     def _clear(self) -> None:
         """Nobody needs any more what had lapsed."""

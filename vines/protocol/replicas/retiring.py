@@ -31,6 +31,7 @@ from vines.hints import Final
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
 from vines.protocol.replicas.leftovers import Leftovers
+from vines.protocol.replicas.telling import ROSTER_BYTES
 from vines.protocol.wire.messages import TABLES
 
 RETIRED: Final = 8
@@ -133,6 +134,8 @@ class Retiring:
         """Sources written in that look."""
         self._place: tuple[int, int] | None = None
         """The table and the place in it where that look goes on."""
+        self._roster = b""
+        """Of the control table, when that look began."""
         self._trimming = False
         """Logs of what was left out may still be there."""
         self._open: bytes | None = None
@@ -214,6 +217,7 @@ class Retiring:
         self._place = 0, 0
         self._found = {}
         self._unowned = set()
+        self._roster = self._roster_now()
         self._written = 0
 
     def _go_on(self, now: float) -> None:
@@ -237,7 +241,7 @@ class Retiring:
         else:
             self._place = None
             self._orphans, self._found = self._found, {}
-            self._leftovers.looked(self._unowned)
+            self._leftovers.looked(self._unowned, self._roster == self._roster_now())
         if self._pending:
             self._leave_out(now)
 
@@ -385,6 +389,10 @@ class Retiring:
             self._trimming = True
         self._sequences = UNTRIED if self._pending else self._now_at()
         self._again = now if self._pending else now + AGAIN_SECONDS if self._tried else inf
+
+    def _roster_now(self) -> bytes:
+        """Another one as soon as a source has come."""
+        return self._tables[0].fingerprint()[:ROSTER_BYTES]
 
     def _now_at(self) -> Last:
         control, data = self._tables
