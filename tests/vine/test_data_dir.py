@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from tests.vine.helpers import PATIENCE
+from tests.vine.helpers import PATIENCE, Calls
 from vines.errors import (
     Closed,
     InvalidConfig,
@@ -278,8 +278,8 @@ def files(path):
 
 def test_a_disk_that_fails_while_it_runs_ends_the_voting(start, monkeypatch):
     vines = [start(name) for name in NAMES]
-    conflicts = []
-    vines[0].on("conflict", conflicts.append)
+    conflicts = Calls()
+    vines[0].on("conflict", conflicts)
     storage = vines[0]._engine.storage
     monkeypatch.setattr(
         storage._database, "commit", lambda *_: (_ for _ in ()).throw(OSError(28, "full"))
@@ -288,7 +288,7 @@ def test_a_disk_that_fails_while_it_runs_ends_the_voting(start, monkeypatch):
     for vine in vines[1:]:
         vine.election(topic="t", expire=60, voters=NAMES).vote("t", True)
     assert vines[0].wait("t", PATIENCE).kind == "commit"
-    assert [event.kind for event in conflicts] == ["storage"]
+    assert [event.kind for event in conflicts.wait()] == ["storage"]
     with pytest.raises(OSError, match="no part in elections"):
         vines[0].vote("u", True)
     vines[0].gossip("key", 1).flush(PATIENCE)
