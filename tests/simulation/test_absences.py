@@ -59,6 +59,8 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
         (2277, 3),  # forgot whom it held dead as it woke, and nobody else could lead it there
         (3310, 4),  # what was left of a member went as that came back on an old copy of its disk
         (2559, 6),  # who left came back on an old copy of its disk, as a start of an earlier number
+        (4747, 4),  # a copy of a disk was put back before the first start of its host was due
+        (4823, 6),  # who is gone was remembered while a process stood still, as it is to be
         (940, 4),  # hidden at one, ended with its owner and forgotten at the others
     ],
 )

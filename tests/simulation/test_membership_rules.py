@@ -27,6 +27,7 @@ from vines.protocol.members.profile import stamp_of
 from vines.protocol.members.ring import Ring
 from vines.protocol.members.suspicion import Suspicion
 from vines.protocol.replicas.replication import Replication
+from vines.protocol.replicas.retiring import LOOK_SECONDS
 from vines.simulation import Simulation, Violation
 from vines.simulation.membership import (
     CALM_SECONDS,
@@ -214,6 +215,31 @@ def test_m10_one_remembered_beyond_its_time_is_noticed() -> None:
     simulation.run(2 * CALM_SECONDS + 10.0)
     with pytest.raises(Violation, match=r"M10: .* is remembered for too long"):
         simulation.membership.rested()
+
+
+@pytest.mark.parametrize("stands_still", [True, False])
+def test_m10_that_time_goes_on_while_the_process_does(stands_still: bool) -> None:
+    simulation = Simulation(1, nodes=3, config={"dead_retention": 20.0}, watching=False)
+    simulation.run(5.0)
+    first, _, third = simulation.nodes
+    third.crash()
+    simulation.run(10.0)
+    seconds = 2 * CALM_SECONDS + 15.0
+    members = first.process.node._parts.linking.members  # type: ignore[union-attr]
+    if stands_still:
+        first.pause()
+        simulation.run(seconds)
+        first.resume()
+    else:
+        members._config = first.config.replace(dead_retention=100.0)
+        simulation.run(seconds)
+    simulation.run(5.0)
+    assert [each.state for each in first.members()].count(DEAD) == 1
+    if stands_still:
+        simulation.membership.rested()
+    else:
+        with pytest.raises(Violation, match=r"M10: .* is remembered for too long"):
+            simulation.membership.rested()
 
 
 @pytest.mark.parametrize("forgets", [True, False])
@@ -495,4 +521,40 @@ def test_m7_who_left_comes_back_by_another_start_alone(put_back: bool) -> None:
         identity.leaving = False
         process.call(identity._say_again)
     with pytest.raises(Violation, match=r"M7: .* left, and came back without a new start"):
+        simulation.run(5.0)
+
+
+@pytest.mark.parametrize("put_back", [True, False])
+def test_of_whom_nothing_was_left_an_old_copy_of_its_disk_may_say_less(put_back: bool) -> None:
+    """There is nothing that it could object to. Others say more than what was left of it."""
+    simulation = Simulation(1, nodes=3, durable=3, config={"dead_retention": 2.0})
+    simulation.run(2.0)
+    second = simulation.nodes[1]
+    disk = second.disk
+    assert disk is not None
+    copy = disk.backup()
+    for _ in range(2):
+        second.restart()
+        simulation.run(2.0)
+    member = other(simulation)
+    second.crash()
+    simulation.run(5 * LOOK_SECONDS)
+    tables = [process.node.control for process in simulation.processes]
+    assert not any(table.get(MEMBER, member.id) for table in tables)
+    if put_back:
+        disk.restore(copy)
+    else:
+        disk.boot, disk.records = copy.boot, dict(copy.records)
+    disk.trusted = True
+    second.restart()
+    if put_back:
+        simulation.run(5.0)
+        back = other(simulation)
+        assert back.state == ALIVE and back.incarnation < member.incarnation
+        simulation.settle()
+        first = simulation.processes[0]
+        with pytest.raises(Violation, match="M2"):
+            simulation.membership.told(first, Update(back.replace(incarnation=1)))
+        return
+    with pytest.raises(Violation, match="again, which was collected"):
         simulation.run(5.0)

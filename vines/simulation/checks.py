@@ -77,6 +77,8 @@ class Watch:
         self.covered: dict[bytes, int] = {}
         self.floors: dict[bytes, int] = {}
         self.collected: dict[Key, Rank] = {}
+        self.known: dict[bytes, int] = {}
+        """Under how many sources a member had written when what was left of it was collected."""
         self._deleted: dict[Key, Rank] = {}
         """The highest deletion that was forgotten here, by key."""
         self._records: list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]] = []
@@ -139,8 +141,18 @@ class Watch:
     def forget(self, key: Key) -> None:
         """A record was collected: its absence is right from now on, its return would not be."""
         self.collected[key] = self.held.pop(key).rank
+        if key[0] == MEMBER:
+            self.known[key[1]] = len(self.oracle.sources_of(key[1]))
         before = self.oracle.dropped.get(key, (-1, b""))
         self.oracle.dropped[key] = max(before, self.collected[key])
+
+    def is_another(self, member: bytes, source: bytes) -> bool:
+        """Whether a start of a member began, on an old copy of its disk, after what was left of
+        that was collected here: it may say less than that did, and is like one that nobody ever
+        heard of.
+        """
+        known = self.known.get(member) if member in self.oracle.recounted else None
+        return known is not None and source in self.oracle.sources_of(member)[known:]
 
     def excuses(self, source: bytes, counter: int, key: Key, rank: Rank) -> bool:
         """Whether what was written at a position need not be held, nor anything that wins over it:
@@ -266,9 +278,10 @@ class Watch:
         if written.rank <= collected:
             # That somebody is dead may be found out once more, by another. And a report or an
             # accusation of an earlier start may come late: no fingerprint has it, and it goes with
-            # its own source.
+            # its own source. So may the first word of a later start.
             again = written.family == MEMBER and written.stamp & 3 == DEAD
             late = written.family in VOID and written.origin != collected[1]
+            late |= written.family == MEMBER and self.is_another(written.key, written.origin)
             return not (again or late) or written.rank == collected
         deletion = self._deleted.get(written.key_, (-1, b""))
         return written.rank <= deletion and self.oracle.knew(written.key_, deletion, written)

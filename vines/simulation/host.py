@@ -63,6 +63,8 @@ class Host:
         """Processes that ever ran here."""
         self.powered = True
         self.paused = False
+        self.stood_still = 0.0
+        """Seconds for which processes here were paused, up to when they last went on."""
         self.datagrams_blocked = False
         """Whether a firewall lets no UDP in or out."""
         self.skew = 0.0
@@ -74,6 +76,7 @@ class Host:
         self.seeds: set[Address] = set()
         """Every address the running node was told to join."""
         self._flushes: dict[tuple[str, int], tuple[int, bytes, int]] = {}
+        self._paused_at = 0.0
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {'up' if self.process else 'down'}>"
@@ -118,10 +121,14 @@ class Host:
 
     def pause(self) -> None:
         """Stop the process as SIGSTOP does: its kernel goes on taking bytes."""
+        if not self.paused:
+            self._paused_at = self.simulation.now
         self.paused = True
 
     def resume(self) -> None:
         """Let a paused process go on."""
+        if self.paused:
+            self.stood_still += self.simulation.now - self._paused_at
         self.paused = False
         if self.process is not None:
             self.process.wake()

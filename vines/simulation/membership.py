@@ -79,14 +79,15 @@ class MembershipRules(Spectator):
         self._ended: dict[bytes, float] = {}
         self._witnesses: dict[bytes, list[Process]] = {}
         """Who was linked to one that ended and did not listen."""
-        self._recounted: set[bytes] = set()
-        """Whose starts do not have the numbers of their order."""
         self._told: dict[str, dict[bytes, tuple[int, int]]] = {}
         """Per running process and member the (incarnation, rank of the state) that was told
         last."""
-        self._gone_since: dict[str, dict[bytes, tuple[int, float]]] = {}
-        """When a running process was first seen to hold a member dead, or gone, at its last
-        incarnation, and that."""
+        self._forgot: dict[str, dict[bytes, int]] = {}
+        """Under how many sources members had written when what a running process was told of them
+        was last forgotten."""
+        self._gone_since: dict[str, dict[bytes, tuple[int, float, float]]] = {}
+        """The last incarnation at which a running process was seen to hold a member dead, or gone;
+        since when, and for how long it had stood still by then."""
 
     # -- what it is told
 
@@ -99,15 +100,16 @@ class MembershipRules(Spectator):
         self._ended.pop(node.id, None)
         self._witnesses.pop(node.id, None)
         if process.disk is not None and process.disk.put_back:
-            self._recounted.add(node.id)
+            self.simulation.control.recounted.add(node.id)
         self._told[process.name] = {}
+        self._forgot[process.name] = {}
         self._gone_since[process.name] = {}
 
     def ended(self, process: Process) -> None:
         """A process is gone."""
         member = process.node.id
         self._ended[member] = self.simulation.now
-        del self._told[process.name], self._gone_since[process.name]
+        del self._told[process.name], self._forgot[process.name], self._gone_since[process.name]
         if not process.host.listens:
             others = self.simulation.processes
             self._witnesses[member] = [other for other in others if would_miss(other, member)]
@@ -151,10 +153,14 @@ class MembershipRules(Spectator):
             raise Violation(f"M1: {process.name} lets it stand that it is {RANKS[stamp & 3]}")
 
     def m2_never_back(self, process: Process, member: Member) -> None:
-        """M2: per member (incarnation, state) never goes back in any view. M7: who was held gone
-        does not come back but by a higher incarnation, and who left not but by a new start.
+        """M2: per member (incarnation, state) never goes back in any view, until all that was left
+        of it is gone there. M7: who was held gone does not come back but by a higher incarnation,
+        and who left not but by a new start.
         """
         told = self._told[process.name]
+        if self._is_another(process, member.id):
+            told.pop(member.id, None)
+            self._gone_since[process.name].pop(member.id, None)
         rank = member.incarnation, RANKS.index(member.state)
         before = told.get(member.id, (0, 0))
         told[member.id] = rank
@@ -168,15 +174,26 @@ class MembershipRules(Spectator):
         if rank < before:
             self._complain("M2", process, member, f"was told as {before} before, now {rank}")
 
+    def _is_another(self, process: Process, member: bytes) -> bool:
+        """Whether this is the first word of a start, on an old copy of its disk, that began after
+        what was left of its member was gone here.
+        """
+        watch, believed = process.watches[0], process.node._parts.linking.members.get(member)
+        if believed is None or not watch.is_another(member, believed.profile.source):
+            return False
+        before, known = self._forgot[process.name].get(member), watch.known[member]
+        self._forgot[process.name][member] = known
+        return before != known
+
     def _began_anew(self, member: Member, left: int) -> bool:
         """Whether somebody is alive by the word of another start than that which left at an
         incarnation: a later one, by its number, unless an old copy of a disk was put back, which
         counts them anew.
         """
-        starts = self.simulation.control.starts_saying
+        starts, recounted = self.simulation.control.starts_saying, self.simulation.control.recounted
         alive = starts(member.id, stamp_of(member.incarnation, events.ALIVE))
         later = member.incarnation >> BOOT_BITS > left >> BOOT_BITS
-        if not (later or member.id in self._recounted):
+        if not (later or member.id in recounted):
             return False
         return bool(alive) and alive.isdisjoint(starts(member.id, stamp_of(left, events.LEFT)))
 
@@ -218,10 +235,10 @@ class MembershipRules(Spectator):
 
     def m10_bounded(self, process: Process) -> None:
         """M10: a view has the living and a bounded number of the gone, none beyond the time that
-        they are remembered, which begins anew with each life: a later incarnation is a word of the
-        member's own (M3), so it lived on after it had been held gone. And no accusation stands
-        beside the record that answers it. (One whose subject's record died with all who held it is
-        kept: nobody knows that it was answered.)
+        they are remembered, which goes on while the process does, and begins anew with each life: a
+        later incarnation is a word of the member's own (M3), so it lived on after it had been held
+        gone. And no accusation stands beside the record that answers it. (One whose subject's
+        record died with all who held it is kept: nobody knows that it was answered.)
         """
         node = process.node
         gone = [member for member in node.members() if member.state != events.ALIVE]
@@ -230,8 +247,9 @@ class MembershipRules(Spectator):
         now = self.simulation.now
         for member in gone:
             # Who was away long enough may come back with one that others have forgotten.
-            known = self._seen_gone(process, member)
+            known, stood_still = self._seen_gone(process, member)
             since = max(known, self._ended.get(member.id, now))
+            since += process.host.stood_still - stood_still
             if now - since > node.config.dead_retention + self.calm_seconds * 2:
                 self._complain("M10", process, member, "is remembered for too long")
         held = process.watches[0].held
@@ -244,16 +262,16 @@ class MembershipRules(Spectator):
 
     # -- what they need
 
-    def _seen_gone(self, process: Process, member: Member) -> float:
+    def _seen_gone(self, process: Process, member: Member) -> tuple[float, float]:
         """Since when a process is seen to hold a member gone, at this incarnation: now, if it was
-        not before.
+        not before; and for how long it had stood still by then.
         """
         seen = self._gone_since[process.name]
-        incarnation, since = seen.get(member.id, (-1, 0.0))
+        incarnation, since, stood_still = seen.get(member.id, (-1, 0.0, 0.0))
         if incarnation < member.incarnation:
-            since = self.simulation.now
-            seen[member.id] = member.incarnation, since
-        return since
+            since, stood_still = self.simulation.now, process.host.stood_still
+            seen[member.id] = member.incarnation, since, stood_still
+        return since, stood_still
 
     def _hidden_bound(self, member: bytes, process: Process) -> float:
         """Within what a process knows of one that ended and did not listen."""

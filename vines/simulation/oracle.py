@@ -137,6 +137,9 @@ class Oracle:
         """Look at the whole of every such table that runs: what went there may not be known yet."""
         self.remembered: set[tuple[Key, Rank]] = set()
         """Records that met one which won over them, where that was not forgotten."""
+        self.recounted: set[bytes] = set()
+        """Members of whose disks an old copy was put back: their starts do not have the numbers of
+        their order."""
         self.counts: Counter[str] = Counter()
         """How often deletions had what consequences."""
         self._of: dict[Key, list[Written]] = {}

@@ -118,7 +118,7 @@ class Swarm:
         simulation, plan = self.simulation, self.plan
         for host in simulation.nodes:
             delay = plan.spread * simulation.rng.random()
-            simulation.timeline.after(delay, host.start, self._seeds(host.number))
+            simulation.timeline.after(delay, self._start, host, self._seeds(host.number))
         self._next_fault()
         self._next_operation()
         simulation.run(plan.seconds)
@@ -148,6 +148,11 @@ class Swarm:
             case "all":
                 return hosts
         return self.simulation.rng.sample(hosts, self.simulation.rng.randint(1, len(hosts)))
+
+    def _start(self, host: Host, seeds: list[Host]) -> None:
+        """Its first start, unless a fault had it started before."""
+        if not host.starts:
+            host.start(seeds)
 
     def _next_fault(self) -> None:
         if self.plan.faults and not self.faults.over:
