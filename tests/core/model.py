@@ -75,6 +75,8 @@ class Table:
         self.anew: list[Record] = []
         """What was written anew by itself, in its order."""
         self.retired: set[bytes] = set()
+        self.void: set[bytes] = set()
+        """Sources of which nothing was covered when nothing more was to come."""
 
     def __len__(self) -> int:
         return len(self.held)
@@ -293,6 +295,8 @@ class Table:
         if final:
             self.raise_floor(source, final)
             self.retired.add(source)
+        elif source in self.highest:
+            self.void.add(source)
         return True
 
     def is_retired(self, source: bytes) -> bool:
@@ -389,6 +393,7 @@ class Table:
                 self.write_anew(key, gone=True, changes=changes)
 
     def take(self, record: Record, limit: int) -> None:
+        self.void.discard(record.source)
         self.highest[record.source] = max(record.counter, self.highest.get(record.source, 0))
         self.hold(Record(*record), left_of(record))
         if record.stamp <= limit:
@@ -589,7 +594,7 @@ class Table:
         return any(
             counter > self.covered(source)
             for source, counter in self.highest.items()
-            if source not in self.retired
+            if source not in self.retired and (source not in self.void or self.covered(source))
         )
 
     def may_collect(self, bound: dict[bytes, int]) -> bool:

@@ -12,7 +12,6 @@ import pytest
 
 from vines._core import table as core
 from vines._core.changes import Changes
-from vines._core.retired import RetiredSources
 from vines._core.vector import VersionVector
 from vines.errors import WireError
 
@@ -21,7 +20,6 @@ from .forms import EPHEMERAL, EXPIRING, SHOWN, STAMP_MAX, TOMBSTONE, write_floor
 from .kinds import CORE, NAIVE, A, B, C, D, Kind, frame, frames, link, new, record, span
 from .model_vector import VersionVector as NaiveVector
 from .reading import read_delta
-from .world import FINGERPRINT_KEY, INDEX_KEY
 
 CLOCK = 1 << 40
 
@@ -117,26 +115,34 @@ def test_nothing_goes_while_a_record_lies_above_the_vector(kind: Kind) -> None:
     assert keys(table) == [b"b", b"c"]
 
 
-@pytest.mark.parametrize(("control", "data"), [(4, 0), (0, 0), (4, 1), (4, 2)])
-def test_a_record_above_the_vector_holds_up_nothing_once_all_of_its_source_is_known(
-    control: int, data: int
-) -> None:
-    """It may be that nobody covers anything of the source in this table: nothing is left out."""
-    retired = RetiredSources()
-    table = core.Table(A, FINGERPRINT_KEY, INDEX_KEY, retired=retired, which=1)
+def test_a_record_above_the_vector_holds_up_nothing_once_no_more_is_to_come(kind: Kind) -> None:
+    """Also where nothing of its source is covered: there is nothing to leave out then."""
+    table = new(kind, A)
     table.put(0, b"k", TOMBSTONE, b"", 2)
+    assert table.retire(B, 0), "of that nothing came"
     table.apply(frame(span(C, 0, 1, (1, record(b"b", 1, B, 2)))))
-    assert table.strayed and table.retire(B, 0)
-    retired.say(B, control, data)
-    known = (control, data) == (4, 0)
-    assert table.strayed is not known
-    collect(CORE, table, a=1)
-    assert keys(table) == ([b"b"] if known else [b"b", b"k"])
-    # There is more of it after all.
+    assert table.strayed and not table.retire(B, 2) and table.strayed
+    assert table.retire(B, 0) and not table.strayed and not table.is_retired(B)
+    collect(kind, table, a=1)
+    assert keys(table) == [b"b"]
+    # Another comes, and then all of it.
+    table.apply(frame(span(C, 1, 2, (2, record(b"d", 1, B, 3)))))
+    assert table.strayed and table.retire(B, 0) and not table.strayed
     table.apply(frame(span(B, 0, 1, (1, record(b"c", 1, B, 1)))))
-    assert table.strayed
-    retired.say(B, 4, 1)
+    assert table.strayed and table.retire(B, 0) and table.strayed
     assert table.retire(B, 1) and not table.strayed
+
+
+def test_sources_are_looked_at_that_count_and_of_which_only_a_record_came() -> None:
+    table = new(CORE, A)
+    table.put(0, b"k", 0, b"v", 2)
+    table.apply(frame(span(C, 0, 1, (1, record(b"b", 1, B, 2)))))
+    assert table.counted_from(0, 100) == ([A, C, B], None)
+    assert [source for source, _ in table.counted()] == [A, C] and not table.counts_in(B)
+    table.put(0, b"b", 0, b"v", 3)
+    assert table.counted_from(0, 100) == ([A, C, B], None) and table.strayed
+    table.retire(B, 0)
+    assert table.counted_from(0, 100) == ([A, C], None)
 
 
 def test_what_lapsed_is_collected_as_well(kind: Kind) -> None:

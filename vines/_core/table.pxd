@@ -40,6 +40,7 @@ cdef struct Source:             # beside its id and counter in the vector; first
     uint64_t resumed            # so much was covered as it was given a slot again, else 0
     bint ordered                # its place in the order of the roster is known
     bint leaving                # it is about to give back the slot
+    bint void                   # nothing of it was covered when nothing more was to come
 
 cdef struct Run:                # positions of one source that became covered together
     uint32_t slot
@@ -195,7 +196,7 @@ cdef class Table:
     cdef bint is_unnamed(self, size_t slot) except? True
     cdef void empty(self, size_t slot) noexcept
     cdef bint counts(self, size_t slot) noexcept
-    cdef bint is_void(self, size_t slot) noexcept
+    cdef bint is_strange(self, size_t slot) noexcept
     cdef void leave_out(self, size_t slot) noexcept
     cdef void take_in(self, size_t slot) noexcept
     cdef void advance(self, size_t slot, uint64_t counter) noexcept

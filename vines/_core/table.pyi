@@ -252,7 +252,7 @@ class Table:
     stamp above it."""
     strayed: bool
     """Whether a record was ever merged here that lies above what is covered of its source, and that
-    is not retired: left out, or known (`gone`) to have numbered nothing of this table."""
+    is not retired: nothing is covered that it says, and it may be of one that goes on."""
     collected: int
     """Tombstones dropped for good so far."""
     tombstones: int
@@ -292,7 +292,9 @@ class Table:
     def counted(self) -> list[tuple[bytes, int]]:
         """The roster: the sources that count, each with how much of it is covered."""
     def counted_from(self, start: int, limit: int) -> tuple[list[bytes], int | None]:
-        """Those of them in `limit` places from `start` on, and where to go on; None at the end."""
+        """Those of them in `limit` places from `start` on, with those of which nothing is covered
+        and something came since they were retired, if they were; and where to go on, None at the
+        end."""
     def counts_in(self, source: bytes) -> bool:
         """Whether it is one of them."""
     def fingerprint(self) -> bytes:

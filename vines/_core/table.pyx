@@ -625,6 +625,11 @@ cdef class Table:
         """Whether a source is one of the roster."""
         return self.known.counters[slot] != 0 and not self.sources[slot].retired
 
+    cdef bint is_strange(self, size_t slot) noexcept:
+        """Whether nothing of a source is covered, and something came, which may be gone again."""
+        cdef const Source* source = &self.sources[slot]
+        return self.known.counters[slot] == 0 and source.highest != 0 and not source.void
+
     cdef void leave_out(self, size_t slot) noexcept:
         """Take a source out of roster, vector and sketch."""
         cdef Source* source = &self.sources[slot]
@@ -781,7 +786,10 @@ cdef class Table:
             self.take_in(<size_t>slot)
         if slot < 0 or self.known.counters[slot] != final or slot == <Py_ssize_t>self.own:
             return final == 0
-        if final and not self.sources[slot].retired:
+        if final == 0:
+            self.sources[slot].void = True
+            return True
+        if not self.sources[slot].retired:
             self.leave_out(<size_t>slot)
             self.raise_floor(<size_t>slot, final)
             self.cut_log(<size_t>slot, TRIM_STEP, final)
@@ -804,7 +812,10 @@ cdef class Table:
     @cython.critical_section
     def counted_from(self, size_t start, size_t limit):
         cdef size_t slot, stop = min(self.source_count, start + min(limit, <size_t>SOURCES_MAX))
-        found = [self.id_at(slot) for slot in range(start, stop) if self.counts(slot)]
+        found = [
+            self.id_at(slot) for slot in range(start, stop)
+            if self.counts(slot) or self.is_strange(slot)
+        ]
         return found, None if stop == self.source_count else stop
 
     def counts_in(self, source):
@@ -1707,6 +1718,7 @@ cdef class Table:
         self.applied += 1
         self.sources[record.source].highest = max(
             self.sources[record.source].highest, item.own_counter)
+        self.sources[record.source].void = False
         # Of an ephemeral record that nobody can read it is told only what it took away.
         if changes is not None and (
             shown or not item.flags & EPHEMERAL_FLAG or self.is_shown(record)
@@ -2594,22 +2606,11 @@ cdef class Table:
         for slot in range(self.source_count):
             if (
                 self.sources[slot].highest > self.known.counters[slot]
-                and not self.sources[slot].retired and not self.is_void(slot)
+                and not self.sources[slot].retired
+                and not (self.sources[slot].void and self.known.counters[slot] == 0)
             ):
                 return True
         return False
-
-    cdef bint is_void(self, size_t slot) noexcept:
-        """Whether a source is retired of which nobody covers anything in this table: there is
-        nothing to leave out."""
-        cdef const Retired* entry
-        if self.known.counters[slot] != 0:
-            return False
-        entry = self.gone.find(self.known.ids + slot * ID_BYTES)
-        return (
-            entry != NULL and last_of(entry, self.which) == 0
-            and last_of(entry, 1 - self.which) != 0
-        )
 
     @cython.critical_section
     def rest(self, list sources not None):

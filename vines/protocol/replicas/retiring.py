@@ -61,6 +61,8 @@ BATCHES: Final = 16
 
 GONE_MAX: Final = 64
 """Members remembered beyond those that are alive; of more, all that are gone are forgotten."""
+NOTHING: Final = (0, 0)
+"""Covered of a source of which, at most, a record came that took the place of another's."""
 UNTRIED: Final = (-1, -1)
 """No sequences of two tables."""
 _STAMP_MAX: Final = (1 << 63) - 1
@@ -231,8 +233,7 @@ class Retiring:
         owned = self._members.sources() | {self._identity.profile.source}
         unowned = [source for source in sources if source not in owned]
         self._unowned.update(unowned)
-        if self._is_first():
-            self._retire(unowned, now)
+        self._retire(unowned, now)
         self._recall(sources)
         if following is not None:
             self._place = number, following
@@ -247,19 +248,25 @@ class Retiring:
 
     def _retire(self, sources: list[bytes], now: float) -> None:
         """Say of those, which nobody writes under, that they are retired, if all hold the same of
-        them.
+        them. Where that is nothing at all, each does it by itself: there is nothing to say.
         """
-        agreed = self._agreed()
+        agreed, first = self._agreed(), self._is_first()
         found: list[tuple[bytes, Last]] = []
         for source in sources:
             last = self._held(source)
+            silent = last == NOTHING
+            if not (first or silent):
+                continue
             known = self._orphans.get(source)
             since = known[1] if known is not None and known[0] == last else now
-            room = self._written + len(found) < RETIRED_PER_LOOK
-            if since < now and room and since <= agreed:
-                found.append((source, last))
-            else:
+            room = silent or self._written + len(found) < RETIRED_PER_LOOK
+            if not (since < now and room and since <= agreed):
                 self._found[source] = last, since
+            elif silent:
+                for table in self._tables:
+                    table.retire(source, 0)
+            else:
+                found.append((source, last))
         self._written += len(found)
         self._say(found)
         if found:
