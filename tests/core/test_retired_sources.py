@@ -137,26 +137,26 @@ steps = st.one_of(
 def test_it_forgets_what_nothing_says_any_more_once_its_time_is_over(steps: list[Any]) -> None:
     retired, model = RetiredSources(), Model()
     table = Table(D, FINGERPRINT_KEY, INDEX_KEY, retired=retired, which=1)
-    for step, *given in steps:
+    for step, *values in steps:
         if step == "say":
-            retired.say(*given)
-            model.say(*given)
+            retired.say(*values)
+            model.say(*values)
         elif step == "list":
-            entries = sorted(given[0].items())
-            retired.list_batch(write_batch(entries), given[1])
-            model.list_batch(entries, given[1])
+            entries = sorted(values[0].items())
+            retired.list_batch(write_batch(entries), values[1])
+            model.list_batch(entries, values[1])
         elif step == "unlist":
             retired.unlist()
             model.listed.clear()
             model.kept.clear()
         elif step == "name":
             # A record of it comes, far above anything that is covered.
-            body = frame(span(given[0], 0, 9, (9, record(b"key" + given[0], 1, given[0], 9))))
+            body = frame(span(values[0], 0, 9, (9, record(b"key" + values[0], 1, values[0], 9))))
             assert table.apply(body) == []
-            model.named.add(given[0])
+            model.named.add(values[0])
         else:
-            assert retired.age(*given) == model.age(*given)
-            assert retired.until == min(given[1], (1 << 24) - 1)
+            assert retired.age(*values) == model.age(*values)
+            assert retired.until == min(values[1], (1 << 24) - 1)
         assert retired.items() == sorted(model.last.items()) and len(retired) == len(model.last)
         assert sorted(retired.unlisted(99)) == model.unlisted()
         entries = sorted((source, (9, 9)) for source in model.named | model.last.keys() | {A})

@@ -152,7 +152,18 @@ class Watch:
             or (below and deletion.rank == rank)
             or (below and self._joined_before(source, counter, deletion))
             or (deletion.rank != rank and self.table.covered(deletion.source) >= deletion.counter)
+            or (deletion.rank != rank and self._is_untold(deletion.source))
             for deletion in self.oracle.deleted(key, rank)
+        )
+
+    def _is_untold(self, source: bytes) -> bool:
+        """Whether a source is forgotten, or about to be, so that nobody who runs tells of it: who
+        joins covers what its deletions won over, and nothing of it.
+        """
+        return self.table.gone.until > 0 and not any(
+            source in page
+            for _, table in self.oracle.running()
+            for page in table.floor_pages(1 << 16)
         )
 
     def asked(self) -> None:
@@ -223,8 +234,8 @@ class Watch:
             return True
         if written.family == MEMBER and not written.flags and not written.stamp & 3:
             return self.table.gone.get(written.origin) is not None
-        if written.family == RETIRED and written.flags & ENDED == ENDED:
-            return True
+        if written.family == RETIRED and written.flags & EXPIRING:
+            return written.flags & TOMBSTONE != 0 or self._lapsed
         if written.family in FAMILIES and written.flags & ENDED == ENDED:
             sources = self.oracle.sources_of(written.key) if written.family == MEMBER else ()
             # One that is known to be retired may count again, if there is more of it than was said:
