@@ -64,6 +64,24 @@ def test_what_a_table_names_is_not_forgotten() -> None:
     assert b.covered(A) == 4 and b.value(b"five") == b"\x01"
 
 
+def test_an_earlier_source_of_its_own_under_which_nothing_was_written_goes_too() -> None:
+    b = table(B)
+    b.adopt(C)
+    write(b, b"mine")
+    b.gone.say(B, 0, 4)
+    assert b.retire(B, 0) and not b.release(100) and b.statistics()["holes"] == 0
+    b.gone.list_batch(write_batch([(B, (0, 4))]), True)
+    assert b.gone.age(1, 5) == 0 and not b.release(100)
+    assert b.statistics()["holes"] == 1 and b.counted() == [(C, 1)]
+    assert b.gone.age(1, 5) == 0 and b.statistics()["retired"] == 0
+    b.gone.unlist()
+    assert b.gone.age(5, 9) == 1
+    before = b.fingerprint()
+    write(a := table(B), b"late")
+    copy(a, b)
+    assert dict(b.counted()) == {B: 1, C: 1} and b.fingerprint() != before
+
+
 def test_floors_tell_apart_what_is_about_to_be_forgotten() -> None:
     b = fading()
     assert rows(b) == [(FIRST, [B]), (FADING | LAST, [A])]

@@ -185,6 +185,7 @@ cdef class Table:
     cdef void resume(self, size_t slot, Retired* entry) noexcept
     cdef bint rests(self, const uint8_t* id, uint64_t counter) noexcept
     cdef bint lays(self, const uint8_t* id, uint64_t counter) except -1
+    cdef bint is_empty(self, size_t slot) noexcept
     cdef bint is_unnamed(self, size_t slot) except? True
     cdef void empty(self, size_t slot) noexcept
     cdef bint counts(self, size_t slot) noexcept

@@ -736,13 +736,14 @@ cdef class Table:
         cdef size_t slot, start = self.releasing, end = start, found = 0
         cdef uint64_t number
         cdef Run* run
-        if self.retired == 0:
+        if self.retired == 0 and self.gone.until == 0:
             self.releasing = 0
             return False
-        self.known.reserve_holes(min(self.retired, <size_t>RELEASED_MAX))
+        self.known.reserve_holes(min(
+            self.source_count if self.gone.until else self.retired, <size_t>RELEASED_MAX))
         try:
             while end < self.source_count and end - start < limit and found < RELEASED_MAX:
-                if self.sources[end].retired and self.is_unnamed(end):
+                if (self.sources[end].retired or self.is_empty(end)) and self.is_unnamed(end):
                     self.sources[end].leaving = True
                     found += 1
                 end += 1
@@ -764,6 +765,13 @@ cdef class Table:
         self.releasing = end if end < self.source_count else 0
         return self.releasing != 0
 
+    cdef bint is_empty(self, size_t slot) noexcept:
+        """Whether nothing ever came here of a source that is gone, and may be forgotten."""
+        return (
+            self.gone.until != 0 and self.known.counters[slot] == 0
+            and self.sources[slot].placed != 0 and slot != self.own
+            and self.gone.find(self.known.ids + slot * ID_BYTES) != NULL)
+
     cdef bint is_unnamed(self, size_t slot) except? True:
         """Whether nothing but what is changed with it names the slot of a source that is retired,
         and what stays of it has a place."""
@@ -782,11 +790,12 @@ cdef class Table:
         """Take back the slot of a source; room among the holes was reserved."""
         cdef Source* source = &self.sources[slot]
         cdef Retired* entry = self.gone.find(self.known.ids + slot * ID_BYTES)
-        entry.words[self.which] += (
-            self.known.counters[slot] - last_of(entry, self.which)
-            | <uint64_t>1 << RELEASED_BIT | <uint64_t>source.fate << FATE_SHIFT)
-        self.retired -= 1
-        self.gone.released[self.which] += 1
+        if source.retired:
+            entry.words[self.which] += (
+                self.known.counters[slot] - last_of(entry, self.which)
+                | <uint64_t>1 << RELEASED_BIT | <uint64_t>source.fate << FATE_SHIFT)
+            self.retired -= 1
+            self.gone.released[self.which] += 1
         self.place(slot)
         log_close(&source.log)
         if slot < self.sketch.count:

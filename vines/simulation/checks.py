@@ -317,7 +317,8 @@ class Watch:
         covered = dict(self.table.vector().items())
         self._check_rise(covered.items(), glances=glances)
         for source in [source for source in self.covered if source not in covered]:
-            self._check_forgotten(source)
+            if self.covered[source]:
+                self._check_forgotten(source)
             del self.covered[source]
             self.floors.pop(source, None)
 
