@@ -160,7 +160,11 @@ def unforgotten(simulation: Simulation) -> list[str]:
         if source not in named
     ]
     for name, control in known:
-        records = sum(fields[0] == RETIRED for fields in control.records())
+        # What lies above all that is covered of its author stays, as whatever lapsed there does.
+        held = (Written._make(fields) for fields in control.records())
+        records = sum(
+            one.family == RETIRED and one.counter <= control.covered(one.source) for one in held
+        )
         if records and not any(len(each.gone) for _, each in known):
             found.append(f"{records} records of them at {name}")
     return found

@@ -11,6 +11,10 @@ full. Two of them that do so at once, on either side of a partition, overwrite e
 is lost by that: what a node has read it keeps (vines._core.retired), and what it knows and finds in
 no record is written again, by the first member, or after a while by whoever knows it.
 
+Where all members were told for how long anybody may be away, sources are forgotten that nothing
+names any more: a batch of them is written to lapse after that, and each node forgets what is in no
+batch any more once its own clock agrees. Who still holds something of one says it anew.
+
 Nothing hangs on the first of these: who finds its own source retired goes on under a fresh one, and
 what is covered above a last position puts the source back. Ephemeral keys of a retired source have
 ended: as its owner hears of that, it is never given up without writing them anew. It must not know
