@@ -25,7 +25,7 @@ LIVES = 128, 1024
 LIFE_SECONDS = 7.0
 """Of one: time to agree with the others on what the one before it wrote; looks for sources that are
 gone come at another moment of each."""
-FORGOTTEN = 64, 256
+FORGOTTEN = 256, 1024
 """The same of processes that are forgotten before each look."""
 FORGET_AFTER = 600.0
 SETTINGS = {"dead_retention": 30.0, "horizon": 64}
@@ -137,7 +137,8 @@ def test_memory(goals: Goals) -> None:
 def test_memory_once_they_are_forgotten(goals: Goals) -> None:
     """The same, and of the tables' records, where nobody is away for longer than all were told."""
     pump = Pump()
-    nodes = pump.cluster(2, **SETTINGS, forget_after=FORGET_AFTER)
+    # Logs of what the living wrote are as long as ever: no more than they have to be.
+    nodes = pump.cluster(2, **SETTINGS, forget_after=FORGET_AFTER, log_slack=0)
     marks, number = [], 1000
     for lives in FORGOTTEN:
         for _ in range(lives):
@@ -157,6 +158,6 @@ def test_memory_once_they_are_forgotten(goals: Goals) -> None:
         before, after = (each[nodes.index(host)] for each in marks)
         each = sum(after) - sum(before)
         goals.counted(
-            f"a process that is forgotten, at {name}", round(each / FORGOTTEN[1], 2), 0.5, "bytes"
+            f"a process that is forgotten, at {name}", round(each / FORGOTTEN[1], 2), 1, "bytes"
         )
-        assert each <= FORGOTTEN[1] / 2
+        assert each <= FORGOTTEN[1]
