@@ -25,6 +25,11 @@ LIVES = 128, 1024
 LIFE_SECONDS = 7.0
 """Of one: time to agree with the others on what the one before it wrote; looks for sources that are
 gone come at another moment of each."""
+FORGOTTEN = 256, 1024
+"""The same of processes that are forgotten before each look."""
+FORGET_AFTER = 600.0
+NOISE = 8192
+"""Bytes of one leaf of the log of who says all that, which fills whatever is said."""
 SETTINGS = {"dead_retention": 30.0, "horizon": 64}
 """Runs kept, of whatever was written, are as many as that from the begin on."""
 
@@ -128,3 +133,36 @@ def test_memory(goals: Goals) -> None:
         goals.counted(f"a process that is gone, at {name}", round(sum(each[:2]), 1), 64, "bytes")
         goals.counted(f"the same on a link, at {name}", round(each[2], 2), 1, "bytes")
         assert sum(each) <= 64
+
+
+@pytest.mark.timeout(0)
+def test_memory_once_they_are_forgotten(goals: Goals) -> None:
+    """The same, and of the tables' records, where nobody is away for longer than all were told."""
+    pump = Pump()
+    # Logs of what the living wrote are as long as ever: no more than they have to be.
+    nodes = pump.cluster(2, **SETTINGS, forget_after=FORGET_AFTER, log_slack=0)
+    marks, number = [], 1000
+    for lives in FORGOTTEN:
+        for _ in range(lives):
+            number += 1
+            live(pump, number, nodes[number % 2])
+            for host in nodes:
+                host.events.clear()
+                host.dials.clear()
+        nodes[0].write("again")  # the last of them is named by its key until then
+        pump.run(3 * FORGET_AFTER)
+        marks.append([memory(host) for host in nodes])
+    for host, name in zip(nodes, ("who says so", "who hears of it"), strict=True):
+        control, data = host.node.control, host.node.data
+        assert control.gone.forgotten == sum(FORGOTTEN) and len(control.gone) == 0
+        records = control.statistics()["records"]
+        assert isinstance(records, int) and records <= 4 and data.statistics()["records"] == 1
+        before, after = (each[nodes.index(host)] for each in marks)
+        each = sum(after) - sum(before)
+        goals.counted(
+            f"a process that is forgotten, at {name}",
+            round(each / FORGOTTEN[1], 2),
+            NOISE / FORGOTTEN[1],
+            "bytes",
+        )
+        assert each <= NOISE

@@ -26,6 +26,7 @@ TOPIC_BYTES_MAX = 256
 HOST_CHARACTERS_MAX = 255
 _HOSTS_REMEMBERED = 2048
 NODE_ID_BYTES = 16
+FORGET_AFTER_RANGE = 600.0, 1e9
 
 
 class Config(Frozen, kw_only=True):
@@ -102,6 +103,11 @@ class Config(Frozen, kw_only=True):
     """How long who failed or left is remembered, and what the control table says of them kept: a
     day; most machines are repaired in that. For so long deletions are kept for who failed; who is
     away for longer joins anew."""
+    forget_after: float | None = None
+    """The longest that any process is ever away from the others, standing still included; None:
+    nobody says. Of a source that is gone the last 64 B are forgotten so long after nothing is left
+    of it, and who was away for longer may bring keys back that were deleted. The longest that a
+    member says holds for all, None above any: give every member the same."""
 
     mesh_members: int = 8
     """Up to this many members all link to all: one hop, and 7 sockets cost nothing."""
@@ -153,6 +159,8 @@ class Config(Frozen, kw_only=True):
                 object.__setattr__(self, name, default)
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
+            if value is None and name == "forget_after":
+                continue
             number = type(value) is int or (type(value) is float and type(low) is float)
             _require(number and low <= value <= high, name, f"from {low} to {high}")
         later = self.keepalive_interval < self.keepalive_timeout
@@ -204,6 +212,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "seed_delay_max": (0.01, 3600.0),
     "heal_interval": (0.01, 36_000.0),
     "dead_retention": (0.0, 1e9),
+    "forget_after": FORGET_AFTER_RANGE,
     "collect_interval": (0.01, 1e9),
     "mesh_members": (1, 1024),
     "fanout_min": (1, 1024),

@@ -15,6 +15,8 @@ LEFT_MAX = 10 * 365 * 86_400_000 + 5 * 43_200_000
 KEY_MAX, VALUE_MAX = 1024, 1 << 20
 STAMP_MAX, COUNTER_MAX = (1 << 63) - 1, (1 << 48) - 1
 FIRST, LAST = 1, 2
+FADING = 4
+"""Mark of a floor page: its sources are about to be forgotten."""
 
 
 class Record(NamedTuple):

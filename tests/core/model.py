@@ -15,6 +15,7 @@ from .forms import (
     ENDED,
     EPHEMERAL,
     EXPIRING,
+    FADING,
     HIDDEN,
     LEFT_MAX,
     SHOWN,
@@ -565,9 +566,13 @@ class Table:
 
     def finish_join(self, floors: list[bytes], limit: int = STAMP_MAX) -> None:
         for page in floors:
-            _, items, stamp = read_floors_and_stamp(page)
+            mark, items, stamp = read_floors_and_stamp(page)
             self.floor_stamp = max(self.floor_stamp, min(stamp, limit))
             for source, counter, floor in items:
+                if mark & FADING and counter and not self.places(source):
+                    self.counters[source] = self.floors[source] = counter
+                    self.retired.add(source)
+                    continue
                 own = source == self.source
                 raised = counter > self.covered(source) and not own
                 floor = min(floor, self.covered(source)) if own else floor
@@ -575,6 +580,11 @@ class Table:
                 self.cover(source, counter)
                 self.lack(source, floor)
         self.swept_own = self.counter
+
+    def places(self, source: bytes) -> bool:
+        """Whether anything here names a source, or has."""
+        named = {each for record in self.held.values() for each in (record.source, record.origin)}
+        return source == self.source or source in named | self.counters.keys()
 
     def raise_floor(self, source: bytes, floor: int) -> None:
         if floor > self.floor(source):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from .forms import (
     COUNTER_MAX,
     ELSEWHERE,
+    FADING,
     FAMILY,
     FIRST,
     FLAGS,
@@ -86,9 +87,9 @@ class Reading:
             raise Malformed(f"stamp {value}")
         return value
 
-    def mark(self) -> int:
+    def mark(self, known: int = FIRST | LAST) -> int:
         mark = self.u8()
-        if mark & ~(FIRST | LAST):
+        if mark & ~known:
             raise Malformed(f"mark {mark}")
         return mark
 
@@ -184,7 +185,7 @@ def read_floors_and_stamp(
 ) -> tuple[int, list[tuple[bytes, int, int]], int]:
     """(mark, [(source, counter, floor)], the floor stamp)."""
     reading = Reading(data, offset, 4)
-    mark, stamp = reading.mark(), reading.bounded(0, STAMP_MAX)
+    mark, stamp = reading.mark(FIRST | LAST | FADING), reading.bounded(0, STAMP_MAX)
     items = []
     while reading.more():
         source, counter = reading.raw(16), reading.bounded(0, COUNTER_MAX)

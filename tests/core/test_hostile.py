@@ -18,7 +18,7 @@ from vines._core.vector import VersionVector
 from vines.errors import WireError
 
 from . import model, model_vector
-from .forms import Written, varint, write_delta, write_floors, write_page, write_vector
+from .forms import FADING, Written, varint, write_delta, write_floors, write_page, write_vector
 from .kinds import CORE, NAIVE, A, B, C, D, Kind, frame, new, record, span, state
 from .reading import Malformed
 
@@ -73,6 +73,11 @@ FORMS: dict[
         table,
         lambda made, data: made.finish_join([data]),
     ),
+    "fading floors": (
+        lambda: write_floors([(A, 200, 200), (B, 1, 1), (UNKNOWN, 7, 7), (D, 1, 1)], FADING),
+        table,
+        lambda made, data: made.finish_join([data]),
+    ),
     "vector": (
         lambda: write_vector([(A, 200), (B, 0), (UNKNOWN, 2**48 - 1)]),
         lambda kind: VersionVector() if kind is CORE else model_vector.VersionVector(),
@@ -115,7 +120,7 @@ class Pair:
 
     def __init__(self, form: str) -> None:
         _, self.make, self.feed = FORMS[form]
-        self.whole = form in ("delta", "page", "floors")
+        self.whole = form in ("delta", "page", "floors", "fading floors")
         self.renew()
 
     def renew(self) -> None:

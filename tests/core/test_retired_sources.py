@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from vines.errors import WireError
 
 from . import strategies
 from .forms import COUNTER_MAX, varint
-from .kinds import A, B, C
+from .kinds import A, B, C, D, frame, record, span
 from .world import FINGERPRINT_KEY, INDEX_KEY
 
 Last = tuple[int, int]
@@ -72,6 +73,114 @@ def test_what_is_in_no_batch_is_found(entries: dict[bytes, Last], data: st.DataO
         if control < COUNTER_MAX:
             retired.say(source, control + 1, other)
             assert (source, (control + 1, other)) in retired.unlisted(100)
+
+
+class Model:
+    """What is known of retired sources, and when it is forgotten, the slow and obvious way; no
+    table names any of them but those in `named`."""
+
+    def __init__(self) -> None:
+        self.last: dict[bytes, Last] = {}
+        self.times: dict[bytes, int] = {}
+        self.listed: set[bytes] = set()
+        self.kept: set[bytes] = set()
+        self.named: set[bytes] = set()
+
+    def say(self, source: bytes, control: int, data: int) -> None:
+        before = self.last.get(source, (0, 0))
+        self.last[source] = merged = max(before[0], control), max(before[1], data)
+        if merged != before:
+            self.times.pop(source, None)
+            self.listed.discard(source)
+            self.kept.discard(source)
+
+    def list_batch(self, entries: list[tuple[bytes, Last]], fades: bool) -> None:
+        same = {source for source, last in entries if self.last.get(source) == last}
+        self.listed |= same
+        self.kept |= set() if fades else same
+
+    def age(self, clock: int, until: int) -> int:
+        over = set()
+        for source in self.last:
+            time = self.times.pop(source, None)
+            if not until or source in self.kept | self.named:
+                continue
+            if source in self.listed:
+                self.times[source] = min(until, (1 << 24) - 1) if time is None else time
+            elif time is not None and time <= clock:
+                over.add(source)
+            elif time is not None:
+                self.times[source] = time
+        for source in over:
+            del self.last[source]
+        return len(over)
+
+    def unlisted(self) -> list[tuple[bytes, Last]]:
+        missing = self.last.keys() - self.kept
+        quiet = (self.listed | self.times.keys()) - self.named
+        return sorted((source, self.last[source]) for source in missing - quiet)
+
+
+names = st.sampled_from([bytes([number]) * 16 for number in range(8)])
+batches = st.dictionaries(names, st.tuples(st.integers(1, 2), st.integers(0, 2)), max_size=8)
+clocks = st.one_of(st.integers(0, 9), st.integers(0, 1 << 64 - 1))
+steps = st.one_of(
+    st.tuples(st.just("say"), names, st.integers(0, 2), st.integers(1, 2)),
+    st.tuples(st.just("list"), batches, st.booleans()),
+    st.tuples(st.just("unlist")),
+    st.tuples(st.just("age"), clocks, st.one_of(st.just(0), clocks)),
+    st.tuples(st.just("name"), names),
+)
+
+
+@given(st.lists(steps, max_size=30))
+def test_it_forgets_what_nothing_says_any_more_once_its_time_is_over(steps: list[Any]) -> None:
+    retired, model = RetiredSources(), Model()
+    table = Table(D, FINGERPRINT_KEY, INDEX_KEY, retired=retired, which=1)
+    for step, *values in steps:
+        if step == "say":
+            retired.say(*values)
+            model.say(*values)
+        elif step == "list":
+            entries = sorted(values[0].items())
+            retired.list_batch(write_batch(entries), values[1])
+            model.list_batch(entries, values[1])
+        elif step == "unlist":
+            retired.unlist()
+            model.listed.clear()
+            model.kept.clear()
+        elif step == "name":
+            # A record of it comes, far above anything that is covered.
+            body = frame(span(values[0], 0, 9, (9, record(b"key" + values[0], 1, values[0], 9))))
+            assert table.apply(body) == []
+            model.named.add(values[0])
+        else:
+            assert retired.age(*values) == model.age(*values)
+            assert retired.until == min(values[1], (1 << 24) - 1)
+        assert retired.items() == sorted(model.last.items()) and len(retired) == len(model.last)
+        assert sorted(retired.unlisted(99)) == model.unlisted()
+        entries = sorted((source, (9, 9)) for source in model.named | model.last.keys() | {A})
+        idle, named = retired.divide(write_batch(entries))
+        current = {source: model.last.get(source, (9, 9)) for source, _ in entries}
+        assert dict(named).keys() == model.named & model.last.keys()
+        assert dict(idle + named) == current and len(idle + named) == len(entries)
+
+
+def test_what_is_forgotten_takes_no_memory() -> None:
+    retired = RetiredSources()
+    table = Table(A, FINGERPRINT_KEY, INDEX_KEY, retired=retired)
+    empty = table.statistics()["memory"]
+    gone = [(number.to_bytes(16, "big"), (1, 1)) for number in range(1, 5001)]
+    for source, last in gone:
+        retired.say(source, *last)
+    assert table.statistics()["memory"] > empty + 32 * 4000
+    for at in range(0, len(gone), 40):
+        retired.list_batch(write_batch(gone[at : at + 40]), True)
+    assert retired.age(1, 8) == 0 and retired.age(9, 8) == 0
+    retired.unlist()
+    assert retired.age(7, 8) == 0 and retired.age(8, 16) == 5000 == retired.forgotten
+    assert len(retired) == 0 and retired.items() == []
+    assert table.statistics()["memory"] == empty
 
 
 def test_positions_that_are_none_are_refused() -> None:

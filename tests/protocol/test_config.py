@@ -47,6 +47,7 @@ WRONG: dict[str, list[object]] = {
     "horizon": [0],
     "log_slack": [-1],
     "fanout_min": [0],
+    "forget_after": [0, 599.0, 1e10, "600", float("nan"), True],
 }
 
 

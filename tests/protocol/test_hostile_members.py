@@ -13,7 +13,7 @@ from vines.protocol.machine import Send, Write
 from vines.protocol.members.accusations import ACCUSATION, UNANSWERED, Accusation
 from vines.protocol.members.health import HEALTH_MAX
 from vines.protocol.members.membership import GONE_MAX
-from vines.protocol.members.profile import Profile, stamp_of
+from vines.protocol.members.profile import stamp_of
 from vines.protocol.wire import fields
 from vines.protocol.wire.messages import CONTROL, DATA, Delta, Vector, decode
 from vines.protocol.wire.probe import Ack, Alive, Ask, Nack, Probe, Word
@@ -300,7 +300,7 @@ def test_a_member_with_an_address_that_is_none_is_not_believed_and_the_rest_are(
     addresses += [[], ["127.0.0.1"], "127.0.0.1:80", ["127.0.0.1", 80, 0], 5]
     addresses.append(["127.0.0.1", 8000])
     for number, address in enumerate(addresses, 1):
-        said = {name: getattr(record(number), name) for name in Profile.fields}
+        said = fields.unpack(record(number).encode())
         said |= {"address": address, "source": liar.node.control.source}
         said["versions"] = [1, 1]
         key = number.to_bytes(16, "big")

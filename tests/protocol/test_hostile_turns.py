@@ -290,7 +290,7 @@ def test_a_damaged_frame_in_its_turn_costs_its_stream_and_no_more(
 
 def test_a_malformed_floor_page_is_refused_when_it_comes_and_no_record_before_it() -> None:
     good = records().floor_pages(1 << 16)[0]
-    for damaged in (good[:-1], good[:1] + b"\x04" + good[2:], b"\x00", good + b"\xff"):
+    for damaged in (good[:-1], good[:1] + b"\x08" + good[2:], b"\x00", good + b"\xff"):
         host, peer = linked()
         written(peer.say(Floor(DATA)), Join)
         before = untouched(host)

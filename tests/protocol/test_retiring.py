@@ -9,10 +9,11 @@ from tests.core.kinds import frame, record, span
 from vines._core.changes import Changes
 from vines._core.digest import vector_pages
 from vines._core.retired import read_batch, write_batch
-from vines._core.table import DATA, TOMBSTONE, Table
+from vines._core.table import DATA, EXPIRING, LEFT_MAX, TOMBSTONE, Table
 from vines._core.vector import VersionVector
 from vines.errors import WireError
 from vines.events import Conflict
+from vines.protocol.members.profile import Profile
 from vines.protocol.replicas import retiring
 from vines.protocol.replicas.retiring import (
     AGAIN_SECONDS,
@@ -21,6 +22,7 @@ from vines.protocol.replicas.retiring import (
     LOOK_SECONDS,
     RETIRED,
 )
+from vines.protocol.wire import fields
 from vines.protocol.wire.messages import CONTROL, WANT
 
 from .pump import Host, Pump
@@ -295,6 +297,78 @@ def test_malformed_records_retire_nothing(value: bytes) -> None:
     pump.run(LOOKS)
     assert sources(a) == sources(b) == own(a, b) and not b.of(Conflict)
     assert known(a) == known(b) == {}
+
+
+TERM = 600.0
+
+
+def forgetting(count: int = 3, **changes: float | None) -> tuple[Pump, list[Host]]:
+    """So many nodes that were told how long anybody may be away, one source that is gone, and
+    nothing of it.
+    """
+    pump = Pump()
+    hosts = pump.cluster(count, **{"forget_after": TERM, **changes})
+    pump.run(1.0)
+    retire(hosts[0], GONE, (3, 1))
+    pump.run(1.0)
+    return pump, hosts
+
+
+GONE = bytes(15) + b"\x07"
+
+
+def flags_of(host: Host) -> list[int]:
+    found, _ = host.node.control.scan(RETIRED, b"", 0, 1 << 20)
+    return [change[2] for change in found]
+
+
+def test_what_nothing_names_is_forgotten_after_that_time() -> None:
+    pump, hosts = forgetting()
+    assert all(flags_of(host) == [0] for host in hosts)
+    pump.run(TERM / 8 + LOOKS)
+    assert all(flags_of(host) == [EXPIRING] and known(host) for host in hosts)
+    pump.run(TERM - LOOKS)
+    assert all(known(host) for host in hosts)
+    pump.run(10 * LOOK_SECONDS)
+    for host in hosts:
+        assert known(host) == said(host) == {} and host.node.stats()["forgotten"] == 1
+        assert not any(fields[0] == RETIRED for fields in host.node.control.records())
+    assert equal(*hosts)
+
+
+def test_where_one_was_told_nothing_all_is_kept() -> None:
+    pump, hosts = forgetting(forget_after=None)
+    other = pump.host(7, forget_after=TERM)
+    pump.join(other, hosts[0])
+    pump.run(3 * TERM)
+    for host in (*hosts, other):
+        assert flags_of(host) == [0] and said(host) == known(host) == {GONE: (3, 1)}
+
+
+@pytest.mark.parametrize("left", [1, 10_000, LEFT_MAX])
+def test_a_batch_that_lapses_at_once_or_never_has_nobody_forget_sooner_or_grow(left: int) -> None:
+    pump, hosts = forgetting()
+    a = hosts[0]
+    (change,), _ = a.node.control.scan(RETIRED, b"", 0, 1 << 20)
+    a.node.control.put(RETIRED, change[1], EXPIRING, change[3], change[4] + 7, left)
+    a.node.advance(pump.now)
+    pump.run(TERM - LOOKS)
+    assert all(known(host) == {GONE: (3, 1)} for host in hosts)
+    pump.run(2 * TERM)
+    kept = left == LEFT_MAX
+    assert all(known(host) == ({GONE: (3, 1)} if kept else {}) for host in hosts)
+    assert all(len(flags_of(host)) <= 1 for host in hosts) and equal(*hosts)
+
+
+@pytest.mark.parametrize("value", [599, 10**9 + 1, -1, 600.0, "600", None, True])
+def test_a_member_that_says_an_impossible_time_is_not_believed(value: object) -> None:
+    pump, (a, *_) = forgetting()
+    assert Profile.decode(a.node._parts.identity.profile.encode()).forget_after == TERM
+    values = fields.unpack(a.node._parts.identity.profile.encode())
+    assert values["forget_after"] == TERM
+    with pytest.raises(WireError, match="forget_after"):
+        Profile.decode(fields.pack(values | {"forget_after": value}))
+    del pump
 
 
 def test_of_members_that_are_gone_no_more_is_remembered_than_a_few() -> None:

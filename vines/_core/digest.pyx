@@ -10,7 +10,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from vines._core.retired cimport Retired, is_released, last_of
+from vines._core.retired cimport Retired, is_released, is_told, last_of
 from vines._core.sketch cimport CELL_BYTES, CELLS
 from vines._core.table cimport Progress, Table
 from vines._core.vector cimport id_of
@@ -47,7 +47,7 @@ cdef enum:
 
 def is_alone(Table table not None):
     cdef size_t slot
-    if not table.retired + table.released:
+    if not table.retired + table.gone.released[table.which]:
         return False
     for slot in range(table.source_count):
         if slot != table.own and table.counts(slot):
@@ -65,7 +65,7 @@ cdef uint8_t* write_left_out(uint8_t* at, Table table) except NULL:
             return write_varint(at + ID_BYTES, table.known.counters[slot])
     for slot in range(<size_t>len(table.gone)):
         entry = table.gone.at(slot)
-        if is_released(entry, table.which):
+        if is_released(entry, table.which) and is_told(entry):
             memcpy(at, entry.id, ID_BYTES)
             return write_varint(at + ID_BYTES, last_of(entry, table.which))
     return at

@@ -11,6 +11,10 @@ class RetiredSources:
     tables of a node share one, and keep there, too, of which sources they have given back the
     slot."""
 
+    forgotten: int
+    """Sources that were, so far."""
+    until: int
+    """What `age` was told last."""
     def __len__(self) -> int: ...
     def get(self, source: bytes) -> _Last | None: ...
     def say(self, source: bytes, control: int, data: int) -> bool:
@@ -21,10 +25,21 @@ class RetiredSources:
         """All of them, in the order of their ids."""
     def unlist(self) -> None:
         """Of none it is known any more that a batch says it."""
-    def list_batch(self, batch: bytes) -> None:
-        """What this batch says just as it is known here is said. WireError, nothing changed."""
+    def list_batch(self, batch: bytes, fades: bool = False) -> None:
+        """What this batch says just as it is known here is said; `fades`: by a record that is to
+        lapse. WireError, nothing changed."""
     def unlisted(self, most: int) -> list[tuple[bytes, _Last]]:
-        """So many at most that no batch said since `unlist` was called, or that rose since."""
+        """So many at most that no batch said since `unlist` was called, or that rose since, but for
+        those that have a time; and of those that something names that only batches say which
+        fade."""
+    def divide(self, batch: bytes) -> tuple[list[tuple[bytes, _Last]], list[tuple[bytes, _Last]]]:
+        """Of the sources in this batch those that nothing names in either table, as they have no
+        slot there, and the others. WireError."""
+    def age(self, clock: int, until: int) -> int:
+        """Once all batches were listed: those that nothing names, and that only batches say which
+        fade, have the time `until` from now on, unless they have an earlier one. Forget those that
+        no batch says any more, and whose time is not above `clock`; returns how many. What is named
+        again, or said by a batch that stays, has no time any more; with `until` 0 nothing has."""
 
 def read_batch(batch: bytes) -> list[tuple[bytes, _Last]]:
     """What a batch says. WireError if it is malformed: an id is cut short, ids do not ascend, or

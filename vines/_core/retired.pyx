@@ -13,6 +13,11 @@ and are told what is retired: all of that is done by one thread.
 The same goes from member to member in batches, each the value of one record. Nothing is ever taken
 back: of two that tell of one source, the higher positions hold. So records that overwrite each
 other lose nothing, as long as somebody writes anew what is in none of them: `unlisted` finds it.
+
+A source may be forgotten, if its node is told for how long anybody may be away. Once nothing names
+it in either table it waits in a record that fades, and has a time, before which it is not forgotten
+here, whatever becomes of the record. The time is in bits of the positions that are free, so an
+entry is as large as ever. Only `age` sets and clears it, as it goes over all of them.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -33,8 +38,12 @@ cdef enum:
 cdef extern from *:
     """
     #define VINES_LISTED (1ULL << 51)
+    #define VINES_KEPT (1ULL << 63)
+    #define VINES_LAST_TIME ((1ULL << 24) - 1)
     """
     const uint64_t LISTED "VINES_LISTED"
+    const uint64_t KEPT "VINES_KEPT"
+    const uint64_t LAST_TIME "VINES_LAST_TIME"
 
 
 cdef size_t place_in(const Retired* entries, size_t count, const uint8_t* id) noexcept nogil:
@@ -138,17 +147,18 @@ cdef class RetiredSources:
                 entry.words[which] += last[which] - last_of(entry, which)
                 more = True
         if more:
-            entry.words[0] &= ~LISTED
+            set_unlisted(entry)
+            set_time(entry, 0)
         return more
 
     def unlist(self):
         cdef size_t at
         for at in range(self.count):
-            self.entries[at].words[0] &= ~LISTED
+            set_unlisted(self.entries + at)
         for at in range(self.latest_count):
-            self.latest[at].words[0] &= ~LISTED
+            set_unlisted(self.latest + at)
 
-    def list_batch(self, bytes batch not None):
+    def list_batch(self, bytes batch not None, bint fades=False):
         cdef Reader reader
         cdef const uint8_t* id = NULL
         cdef uint64_t[2] last
@@ -164,17 +174,100 @@ cdef class RetiredSources:
                 and last_of(entry, 0) == last[0] and last_of(entry, 1) == last[1]
             ):
                 entry.words[0] |= LISTED
+                if not fades:
+                    entry.words[1] |= KEPT
 
     def unlisted(self, size_t most):
         cdef list found = []
         cdef size_t at = 0
+        cdef const Retired* entry
         while at < self.count + self.latest_count and <size_t>len(found) < most:
-            if not self.at(at).words[0] & LISTED and (
-                last_of(self.at(at), 0) | last_of(self.at(at), 1)
-            ):
-                found.append(row_of(self.at(at)))
+            entry = self.at(at)
             at += 1
+            if entry.words[1] & KEPT or not last_of(entry, 0) | last_of(entry, 1):
+                continue
+            if not self.is_idle(entry) or not entry.words[0] & LISTED and time_of(entry) == 0:
+                found.append(row_of(entry))
         return found
+
+    cdef bint is_idle(self, const Retired* entry) noexcept:
+        """Whether nothing names a source in either table: it has no slot there."""
+        return (
+            (is_released(entry, 0) or self.control is None or self.control.find(entry.id) < 0)
+            and (is_released(entry, 1) or self.data is None or self.data.find(entry.id) < 0))
+
+    def divide(self, bytes batch not None):
+        cdef Reader reader
+        cdef const uint8_t* id = NULL
+        cdef uint64_t[2] last
+        cdef const Retired* entry
+        cdef list idle = [], named = []
+        last[0] = last[1] = 0
+        check_batch(batch)
+        open_batch(batch, &reader)
+        while left(&reader):
+            read_one(&reader, &id, last)
+            entry = self.find(id)
+            if entry == NULL:
+                idle.append((
+                    PyBytes_FromStringAndSize(<const char*>id, ID_BYTES), (last[0], last[1])))
+            elif self.is_idle(entry):
+                idle.append(row_of(entry))
+            else:
+                named.append(row_of(entry))
+        return idle, named
+
+    def age(self, uint64_t clock, uint64_t until):
+        cdef size_t before = self.count + self.latest_count
+        cdef void* shrunk
+        self.until = min(until, LAST_TIME)
+        cdef size_t left_over = self.age_all(self.entries, self.count, clock)
+        if left_over == 0:
+            free(self.entries)
+            self.entries = NULL
+        elif left_over < self.count:
+            shrunk = realloc(self.entries, left_over * sizeof(Retired))
+            if shrunk != NULL:
+                self.entries = <Retired*>shrunk
+        self.count = left_over
+        self.latest_count = self.age_all(self.latest, self.latest_count, clock)
+        before -= self.count + self.latest_count
+        self.forgotten += before
+        return before
+
+    cdef size_t fading(self, unsigned which) noexcept:
+        """How many of those that a table has left out have a time, and are told of."""
+        cdef size_t at, count = 0
+        cdef const Retired* entry
+        if self.until == 0:
+            return 0
+        for at in range(self.count + self.latest_count):
+            entry = self.at(at)
+            count += is_released(entry, which) and time_of(entry) and is_told(entry)
+        return count
+
+    cdef size_t age_all(self, Retired* entries, size_t count, uint64_t clock) noexcept:
+        """The same of some of them, which move together; how many are left."""
+        cdef size_t at, to = 0
+        cdef uint64_t time
+        cdef Retired* entry
+        for at in range(count):
+            entry = entries + at
+            time = time_of(entry)
+            if self.until == 0 or entry.words[1] & KEPT or not self.is_idle(entry):
+                if time:
+                    set_time(entry, 0)
+            elif entry.words[0] & LISTED:
+                if time == 0:
+                    set_time(entry, self.until)
+            elif time and time <= clock:
+                self.released[0] -= is_released(entry, 0)
+                self.released[1] -= is_released(entry, 1)
+                continue
+            if to != at:
+                entries[to] = entries[at]
+            to += 1
+        return to
 
     def items(self):
         cdef size_t at

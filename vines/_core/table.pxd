@@ -88,7 +88,6 @@ cdef class Table:
     cdef VersionVector known            # what this replica covers; a source's place is its slot
     cdef readonly RetiredSources gone   # at this node; some of them have no slot here any more
     cdef unsigned which                 # of its words is this table's
-    cdef size_t released                # sources of it that have no slot here, and are left out
     cdef size_t releasing               # the next slot to look at
     cdef uint64_t placings              # times that a source was given a slot
     cdef uint32_t placed[64]            # the slots of the last ones, a ring
@@ -193,6 +192,8 @@ cdef class Table:
     cdef bint dominates(self, VersionVector other) noexcept
     cdef void resume(self, size_t slot, Retired* entry) noexcept
     cdef bint rests(self, const uint8_t* id, uint64_t counter) noexcept
+    cdef bint lays(self, const uint8_t* id, uint64_t counter) except -1
+    cdef bint is_empty(self, size_t slot) noexcept
     cdef bint is_unnamed(self, size_t slot) except? True
     cdef void empty(self, size_t slot) noexcept
     cdef bint counts(self, size_t slot) noexcept

@@ -54,7 +54,8 @@ from vines._core.record cimport (
     record_move, record_new, refer, size_apart, unrefer, value_of,
 )
 from vines._core.retired cimport (
-    FATE_BITS, FATE_SHIFT, RELEASED_BIT, Retired, RetiredSources, is_released, last_of,
+    FATE_BITS, FATE_SHIFT, RELEASED_BIT, Retired, RetiredSources, is_released, is_told,
+    last_of, set_time, set_unlisted, time_of,
 )
 from vines._core.scanner cimport scan as scan_msgpack
 from vines._core.sketch cimport (
@@ -420,6 +421,10 @@ cdef class Table:
         self.known = VersionVector(index_key)
         self.gone = RetiredSources() if retired is None else retired
         self.which = which
+        if which:
+            self.gone.data = self.known
+        else:
+            self.gone.control = self.known
         self.arena.spare = spare_chunks
         if index_open(&self.index, secret, segment_slots) < 0:
             raise MemoryError
@@ -654,7 +659,7 @@ cdef class Table:
     cdef Retired* left_out(self, const uint8_t* id) noexcept:
         """What is known of a source that has given back its slot; NULL of others."""
         cdef Retired* entry
-        if self.released == 0:
+        if self.gone.released[self.which] == 0:
             return NULL
         entry = self.gone.find(id)
         return entry if entry != NULL and is_released(entry, self.which) else NULL
@@ -673,7 +678,7 @@ cdef class Table:
         cdef size_t place
         if self.known.dominates(other):
             return True
-        if self.released == 0:
+        if self.gone.released[self.which] == 0:
             return False
         for place in range(other.count):
             if other.counters[place] and (
@@ -688,7 +693,8 @@ cdef class Table:
         source.fate = <uint8_t>(entry.words[self.which] >> FATE_SHIFT & FATE_BITS)
         entry.words[self.which] &= ~(
             <uint64_t>1 << RELEASED_BIT | <uint64_t>FATE_BITS << FATE_SHIFT)
-        self.released -= 1
+        set_time(entry, 0)
+        self.gone.released[self.which] -= 1
         if vines_planted(67):
             return
         source.floor = source.lacking = source.resumed = last_of(entry, self.which)
@@ -707,21 +713,42 @@ cdef class Table:
             if counter != last_of(entry, self.which):
                 return False
             entry.words[self.which] |= <uint64_t>1 << RELEASED_BIT
-            self.released += 1
+            self.gone.released[self.which] += 1
         return counter <= last_of(entry, self.which)
+
+    cdef bint lays(self, const uint8_t* id, uint64_t counter) except -1:
+        """The same of one that fades where a join comes from, whether it is known here or not: it
+        is no source of this table from now on, and never was. It waits here, and is told to nobody,
+        as long as one that is heard of now; a record may say it for longer."""
+        cdef Retired* entry
+        if counter == 0 or self.known.find(id) >= 0:
+            return False
+        entry = self.gone.find(id)
+        if entry == NULL:
+            entry = self.gone.place(id)
+            set_time(entry, self.gone.until)
+        elif counter < last_of(entry, self.which) or is_released(entry, self.which):
+            return False
+        if counter > last_of(entry, self.which):
+            entry.words[self.which] += counter - last_of(entry, self.which)
+            set_unlisted(entry)
+        entry.words[self.which] |= <uint64_t>1 << RELEASED_BIT
+        self.gone.released[self.which] += 1
+        return True
 
     @cython.critical_section
     def release(self, size_t limit):
         cdef size_t slot, start = self.releasing, end = start, found = 0
         cdef uint64_t number
         cdef Run* run
-        if self.retired == 0:
+        if self.retired == 0 and self.gone.until == 0:
             self.releasing = 0
             return False
-        self.known.reserve_holes(min(self.retired, <size_t>RELEASED_MAX))
+        self.known.reserve_holes(min(
+            self.source_count if self.gone.until else self.retired, <size_t>RELEASED_MAX))
         try:
             while end < self.source_count and end - start < limit and found < RELEASED_MAX:
-                if self.sources[end].retired and self.is_unnamed(end):
+                if (self.sources[end].retired or self.is_empty(end)) and self.is_unnamed(end):
                     self.sources[end].leaving = True
                     found += 1
                 end += 1
@@ -743,6 +770,13 @@ cdef class Table:
         self.releasing = end if end < self.source_count else 0
         return self.releasing != 0
 
+    cdef bint is_empty(self, size_t slot) noexcept:
+        """Whether nothing ever came here of a source that is gone, and may be forgotten."""
+        return (
+            self.gone.until != 0 and self.known.counters[slot] == 0
+            and self.sources[slot].placed != 0 and slot != self.own
+            and self.gone.find(self.known.ids + slot * ID_BYTES) != NULL)
+
     cdef bint is_unnamed(self, size_t slot) except? True:
         """Whether nothing but what is changed with it names the slot of a source that is retired,
         and what stays of it has a place."""
@@ -761,11 +795,12 @@ cdef class Table:
         """Take back the slot of a source; room among the holes was reserved."""
         cdef Source* source = &self.sources[slot]
         cdef Retired* entry = self.gone.find(self.known.ids + slot * ID_BYTES)
-        entry.words[self.which] += (
-            self.known.counters[slot] - last_of(entry, self.which)
-            | <uint64_t>1 << RELEASED_BIT | <uint64_t>source.fate << FATE_SHIFT)
-        self.retired -= 1
-        self.released += 1
+        if source.retired:
+            entry.words[self.which] += (
+                self.known.counters[slot] - last_of(entry, self.which)
+                | <uint64_t>1 << RELEASED_BIT | <uint64_t>source.fate << FATE_SHIFT)
+            self.retired -= 1
+            self.gone.released[self.which] += 1
         self.place(slot)
         log_close(&source.log)
         if slot < self.sketch.count:
@@ -1626,7 +1661,7 @@ cdef class Table:
         cdef VersionVector covered = self.known.copy()
         cdef const Retired* entry
         cdef size_t at
-        for at in range(<size_t>len(self.gone) if self.released else 0):
+        for at in range(<size_t>len(self.gone) if self.gone.released[self.which] else 0):
             entry = self.gone.at(at)
             if is_released(entry, self.which):
                 covered.counters[covered.place(entry.id)] = last_of(entry, self.which)
@@ -1671,7 +1706,7 @@ cdef class Table:
         if source >= 0:
             held = self.known.counters[source]
         else:
-            held = self.reach(ids[item.own_source]) if self.released else 0
+            held = self.reach(ids[item.own_source]) if self.gone.released[self.which] else 0
         if source == <Py_ssize_t>self.own:
             self.overtaken = self.overtaken or item.own_counter > held
             self.skipped += 1
@@ -1802,7 +1837,7 @@ cdef class Table:
         held = 0
         if self.named_slot(source, body.ids, slots) >= 0:
             held = self.known.counters[slots[source]]
-        elif self.released:
+        elif self.gone.released[self.which]:
             held = self.reach(body.ids[source])
         taken = start <= held or slots[source] == <int32_t>self.own or vines_planted(5)
         if taken:
@@ -2402,10 +2437,11 @@ cdef class Table:
         cdef bytes page
         cdef uint8_t* start
         cdef uint8_t* at
-        cdef size_t room = max(budget, <size_t>64), count = self.source_count
+        cdef size_t room = max(budget, <size_t>64), count = self.source_count, fading = 0
         cdef const Retired* entry
-        if self.released:
+        if self.gone.released[self.which]:
             count += <size_t>len(self.gone)
+            fading = self.gone.fading(self.which)
         while True:
             page = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>room)
             start = <uint8_t*>PyBytes_AS_STRING(page)
@@ -2415,7 +2451,7 @@ cdef class Table:
             while slot < count and <size_t>(at - start) + 30 <= room:
                 if slot >= self.source_count:
                     entry = self.gone.at(slot - self.source_count)
-                    if is_released(entry, self.which):
+                    if is_released(entry, self.which) and time_of(entry) == 0:
                         memcpy(at, entry.id, ID_BYTES)
                         at = write_varint(at + ID_BYTES, last_of(entry, self.which))
                         at = write_varint(
@@ -2426,11 +2462,30 @@ cdef class Table:
                     at = write_varint(
                         at, 0 if vines_planted(55) else self.sources[slot].floor)
                 slot += 1
-            if slot == count:
+            if slot == count and not fading:
                 start[1] |= 2
             pages.append(page[:at - start])
             if slot == count:
-                return pages
+                break
+        slot = 0
+        while fading:
+            page = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>room)
+            start = <uint8_t*>PyBytes_AS_STRING(page)
+            start[0] = FLOOR_FORMAT
+            start[1] = 4
+            at = write_varint(start + 2, self.floor_stamp)
+            while fading and <size_t>(at - start) + 30 <= room:
+                entry = self.gone.at(slot)
+                slot += 1
+                if is_released(entry, self.which) and time_of(entry) and is_told(entry):
+                    fading -= 1
+                    memcpy(at, entry.id, ID_BYTES)
+                    at = write_varint(at + ID_BYTES, last_of(entry, self.which))
+                    at = write_varint(at, last_of(entry, self.which))
+            if not fading:
+                start[1] |= 2
+            pages.append(page[:at - start])
+        return pages
 
     @cython.critical_section
     def begin_join(self, list floors not None):
@@ -2548,17 +2603,18 @@ cdef class Table:
         cdef const uint8_t* id
         cdef uint64_t counter = 0, floor = 0
         cdef size_t slot
+        cdef uint8_t mark = 0
         cdef bint strayed = False
         for page in floors:
             check_floors(page)
         for page in floors:
-            open_floors(page, &reader, &floor)
+            open_floors(page, &reader, &floor, &mark)
             self.floor_stamp = max(self.floor_stamp, min(floor, limit))
             while left(&reader):
                 id = read_bytes(&reader, ID_BYTES)
                 read_varint(&reader, &counter, COUNTER_LIMIT)
                 read_varint(&reader, &floor, counter)
-                if self.rests(id, counter):
+                if self.rests(id, counter) or mark & 4 and self.lays(id, counter):
                     continue
                 slot = <size_t>self.slot_of(id)
                 if slot == self.own:
@@ -2936,8 +2992,8 @@ cdef class Table:
             "lapsed": self.lapses,
             "ephemeral": self.bounds.count,
             "turned": self.turns,
-            "sources": self.source_count - self.known.hole_count + self.released,
-            "retired": self.retired + self.released,
+            "sources": self.source_count - self.known.hole_count + self.gone.released[self.which],
+            "retired": self.retired + self.gone.released[self.which],
             "slots": self.source_count,
             "holes": self.known.hole_count,
             "entries": self.logged,
@@ -2963,17 +3019,21 @@ cdef class Table:
         }
 
 
-cdef int open_floors(bytes page, Reader* reader, uint64_t* stamp=NULL) except -1:
+cdef int open_floors(
+    bytes page, Reader* reader, uint64_t* stamp=NULL, uint8_t* marks=NULL,
+) except -1:
     cdef Body body
     cdef uint8_t mark
     cdef uint64_t read = 0
     open_body(page, 0, FLOOR_FORMAT, &body)
-    if read_byte(&body.reader, &mark) < 0 or mark > 3:
+    if read_byte(&body.reader, &mark) < 0 or mark > 7:
         raise WireError("a floor page with an unknown mark")
     if read_varint(&body.reader, &read, STAMP_LIMIT) < 0:
         raise WireError("a floor page without a stamp")
     if stamp != NULL:
         stamp[0] = read
+    if marks != NULL:
+        marks[0] = mark
     reader[0] = body.reader
     return 0
 
@@ -3115,7 +3175,7 @@ cdef class Progress:
         records of retired sources, or what was forgotten of theirs, the highest stamp of it too."""
         cdef size_t slot
         cdef bint held = self.table.floor_stamp != 0
-        if self.table.retired + self.table.released == 0 or self.heard:
+        if self.table.retired + self.table.gone.released[self.table.which] == 0 or self.heard:
             return False
         for slot in range(self.table.source_count):
             if not self.table.sources[slot].placed:
@@ -3132,11 +3192,13 @@ cdef class Progress:
             self.lacking = True
 
     cdef Retired* note_left_out(self, const uint8_t* id, uint64_t counter) noexcept:
-        """The same of a source that may have given back its slot; NULL if it has not."""
+        """The same of a source that may have given back its slot; NULL if it has not. Of one that
+        is about to be forgotten no join would tell."""
         cdef Retired* entry = self.table.left_out(id)
         if entry != NULL:
             self.heard = self.heard or counter != 0
-            self.lacking = self.lacking or counter < last_of(entry, self.table.which)
+            self.lacking = self.lacking or (
+                counter < last_of(entry, self.table.which) and is_told(entry))
         return entry
 
     cdef int forget(self) except -1:

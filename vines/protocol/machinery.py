@@ -300,6 +300,7 @@ class Machinery:
             "visits": self.replication.visits,
             "joins": self.replication.joins.count,
             "retired": self.retiring.count,
+            "forgotten": self._control.gone.forgotten,
             "eager": sum(link.channels[DATA].eager for link in links.established()),
             "grafts": self.spreading.grafts,
             "prunes": self.spreading.prunes,

@@ -26,9 +26,10 @@ from vines.simulation.oracle import Violation as Violation
 from vines.simulation.spectator import Spectator as Spectator
 from vines.simulation.swarm import Result as Result
 from vines.simulation.swarm import run_absences as run_absences
+from vines.simulation.swarm import run_forgetting as run_forgetting
 from vines.simulation.swarm import run_seed as run_seed
 
 __all__ = (
     *("Conditions", "Disk", "Host", "Result", "Simulation", "Spectator", "Violation"),
-    *("run_absences", "run_seed"),
+    *("run_absences", "run_forgetting", "run_seed"),
 )

@@ -5,6 +5,7 @@
     python -m vines.simulation 0 --runs 200         seeds 0 to 199, and how often each fault and
     rare path occurred
     python -m vines.simulation 0 --absences         members are away for longer than anybody waits
+    python -m vines.simulation 0 --forgetting       for long, and who is gone is forgotten then
 
 Exit status: 0 if nothing was violated, 1 if something was, 2 for arguments that make no sense.
 """
@@ -17,8 +18,13 @@ from collections import Counter
 
 from vines._core import table
 from vines.simulation.oracle import Violation
-from vines.simulation.plan import draw, draw_absences
-from vines.simulation.swarm import COVERAGE, COVERAGE_OF_ABSENCES, Swarm
+from vines.simulation.plan import draw, draw_absences, draw_forgetting
+from vines.simulation.swarm import (
+    COVERAGE,
+    COVERAGE_OF_ABSENCES,
+    COVERAGE_OF_FORGETTING,
+    Swarm,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     totals: Counter[str] = Counter()
     for seed in range(options.seed, options.seed + options.runs):
         plan = draw_absences if options.absences else draw
+        plan = draw_forgetting if options.forgetting else plan
         swarm = Swarm(plan(seed, options.nodes))
         if options.runs == 1:
             _say(swarm.plan.describe())
@@ -46,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         if options.trace:
             _say(swarm.simulation.trace(options.trace))
-    _say(coverage_report(totals, COVERAGE_OF_ABSENCES if options.absences else COVERAGE))
+    coverage = COVERAGE_OF_ABSENCES if options.absences else COVERAGE
+    _say(coverage_report(totals, COVERAGE_OF_FORGETTING if options.forgetting else coverage))
     return 0
 
 
@@ -68,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
         "--absences",
         action="store_true",
         help="members are away for longer than whoever failed is waited for",
+    )
+    parser.add_argument(
+        "--forgetting",
+        action="store_true",
+        help="the same, for no longer than all were told: who is gone is forgotten",
     )
     parser.add_argument(
         "--trace", type=_positive, nargs="?", const=60, help="show the last frames, in words"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.protocol.members.accusations import ACCUSATION
-from vines.protocol.replicas.leftovers import FAMILIES, VOID
+from vines.protocol.replicas.leftovers import FAMILIES, RETIRED, VOID
 from vines.protocol.wire.fields import ID_BYTES
 from vines.simulation.oracle import DEAD, Oracle, Violation, Written, lapsed, voids
 
@@ -86,7 +86,7 @@ class Watch:
         """Of all that was ever forgotten, how much it was when the last join began; infinity: there
         was none.
         """
-        self._seen: tuple[bytes, int, int, int, int] | None = None
+        self._seen: tuple[bytes, int, int, int, int, int] | None = None
         self._lapsed = False
         """Whether anything has lapsed since the last look at all records."""
         self._recounted = False
@@ -100,7 +100,8 @@ class Watch:
         """Check what changed since the last call; whether anything did."""
         table = self.table
         # What is dropped of members that are gone is in no fingerprint.
-        seen = table.fingerprint(), table.sequence, table.lapses, table.collected, len(table)
+        ends = table.lapses, table.collected, table.gone.forgotten
+        seen = table.fingerprint(), table.sequence, *ends, len(table)
         if seen == self._seen:
             return False
         before, self._seen = self._seen, seen
@@ -167,10 +168,21 @@ class Watch:
                 rank <= deleted_here
                 or (below and same)
                 or (not same and covered(deletion.source) >= deletion.counter)
+                or (not same and self._is_untold(deletion.source))
             ):
                 return True
         return below and any(
             self._joined_before(source, counter, each) for each in self.oracle.deleted(key, rank)
+        )
+
+    def _is_untold(self, source: bytes) -> bool:
+        """Whether a source is forgotten, or about to be, so that nobody who runs tells of it: who
+        joins covers what its deletions won over, and nothing of it.
+        """
+        return self.table.gone.until > 0 and not any(
+            source in page
+            for _, table in self.oracle.running()
+            for page in table.floor_pages(1 << 16)
         )
 
     def asked(self) -> None:
@@ -246,6 +258,8 @@ class Watch:
             return True
         if written.family == MEMBER and not written.flags and not written.stamp & 3:
             return self.table.gone.get(written.origin) is not None
+        if written.family == RETIRED and written.flags & EXPIRING:
+            return written.flags & TOMBSTONE != 0 or self._lapsed
         if written.family in FAMILIES and written.flags & ENDED == ENDED:
             sources = self.oracle.sources_of(written.key) if written.family == MEMBER else ()
             # One that is known to be retired may count again, if there is more of it than was said:
@@ -327,8 +341,27 @@ class Watch:
     def _check_cover(self, *, glances: bool) -> None:
         covered = dict(self.table.vector().items())
         self._check_rise(covered.items(), glances=glances)
-        if gone := self.covered.keys() - covered.keys():
-            raise Violation(f"{self.name} forgot {', '.join(map(_short, sorted(gone)))}")
+        gone = [source for source in self.covered if source not in covered]
+        for source in gone:
+            if self.covered[source]:
+                self._check_forgotten(source)
+            del self.covered[source]
+            self.floors.pop(source, None)
+
+    def _check_forgotten(self, source: bytes) -> None:
+        """A source may be forgotten that was retired, once nobody who runs, cut off or not, could
+        come with anything of it: all have left it out, and hold nothing live that it wrote.
+        """
+        if self.table.gone.get(source) is not None or not self.table.gone.forgotten:
+            raise Violation(f"{self.name} lost {_short(source)}")
+        for name, table in self.oracle.running():
+            if table.counts_in(source):
+                raise Violation(f"{self.name} forgot {_short(source)}, which counts at {name}")
+            for written in map(Written._make, table.records()):
+                if source in (written.source, written.origin) and not written.flags & TOMBSTONE:
+                    raise Violation(
+                        f"{self.name} forgot {_short(source)}, but {name} holds {_say(written)}"
+                    )
 
     def _check_rise(self, covered: Iterable[tuple[bytes, int]], *, glances: bool) -> None:
         """Check counters and floors of these sources; with `glances` the records that are held are

@@ -91,6 +91,12 @@ class Simulation:
         self.data.awaited = self._awaited
         self.data.tables = self._tables
         self.control.look = self._look
+        self.control.running = lambda: [
+            (each.watches[0].name, each.node.control) for each in self.processes
+        ]
+        self.data.running = lambda: [
+            (each.watches[1].name, each.node.data) for each in self.processes
+        ]
         self.largest_record = 0
         self.replay = f"Simulation(seed={seed}, nodes={nodes}) and the same calls"
         """What a Violation tells to do to see it again."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vines.simulation.stream import Pipe
 
 DAY = 86_400.0
+LONG_SHARE = 0.6
+"""Of the time that anybody may be away, for which now and then somebody is."""
 DEAD_SECONDS = 20.0
 """Whoever says nothing is held dead by then, however few are there to accuse it."""
 
@@ -30,6 +32,8 @@ class Faults:
         """Set when faults have to stop: nothing begins any more, though some still end."""
         self._backups: dict[int, Backup] = {}
         """A copy of the disk of some hosts, by their numbers."""
+        self._back = 0.0
+        """When whoever is away for very long has been back for a while."""
 
     def inject(self, name: str) -> None:
         """Begin a fault, unless there is nothing it could hit now."""
@@ -267,8 +271,13 @@ class Faults:
 
     def _long(self) -> float:
         """Longer than any that is dead is waited for."""
-        retention = self.simulation.nodes[0].config.dead_retention
-        return DEAD_SECONDS + retention + self.rng.choice((1.0, 10.0, 30.0))
+        config = self.simulation.nodes[0].config
+        # Absences follow each other: what one misses for another reason after that adds up.
+        if config.forget_after is not None and self.simulation.now >= self._back:
+            seconds = LONG_SHARE * config.forget_after
+            self._back = self.simulation.now + config.forget_after
+            return seconds
+        return DEAD_SECONDS + config.dead_retention + self.rng.choice((1.0, 10.0, 30.0))
 
     # -- chance
 

@@ -16,8 +16,7 @@ from vines._core.retired import read_batch
 from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.errors import VinesError
 from vines.protocol.members.accusations import ACCUSATION
-from vines.protocol.replicas.leftovers import VOID
-from vines.protocol.replicas.retiring import RETIRED
+from vines.protocol.replicas.leftovers import RETIRED, VOID
 from vines.protocol.wire.fields import ID_BYTES
 
 if TYPE_CHECKING:
@@ -131,6 +130,8 @@ class Oracle:
         it was forgotten meanwhile."""
         self.awaited: Callable[[Table], list[Table]] = lambda _table: []
         """The tables of running processes that the process of a table waits for."""
+        self.running: Callable[[], list[tuple[str, Table]]] = list
+        """The tables of running processes of this kind, and their names."""
         self.tables: Callable[[], list[Table]] = list
         """All there ever were of this kind."""
         self.look: Callable[[], None] = lambda: None

@@ -71,6 +71,9 @@ waited for."""
 SILENT_SHARE = 0.15
 """Of the seeds, in which one host or two do not listen."""
 
+FORGET_SECONDS = 600.0
+"""The longest that anybody is away, where sources are forgotten: the least that may be said."""
+
 OPERATIONS_MAX = 150
 """Operations in one run: more of them find little more and cost as much as another seed."""
 
@@ -100,6 +103,8 @@ class Plan:
     """Seconds over which the nodes start."""
     absences: bool = False
     """Whether it is one of `draw_absences`."""
+    forgetting: bool = False
+    """Whether it is one of `draw_forgetting`, which is one of `draw_absences`, too."""
     durable: int = 0
     """Nodes that have a disk."""
     silent: int = 0
@@ -181,6 +186,25 @@ def draw_absences(seed: int, nodes: int | None = None) -> Plan:
     plan.config["dead_retention"] = rng.choice((2.0, 5.0, 10.0))
     plan.config["collect_interval"] = rng.choice((0.05, 0.3, 1.0))
     plan.config["suspicion_factor"] = 1.0
+    return plan
+
+
+def draw_forgetting(seed: int, nodes: int | None = None) -> Plan:
+    """The same where nobody is away for longer than all were told, and sources that are gone are
+    forgotten after that: processes end and begin all the while.
+    """
+    plan = draw_absences(seed, nodes)
+    rng = Random(f"plan forgetting {seed}")
+    seconds = rng.uniform(1500.0, 3000.0)
+    plan = replace(
+        plan,
+        seconds=seconds,
+        faults=(*plan.faults, *("crash", "restart_away") * 2),
+        fault_interval=rng.choice((20.0, 60.0)),
+        operation_interval=seconds / rng.choice((OPERATIONS_MAX, 3 * OPERATIONS_MAX)),
+        forgetting=True,
+    )
+    plan.config["forget_after"] = FORGET_SECONDS
     return plan
 
 

@@ -255,6 +255,7 @@ class Process:
         now = (
             *(control.sequence, data.sequence, control.fingerprint(), data.fingerprint()),
             *(control.lapses, data.lapses, data.turns, data.collected, len(control)),
+            control.gone.forgotten,
         )
         if now == self._checked:
             return

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from vines._core.retired import write_batch
 from vines._core.table import EPHEMERAL, TOMBSTONE
 from vines.events import ALIVE, Member
+from vines.protocol.replicas.leftovers import RETIRED
 from vines.simulation.oracle import Violation, Written, lapsed
 
 if TYPE_CHECKING:
+    from vines._core.table import Table
     from vines.simulation.checks import Watch
     from vines.simulation.cluster import Simulation
     from vines.simulation.oracle import Key
@@ -44,7 +47,7 @@ def unrest(processes: list[Process]) -> str | None:
         if suspects := process.node.stats()["suspects"]:
             return f"{process.name} suspects {suspects}"
     for which in ("data", "control"):
-        if len({getattr(each.node, which).statistics()["expiring"] for each in processes}) > 1:
+        if len({_expiring(getattr(each.node, which)) for each in processes}) > 1:
             return f"a record of the table {which} has lapsed, and not everywhere"
     alive = {process.node.id for process in processes}
     for process in processes:
@@ -52,6 +55,15 @@ def unrest(processes: list[Process]) -> str | None:
         if view != alive:
             return f"{process.name} sees {len(view)} alive, {len(alive)} are"
     return None
+
+
+def _expiring(table: Table) -> object:
+    """How many records of a table are to lapse. Of those that let sources be forgotten one may be
+    missing: no fingerprint has it, and of an author that is retired itself no vector speaks.
+    """
+    if table.gone.until:
+        return sum(family != RETIRED for family, _, _ in table.expiring())
+    return table.statistics()["expiring"]
 
 
 def wait_for_rest(simulation: Simulation, limit: float) -> None:
@@ -131,6 +143,33 @@ def check_lapsed(simulation: Simulation) -> None:
                 raise Violation(f"{process.name} still shows {written} after its time")
 
 
+def unforgotten(simulation: Simulation) -> list[str]:
+    """Sources that are gone, and are remembered though nothing names them at any process, where
+    that is; and records that say so, where no source is remembered any more.
+    """
+    known = [(process.name, process.node.control) for process in simulation.processes]
+    named = {
+        source
+        for _, control in known
+        for source, _ in control.gone.divide(write_batch(control.gone.items()))[1]
+    }
+    found = [
+        f"{source.hex()} at {name}"
+        for name, control in known
+        for source, _ in control.gone.items()
+        if source not in named
+    ]
+    for name, control in known:
+        # What lies above all that is covered of its author stays, as whatever lapsed there does.
+        held = (Written._make(fields) for fields in control.records())
+        records = sum(
+            one.family == RETIRED and one.counter <= control.covered(one.source) for one in held
+        )
+        if records and not any(len(each.gone) for _, each in known):
+            found.append(f"{records} records of them at {name}")
+    return found
+
+
 def _noise(simulation: Simulation) -> str | None:
     """What nodes with equal tables and views still do in some seconds, or None: equals are
     quiet.
@@ -187,8 +226,12 @@ def _content(watch: Watch, alive: set[bytes]) -> list[Written]:
 
 
 def _live(content: list[Written]) -> list[Written]:
-    """Without deletions, which each forgets in its own time."""
-    return [written for written in content if not written.flags & TOMBSTONE]
+    """Without deletions, which each forgets in its own time, and what lets sources be forgotten."""
+    return [
+        written
+        for written in content
+        if not (written.flags & TOMBSTONE or (written.family == RETIRED and written.expires))
+    ]
 
 
 def _check_deletions(

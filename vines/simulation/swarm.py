@@ -12,12 +12,21 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vines._core.table import DATA, TOMBSTONE
 from vines.simulation.cluster import Simulation
 from vines.simulation.faults import Faults
 from vines.simulation.operations import Operations
-from vines.simulation.oracle import Written
-from vines.simulation.plan import ABSENCES, FAULTS, OPERATIONS, Plan, draw, draw_absences
-from vines.simulation.rest import check_joiner, check_lapsed, time_left
+from vines.simulation.oracle import Violation, Written
+from vines.simulation.plan import (
+    ABSENCES,
+    FAULTS,
+    OPERATIONS,
+    Plan,
+    draw,
+    draw_absences,
+    draw_forgetting,
+)
+from vines.simulation.rest import check_joiner, check_lapsed, time_left, unforgotten
 
 if TYPE_CHECKING:
     from vines.simulation.host import Host
@@ -66,12 +75,18 @@ COVERAGE_OF_ABSENCES = (
     "disk_distrusted",
 )
 """The same of runs with absences."""
+COVERAGE_OF_FORGETTING = (*COVERAGE_OF_ABSENCES, "source_forgotten", "all_forgotten")
+"""The same of those in which sources are forgotten."""
 
 LAPSE_SECONDS = 0.1
 """Within that time what is due has lapsed: some turns."""
 
 STILL_SECONDS = 40.0
 """Whoever stands still is held dead by then, however few are there to accuse it."""
+
+FORGET_TERMS = 8
+"""In so many times the longest that anybody may be away all is forgotten of which nothing is left:
+whoever wrote what let others be forgotten may be gone since, and is forgotten after them."""
 
 CALM_LATENCY = 0.01
 """Seconds at most, once faults are over: rest comes soon, however many round trips it takes."""
@@ -128,6 +143,7 @@ class Swarm:
         simulation.settle()
         self._stand_still()
         self._lapse()
+        self._forget()
         return Result(
             plan,
             simulation.trace_hash(),
@@ -206,6 +222,27 @@ class Swarm:
         with simulation.explaining():
             check_lapsed(simulation)
 
+    def _forget(self) -> None:
+        """Where sources are forgotten, delete all keys, and let time pass until all are of which
+        nothing is left.
+        """
+        simulation, term = self.simulation, self.plan.config.get("forget_after")
+        if not term:
+            return
+        host = next(host for host in simulation.nodes if host.process is not None)
+        assert host.process is not None, "just chosen so"
+        for written in map(Written._make, host.process.node.data.records()):
+            if written.family == DATA and not written.flags & TOMBSTONE:
+                host.write(written.key, TOMBSTONE, b"")
+        deadline = simulation.now + FORGET_TERMS * term
+        while left := unforgotten(simulation):
+            with simulation.explaining():
+                if simulation.now >= deadline:
+                    raise Violation(f"not forgotten in {FORGET_TERMS} terms: {', '.join(left)}")
+            simulation.run(term / 8)
+        simulation.settle()
+        simulation.network.count("all_forgotten")
+
     def _calm(self) -> None:
         """End the bad weather, and introduce islands to each other that never knew one another."""
         conditions = self.simulation.network.conditions
@@ -237,9 +274,16 @@ def run_absences(seed: int, nodes: int | None = None) -> Result:
     return Swarm(draw_absences(seed, nodes)).run()
 
 
+def run_forgetting(seed: int, nodes: int | None = None) -> Result:
+    """The same of one in which nobody is away for longer than all were told, and sources that are
+    gone are forgotten.
+    """
+    return Swarm(draw_forgetting(seed, nodes)).run()
+
+
 def replay_command(plan: Plan) -> str:
     """The one command that runs a plan again."""
-    kind = " --absences" if plan.absences else ""
+    kind = " --forgetting" if plan.forgetting else " --absences" if plan.absences else ""
     return f"python -m vines.simulation {plan.seed} --nodes {plan.nodes}{kind}"
 
 
@@ -251,6 +295,7 @@ def count_everything(simulation: Simulation) -> Counter[str]:
     counts["duplicate_link_closed"] = simulation.closed["duplicate"]
     for host in simulation.nodes:
         for process in [*host.past, *([host.process] if host.process else [])]:
+            counts["source_forgotten"] += process.node.control.gone.forgotten
             for table in (process.node.control, process.node.data):
                 statistics = table.statistics()
                 for name, statistic in _STATISTICS.items():

@@ -12,7 +12,7 @@ that it is there. It must not know other members, links or dialling.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import inf
+from math import ceil, inf
 
 from vines._core.table import EXPIRING, MEMBER, Table
 from vines.config import Config
@@ -63,6 +63,7 @@ class Identity:
             versions=(VERSION_LOW, VERSION_HIGH),
             observer=config.observer,
             source=control.source,
+            forget_after=None if config.forget_after is None else ceil(config.forget_after),
         )
         start = max(wall_ms, 0) // 1000 if boot is None else boot
         self.incarnation = min(start << BOOT_BITS, INCARNATION_MAX - 1)

@@ -103,6 +103,17 @@ class Membership:
             (each.id, each.profile.source) for each in self._members.values() if each.state != LEFT
         ]
 
+    def forget_after(self) -> int | None:
+        """The longest that anybody may be away, as members say, this one among them, that have not
+        left; None: not all of them were told.
+        """
+        longest = self._identity.profile.forget_after
+        for each in self._members.values():
+            term = each.profile.forget_after
+            if each.state != LEFT:
+                longest = None if longest is None or term is None else max(longest, term)
+        return longest
+
     def member(self, member: bytes) -> Member:
         """A known member as its user sees it."""
         return self._member(self._members[member])

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from vines._core.changes import Change
 from vines._core.table import LEFT_MAX
-from vines.config import Config, is_tags
+from vines.config import FORGET_AFTER_RANGE, Config, is_tags
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, LEFT, Member
 from vines.frozen import Frozen
@@ -37,10 +37,14 @@ class Profile(Frozen, kw_only=True):
     observer: bool
     source: bytes
     """The start that wrote it."""
+    forget_after: int | None = None
+    """Seconds that anybody may be away, as it was told; None: it was told nothing."""
 
     def encode(self) -> bytes:
         """The value of the record."""
         values = {name: getattr(self, name) for name in _FIELDS}
+        if self.forget_after is not None:
+            values["forget_after"] = self.forget_after
         return fields.pack(values)
 
     @classmethod
@@ -54,6 +58,7 @@ class Profile(Frozen, kw_only=True):
             versions=fields.versions(values, "versions"),
             observer=fields.truth(values, "observer"),
             source=fields.octets(values, "source"),
+            forget_after=_term(values),
         )
 
 
@@ -124,6 +129,13 @@ def read(change: Change, profile: Profile | None = None) -> Sighting:
 def _profile(value: bytes) -> Profile:
     """The profile in a record's value, read once: a death and what contradicts it repeat it."""
     return Profile.decode(value)
+
+
+def _term(values: dict[str, Any]) -> int | None:
+    if "forget_after" not in values:
+        return None
+    low, high = FORGET_AFTER_RANGE
+    return fields.whole_number(values, "forget_after", int(high), int(low))
 
 
 def _tags(values: dict[str, Any]) -> dict[str, str]:

@@ -14,6 +14,8 @@ if others do it sooner or later; and none comes again, as its position is covere
   is a fresh one of its own, where it was started on an old copy of its disk, at an incarnation
   below: what is left has to tell it to object.
 * So does what is left of other accusations, which says nothing at all.
+* What is left of a record that retired sources, and was let lapse, goes at once: it lapses once
+  nobody is away any more who has not heard of it.
 * A member record that says alive, and whose source is retired, is void at every node: it goes, and
   its member is held dead from then on. Nothing has to be written for that. A member that lives all
   the same says so under a fresh source, once it hears that; who is linked to it waits for it.
@@ -36,6 +38,8 @@ from vines.protocol.members.membership import Membership
 from vines.protocol.members.profile import RANKS
 from vines.protocol.replicas.collecting import REPORT
 
+RETIRED: Final = 8
+"""The family of records that retire sources; the key says who began it, and a number."""
 FAMILIES: Final = (MEMBER, ACCUSATION)
 """Of records that lapse, and of which what is left then may go."""
 GRACE_SECONDS: Final = 1.0
@@ -78,10 +82,14 @@ class Leftovers:
         """How far the look at what may be void has come: in which of its families, and where."""
         self._stray = False
         """One lies above what is covered, and would come again."""
+        self.retirements = False
+        """What lapsed may be such that retired sources: look, whatever else is waited for."""
         self._retirees = inf
         """When to look who is held alive by a source that is retired."""
         self._walk: int | None = None
         """How far the look for what has lapsed has come."""
+        self._adds = True
+        """What it finds is to go as soon as may be: nothing that lapsed earlier is waited for."""
         self._ended: dict[tuple[int, bytes], tuple[int, bytes]] = {}
         """What had lapsed then, and is to go: family and key, stamp and origin."""
         self._found = -inf
@@ -124,8 +132,10 @@ class Leftovers:
             self._others = self._others & unowned | self._members.sources()
             if whole and self._found <= self._agreed() and unowned <= self._others:
                 self._clear()
-        if not self._ended and self._walk is None and self._control.tombstones:
-            self._walk = 0
+        if self._walk is None and self._control.tombstones:
+            self._adds = not self._ended
+            if self._adds or self.retirements:
+                self._walk = 0
 
     def advance(self, now: float) -> None:
         """Go on with what is under way: a turn's worth."""
@@ -166,15 +176,19 @@ class Leftovers:
     def _find(self, now: float) -> None:
         """Look on for what has lapsed."""
         assert self._walk is not None, "asked before"
-        self._found = now
+        if self._adds:
+            self._found = now
+            self._others.clear()
         found, self._walk = self._control.lapsed(self._walk, SLOTS)
         for family, key in found:
+            if family == RETIRED:
+                self._control.collect(family, key)  # nobody is away who would need it
+                continue
             held = self._control.get(family, key) if family in FAMILIES else None
-            if held is None or len(self._ended) >= ENDED_MAX:
+            if held is None or not self._adds or len(self._ended) >= ENDED_MAX:
                 continue
             if family != MEMBER or (key != self._identity.id and self._members.get(key) is None):
                 self._ended[family, key] = held[:2]
-        self._others.clear()
 
     def _clear(self) -> None:
         """Nobody needs any more what had lapsed."""

@@ -11,6 +11,10 @@ full. Two of them that do so at once, on either side of a partition, overwrite e
 is lost by that: what a node has read it keeps (vines._core.retired), and what it knows and finds in
 no record is written again, by the first member, or after a while by whoever knows it.
 
+Where all members were told for how long anybody may be away, sources are forgotten that nothing
+names any more: a batch of them is written to lapse after that, and each node forgets what is in no
+batch any more once its own clock agrees. Who still holds something of one says it anew.
+
 Nothing hangs on the first of these: who finds its own source retired goes on under a fresh one, and
 what is covered above a last position puts the source back. Ephemeral keys of a retired source have
 ended: as its owner hears of that, it is never given up without writing them anew. It must not know
@@ -21,21 +25,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from math import inf
+from math import ceil, inf
 
-from vines._core.changes import Changes
+from vines._core.changes import Change, Changes
 from vines._core.retired import read_batch, write_batch
-from vines._core.table import ENDED, Table
+from vines._core.table import ENDED, EXPIRING, LEFT_MAX, Table
 from vines.errors import WireError
 from vines.hints import Final
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
-from vines.protocol.replicas.leftovers import Leftovers
+from vines.protocol.replicas.leftovers import RETIRED, Leftovers
 from vines.protocol.replicas.telling import ROSTER_BYTES
 from vines.protocol.wire.messages import TABLES
 
-RETIRED: Final = 8
-"""The family of records that retire sources; the key says who began it, and a number."""
 BATCH: Final = 40
 """Sources in one such record: some 800 bytes, which are sent again with each that is added."""
 BATCH_BYTES_MAX: Final = 4096
@@ -58,6 +60,13 @@ SLOTS: Final = 8192
 """Looked at in one turn for those that can be given back: some hundred microseconds."""
 BATCHES: Final = 16
 """Looked at in one turn for what is in none of them: the same."""
+LOOKS_PER_TERM: Final = 64
+"""How often batches are looked at for what may fade, in the time that anybody may be away: what is
+forgotten then is late by no more than some of these, and a look goes over all batches."""
+BATCH_SECONDS_MAX: Final = 3600.0
+"""For how long a batch is waited for to be full before it fades: an eighth of that time at most."""
+UNIT_SECONDS: Final = 64.0
+"""In which times of sources are counted: 24 bits of it are 34 years."""
 
 GONE_MAX: Final = 64
 """Members remembered beyond those that are alive; of more, all that are gone are forgotten."""
@@ -152,17 +161,34 @@ class Retiring:
         """Slots of what was left out may still be there."""
         self._look = now + LOOK_SECONDS
         self._again = inf
+        self._term: int | None = None
+        """The longest that anybody may be away; None: nobody knows."""
+        self._numbers: tuple[bytes, int] = b"", 0
+        """The source of this node, and how many batches it began: none has the key of another, that
+        may have lapsed."""
+        self._ripe: dict[bytes, float] = {}
+        """Batches that say sources which nothing names any more, and since when that is so."""
+        self._ripening: dict[bytes, float] = {}
+        """The same, as far as the look under way has come."""
+        self._lapses = 0
+        """Of the control table, at the last look."""
+        self._ripe_look = now
+        """When to look at all batches for that."""
+        self._began = now
+        if identity.profile.forget_after is not None:
+            self._age(now, identity.profile.forget_after)
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current; malformed ones retire nothing."""
         found = False
         for change in changes.select(RETIRED, (), (b"",)):
             self._unsure = True
-            for source, last in self._read(change[1], change[3], change[4]):
+            for source, last in self._read(change):
                 if self._hear(source, last):
                     self._pending[source] = self._last(source)
                     found = True
-            self._list(change[3])  # it may be one that the look under way has passed
+            # It may be one that the look under way has passed.
+            self._list(change[3], fades=bool(change[2] & EXPIRING))
         if found:
             self._leftovers.named(now)
             self._leave_out(now)
@@ -187,6 +213,7 @@ class Retiring:
             self._look = now + LOOK_SECONDS
             self._begin()
             self._releasing = True
+            self._plan(now)
             if self._unsure and self._cursor is None:
                 self._unsure = False
                 self._retired.unlist()
@@ -198,7 +225,7 @@ class Retiring:
         elif self._releasing:
             self._releasing = sum(table.release(SLOTS) for table in self._tables) > 0
         if self._cursor is not None:
-            self._check()
+            self._check(now)
         if now >= self._leftovers.deadline():
             self._leftovers.advance(now)
 
@@ -260,7 +287,8 @@ class Retiring:
             known = self._orphans.get(source)
             since = known[1] if known is not None and known[0] == last else now
             room = silent or self._written + len(found) < RETIRED_PER_LOOK
-            if not (since < now and room and since <= agreed):
+            due = since <= agreed or now - since >= self._patience()
+            if not (since < now and room and due):
                 self._found[source] = last, since
             elif silent:
                 for table in self._tables:
@@ -309,22 +337,25 @@ class Retiring:
 
     # ------------------------------------------------------------------ records
 
-    def _read(self, key: bytes, value: bytes, stamp: int) -> list[tuple[bytes, Last]]:
-        """What a batch says. One that has room is gone on with; of several it is the first."""
+    def _read(self, change: Change) -> list[tuple[bytes, Last]]:
+        """What a batch says. One that has room, and does not fade, is gone on with; of several it
+        is the first.
+        """
+        _, key, flags, value, stamp, _ = change
         try:
             found = read_batch(value) if len(value) <= BATCH_BYTES_MAX else []
         except WireError:
             return []
-        if not 0 < len(found) < BATCH or stamp >= _STAMP_MAX:
+        if flags or not 0 < len(found) < BATCH or stamp >= _STAMP_MAX:
             self._open = None if key == self._open else self._open
         elif self._open is None or key < self._open:
             self._open = key
         return found
 
-    def _list(self, value: bytes) -> None:
-        """Note that a record says this."""
+    def _list(self, value: bytes, *, fades: bool = False) -> None:
+        """Note that a record says this; `fades`: until it lapses."""
         try:
-            self._retired.list_batch(value if len(value) <= BATCH_BYTES_MAX else b"")
+            self._retired.list_batch(value if len(value) <= BATCH_BYTES_MAX else b"", fades)
         except WireError:
             return
 
@@ -347,26 +378,35 @@ class Retiring:
         held = control.get(RETIRED, self._open) if self._open is not None else None
         if self._open is not None and held is not None and held[0] < _STAMP_MAX:
             key, self._open = self._open, None
-            said = dict(self._read(key, held[3], held[0]))
+            stamp, origin, flags, value = held
+            said = dict(self._read((RETIRED, key, flags, value, stamp, origin)))
             if self._open is not None:
-                return key, said, held[0] + 1
-        number = 0
-        while control.get(RETIRED, key := self._key(number)) is not None:
-            number += 1
+                return key, said, stamp + 1
+        while control.get(RETIRED, key := self._next_key()) is not None:
+            pass
         return key, {}, 1
 
-    def _key(self, number: int) -> bytes:
-        return self._identity.profile.source + number.to_bytes(NUMBER_BYTES, "big")
+    def _next_key(self) -> bytes:
+        source, number = self._numbers
+        if source != self._identity.profile.source:
+            source, number = self._identity.profile.source, 0
+        self._numbers = source, number + 1
+        return source + number.to_bytes(NUMBER_BYTES, "big")
 
-    def _check(self) -> None:
-        """Look on for what is known here and in no record."""
+    def _check(self, now: float) -> None:
+        """Look on for what is known here and in no record, and for what may be forgotten."""
         assert self._cursor is not None, "asked before"
         found, self._cursor = self._tables[0].scan(RETIRED, b"", self._cursor, BATCHES)
         for change in found:
-            self._read(change[1], change[3], change[4])
-            self._list(change[3])
+            fades = bool(change[2] & EXPIRING)
+            if self._term is None or fades or not self._fade(change, now):
+                self._read(change)
+                self._list(change[3], fades=fades)
         if self._cursor is not None:
             return
+        self._ripe, self._ripening = self._ripening, {}
+        if self._term is not None or self._retired.until:
+            self._age(now, self._term)
         missing = self._retired.unlisted(RETIRED_PER_LOOK)
         if missing and (self._missed or self._is_first()):
             self._write(missing)
@@ -374,6 +414,72 @@ class Retiring:
         else:
             self._missed = bool(missing)
         self._unsure = self._unsure or bool(missing)
+
+    # ------------------------------------------------------------------ forgetting
+
+    def _plan(self, now: float) -> None:
+        """Look at all batches soon, if any lapsed, or something may be forgotten."""
+        self._term = self._members.forget_after()
+        lapses = self._tables[0].lapses
+        self._leftovers.retirements = self._retired.until > 0
+        if self._term is None:
+            self._unsure |= self._retired.until > 0
+        elif now >= self._ripe_look or lapses != self._lapses:
+            self._unsure |= len(self._retired) > 0
+            self._ripe_look = now + self._term / LOOKS_PER_TERM
+        self._lapses = lapses
+
+    def _patience(self) -> float:
+        """For how long something may stay as it is before whoever sees it acts alone."""
+        if self._term is None:
+            return inf
+        return 2 * self._batch_seconds(self._term) + 4 * LOOK_SECONDS
+
+    def _waits(self, term: int) -> float:
+        """How long it takes to forget: everybody is there by then, and had time to object."""
+        return term + 4 * LOOK_SECONDS
+
+    def _batch_seconds(self, term: int) -> float:
+        return min(term / 8, BATCH_SECONDS_MAX)
+
+    def _fade(self, change: Change, now: float) -> bool:
+        """Of a batch, let what nothing names any more lapse once nobody can be away any more that
+        has not heard of it. The others, if any, go into another batch first.
+        """
+        _, key, _, value, stamp, _ = change
+        assert self._term is not None, "asked before"
+        try:
+            idle, named = self._retired.divide(value if len(value) <= BATCH_BYTES_MAX else b"")
+        except WireError:
+            return False
+        if not idle or stamp >= _STAMP_MAX:
+            return False
+        since = self._ripe.get(key, now)
+        first, full = self._is_first(), len(idle) >= BATCH and not named
+        patience = self._patience() if not first else 0.0
+        if first and not full:
+            patience = self._batch_seconds(self._term)
+        if now - since < patience:
+            self._ripening[key] = since
+            return False
+        if named:
+            self._open = None if key == self._open else self._open
+            self._write(named)
+        left = min(int(self._waits(self._term) * 1000), LEFT_MAX)
+        batch = write_batch(idle)
+        if not self._tables[0].put(RETIRED, key, EXPIRING, batch, stamp + 1, left):
+            return False
+        self._open = None if key == self._open else self._open
+        self._list(batch, fades=True)
+        return True
+
+    def _age(self, now: float, term: int | None) -> None:
+        """All batches were looked at: forget what is in none of them any more, and whose time is
+        over by this node's own clock, too.
+        """
+        clock = int((now - self._began) / UNIT_SECONDS) + 1
+        until = 0 if term is None else clock + ceil(self._waits(term) / UNIT_SECONDS) + 1
+        self._retired.age(clock, until)
 
     # ------------------------------------------------------------------ tables
 
