@@ -360,6 +360,24 @@ def test_a_batch_that_lapses_at_once_or_never_has_nobody_forget_sooner_or_grow(l
     assert all(len(flags_of(host)) <= 1 for host in hosts) and equal(*hosts)
 
 
+def test_what_another_version_of_a_fading_batch_does_not_say_is_said_anew() -> None:
+    """Of two that let it fade apart from each other one may not have heard of all of it."""
+    pump, hosts = forgetting()
+    other = bytes(15) + b"\x08"
+    retire(hosts[0], other, (2, 0))
+    pump.run(TERM / 8 + LOOKS)
+    assert all(flags_of(host) == [EXPIRING] for host in hosts)
+    (change,), _ = hosts[0].node.control.scan(RETIRED, b"", 0, 1 << 20)
+    batch, left = write_batch([(other, (2, 0))]), int(TERM * 1000)
+    hosts[1].node.control.put(RETIRED, change[1], EXPIRING, batch, change[4] + 1, left)
+    hosts[1].node.advance(pump.now)
+    pump.run(1.0)
+    assert all(said(host) == {GONE: (3, 1), other: (2, 0)} for host in hosts)
+    assert all(sorted(flags_of(host)) == [0, EXPIRING] for host in hosts)
+    pump.run(3 * TERM)
+    assert all(known(host) == said(host) == {} for host in hosts) and equal(*hosts)
+
+
 @pytest.mark.parametrize("value", [599, 10**9 + 1, -1, 600.0, "600", None, True])
 def test_a_member_that_says_an_impossible_time_is_not_believed(value: object) -> None:
     pump, (a, *_) = forgetting()

@@ -57,8 +57,15 @@ def test_pinned_seed(seed: int) -> None:
     run(seed)
 
 
-def test_restarts_with_disks() -> None:
-    assert run_forgetting(4).counts["source_forgotten"]
+@pytest.mark.parametrize(
+    "seed",
+    [
+        4,
+        11,  # two let a batch fade apart from each other, and one had not heard of all of it
+    ],
+)
+def test_restarts_with_disks(seed: int) -> None:
+    assert run_forgetting(seed).counts["source_forgotten"]
 
 
 def churn(simulation: Simulation, starts: int = 6) -> None:

@@ -29,7 +29,7 @@ from math import ceil, inf
 
 from vines._core.changes import Change, Changes
 from vines._core.retired import read_batch, write_batch
-from vines._core.table import ENDED, EXPIRING, LEFT_MAX, Table
+from vines._core.table import ENDED, EXPIRING, LEFT_MAX, TOMBSTONE, Table
 from vines.errors import WireError
 from vines.hints import Final
 from vines.protocol.members.identity import Identity
@@ -170,6 +170,10 @@ class Retiring:
         """Batches that say sources which nothing names any more, and since when that is so."""
         self._ripening: dict[bytes, float] = {}
         """The same, as far as the look under way has come."""
+        self._faded: dict[bytes, bytes] = {}
+        """Batches that were let fade from here, and what they say."""
+        self._lost: dict[bytes, Last] = {}
+        """What such a batch said, and another version of it does not that won."""
         self._lapses = 0
         """Of the control table, at the last look."""
         self._ripe_look = now
@@ -189,6 +193,7 @@ class Retiring:
                     found = True
             # It may be one that the look under way has passed.
             self._list(change[3], fades=bool(change[2] & EXPIRING))
+            self._compare(change)
         if found:
             self._leftovers.named(now)
             self._leave_out(now)
@@ -226,13 +231,16 @@ class Retiring:
             self._releasing = sum(table.release(SLOTS) for table in self._tables) > 0
         if self._cursor is not None:
             self._check(now)
+        if self._lost:
+            lost, self._lost = self._lost, {}
+            self._write(sorted(lost.items()))
         if now >= self._leftovers.deadline():
             self._leftovers.advance(now)
 
     def deadline(self) -> float:
         """When `advance` has something."""
         looking = self._place is not None or self._cursor is not None
-        if looking or self._trimming or self._releasing:
+        if looking or self._trimming or self._releasing or self._lost:
             return 0.0
         return min(self._look, self._again, self._leftovers.deadline())
 
@@ -405,6 +413,8 @@ class Retiring:
         if self._cursor is not None:
             return
         self._ripe, self._ripening = self._ripening, {}
+        get = self._tables[0].get
+        self._faded = {key: said for key, said in self._faded.items() if get(RETIRED, key)}
         if self._term is not None or self._retired.until:
             self._age(now, self._term)
         missing = self._retired.unlisted(RETIRED_PER_LOOK)
@@ -470,8 +480,30 @@ class Retiring:
         if not self._tables[0].put(RETIRED, key, EXPIRING, batch, stamp + 1, left):
             return False
         self._open = None if key == self._open else self._open
+        self._faded[key] = batch
         self._list(batch, fades=True)
         return True
+
+    def _compare(self, change: Change) -> None:
+        """This is said in a batch now. If it was let fade from here, and another did the same who
+        held an earlier version, or another one, it may lack sources: who heard of them wait for
+        their time to be over, who did not would never hear of them. They are to be said anew.
+        """
+        _, key, flags, value, _, _ = change
+        faded = self._faded.get(key, value)
+        if faded == value:
+            return
+        del self._faded[key]
+        if flags & TOMBSTONE:
+            return  # it has lapsed
+        try:
+            said = dict(read_batch(value)) if len(value) <= BATCH_BYTES_MAX else {}
+        except WireError:
+            said = {}
+        for source, _ in read_batch(faded):
+            last = self._retired.get(source)
+            if source not in said and last is not None:
+                self._lost[source] = last
 
     def _age(self, now: float, term: int | None) -> None:
         """All batches were looked at: forget what is in none of them any more, and whose time is
