@@ -77,6 +77,18 @@ def test_of_processes_without_a_disk_only_their_sources_are_left(leaving: bool) 
     assert equal(a, b) and not a.of(Conflict) and not b.of(Conflict)
 
 
+def test_while_processes_come_and_go_all_the_time_no_more_is_left_of_them_than_of_some() -> None:
+    """In each look some source is retired, and a look in which one came proves nothing."""
+    pump = Pump()
+    a, b = cluster(pump)
+    most = [0, 0]
+    for number in range(10, 90):
+        live(pump, number, a, leaving=number % 2 == 0)
+        for place, host in enumerate((a, b)):
+            most[place] = max(most[place], host.node.control.tombstones)
+    assert min(most) > 0 and max(most) <= 40
+
+
 def test_what_is_left_of_a_member_stays_until_its_source_is_retired() -> None:
     pump = Pump()
     a, b = cluster(pump)

@@ -517,6 +517,7 @@ class Retiring:
 
     def _leave_out(self, now: float) -> None:
         """Leave out what is covered just as far as it was said: a turn's worth."""
+        whole = self._roster == self._roster_now()
         for source, last in list(islice(self._pending.items(), TRIED_AT_ONCE)):
             del self._pending[source]
             if source == self._identity.profile.source:
@@ -526,12 +527,15 @@ class Retiring:
             done = [self._tables[each].retire(source, last[each]) for each in TABLES]
             if done[1]:
                 self._tables[1].author(source, ENDED)
+            whole = whole and all(done)
             # Of which nothing is here may never come, and is looked for if it does.
             begun = any(held[each] and not done[each] for each in TABLES)
             self._tried.pop(source, None)
             if begun and held[0] <= last[0] and held[1] <= last[1]:
                 self._tried[source] = last
             self._trimming = True
+        if whole:
+            self._roster = self._roster_now()  # some went, and none came
         self._sequences = UNTRIED if self._pending else self._now_at()
         self._again = now if self._pending else now + AGAIN_SECONDS if self._tried else inf
 
