@@ -13,8 +13,10 @@ from vines.simulation import Simulation
 
 HOUR = 3600.0
 IDLE_SECONDS = 120.0
-LIFE_SECONDS = 6.0
-"""Of one start: a probe of everybody, and time to agree on what the one before it wrote."""
+LIFE_SECONDS = 7.0
+"""Of one start: a probe of everybody, and time to agree on what the one before it wrote. Looks for
+what is out of use come at another moment of each: every fifth of six seconds is a look's time, and
+for hundreds of starts none would come late enough in one."""
 COUNTED_MAX = 128
 """Sources that count while starts follow each other so fast, however many there were: those of the
 last minutes, until all the living were seen to hold the same."""
