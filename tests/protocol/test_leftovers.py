@@ -89,6 +89,27 @@ def test_while_processes_come_and_go_all_the_time_no_more_is_left_of_them_than_o
     assert min(most) > 0 and max(most) <= 40
 
 
+@pytest.mark.parametrize("listening", [2, 0])
+def test_where_the_first_member_does_not_listen_all_goes_as_well(listening: int) -> None:
+    """Probes tell such a one nothing of others, and nobody of it."""
+    pump = Pump()
+    hosts = [pump.host(number, port=0, dead_retention=RETENTION) for number in (1, 5)]
+    seed = pump.host(3, dead_retention=RETENTION)
+    others = [pump.host(number, dead_retention=RETENTION) for number in (6, 7)[:listening]]
+    for host in [*hosts, *others]:
+        pump.join(host, seed)
+    pump.run(2.0)
+    for number in range(10, 14):
+        live(pump, number, seed, leaving=number % 2 == 0)
+    pump.run(RETENTION + LOOKS + LOOK_SECONDS)
+    here = [seed, *hosts, *others]
+    assert [host for host in here if host.node._parts.retiring._is_first()] == [seed]
+    for host in here:
+        assert families(host) == {MEMBER: len(here), REPORT: len(here), RETIRED: 1}
+        assert len(sources(host)) == len(here)
+    assert equal(*here)
+
+
 def test_what_is_left_of_a_member_stays_until_its_source_is_retired() -> None:
     pump = Pump()
     a, b = cluster(pump)

@@ -61,6 +61,7 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
         (2559, 6),  # who left came back on an old copy of its disk, as a start of an earlier number
         (4747, 4),  # a copy of a disk was put back before the first start of its host was due
         (4823, 6),  # who is gone was remembered while a process stood still, as it is to be
+        (5127, 3),  # remembered one that is gone by what it knew of it before it was away
         (940, 4),  # hidden at one, ended with its owner and forgotten at the others
     ],
 )

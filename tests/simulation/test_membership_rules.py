@@ -35,6 +35,7 @@ from vines.simulation.membership import (
     detection_bound,
     unseen_bound,
 )
+from vines.simulation.rest import check_rest
 
 SEEDS = range(6)
 
@@ -558,3 +559,28 @@ def test_of_whom_nothing_was_left_an_old_copy_of_its_disk_may_say_less(put_back:
         return
     with pytest.raises(Violation, match="again, which was collected"):
         simulation.run(5.0)
+
+
+@pytest.mark.parametrize("lapsed", [True, False])
+def test_what_members_say_of_one_that_is_gone_is_the_same_as_long_as_its_record_says_it(
+    lapsed: bool,
+) -> None:
+    simulation = Simulation(1, nodes=3, config={"dead_retention": 20.0}, watching=False)
+    simulation.run(5.0)
+    first, second, third = simulation.nodes
+    third.crash()
+    simulation.run(5.0)
+    for host in (first, second):
+        host.pause()
+    simulation.run(20.0 if lapsed else 1.0)
+    for host in (first, second):
+        host.resume()
+    simulation.run(1.0)
+    known = first.process.node._parts.linking.members._members  # type: ignore[union-attr]
+    gone = next(each for each in known.values() if each.state == DEAD)
+    known[gone.id] = gone.replace(profile=gone.profile.replace(tags={"role": "other"}))
+    if lapsed:
+        check_rest(simulation)
+        known[gone.id] = gone.replace(incarnation=gone.incarnation + 1)
+    with pytest.raises(Violation, match=r"node-2\.0 sees .*, node-1\.0 "):
+        check_rest(simulation)

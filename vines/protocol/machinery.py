@@ -103,7 +103,7 @@ class Machinery:
         )
         self.lag = Lag(now)
         self.post = Post(config, self.identity, outbox)
-        self.agreement = Agreement(self.linking.members)
+        self.agreement = Agreement(self.identity, self.linking.members, self.linking.linked)
         self.answering = Answering(
             *(config, self.identity, tables, self.linking.members, self.post, self.lag),
             differs=self._differs,
@@ -132,6 +132,7 @@ class Machinery:
             *(leftovers, now),
         )
         self.replication.joined = self.retiring.joined
+        self.replication.agrees = self.agreement.compared
         self.dialogue = Dialogue(
             *(tables, self.handshake, self.linking, self.replication, self.flushes),
             detector=self.detector,

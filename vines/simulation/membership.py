@@ -82,6 +82,8 @@ class MembershipRules(Spectator):
         self._told: dict[str, dict[bytes, tuple[int, int]]] = {}
         """Per running process and member the (incarnation, rank of the state) that was told
         last."""
+        self._met: dict[str, dict[bytes, float]] = {}
+        """When a running process was last told that a member is there."""
         self._forgot: dict[str, dict[bytes, int]] = {}
         """Under how many sources members had written when what a running process was told of them
         was last forgotten."""
@@ -102,6 +104,7 @@ class MembershipRules(Spectator):
         if process.disk is not None and process.disk.put_back:
             self.simulation.control.recounted.add(node.id)
         self._told[process.name] = {}
+        self._met[process.name] = {}
         self._forgot[process.name] = {}
         self._gone_since[process.name] = {}
 
@@ -109,13 +112,16 @@ class MembershipRules(Spectator):
         """A process is gone."""
         member = process.node.id
         self._ended[member] = self.simulation.now
-        del self._told[process.name], self._forgot[process.name], self._gone_since[process.name]
+        for each in (self._told, self._met, self._forgot, self._gone_since):
+            del each[process.name]
         if not process.host.listens:
             others = self.simulation.processes
             self._witnesses[member] = [other for other in others if would_miss(other, member)]
 
     def told(self, process: Process, event: object) -> None:
         """A node told its user something."""
+        if isinstance(event, events.Join):
+            self._met[process.name][event.member.id] = self.simulation.now
         match event:
             case events.Join(member) | events.Update(member) | events.Suspect(member):
                 self.m2_never_back(process, member)
@@ -207,7 +213,9 @@ class MembershipRules(Spectator):
             self._complain("M4", process, member, "is held dead, though all reach it")
 
     def m5_crashed_is_dead(self, process: Process) -> None:
-        """M5: a member that ended is dead in all views within the bound of detection."""
+        """M5: a member that ended is dead in all views within the bound of detection, which begins
+        as it does, or as it comes to be known.
+        """
         now = self.simulation.now
         calm = max(self._calm_since + self.calm_seconds, self._began[process.node.id])
         if now <= calm:
@@ -225,7 +233,8 @@ class MembershipRules(Spectator):
             if ended is None:
                 continue
             bound = self._hidden_bound(member, process) if member in self._witnesses else listened
-            if now - max(ended, calm) > bound:
+            since = max(ended, calm, self._met[process.name].get(member, 0.0))
+            if now - since > bound:
                 self._complain("M5", process, told, f"ended {now - ended:.1f} s ago")
 
     def m8_one_cluster(self, process: Process, member: Member) -> None:

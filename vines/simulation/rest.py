@@ -11,13 +11,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from vines._core.retired import write_batch
-from vines._core.table import EPHEMERAL, TOMBSTONE
+from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.events import ALIVE, Member
 from vines.protocol.replicas.leftovers import RETIRED
 from vines.simulation.oracle import Violation, Written, lapsed
 
 if TYPE_CHECKING:
-    from vines._core.table import Table
     from vines.simulation.checks import Watch
     from vines.simulation.cluster import Simulation
     from vines.simulation.oracle import Key
@@ -46,8 +45,11 @@ def unrest(processes: list[Process]) -> str | None:
     for process in processes:
         if suspects := process.node.stats()["suspects"]:
             return f"{process.name} suspects {suspects}"
-    for which in ("data", "control"):
-        if len({_expiring(getattr(each.node, which)) for each in processes}) > 1:
+    for number, which in enumerate(("control", "data")):
+        counts = {each.watches[number].table.statistics()["expiring"] for each in processes}
+        if len(counts) > 1 and (
+            number or len({_lapsing(each.watches[0]) for each in processes}) > 1
+        ):
             return f"a record of the table {which} has lapsed, and not everywhere"
     alive = {process.node.id for process in processes}
     for process in processes:
@@ -55,15 +57,6 @@ def unrest(processes: list[Process]) -> str | None:
         if view != alive:
             return f"{process.name} sees {len(view)} alive, {len(alive)} are"
     return None
-
-
-def _expiring(table: Table) -> object:
-    """How many records of a table are to lapse. Of those that let sources be forgotten one may be
-    missing: no fingerprint has it, and of an author that is retired itself no vector speaks.
-    """
-    if table.gone.until:
-        return sum(family != RETIRED for family, _, _ in table.expiring())
-    return table.statistics()["expiring"]
 
 
 def wait_for_rest(simulation: Simulation, limit: float) -> None:
@@ -215,23 +208,42 @@ def _check_equal(processes: list[Process]) -> None:
 
 
 def _content(watch: Watch, alive: set[bytes]) -> list[Written]:
-    """What a table holds; of ephemeral records what is left if their owner is not among these."""
+    """What a table holds; of ephemeral records what is left if their owner is not among these, and
+    of what says that a member is gone what will be left of it, if it is of a source that is gone,
+    too.
+    """
+
+    def ends(one: Written) -> bool:
+        return (one.flags & EPHEMERAL and one.origin not in alive) or _is_leftover(watch, one)
+
     found = [Written._make(fields) for fields in watch.table.records()]
     return sorted(
-        (lapsed(one) if one.flags & EPHEMERAL and one.origin not in alive else one)._replace(
-            source=b"", counter=0
-        )
-        for one in found
+        (lapsed(one) if ends(one) else one)._replace(source=b"", counter=0) for one in found
+    )
+
+
+def _is_leftover(watch: Watch, written: Written) -> bool:
+    """Whether what says that a member or a source is gone, and lapses, is of a source that counts
+    no more: two that came later, and met each other first, are not told of it, as no vector names
+    that source and no fingerprint holds such a record. It says nothing to them, for they never held
+    that member alive, or anything of that source.
+    """
+    lapses = written.family in (MEMBER, RETIRED) and written.flags & EXPIRING
+    return bool(lapses) and not watch.table.counts_in(written.source)
+
+
+def _lapsing(watch: Watch) -> frozenset[Key]:
+    """What of a control table has yet to lapse everywhere."""
+    expiring = {(family, key) for family, key, _ in watch.table.expiring()}
+    found = (Written._make(fields) for fields in watch.table.records())
+    return frozenset(
+        each.key_ for each in found if each.key_ in expiring and not _is_leftover(watch, each)
     )
 
 
 def _live(content: list[Written]) -> list[Written]:
-    """Without deletions, which each forgets in its own time, and what lets sources be forgotten."""
-    return [
-        written
-        for written in content
-        if not (written.flags & TOMBSTONE or (written.family == RETIRED and written.expires))
-    ]
+    """Without deletions, which each forgets in its own time."""
+    return [written for written in content if not written.flags & TOMBSTONE]
 
 
 def _check_deletions(
@@ -264,7 +276,16 @@ def _position(written: Written, *watches: Watch) -> tuple[bytes, int]:
 
 
 def _view(process: Process) -> dict[bytes, Member]:
-    return {member.id: member for member in process.node.members()}
+    """All members. Of who is gone for so long that its record has lapsed, state and incarnation
+    alone: nothing else is told to those who were away, who may know less of it than others.
+    """
+    found = {}
+    for member in process.node.members():
+        held = process.node.control.get(MEMBER, member.id)
+        if member.state != ALIVE and (held is None or held[2] & TOMBSTONE):
+            member = member.replace(name="", address=None, tags={}, observer=False)
+        found[member.id] = member
+    return found
 
 
 def _lives(member: bytes, *views: dict[bytes, Member]) -> bool:

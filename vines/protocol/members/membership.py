@@ -91,8 +91,13 @@ class Membership:
         """The ids of others who are alive and no observers."""
         return frozenset(self._living)
 
-    def is_first(self, own: bytes) -> bool:
-        """Whether an id is lower than those of all others who are alive and no observers."""
+    def is_first(self, own: bytes, listens: bool) -> bool:
+        """Whether an id is the lowest of those who are alive and no observers; of those who listen,
+        if any does: of others nobody asks, and nobody tells them, who holds the same.
+        """
+        listening = [each for each in self._living if self._members[each].profile.address]
+        if listens or listening:
+            return listens and all(own < member for member in listening)
         return all(own < member for member in self._living)
 
     def awaited(self) -> list[tuple[bytes, bytes]]:

@@ -9,6 +9,7 @@ cdef class Channel:
     cdef public Py_ssize_t budget
     cdef public bint caught_up
     cdef public bint complete_owed
+    cdef public double confirmed
     cdef public long long differed
     cdef public object digest_owed
     cdef public bint direct

@@ -9,6 +9,7 @@ and their rules in joining.py and spreading.py. It must not know links or time.
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 
 from vines._core.digest import pull_page
 from vines._core.table import Progress, Table
@@ -45,6 +46,7 @@ class Channel:
         "budget",
         "caught_up",
         "complete_owed",
+        "confirmed",
         "differed",
         "digest_owed",
         "direct",
@@ -119,6 +121,8 @@ class Channel:
         """Once nothing is left to send they are to be told so."""
         self.caught_up = False
         """All they held at some time is held here."""
+        self.confirmed = -inf
+        """When the peer, which listens nowhere, was last told that it holds the same."""
         self.differed = 0
         """Comparisons in a row that came out different."""
         self.patience = 2

@@ -13,6 +13,7 @@ from vines.protocol.replicas.spreading cimport Spreading as _Spreading
 cdef class Replication:
     cdef public bint watching
     cdef public object joined
+    cdef public object agrees
     cdef public object joins
     cdef public object _joins
     cdef public _Spreading spreading

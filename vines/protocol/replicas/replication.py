@@ -59,6 +59,9 @@ GRAFTS: Final = 2
 """Announce intervals before the first comparison: what is on its way, or announced and asked for,
 is better had from the tree, which mends itself in that time. With the 1.5 s that may pass until a
 probe shows a difference in a LAN, a write that was missed is there after two seconds."""
+CONFIRM_SECONDS: Final = 10.0
+"""Between two times that a peer that listens nowhere is told that it holds the same: what waits for
+all to agree waits for half a minute anyway."""
 RECOUNT_SLOTS: Final = 65536
 """Of a table's index, looked at in one turn as strays are counted anew: about a millisecond."""
 LAPSES_PER_TURN: Final = 1024
@@ -90,6 +93,8 @@ class Replication:
         self.watching = False
         self.joined: Callable[[float], None] = lambda _: None
         """Told when a join is over, and floors rose with it: set by who cares."""
+        self.agrees: Callable[[bytes, int, float], None] = lambda _member, _table, _now: None
+        """Told of a peer that holds the same as this node in a table: set by who cares."""
         self.joins = Joins(wake)
         self._joins = 0
         """Joins of whose end was told."""
@@ -357,6 +362,9 @@ class Replication:
             channel.healed = channel.recounted = False
             channel.pulling = False
             channel.caught_up = True
+            self.agrees(link.member, channel.number, now)
+            if message.marks & WANT and now >= channel.confirmed + CONFIRM_SECONDS:
+                self._confirm(link, channel, now)
         elif message.marks & COMPLETE:
             channel.caught_up = not channel.pulling and channel.floors is None
         else:
@@ -366,6 +374,13 @@ class Replication:
         if channel.number == DATA and (message.marks & COMPLETE or mine == message.fingerprint):
             self.catching.done(link, now)
         self._check_synced(link)
+
+    def _confirm(self, link: Link, channel: Channel, now: float) -> None:
+        """The peer holds the same. If it listens nowhere, no probe tells it so."""
+        if link.hello is not None and link.hello.address is None:
+            channel.confirmed = now
+            channel.digest_owed = channel.digest_owed or 0
+            self._wake(link)
 
     def _differ(self, link: Link, channel: Channel, mine: bytes, theirs: bytes, now: float) -> None:
         """The tables differ: exchange vectors, unless it is for what is on its way."""

@@ -2,9 +2,9 @@
 
 A source is one start of one process, and would be listed for ever. Records of the control table say
 what its last positions are; every replica that covers just these leaves it out, so that the roster
-follows from the control table. One member writes these records: of the living it has the lowest id.
-It does so once nobody writes under the source (its member left, is held dead and forgotten, or
-started anew), and all the living hold what it holds of it.
+follows from the control table. One member writes these records: of the living that listen it has
+the lowest id. It does so once nobody writes under the source (its member left, is held dead and
+forgotten, or started anew), and all the living hold what it holds of it.
 
 Such a record is a batch of some sources, which whoever writes the next one goes on with until it is
 full. Two of them that do so at once, on either side of a partition, overwrite each other. Nothing
@@ -87,24 +87,46 @@ class Agreement:
     what this node covers.
     """
 
-    def __init__(self, members: Membership) -> None:
+    def __init__(
+        self, identity: Identity, members: Membership, linked: Callable[[bytes], bool]
+    ) -> None:
+        self._identity = identity
         self._members = members
+        self._linked = linked
         self._seen: dict[bytes, float] = {}
+        self._tables: tuple[dict[bytes, float], ...] = tuple({} for _ in TABLES)
+        """The same of either table alone."""
 
     def saw(self, member: bytes, now: float) -> None:
         """Its digest was ours."""
         self._seen[member] = now
-        living = self._members.candidates(observers=True)
-        if len(self._seen) > len(living) + GONE_MAX:
-            self._seen = {each: when for each, when in self._seen.items() if each in living}
+        self._bound(self._seen)
+
+    def compared(self, member: bytes, table: int, now: float) -> None:
+        """Its fingerprint of a table was ours."""
+        seen = self._tables[table]
+        seen[member] = now
+        self._bound(seen)
+        both = min(each.get(member, -inf) for each in self._tables)
+        if both > self._seen.get(member, -inf):
+            self.saw(member, both)
 
     def since(self) -> float:
         """When the one of the living was seen so whose last time is the longest ago: all cover what
         was held here before. Who cannot be probed does not count: if it lacks something, it will
-        join.
+        join. To who does not listen itself, only those count that it is linked to: nobody else ever
+        tells it, and all that comes to it comes from them.
         """
-        living = self._members.candidates(observers=True)
+        living = list(self._members.candidates(observers=True))
+        if self._identity.profile.address is None:
+            living = [member for member in living if self._linked(member)]
         return min((self._seen.get(member, -inf) for member in living), default=inf)
+
+    def _bound(self, seen: dict[bytes, float]) -> None:
+        living = self._members.candidates(observers=True)
+        if len(seen) > len(living) + GONE_MAX:
+            for member in [each for each in seen if each not in living]:
+                del seen[member]
 
 
 class Retiring:
@@ -245,9 +267,11 @@ class Retiring:
         return min(self._look, self._again, self._leftovers.deadline())
 
     def _is_first(self) -> bool:
-        """Whether this node has the lowest id of the members that are alive."""
+        """Whether this node has the lowest id of the members that are alive and listen."""
         own = self._identity
-        return not (own.leaving or own.profile.observer) and self._members.is_first(own.id)
+        if own.leaving or own.profile.observer:
+            return False
+        return self._members.is_first(own.id, own.profile.address is not None)
 
     def _begin(self) -> None:
         """Look at all sources, from the first on."""
