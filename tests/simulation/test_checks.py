@@ -670,6 +670,44 @@ def test_reports_and_what_is_left_of_members_go_with_their_sources_alone() -> No
         watching.check()
 
 
+@pytest.mark.parametrize(
+    ("what", "gone", "comes_again"),
+    [
+        ("dead", True, True),
+        ("dead at another position", True, False),
+        ("alive", False, True),
+        ("alive", True, False),
+    ],
+)
+def test_what_is_said_anew_of_who_was_given_up_is_another_word(
+    what: str, gone: bool, comes_again: bool
+) -> None:
+    oracle = ControlOracle()
+    oracle.writes(MEMBER_ID, SOURCE)
+    oracle.writes(OTHER, OTHER)
+    alive = written(1, stamp=0, key=MEMBER_ID)._replace(family=MEMBER)
+    dead = written(1, stamp=1, key=MEMBER_ID, source=OTHER, origin=OTHER, flags=EXPIRING)
+    dead = dead._replace(family=MEMBER)
+    for record in (alive, dead):
+        oracle.wrote(record)
+    table = Bare([lapsed(dead)], {OTHER: 1}, gone={SOURCE: (2, 0)})
+    watching = watch(oracle, table)
+    watching.check()
+    table.held, table.sequence = [], 1
+    watching.check()
+    table.gone = {SOURCE: (2, 0)} if gone else {}
+    said = alive if what == "alive" else lapsed(dead)
+    if what.endswith("position"):
+        oracle.wrote(dead._replace(counter=2))
+        said = said._replace(counter=2)
+    table.held, table.sequence = [said], 2
+    if comes_again:
+        with pytest.raises(Violation, match="again, which was collected"):
+            watching.check()
+    else:
+        watching.check()
+
+
 def test_what_a_large_table_dropped_and_was_not_looked_at_since_is_no_loss_of_its_peers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

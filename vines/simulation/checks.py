@@ -79,6 +79,8 @@ class Watch:
         self.collected: dict[Key, Rank] = {}
         self.known: dict[bytes, int] = {}
         """Under how many sources a member had written when what was left of it was collected."""
+        self._counters: dict[Key, int] = {}
+        """Where in the numbering of their sources what was collected stood."""
         self._deleted: dict[Key, Rank] = {}
         """The highest deletion that was forgotten here, by key."""
         self._records: list[tuple[int, bytes, int, bytes, bytes, int, int, bytes]] = []
@@ -141,7 +143,8 @@ class Watch:
 
     def forget(self, key: Key) -> None:
         """A record was collected: its absence is right from now on, its return would not be."""
-        self.collected[key] = self.held.pop(key).rank
+        went = self.held.pop(key)
+        self.collected[key], self._counters[key] = went.rank, went.counter
         if key[0] == MEMBER:
             self.known[key[1]] = len(self.oracle.sources_of(key[1]))
         before = self.oracle.dropped.get(key, (-1, b""))
@@ -290,13 +293,20 @@ class Watch:
         """K4: whether this was deleted here for good, by somebody who knew of it."""
         collected = self.collected.get(written.key_, (-1, b""))
         if written.rank <= collected:
-            # That somebody is dead may be found out once more, by another. And a report or an
-            # accusation of an earlier start may come late: no fingerprint has it, and it goes with
-            # its own source. So may the first word of a later start.
+            # That somebody is dead may be found out once more, or said again, which is another
+            # write. And a report or an accusation of an earlier start may come late: no fingerprint
+            # has it, and it goes with its own source. So may the first word of a later start, and
+            # that of one whose source is retired, of which less is covered here than was said: it
+            # is void, goes as well, and its member says something else if it lives.
+            later = written.counter > self._counters[written.key_]
             again = written.family == MEMBER and written.stamp & 3 == DEAD
             late = written.family in VOID and written.origin != collected[1]
-            late |= written.family == MEMBER and self.is_another(written.key, written.origin)
-            return not (again or late) or written.rank == collected
+            if written.family == ACCUSATION:
+                late |= later
+            elif written.family == MEMBER and written.stamp & 3 != DEAD:
+                void = self.table.gone.get(written.origin) is not None
+                late = void or self.is_another(written.key, written.origin)
+            return not (again or late) or (written.rank == collected and not later)
         deletion = self._deleted.get(written.key_, (-1, b""))
         return written.rank <= deletion and self.oracle.knew(written.key_, deletion, written)
 
