@@ -27,6 +27,12 @@ def written(counter: int, *, key: bytes = b"k", stamp: int | None = None, **more
     return record._replace(**more)
 
 
+class Gone(dict[bytes, tuple[int, int]]):
+    """Sources that are retired."""
+
+    forgotten = until = 0
+
+
 @dataclass
 class Bare:
     """A table that says whatever the test wants."""
@@ -38,7 +44,7 @@ class Bare:
     lapses: int = 0
     collected: int = 0
     recounting: bool = False
-    gone: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    gone: Gone = field(default_factory=Gone)
 
     def __len__(self) -> int:
         return len(self.held)
@@ -650,20 +656,20 @@ def test_reports_and_what_is_left_of_members_go_with_their_sources_alone() -> No
         table = Bare([report, lapsed(left)], {SOURCE: 2})
         watching = watch(oracle, table)
         watching.check()
-        table.held, table.gone, table.counters = [lapsed(left)], dict(gone), dict(counters)
+        table.held, table.gone, table.counters = [lapsed(left)], Gone(gone), dict(counters)
         if which is None:
             watching.check()
         else:
             with pytest.raises(Violation, match=which):
                 watching.check()
-    table = Bare([lapsed(left)], {SOURCE: 2}, gone={})
+    table = Bare([lapsed(left)], {SOURCE: 2})
     oracle.retired.add(SOURCE)
     watching = watch(oracle, table)
     watching.check()
     table.held = []
     with pytest.raises(Violation, match=r"dropped .* counts"):
         watching.check()
-    table.gone, table.sequence = {SOURCE: (2, 0)}, 1
+    table.gone, table.sequence = Gone({SOURCE: (2, 0)}), 1
     watching.check()
     table.held = [lapsed(left)]
     with pytest.raises(Violation, match="again, which was collected"):
@@ -690,12 +696,12 @@ def test_what_is_said_anew_of_who_was_given_up_is_another_word(
     dead = dead._replace(family=MEMBER)
     for record in (alive, dead):
         oracle.wrote(record)
-    table = Bare([lapsed(dead)], {OTHER: 1}, gone={SOURCE: (2, 0)})
+    table = Bare([lapsed(dead)], {OTHER: 1}, gone=Gone({SOURCE: (2, 0)}))
     watching = watch(oracle, table)
     watching.check()
     table.held, table.sequence = [], 1
     watching.check()
-    table.gone = {SOURCE: (2, 0)} if gone else {}
+    table.gone = Gone({SOURCE: (2, 0)} if gone else {})
     said = alive if what == "alive" else lapsed(dead)
     if what.endswith("position"):
         oracle.wrote(dead._replace(counter=2))
@@ -721,7 +727,7 @@ def test_what_a_large_table_dropped_and_was_not_looked_at_since_is_no_loss_of_it
     giver = Bare([lapsed(left), other], {SOURCE: 2})
     watching = watch(oracle, giver)
     watching.check()
-    giver.held, giver.gone, giver.sequence = [other], {SOURCE: (2, 0)}, 1
+    giver.held, giver.gone, giver.sequence = [other], Gone({SOURCE: (2, 0)}), 1
     watching.check()
     assert (MEMBER, MEMBER_ID) in watching.held  # nobody looked
 

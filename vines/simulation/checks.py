@@ -353,7 +353,7 @@ class Watch:
         self._check_rise(covered.items(), glances=glances)
         gone = [source for source in self.covered if source not in covered]
         for source in gone:
-            if self.covered[source]:
+            if self.covered[source] or not self.table.gone.until:
                 self._check_forgotten(source)
             del self.covered[source]
             self.floors.pop(source, None)
@@ -363,7 +363,7 @@ class Watch:
         come with anything of it: all have left it out, and hold nothing live that it wrote.
         """
         if self.table.gone.get(source) is not None or not self.table.gone.forgotten:
-            raise Violation(f"{self.name} lost {_short(source)}")
+            raise Violation(f"{self.name} forgot {_short(source)}")
         for name, table in self.oracle.running():
             if table.counts_in(source):
                 raise Violation(f"{self.name} forgot {_short(source)}, which counts at {name}")
