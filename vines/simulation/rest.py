@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from vines._core.retired import write_batch
 from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.events import ALIVE, Member
+from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.replicas.leftovers import RETIRED
+from vines.protocol.wire.fields import ID_BYTES
 from vines.simulation.oracle import Violation, Written, lapsed
 
 if TYPE_CHECKING:
@@ -209,8 +211,7 @@ def _check_equal(processes: list[Process]) -> None:
 
 def _content(watch: Watch, alive: set[bytes]) -> list[Written]:
     """What a table holds; of ephemeral records what is left if their owner is not among these, and
-    of what says that a member is gone what will be left of it, if it is of a source that is gone,
-    too.
+    of what lapses what will be left of it, if it says nothing to anybody.
     """
 
     def ends(one: Written) -> bool:
@@ -223,13 +224,18 @@ def _content(watch: Watch, alive: set[bytes]) -> list[Written]:
 
 
 def _is_leftover(watch: Watch, written: Written) -> bool:
-    """Whether what says that a member or a source is gone, and lapses, is of a source that counts
-    no more: two that came later, and met each other first, are not told of it, as no vector names
-    that source and no fingerprint holds such a record. It says nothing to them, for they never held
-    that member alive, or anything of that source.
+    """Whether what lapses of a control table says nothing to anybody any more. What says that a
+    member or a source is gone, of a source that counts no more: two that came later, and met each
+    other first, are not told of it, as no vector names that source and no fingerprint holds such a
+    record; they never held that member alive, or anything of that source. And an accusation whose
+    subject nobody knows: who knew that it was answered has dropped it, who took it later does not
+    know.
     """
-    lapses = written.family in (MEMBER, RETIRED) and written.flags & EXPIRING
-    return bool(lapses) and not watch.table.counts_in(written.source)
+    if not written.flags & EXPIRING:
+        return False
+    if written.family == ACCUSATION:
+        return watch.table.get(MEMBER, written.key[:ID_BYTES]) is None
+    return written.family in (MEMBER, RETIRED) and not watch.table.counts_in(written.source)
 
 
 def _lapsing(watch: Watch) -> frozenset[Key]:

@@ -307,26 +307,27 @@ class Retiring:
 
     def _retire(self, sources: list[bytes], now: float) -> None:
         """Say of those, which nobody writes under, that they are retired, if all hold the same of
-        them. Where that is nothing at all, each does it by itself: there is nothing to say.
+        them. Where that is nothing in a table, each does it by itself: there is nothing to say.
         """
         agreed, first = self._agreed(), self._is_first()
         found: list[tuple[bytes, Last]] = []
         for source in sources:
             last = self._held(source)
-            silent = last == NOTHING
-            if not (first or silent):
+            says = first and last != NOTHING
+            if not says and all(last):
                 continue
             known = self._orphans.get(source)
             since = known[1] if known is not None and known[0] == last else now
-            room = silent or self._written + len(found) < RETIRED_PER_LOOK
             due = since <= agreed or now - since >= self._patience()
-            if not (since < now and room and due):
-                self._found[source] = last, since
-            elif silent:
-                for table in self._tables:
-                    table.retire(source, 0)
-            else:
+            settled = since < now and due
+            if settled:
+                for table, covered in zip(self._tables, last, strict=True):
+                    if not covered:
+                        table.retire(source, 0)
+            if settled and says and self._written + len(found) < RETIRED_PER_LOOK:
                 found.append((source, last))
+            elif says or not settled:
+                self._found[source] = last, since
         self._written += len(found)
         self._say(found)
         if found:
