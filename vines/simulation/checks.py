@@ -171,22 +171,25 @@ class Watch:
                 rank <= deleted_here
                 or (below and same)
                 or (not same and covered(deletion.source) >= deletion.counter)
-                or (not same and self._is_untold(deletion.source))
+                or (not same and self._is_forgotten(key, deletion))
             ):
                 return True
         return below and any(
             self._joined_before(source, counter, each) for each in self.oracle.deleted(key, rank)
         )
 
-    def _is_untold(self, source: bytes) -> bool:
-        """Whether a source is forgotten, or about to be, so that nobody who runs tells of it: who
-        joins covers what its deletions won over, and nothing of it.
+    def _is_forgotten(self, key: Key, deletion: Written) -> bool:
+        """Whether the source of a deletion is out of use for all who run, where such sources are
+        forgotten, and nobody holds anything of the key up to that: who joins one that tells of the
+        source no more covers what its deletion won over, and nothing of it.
         """
-        return self.table.gone.until > 0 and not any(
-            source in page
-            for _, table in self.oracle.running()
-            for page in table.floor_pages(1 << 16)
-        )
+        if not self.table.gone.until:
+            return False
+        for _, table in self.oracle.running():
+            held = table.get(*key)
+            if table.counts_in(deletion.source) or (held and held[:2] <= deletion.rank):
+                return False
+        return True
 
     def asked(self) -> None:
         """The process asks somebody for all there is: a join begins."""
