@@ -15,7 +15,6 @@ import pytest
 from vines._core.table import EXPIRING, MEMBER
 from vines.events import ALIVE, DEAD, LEFT, Fail, Join, Leave, Member, Update
 from vines.protocol import machinery
-from vines.protocol.links import handshake
 from vines.protocol.links.linking import Linking
 from vines.protocol.links.links import Link
 from vines.protocol.links.lookout import Lookout
@@ -93,46 +92,6 @@ def test_what_goes_back_comes_back_or_never_was_is_noticed(
         back["incarnation"] += member.incarnation
     with pytest.raises(Violation, match=name):
         rules.told(process, Join(member.replace(**back)))
-
-
-def two_clusters(seed: int) -> None:
-    """Two clusters on one network: each node is told to join nodes of both, names are shared, and a
-    node of one comes back at its address as a node of the other, again and again.
-    """
-    simulation = Simulation(seed, nodes=6, start=False)
-    hosts = simulation.nodes
-    for number, host in enumerate(hosts):
-        host.config = host.config.replace(cluster="ab"[number % 2], name=f"n{number // 2}")
-    for number, host in enumerate(hosts):
-        host.start(hosts[: min(number, 2)])
-    simulation.run(5.0)
-    for number, host in enumerate(hosts):
-        host.gossip("key", "ab"[number % 2])
-        host.gossip(f"only {number % 2}", number)
-    simulation.run(5.0)
-    changing = hosts[4]
-    for label in "bab":
-        changing.crash()
-        changing.config = changing.config.replace(cluster=label)
-        simulation.run(simulation.nodes[0].config.probe_interval * (label == "a"))
-        changing.start(hosts[:2])
-        simulation.run(20.0)
-    for number, host in enumerate(hosts):
-        other = host.config.cluster == "b"
-        assert host["key"] == "ab"[other] and f"only {1 - other}" not in host, number
-        alive = [member for member in host.members() if member.state == ALIVE]
-        assert len(alive) == (4 if other else 2)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_m8_two_clusters_on_one_network_do_not_mix(seed: int) -> None:
-    two_clusters(seed)
-
-
-def test_m8_clusters_that_take_each_other_for_one_are_noticed(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(handshake, "cluster_id", lambda _label: bytes(8))
-    with pytest.raises(Violation, match="M8"):
-        two_clusters(1)
 
 
 def test_m4_one_that_all_reach_and_somebody_holds_dead_is_noticed() -> None:

@@ -57,7 +57,6 @@ cdef class Process:
     cdef Py_ssize_t _drain(self) except -1
     cpdef object _receive(self, End end, bytes data)
     cpdef object _datagram(self, bytes data, tuple source)
-    cpdef bint _is_of_ours(self, bytes datagram) except -1
     cdef object _write(self, object link, bytes frame)
     cdef object _send(self, tuple address, bytes data)
     cdef object _record(self, str what, bytes data)

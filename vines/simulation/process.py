@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from vines.errors import WireError
 from vines.protocol.machine import Close, Dial, Emit, Persist, Send, Write
 from vines.protocol.node import Node
-from vines.protocol.wire.datagram import unpack
-from vines.protocol.wire.hello import CLUSTER, cluster_id
 from vines.simulation.checks import Watch
 from vines.simulation.follow import Follower
 from vines.simulation.frames import NAMES, WORDS, frame_type, joined_table, joining
@@ -342,14 +340,8 @@ class Process:
         self._datagrams -= 1
         self._record("datagram in", data)
         refusal = self.node.datagram(data, source, self._clock())
-        if refusal == CLUSTER and not self._is_of_ours(data):
-            self.network.count("datagram_of_another_cluster")
-        elif refusal:
+        if refusal:
             raise Violation(f"{self.name} dropped a datagram of a faultless peer: {refusal}")
-
-    def _is_of_ours(self, datagram: bytes) -> bool:
-        """Whether a datagram says that it is of this node's cluster."""
-        return unpack(datagram)[1] == cluster_id(self.node.config.cluster)
 
     def _disconnected(self, end: End) -> None:
         if self.sockets.forget(end):
