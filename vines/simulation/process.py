@@ -277,14 +277,11 @@ class Process:
                 self.network.count("link_behind")
 
     def _check_queues(self) -> None:
-        """Check that no more waits for the kernel than a window, two frames and some control: one
-        of data is written as long as less than a window waits, and what must not stay behind data
-        as long as that has left room for it, up to a window and a frame.
-        """
+        """Check that no more waits for the kernel than a window, a bulk frame and some control."""
         waiting = self.sockets.waiting()
         config = self.node.config
         frame = max(config.frame_bytes, self.host.simulation.largest_record)
-        if waiting > config.link_window + 2 * frame + CONTROL_SLACK:
+        if waiting > config.link_window + frame + CONTROL_SLACK:
             raise Violation(f"{self.name} keeps {waiting} bytes waiting on one link")
 
     def _drain(self) -> int:
