@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vines.errors import WireError
 from vines.protocol.machine import Close, Dial, Emit, Persist, Send, Write
+from vines.protocol.members.post import CLUSTER
 from vines.protocol.node import Node
 from vines.simulation.checks import Watch
 from vines.simulation.follow import Follower
@@ -36,6 +37,8 @@ IDLE_TURNS_MAX = 200
 the node spins."""
 DATAGRAMS_MAX = 4096
 """Datagrams the kernel keeps for a process: some 4 MiB, at what one costs there."""
+SENDER = slice(16, 32)
+"""Where in a datagram its sender's id stands."""
 CONTROL_SLACK = 16 * 1024
 """Bytes a frame may have beyond its budget, or with a budget of next to nothing: a header, and one
 record of the control table or one ballot, which go alone."""
@@ -343,8 +346,11 @@ class Process:
         self._datagrams -= 1
         self._record("datagram in", data)
         refusal = self.node.datagram(data, source, self._clock())
-        if refusal:
+        foreign = self.host.simulation.membership.is_foreign(self, data[SENDER])
+        if refusal and not (foreign and refusal == CLUSTER):
             raise Violation(f"{self.name} dropped a datagram of a faultless peer: {refusal}")
+        if foreign and not refusal:
+            raise Violation(f"M8: {self.name} took a datagram of another cluster")
 
     def _disconnected(self, end: End) -> None:
         if self.sockets.forget(end):
