@@ -588,6 +588,31 @@ def test_a_queue_beyond_its_bound_is_noticed() -> None:
         simulation.run(2.0)
 
 
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_a_queue_ends_a_frame_of_each_table_above_the_window(frames: int) -> None:
+    """With the reserve of a node, one frame, and with a larger one, of which the check hears."""
+    simulation = pair()
+    (process, _), (stream,) = simulation.processes, simulation.network.streams.values()
+    config, pusher = process.node.config, process.node._parts.pusher
+    pusher._reserve = config.link_window + frames * config.frame_bytes
+    for pipe in stream.pipes:
+        pipe.clogged = True
+    for number in range(400):
+        process.host.gossip(f"k{number}", "x" * 1000)
+    simulation.run(0.01)
+    waiting = process.sockets.waiting()
+    assert config.link_window <= waiting < config.link_window + config.frame_bytes + 1000
+    for number in range(3000):
+        process.node.control.put(REPORT, b"%016d" % number, 0, bytes(100), 1 + number)
+    process.call(lambda: None)
+    if frames == 1:
+        simulation.run(0.01)
+        assert process.sockets.waiting() > waiting
+    else:
+        with pytest.raises(Violation, match="waiting on one link"):
+            simulation.run(0.01)
+
+
 def test_a_flush_that_is_not_true_is_noticed() -> None:
     simulation = pair()
     first = simulation.nodes[0]

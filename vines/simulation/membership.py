@@ -242,6 +242,11 @@ class MembershipRules(Spectator):
         if self._clusters.get(member.id) != process.node.config.cluster:
             self._complain("M8", process, member, "is of another cluster")
 
+    def is_foreign(self, process: Process, sender: bytes) -> bool:
+        """M8: whether somebody is of another cluster than a process, which takes nothing of it."""
+        own = process.node.config.cluster
+        return self._clusters.get(sender, own) != own
+
     def m10_bounded(self, process: Process) -> None:
         """M10: a view has the living and a bounded number of the gone, none beyond the time that
         they are remembered, which goes on while the process does, and begins anew with each life: a

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vines.errors import WireError
 from vines.protocol.machine import Close, Dial, Emit, Persist, Send, Write
+from vines.protocol.members.post import CLUSTER
 from vines.protocol.node import Node
 from vines.simulation.checks import Watch
 from vines.simulation.follow import Follower
@@ -36,9 +37,11 @@ IDLE_TURNS_MAX = 200
 the node spins."""
 DATAGRAMS_MAX = 4096
 """Datagrams the kernel keeps for a process: some 4 MiB, at what one costs there."""
+SENDER = slice(16, 32)
+"""Where in a datagram its sender's id stands."""
 CONTROL_SLACK = 16 * 1024
-"""Bytes a link may hold beyond its window and one frame: small control frames are never held
-back."""
+"""Bytes a frame may have beyond its budget, or with a budget of next to nothing: a header, and one
+record of the control table or one ballot, which go alone."""
 _Arrival = tuple[Callable[..., object] | None, tuple[Any, ...]]
 _COUNTED = {kind: f"datagram_{word}" for kind, word in WORDS.items()}
 
@@ -277,11 +280,18 @@ class Process:
                 self.network.count("link_behind")
 
     def _check_queues(self) -> None:
-        """Check that no more waits for the kernel than a window, a bulk frame and some control."""
+        """Check that no more waits for the kernel than a window, a bulk frame and a frame of the
+        control table.
+
+        The last frame of data begins below the window, and is one frame, or one larger record. What
+        comes before data (answers, ballots, the control table, of which a join gives whole frames)
+        begins below the window and one frame, for room that no backlog of data takes away; its last
+        one ends one frame above that. Nothing begins higher.
+        """
         waiting = self.sockets.waiting()
         config = self.node.config
         frame = max(config.frame_bytes, self.host.simulation.largest_record)
-        if waiting > config.link_window + frame + CONTROL_SLACK:
+        if waiting > config.link_window + config.frame_bytes + frame + CONTROL_SLACK:
             raise Violation(f"{self.name} keeps {waiting} bytes waiting on one link")
 
     def _drain(self) -> int:
@@ -337,8 +347,11 @@ class Process:
         self._datagrams -= 1
         self._record("datagram in", data)
         refusal = self.node.datagram(data, source, self._clock())
-        if refusal:
+        foreign = self.host.simulation.membership.is_foreign(self, data[SENDER])
+        if refusal and not (foreign and refusal == CLUSTER):
             raise Violation(f"{self.name} dropped a datagram of a faultless peer: {refusal}")
+        if foreign and not refusal:
+            raise Violation(f"M8: {self.name} took a datagram of another cluster")
 
     def _disconnected(self, end: End) -> None:
         if self.sockets.forget(end):
