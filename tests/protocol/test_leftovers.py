@@ -156,7 +156,9 @@ def test_what_was_dropped_comes_back_by_no_join_and_from_nobody() -> None:
     assert kinds == {"source"}  # of who was away for so long that its source was retired
 
 
-def announce(pump: Pump, host: Host, member: bytes, source: bytes, incarnation: int) -> None:
+def announce(
+    pump: Pump, host: Host, member: bytes, source: bytes, incarnation: int, later: int = 0
+) -> None:
     """A node hears of a member that nobody can ask, and nobody is linked to."""
     profile = Profile(
         name="shy", address=None, tags={}, versions=(1, 1), observer=False, source=source
@@ -165,6 +167,8 @@ def announce(pump: Pump, host: Host, member: bytes, source: bytes, incarnation: 
     pump.hosts.pop()
     table.adopt(source)
     table.put(MEMBER, member, 0, profile.encode(), stamp_of(incarnation, "alive"))
+    for number in range(later):
+        table.put(40, bytes([number]), 0, b"", 1)
     body = table.delta_for(host.node.control.vector(), 1 << 16)
     assert body is not None and host.node.control.apply(body, 0, None, 0, changes) == []
     host.node._parts.linking.learn(changes, pump.now)
@@ -196,6 +200,20 @@ def test_who_is_held_alive_by_a_retired_source_is_held_dead_and_nothing_is_writt
     announce(pump, b, member, later, 6)
     pump.run(1.0)
     assert all(host.states()["shy"] == "alive" for host in (a, b, c))
+    assert equal(a, b, c)
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_who_went_on_after_what_was_said_to_be_all_is_held_alive(later: int) -> None:
+    pump = Pump()
+    a, b, c = cluster(pump, 3)
+    source = bytes(15) + b"\x07"
+    announce(pump, c, label(77), source, 5, later)
+    pump.run(1.0)
+    retire(a, source, (1, 0))
+    pump.run(LOOK_SECONDS)
+    state = "alive" if later else "dead"
+    assert [host.states()["shy"] for host in (a, b, c)] == [state] * 3
     assert equal(a, b, c)
 
 

@@ -63,6 +63,7 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
         (4823, 6),  # who is gone was remembered while a process stood still, as it is to be
         (5127, 3),  # remembered one that is gone by what it knew of it before it was away
         (6800, 5),  # took an accusation of one nobody knew any more, which others knew was answered
+        (82, 7),  # was taken for gone by who knew more of it than was said to be all
         (940, 4),  # hidden at one, ended with its owner and forgotten at the others
     ],
 )

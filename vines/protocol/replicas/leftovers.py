@@ -18,7 +18,8 @@ if others do it sooner or later; and none comes again, as its position is covere
   nobody is away any more who has not heard of it.
 * A member record that says alive, and whose source is retired, is void at every node: it goes, and
   its member is held dead from then on. Nothing has to be written for that. A member that lives all
-  the same says so under a fresh source, once it hears that; who is linked to it waits for it.
+  the same says so under a fresh source, once it hears that; who is linked to it waits for it, and
+  who knows more of that source than was said to be all.
 
 It must not know links or datagrams, nor how sources are retired.
 """
@@ -146,7 +147,11 @@ class Leftovers:
         if now >= self._retirees:
             self._retirees = inf
             for member, source in self._members.awaited():
-                if self._retired.get(source) is not None and self._members.is_alive(member):
+                last = self._retired.get(source)
+                # Of which more is covered than was said, that one went on, and will hear it.
+                if last is None or self._control.covered(source) > last[0]:
+                    continue
+                if self._members.is_alive(member):
                     self._mourn(member, now)
 
     def deadline(self) -> float:
