@@ -338,9 +338,9 @@ class Watch:
         lapses = old is not None and old.fades and written == lapsed(old)
         lower = old is not None and old != written and written.rank <= old.rank and not lapses
         if lower and old is not None and not (written.rank < old.rank and self._was_deleted(old)):
-            raise Violation(f"{self.name} replaced {_say(old)} by {_say(written)}")
+            raise Violation(f"K2: {self.name} replaced {_say(old)} by {_say(written)}")
         if self._is_back(written):
-            raise Violation(f"{self.name} holds {_say(written)} again, which was collected")
+            raise Violation(f"K4: {self.name} holds {_say(written)} again, which was collected")
         if old is not None and old.rank < written.rank:
             self.oracle.remembered.add((key, old.rank))
         known = self.oracle.records.get((*key, *written.rank))
@@ -432,7 +432,7 @@ class Watch:
                 self.oracle.passed_over(key, ranks[index])
             elif not self._was_void(key, ranks[index]):
                 raise Violation(
-                    f"{self.name} covers ({_short(source)}, {index + 1}), a write of {key[1]!r}"
+                    f"K5: {self.name} covers ({_short(source)}, {index + 1}), a write of {key[1]!r}"
                     f" with stamp {ranks[index][0]}, but holds {_say(holds)}"
                 )
 

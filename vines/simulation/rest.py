@@ -197,7 +197,7 @@ def _check_equal(processes: list[Process]) -> None:
         for mine, content, theirs in zip(first.watches, contents, process.watches, strict=True):
             others = _content(theirs, alive)
             if _live(content) != _live(others):
-                raise Violation(f"{mine.name} and {theirs.name} hold different things")
+                raise Violation(f"K1: {mine.name} and {theirs.name} hold different things")
             _check_deletions(mine, content, theirs, others)
         other = _view(process)
         # Each forgets in its own time who is gone; what both say of somebody is the same.
@@ -311,7 +311,7 @@ def _check_acknowledged(simulation: Simulation) -> None:
         if written.source not in running or (now is not None and now.rank >= written.rank):
             continue
         if not watch.excuses(written.source, written.counter, written.key_, written.rank):
-            raise Violation(f"an acknowledged write is lost: {written}; there is {now}")
+            raise Violation(f"K3: an acknowledged write is lost: {written}; there is {now}")
         if not written.flags & TOMBSTONE and not oracle.may_miss(written):
             raise Violation(f"{written} is gone for deletions that nobody remembered")
     ended = any(host.past for host in simulation.nodes)
@@ -320,7 +320,7 @@ def _check_acknowledged(simulation: Simulation) -> None:
         if oracle.is_deleted(key, highest.rank):
             continue  # gone, or an older write is there by somebody who was not waited for
         if not ended and held.get(key) not in (highest, left):
-            raise Violation(f"{key} is {held.get(key)}, not the highest write {highest}")
+            raise Violation(f"K3: {key} is {held.get(key)}, not the highest write {highest}")
     hidden = set(watch.table.hidden())
     for written in held.values():
         if written.flags & TOMBSTONE:
