@@ -189,6 +189,7 @@ FORGOTTEN = {
 
 @pytest.mark.parametrize("whom", FORGOTTEN)
 def test_whoever_is_said_to_be_gone_stays_a_member_and_keeps_what_it_wrote(whom: str) -> None:
+    """No message makes others forget a member; that a source is over is what comes nearest."""
     pump = Pump()
     hosts = pump.cluster(3)
     a = hosts[0]

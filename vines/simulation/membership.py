@@ -3,7 +3,8 @@
 Most are judged by what nodes tell their users, at once; the rest by looking at all views now and
 then, and at rest. Who had reason to think otherwise is judged leniently: while a network is cut or
 a process stands still, and for a while after that, the living may be held dead. Three stand
-elsewhere, where what they need is known: M3 in oracle.py, M6 in rest.py and M9 in follow.py.
+elsewhere, where what they need is known: M3 in oracle.py, M6 in rest.py and M9 in follow.py. M8 of
+datagrams is asked for in process.py.
 """
 
 from __future__ import annotations
