@@ -26,7 +26,8 @@ from vines.protocol.members.profile import Profile, stamp_of
 from vines.protocol.members.ring import Ring
 from vines.protocol.members.rounds import Rounds
 from vines.protocol.members.suspicion import time_to_object
-from vines.protocol.wire.probe import Ack, Ask, Probe
+from vines.protocol.wire.framing import LENGTH_BYTES
+from vines.protocol.wire.probe import Ack, Ask, Probe, StreamProbe
 
 from .pump import Host, Pump, label
 from .test_probe import answers, datagram
@@ -464,6 +465,30 @@ def test_a_node_objects_to_what_is_said_of_its_incarnation_now(
     pump.run(0.1)
     assert a.node.members()[0].incarnation == before + objects
     assert a.node.stats()["health"] == objects
+
+
+@pytest.mark.parametrize("alive", [True, False])
+@pytest.mark.parametrize("step", [-1, 0, 1, 1 << 40])
+def test_on_a_link_a_node_objects_to_what_outranks_it_and_whoever_says_it(
+    step: int, *, alive: bool
+) -> None:
+    """Where each is held dead by what the other has, the first word is that of a dead one."""
+    pump = Pump()
+    a, b = pump.cluster(2)
+    before = a.node.members()[0].incarnation
+    if not alive:
+        assert a.node._parts.linking.members.fail(b.node.id, pump.now) is not None
+    said = StreamProbe(7, Probe(bytes(8), before + step)).encode()[LENGTH_BYTES:]
+    number = a.route(b)
+    assert number is not None
+    a.node.receive(said, number, pump.now)
+    a.node.advance(pump.now)
+    after = before + step + 1 if step >= 0 else before
+    assert a.node.members()[0].incarnation == after
+    for _ in range(100):
+        a.node.receive(said, number, pump.now)
+        pump.run(0.01)
+    assert a.node.members()[0].incarnation == after and not a.of(Conflict)
 
 
 def test_accused_again_and_again_a_node_objects_once_an_interval() -> None:

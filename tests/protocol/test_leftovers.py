@@ -299,6 +299,68 @@ def test_what_lapsed_stays_while_one_may_be_back_that_it_tells_what_to_object_to
         assert host.node.control.get(MEMBER, member) is None
 
 
+def come_back(pump: Pump, outranking: Host, giver: Host, *, durable: bool) -> Host:
+    """Member 77 starts, and joins where nothing is left of it, before it meets the other."""
+    wall = frozenset({outranking.address, ("127.0.0.1", 9077)})
+    pump.walls.add(wall)
+    back = pump.host(77, dead_retention=RETENTION, durable=durable)
+    pump.join(back, giver)
+    pump.run(2.0)
+    held = outranking.node.control.get(MEMBER, back.node.id)
+    assert held is not None and held[0] > stamp_of(back.node._parts.identity.incarnation, "alive")
+    assert outranking.states().get("n77") != "alive" and giver.states()["n77"] == "alive"
+    pump.walls.remove(wall)
+    pump.join(back, outranking)
+    pump.run(5.0)
+    return back
+
+
+@pytest.mark.parametrize("state", ["dead", "left"])
+@pytest.mark.parametrize("starts", [1, 2, None])
+def test_who_joined_where_nothing_was_left_of_it_is_told_where_something_is(
+    state: str, starts: int | None
+) -> None:
+    """No table tells it: it covers the position of what is left there. `starts`: by its disk it is
+    the first one, and what is left is of that, or of a later one; None: it has no disk.
+    """
+    pump = Pump()
+    a, b = cluster(pump)
+    incarnation = (starts or int(pump.wall() / 1000) + 100) << 24
+    a.node.control.put(MEMBER, label(77), EXPIRING, b"", stamp_of(incarnation, state), 1000)
+    a.node.advance(pump.now)
+    pump.run(5.0)
+    assert b.node.control.get(MEMBER, label(77)) is not None
+    assert b.node.control.collect(MEMBER, label(77), covered=True)
+    back = come_back(pump, a, b, durable=starts is not None)
+    for host in (a, b, back):
+        held = host.node.control.get(MEMBER, back.node.id)
+        assert held is not None and held[0] == stamp_of(incarnation + 1, "alive")
+    assert a.states()["n77"] == b.states()["n77"] == "alive"
+    assert equal(a, b, back) and not a.of(Conflict) and not b.of(Conflict)
+    told = {"identity", "storage"} if starts == 2 else set()
+    assert {each.kind for each in back.of(Conflict)} == told
+
+
+def test_who_joined_where_it_was_void_is_told_where_it_is_held_alive_by_a_retired_source() -> None:
+    pump = Pump()
+    a, b = pump.cluster(2, dead_retention=RETENTION, log_slack=0)
+    source, later = bytes(15) + b"\x07", int(pump.wall() / 1000) + 100
+    announce(pump, a, label(77), source, later << 24)
+    pump.run(1.0)
+    a.node._parts.retiring._leftovers._mourn = lambda member, now: None  # as if it were linked
+    retire(a, source, (1, 0))
+    pump.run(5.0)
+    assert b.node.control.get(MEMBER, label(77)) is None
+    for stamp in range(1, 50):  # a newcomer joins, and covers the retired source with that
+        b.node.control.put(40, b"key", 0, b"", stamp)
+    b.node.advance(pump.now)
+    pump.settle()
+    back = come_back(pump, a, b, durable=False)
+    held = [host.node.control.get(MEMBER, label(77)) for host in (a, b, back)]
+    assert held[0] is not None and held[0][1] == back.node.source and held == [held[0]] * 3
+    assert equal(a, b, back) and not back.of(Conflict)
+
+
 def test_what_lapsed_is_held_up_by_no_source_of_another_member() -> None:
     pump = Pump()
     a, b = cluster(pump)

@@ -106,7 +106,8 @@ class Dialogue:
             case StreamProbe():
                 link.said = now
                 self._linking.knocks.missed(now)
-                link.ack = self._detector.probed(link.member, message.token, message.probe, now)
+                member, token, probe = link.member, message.token, message.probe
+                link.ack = self._detector.probed(member, token, probe, now, stream=True)
             case StreamAck():
                 link.said = now
                 self._detector.acked(link.member, message.ack, now, stream=True)

@@ -134,6 +134,7 @@ class Machinery:
         )
         self.replication.joined = self.retiring.joined
         self.replication.agrees = self.agreement.compared
+        self.replication.unlike = self.detector.unlike
         self.dialogue = Dialogue(
             *(tables, self.handshake, self.linking, self.replication, self.flushes),
             detector=self.detector,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vines._core.changes import Changes
-from vines._core.table import EXPIRING, TOMBSTONE, Table
+from vines._core.table import EXPIRING, MEMBER, TOMBSTONE, Table
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import ALIVE, Conflict, Suspect, Update
@@ -35,7 +35,7 @@ from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
 from vines.protocol.members.post import Letter, Post
 from vines.protocol.members.probing import Probing
-from vines.protocol.members.profile import Sighting, milliseconds_kept
+from vines.protocol.members.profile import RANKS, Sighting, milliseconds_kept
 from vines.protocol.members.suspicion import Suspicion
 from vines.protocol.wire.probe import Ack, Alive, Ask, Nack, Probe
 
@@ -140,9 +140,15 @@ class Detector:
             case Nack():
                 self.probing.nacked(sender, word.token)
 
-    def probed(self, sender: bytes, token: int, probe: Probe, now: float) -> Ack:
-        """A probe, whichever way it came; returns the answer."""
-        if probe.accused is not None and self._members.is_alive(sender):
+    def probed(
+        self, sender: bytes, token: int, probe: Probe, now: float, *, stream: bool = False
+    ) -> Ack:
+        """A probe, whichever way it came; returns the answer. On its link a peer may also know of
+        what this node said in an earlier life: nobody else could say that in its name.
+        """
+        if probe.accused is not None and (stream or self._members.is_alive(sender)):
+            if stream:
+                self._identity.outdo(probe.accused)
             self._object(probe.accused, now)
         return self._answering.probed(sender, token, probe, now)
 
@@ -198,6 +204,19 @@ class Detector:
             elif was and not is_now:
                 self._outbox.emit(Update(self._members.member(member)))
         self._alarm(now)
+
+    def unlike(self, member: bytes) -> None:
+        """A peer has read all that this node has, and holds something else. If by the record that
+        is held here it is gone, no table tells it so: where it joined nothing was left of that any
+        more. It is to object, or what is left here stays, and outranks what it says of itself.
+        """
+        held = self._control.get(MEMBER, member)
+        if held is None:
+            return
+        is_void = self._control.gone.get(held[1]) is not None
+        if held[0] & 3 != RANKS.index(ALIVE) or is_void:
+            word = Probe(self._answering.digest(), held[0] >> 2)
+            self._world.stream(member, self._post.token(), word)
 
     def lost(self, member: bytes, now: float) -> None:
         """The link to a member broke: look at it out of turn."""

@@ -143,6 +143,14 @@ class Identity:
         self._refute = max(now, self._refuted + self._pause)
         return True
 
+    def outdo(self, incarnation: int) -> None:
+        """A peer knows of this node at an incarnation, and that it is not there any more: what is
+        said next is above that. It was not this start that said it, if it is a higher one.
+        """
+        if incarnation > self.incarnation:
+            self._look_for_copies(b"", beside=True)
+            self.incarnation = incarnation
+
     def clash(self, source: bytes) -> bool:
         """Another start shook hands under this node's id; True if this one, the later, stays."""
         self._tell(source)

@@ -12,7 +12,8 @@ if others do it sooner or later; and none comes again, as its position is covere
   another member wrote under it since, and all the living have agreed since it lapsed. Those of the
   member are among these, whichever they were; before the others agree they may have yet to come. So
   is a fresh one of its own, where it was started on an old copy of its disk, at an incarnation
-  below: what is left has to tell it to object.
+  below: what is left has to tell it to object. Where that went before it joined, and covered it,
+  those who hold it still tell it in a probe (Detector.unlike).
 * So does what is left of other accusations, which says nothing at all.
 * What is left of a record that retired sources, and was let lapse, goes at once: it lapses once
   nobody is away any more who has not heard of it.

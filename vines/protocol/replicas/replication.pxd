@@ -14,6 +14,7 @@ cdef class Replication:
     cdef public bint watching
     cdef public object joined
     cdef public object agrees
+    cdef public object unlike
     cdef public object joins
     cdef public object _joins
     cdef public _Spreading spreading

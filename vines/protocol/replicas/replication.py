@@ -95,6 +95,10 @@ class Replication:
         """Told when a join is over, and floors rose with it: set by who cares."""
         self.agrees: Callable[[bytes, int, float], None] = lambda _member, _table, _now: None
         """Told of a peer that holds the same as this node in a table: set by who cares."""
+        self.unlike: Callable[[bytes], None] = lambda _: None
+        """Told of a peer that has read the same of the control table and holds something else: set
+        by who cares.
+        """
         self.joins = Joins(wake)
         self._joins = 0
         """Joins of whose end was told."""
@@ -357,7 +361,10 @@ class Replication:
         """The peer shows its fingerprint, or says that it has sent everything."""
         mine = channel.table.fingerprint()
         channel.telling.roster = message.fingerprint[:ROSTER_BYTES]
-        if mine == message.fingerprint:
+        alike = mine == message.fingerprint
+        if channel.number == CONTROL and not alike and same_vector(mine, message.fingerprint):
+            self.unlike(link.member)
+        if alike:
             channel.differed, channel.patience = 0, PATIENCE_MIN
             channel.healed = channel.recounted = False
             channel.pulling = False
@@ -371,7 +378,7 @@ class Replication:
             if message.marks & WANT:
                 channel.digest_owed = channel.digest_owed or 0
             self._differ(link, channel, mine, message.fingerprint, now)
-        if channel.number == DATA and (message.marks & COMPLETE or mine == message.fingerprint):
+        if channel.number == DATA and (message.marks & COMPLETE or alike):
             self.catching.done(link, now)
         self._check_synced(link)
 
