@@ -413,6 +413,32 @@ def test_a_join_names_no_deletion_of_which_its_giver_was_told_while_it_was_under
         late.check()
 
 
+@pytest.mark.parametrize(
+    ("until", "counters", "held", "forgotten"),
+    [
+        (1, {}, [], True),
+        (0, {}, [], False),
+        (1, {OTHER: 1}, [], False),
+        (1, {}, [written(1)], False),
+        (1, {}, [deletion()], False),
+        (1, {}, [written(2, stamp=deletion().stamp + 1)], True),
+    ],
+)
+def test_a_deletion_says_no_more_what_won_once_nobody_has_its_source_or_what_it_won_over(
+    until: int, counters: dict[bytes, int], held: list[Written], forgotten: bool
+) -> None:
+    deleted = Deleted()
+    late, other = Bare([], {SOURCE: 1}), Bare(held, counters)
+    late.gone.until = until
+    deleted.oracle.running = lambda: [("it", late), ("other", other)]  # type: ignore[list-item]
+    watching = watch(deleted.oracle, late)
+    if forgotten:
+        watching.check()
+        return
+    with pytest.raises(Violation, match=r"covers .* but holds nothing"):
+        watching.check()
+
+
 def test_a_join_is_seen_to_begin() -> None:
     simulation = Simulation(1, nodes=2, config={"log_slack": 0, "horizon": 1})
     first, second = simulation.nodes
