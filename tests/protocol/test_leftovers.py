@@ -341,6 +341,33 @@ def test_who_joined_where_nothing_was_left_of_it_is_told_where_something_is(
     assert {each.kind for each in back.of(Conflict)} == told
 
 
+def test_who_has_few_links_finds_the_one_to_which_it_is_gone_and_is_told_there() -> None:
+    """What that one passes on outranks what the other says of itself, for those who come after it,
+    so few would ever know it, and who is linked to it is none of those that could tell it.
+    """
+    pump = Pump(4)
+    few = {"dead_retention": RETENTION, "mesh_members": 2, "fanout_min": 2}
+    *hosts, one = pump.cluster(12, **few)
+    pump.run(15.0)
+    incarnation = int(pump.wall() / 1000) + 100 << 24
+    one.node.control.put(MEMBER, label(77), EXPIRING, b"", stamp_of(incarnation, "dead"), 1000)
+    one.node.advance(pump.now)
+    pump.run(5.0)
+    for host in hosts:
+        assert host.node.control.collect(MEMBER, label(77), covered=True)
+    wall = frozenset({one.address, ("127.0.0.1", 9077)})
+    pump.walls.add(wall)
+    back = pump.host(77, **few)
+    pump.join(back, hosts[0])
+    pump.run(2.0)
+    pump.walls.remove(wall)
+    assert back.route(one) is None and one.states().get("n77") is None
+    pump.until(lambda: one.states().get("n77") == "alive")
+    pump.run(5.0)
+    assert equal(*hosts, one, back)
+    assert {host.states()["n77"] for host in (*hosts, one)} == {"alive"}
+
+
 def test_who_joined_where_it_was_void_is_told_where_it_is_held_alive_by_a_retired_source() -> None:
     pump = Pump()
     a, b = pump.cluster(2, dead_retention=RETENTION, log_slack=0)

@@ -31,6 +31,7 @@ GOLDEN: dict[str, tuple[Word, str]] = {
     "probe": (Probe(DIGEST), "0102030405060708"),
     "probe of a suspect": (Probe(DIGEST, 0x0A0B), "01020304050607080b0a000000000000"),
     "ack": (Ack(0x01020304, 0x0506, differs=True), "04030201060501"),
+    "ack of one that is gone": (Ack(9, 0, differs=False, gone=True), "09000000000002"),
     "ack of an equal": (Ack(9, 0, differs=False), "09000000000000"),
     "ask": (Ask(bytes(range(16))), "000102030405060708090a0b0c0d0e0f"),
     "alive": (Alive(7), "07000000"),

@@ -11,7 +11,9 @@ from tests.core.forms import write_floors
 from vines._core.changes import Changes
 from vines._core.table import ENDED, EPHEMERAL, EXPIRING, HIDDEN, MEMBER, SHOWN, TOMBSTONE, Table
 from vines.events import Flushed, Join, KeysChanged, Member
+from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.replicas.collecting import REPORT
+from vines.protocol.replicas.leftovers import RETIRED
 from vines.simulation import Simulation, Violation, checks, rest
 from vines.simulation.checks import STATE, Watch
 from vines.simulation.oracle import ControlOracle, Oracle, Written, lapsed
@@ -413,6 +415,32 @@ def test_a_join_names_no_deletion_of_which_its_giver_was_told_while_it_was_under
         late.check()
 
 
+@pytest.mark.parametrize(
+    ("until", "counters", "held", "forgotten"),
+    [
+        (1, {}, [], True),
+        (0, {}, [], False),
+        (1, {OTHER: 1}, [], False),
+        (1, {}, [written(1)], False),
+        (1, {}, [deletion()], False),
+        (1, {}, [written(2, stamp=deletion().stamp + 1)], True),
+    ],
+)
+def test_a_deletion_says_no_more_what_won_once_nobody_has_its_source_or_what_it_won_over(
+    until: int, counters: dict[bytes, int], held: list[Written], forgotten: bool
+) -> None:
+    deleted = Deleted()
+    late, other = Bare([], {SOURCE: 1}), Bare(held, counters)
+    late.gone.until = until
+    deleted.oracle.running = lambda: [("it", late), ("other", other)]  # type: ignore[list-item]
+    watching = watch(deleted.oracle, late)
+    if forgotten:
+        watching.check()
+        return
+    with pytest.raises(Violation, match=r"covers .* but holds nothing"):
+        watching.check()
+
+
 def test_a_join_is_seen_to_begin() -> None:
     simulation = Simulation(1, nodes=2, config={"log_slack": 0, "horizon": 1})
     first, second = simulation.nodes
@@ -791,3 +819,34 @@ def test_forgotten_deletions_come_the_highest_first() -> None:
     assert list(oracle.deleted(key, deletions[1].rank)) == [deletions[3], deletions[2]]
     assert oracle.is_deleted(key, deletions[3].rank)
     assert not oracle.is_deleted(key, (5, SOURCE))
+
+
+@pytest.mark.parametrize(
+    ("counts", "known", "says_nothing"),
+    [
+        (True, True, set()),
+        (True, False, {ACCUSATION}),
+        (False, True, {MEMBER, RETIRED}),
+        (False, False, {RETIRED, ACCUSATION}),
+    ],
+)
+def test_what_lapses_is_compared_at_rest_as_long_as_it_says_something(
+    counts: bool, known: bool, says_nothing: set[int]
+) -> None:
+    """Of who is gone while its source counts, and of whom somebody knows."""
+    keys = {
+        MEMBER: MEMBER_ID,
+        ACCUSATION: MEMBER_ID + OTHER,
+        RETIRED: OTHER,
+        REPORT: OTHER,
+        0: b"k",
+    }
+    lapsing = [
+        written(counter, key=key, flags=EXPIRING)._replace(family=family)
+        for counter, (family, key) in enumerate(keys.items(), start=1)
+        if known or family != MEMBER
+    ]
+    table = Bare(lapsing, {SOURCE: 5 if counts else 0})
+    found = rest._content(watch(ControlOracle(), table), set())
+    assert {each.family for each in found if each.flags & TOMBSTONE} == says_nothing
+    assert len(found) == len(lapsing)

@@ -525,9 +525,14 @@ def test_m7_who_left_comes_back_by_another_start_alone(put_back: bool) -> None:
         simulation.run(5.0)
 
 
+@pytest.mark.parametrize("apart", [True, False])
 @pytest.mark.parametrize("put_back", [True, False])
-def test_of_whom_nothing_was_left_an_old_copy_of_its_disk_may_say_less(put_back: bool) -> None:
-    """There is nothing that it could object to. Others say more than what was left of it."""
+def test_of_whom_nothing_was_left_an_old_copy_of_its_disk_may_say_less(
+    put_back: bool, apart: bool
+) -> None:
+    """There is nothing that it could object to. Others say more than what was left of it. `apart`:
+    it starts before that went, and nobody hears of it until then.
+    """
     simulation = Simulation(1, nodes=3, durable=3, config={"dead_retention": 2.0})
     simulation.run(2.0)
     second = simulation.nodes[1]
@@ -539,21 +544,31 @@ def test_of_whom_nothing_was_left_an_old_copy_of_its_disk_may_say_less(put_back:
         simulation.run(2.0)
     member = other(simulation)
     second.crash()
-    simulation.run(5 * LOOK_SECONDS)
+    others = [simulation.nodes[0], simulation.nodes[2]]
     tables = [process.node.control for process in simulation.processes]
-    assert not any(table.get(MEMBER, member.id) for table in tables)
+    simulation.run(5.0 if apart else 5 * LOOK_SECONDS)
+    assert all((table.get(MEMBER, member.id) is not None) == apart for table in tables)
     if put_back:
         disk.restore(copy)
     else:
         disk.boot, disk.records = copy.boot, dict(copy.records)
     disk.trusted = True
+    if apart:
+        simulation.partition([second], others)
     second.restart()
+    if apart:
+        simulation.run(5 * LOOK_SECONDS)
+        assert not any(table.get(MEMBER, member.id) for table in tables)
+        simulation.heal()
     if put_back:
         simulation.run(5.0)
         back = other(simulation)
         assert back.state == ALIVE and back.incarnation < member.incarnation
         simulation.settle()
         first = simulation.processes[0]
+        sources = simulation.control.sources_of(member.id)
+        another = [first.watches[0].is_another(member.id, source) for source in sources]
+        assert another == [False, False, False, True]
         with pytest.raises(Violation, match="M2"):
             simulation.membership.told(first, Update(back.replace(incarnation=1)))
         return

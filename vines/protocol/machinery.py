@@ -117,6 +117,7 @@ class Machinery:
             stream=self._probe,
             bury=self._bury,
             differs=self._differs,
+            meet=self._meet,
             suspected=self._suspected,
         )
         self.detector = Detector(
@@ -344,6 +345,12 @@ class Machinery:
     def _visit(self, member: bytes) -> None:
         """Dial a member that holds something else: hellos compare, and the link goes again."""
         self.linking.dialler.errands.visit(member, self.now)
+
+    def _meet(self, member: bytes) -> None:
+        """A member holds this node for gone: what tells it why is a link, if there is none yet."""
+        if not self.linking.linked(member):
+            self.stirred = True
+            self._visit(member)
 
     def _check(self, member: bytes, now: float) -> None:
         """Dial a member to see whether its machine answers."""

@@ -78,8 +78,8 @@ class Watch:
         self.covered: dict[bytes, int] = {}
         self.floors: dict[bytes, int] = {}
         self.collected: dict[Key, Rank] = {}
-        self.known: dict[bytes, int] = {}
-        """Under how many sources a member had written when what was left of it was collected."""
+        self.left: dict[bytes, Written] = {}
+        """What was left of a member when that was collected last."""
         self._counters: dict[Key, int] = {}
         """Where in the numbering of their sources what was collected stood."""
         self._deleted: dict[Key, Rank] = {}
@@ -147,17 +147,21 @@ class Watch:
         went = self.held.pop(key)
         self.collected[key], self._counters[key] = went.rank, went.counter
         if key[0] == MEMBER:
-            self.known[key[1]] = len(self.oracle.sources_of(key[1]))
+            self.left[key[1]] = went
         before = self.oracle.dropped.get(key, (-1, b""))
         self.oracle.dropped[key] = max(before, self.collected[key])
 
     def is_another(self, member: bytes, source: bytes) -> bool:
-        """Whether a start of a member began, on an old copy of its disk, after what was left of
-        that was collected here: it may say less than that did, and is like one that nobody ever
-        heard of.
+        """Whether a start of a member began, on an old copy of its disk, after the one of which
+        something was left that was collected here: it may say less than that did, and is like one
+        that nobody ever heard of. It may have begun before that was collected, where it reached
+        nobody; had it counted here, that would have stayed.
         """
-        known = self.known.get(member) if member in self.oracle.recounted else None
-        return known is not None and source in self.oracle.sources_of(member)[known:]
+        left = self.left.get(member) if member in self.oracle.recounted else None
+        if left is None:
+            return False
+        sources, subject = self.oracle.sources_of(member), self.oracle.subject_of(left)
+        return subject in sources and source in sources[sources.index(subject) + 1 :]
 
     def excuses(self, source: bytes, counter: int, key: Key, rank: Rank) -> bool:
         """Whether what was written at a position need not be held, nor anything that wins over it:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vines.config import Config
     from vines.events import Member
     from vines.simulation.cluster import Simulation
+    from vines.simulation.oracle import Written
     from vines.simulation.process import Process
 
 CALM_SECONDS = 30.0
@@ -85,9 +86,9 @@ class MembershipRules(Spectator):
         last."""
         self._met: dict[str, dict[bytes, float]] = {}
         """When a running process was last told that a member is there."""
-        self._forgot: dict[str, dict[bytes, int]] = {}
-        """Under how many sources members had written when what a running process was told of them
-        was last forgotten."""
+        self._forgot: dict[str, dict[bytes, Written]] = {}
+        """What was left of members when what a running process had been told of them was last
+        forgotten."""
         self._gone_since: dict[str, dict[bytes, tuple[int, float, float]]] = {}
         """The last incarnation at which a running process was seen to hold a member dead, or gone;
         since when, and for how long it had stood still by then."""
@@ -182,15 +183,15 @@ class MembershipRules(Spectator):
             self._complain("M2", process, member, f"was told as {before} before, now {rank}")
 
     def _is_another(self, process: Process, member: bytes) -> bool:
-        """Whether this is the first word of a start, on an old copy of its disk, that began after
-        what was left of its member was gone here.
+        """Whether this is the first word of a start, on an old copy of its disk, after what was
+        left of an earlier one was gone here.
         """
         watch, believed = process.watches[0], process.node._parts.linking.members.get(member)
         if believed is None or not watch.is_another(member, believed.profile.source):
             return False
-        before, known = self._forgot[process.name].get(member), watch.known[member]
-        self._forgot[process.name][member] = known
-        return before != known
+        before, left = self._forgot[process.name].get(member), watch.left[member]
+        self._forgot[process.name][member] = left
+        return before != left
 
     def _began_anew(self, member: Member, left: int) -> bool:
         """Whether somebody is alive by the word of another start than that which left at an

@@ -16,6 +16,7 @@ from vines._core.retired import read_batch
 from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.errors import VinesError
 from vines.protocol.members.accusations import ACCUSATION
+from vines.protocol.members.profile import Profile
 from vines.protocol.replicas.batches import RETIRED
 from vines.protocol.replicas.leftovers import VOID
 from vines.protocol.wire.fields import ID_BYTES
@@ -273,6 +274,10 @@ class Oracle:
         """A hook: under which sources a member wrote."""
         return []
 
+    def subject_of(self, written: Written) -> bytes:  # noqa: ARG002
+        """A hook: of which source of its member a member record is."""
+        return b""
+
     def inspect(self, written: Written, highest: Written | None) -> None:
         """A hook: judge a write by what it was written over, anywhere."""
 
@@ -370,6 +375,15 @@ class ControlOracle(Oracle):
     def sources_of(self, member: bytes) -> list[bytes]:
         """Under which sources a member wrote."""
         return self._sources.get(member, [])
+
+    def subject_of(self, written: Written) -> bytes:
+        """Of which source of its member a member record is: who wrote it, or whom it says dead; b""
+        where it does not say that.
+        """
+        if written.stamp & 3 != DEAD:
+            return written.origin
+        value = self.records[(*written.key_, *written.rank)].value
+        return Profile.decode(value).source if value else b""
 
     def starts_saying(self, member: bytes, stamp: int) -> set[str]:
         """Which starts of a member wrote this of it."""

@@ -81,10 +81,12 @@ class Answering:
 
     def probed(self, sender: bytes, token: int, probe: Probe, now: float) -> Ack:
         """The answer to a probe; a member that holds something else is compared with."""
-        differs = probe.digest != self.digest()
+        differs, gone = probe.digest != self.digest(), False
         if self._members.is_alive(sender):
             (self._differs if differs else self._agrees)(sender, now)
-        return Ack(token, self._lag.milliseconds(now), differs)
+        else:
+            gone = self._members.gone_at(sender) is not None
+        return Ack(token, self._lag.milliseconds(now), differs, gone)
 
     def asked(self, letter: Letter, ask: Ask, now: float) -> None:
         """A member wants another one probed."""

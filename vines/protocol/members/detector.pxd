@@ -11,6 +11,7 @@ cdef class World:
     cdef public object stream
     cdef public object bury
     cdef public object differs
+    cdef public object meet
     cdef public object suspected
 
 

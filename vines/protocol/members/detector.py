@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vines._core.changes import Changes
-from vines._core.table import EXPIRING, MEMBER, TOMBSTONE, Table
+from vines._core.table import EXPIRING, TOMBSTONE, Table
 from vines.config import Config
 from vines.errors import WireError
 from vines.events import ALIVE, Conflict, Suspect, Update
@@ -35,7 +35,7 @@ from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
 from vines.protocol.members.post import Letter, Post
 from vines.protocol.members.probing import Probing
-from vines.protocol.members.profile import RANKS, Sighting, milliseconds_kept
+from vines.protocol.members.profile import Sighting, milliseconds_kept
 from vines.protocol.members.suspicion import Suspicion
 from vines.protocol.wire.probe import Ack, Alive, Ask, Nack, Probe
 
@@ -53,7 +53,7 @@ or slow, there are still as many as can shorten its time."""
 class World:
     """What the detector asks of the rest of the node."""
 
-    __slots__ = ("bury", "candidates", "dial", "differs", "heard", "stream", "suspected")
+    __slots__ = ("bury", "candidates", "dial", "differs", "heard", "meet", "stream", "suspected")
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class World:
         stream: Callable[[bytes, int, Probe], None],
         bury: Callable[[bytes, float], None],
         differs: Callable[[bytes, float], None],
+        meet: Callable[[bytes], None],
         suspected: Callable[[float], None],
     ) -> None:
         self.candidates = candidates
@@ -78,6 +79,8 @@ class World:
         """A member is held dead from now on."""
         self.differs = differs
         """A member holds something else than this node."""
+        self.meet = meet
+        """Have a link to a member, for which this node is gone: there it tells why."""
         self.suspected = suspected
         """Who is a suspect has changed."""
 
@@ -162,6 +165,8 @@ class Detector:
             self._lags[sender] = ack.lag
             if ack.differs:
                 self._world.differs(sender, now)
+            if ack.gone and not self._identity.leaving:
+                self._world.meet(sender)
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""
@@ -210,12 +215,9 @@ class Detector:
         is held here it is gone, no table tells it so: where it joined nothing was left of that any
         more. It is to object, or what is left here stays, and outranks what it says of itself.
         """
-        held = self._control.get(MEMBER, member)
-        if held is None:
-            return
-        is_void = self._control.gone.get(held[1]) is not None
-        if held[0] & 3 != RANKS.index(ALIVE) or is_void:
-            word = Probe(self._answering.digest(), held[0] >> 2)
+        incarnation = self._members.gone_at(member)
+        if incarnation is not None:
+            word = Probe(self._answering.digest(), incarnation)
             self._world.stream(member, self._post.token(), word)
 
     def lost(self, member: bytes, now: float) -> None:

@@ -168,6 +168,17 @@ class Membership:
         known = self._members.get(member)
         return known is not None and known.state == ALIVE
 
+    def gone_at(self, member: bytes) -> int | None:
+        """The incarnation at which a member is gone by the record held of it, as that says so or is
+        void; None: it is not. What says less of that member has no effect here.
+        """
+        held = self._control.get(MEMBER, member)
+        if held is None:
+            return None
+        stamp, origin, _, _ = held
+        void = self._control.gone.get(origin) is not None
+        return stamp >> 2 if void or stamp & 3 != RANKS.index(ALIVE) else None
+
     def fail(self, member: bytes, now: float) -> Sighting | None:
         """A lost member is proved gone: say so, unless it is known to be gone already."""
         believed = self._members.get(member)

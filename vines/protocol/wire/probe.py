@@ -1,7 +1,7 @@
 """What datagrams say: is anybody there, and the answers.
 
     1 probe   digest 8 [| accused u64]         are you there? (and suspected at that incarnation)
-    2 ack     token u32 | lag u16 | marks u8   I am; marks 1: your digest is not mine
+    2 ack     token u32 | lag u16 | marks u8   I am; marks 1: my digest is another, 2: you are gone
     3 ask     member id 16                     probe this member for me
     4 alive   token u32                        it answered me
     5 nack    token u32                        it has not answered yet, but I am here
@@ -27,6 +27,7 @@ TOKEN_MASK: Final = (1 << 32) - 1
 LAG_MAX: Final = (1 << 16) - 1
 """Milliseconds: a loop that is later than this is told as this late."""
 DIFFERS: Final = 1
+GONE: Final = 2
 
 DIGESTS_MAX: Final = 16
 """Probes remembered by what they say: at rest there is one, and soon after a write few."""
@@ -74,19 +75,22 @@ class Ack(Frozen):
     lag: int
     differs: bool
     """Whether my tables are not those of the digest I was sent."""
+    gone: bool = False
+    """Whether you are gone by the record of you that I hold."""
 
     def encode(self) -> bytes:
         """The payload."""
-        return _ACK.pack(self.token, self.lag, DIFFERS if self.differs else 0)
+        marks = (DIFFERS if self.differs else 0) | (GONE if self.gone else 0)
+        return _ACK.pack(self.token, self.lag, marks)
 
     @classmethod
     def decode(cls, payload: bytes) -> Ack:
         """The message; WireError if the payload is not one."""
         _check_length(payload, _ACK.size)
         token, lag, marks = _ACK.unpack(payload)
-        if marks & ~DIFFERS:
+        if marks & ~(DIFFERS | GONE):
             raise WireError("an ack with unknown marks", UNKNOWN)
-        return cls(token, lag, bool(marks))
+        return cls(token, lag, bool(marks & DIFFERS), bool(marks & GONE))
 
 
 class Ask(Frozen):
