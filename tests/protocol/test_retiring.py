@@ -266,7 +266,11 @@ def test_who_joins_later_does_not_wait_for_what_nobody_has_any_more() -> None:
     retire(a, gone, (3, 1))
     pump.run(1.0)
     assert said(b) == {gone: (3, 1)}
+    # It is asked for, but not for ever, nor is anything held up by it for longer.
+    assert not b.node._parts.retiring.is_complete()
+    pump.run(LOOKS + LOOK_SECONDS)
     for host in (a, b):
+        assert host.node._parts.retiring.is_complete()
         assert host.node._parts.retiring.deadline() > pump.now + 2 * AGAIN_SECONDS
     # If it comes after all, it is left out as soon as somebody looks.
     late = pump.host(9).node

@@ -133,6 +133,8 @@ class Machinery:
         )
         self.replication.joined = self.retiring.joined
         self.replication.agrees = self.agreement.compared
+        self.retiring.ask = self.replication.ask
+        self.collecting.complete = self.retiring.is_complete
         self.dialogue = Dialogue(
             *(tables, self.handshake, self.linking, self.replication, self.flushes),
             detector=self.detector,

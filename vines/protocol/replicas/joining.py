@@ -161,6 +161,11 @@ class Joins:
             return []  # what is in `changes` is read first
         return self.sweep(message.table, now, changes)
 
+    def is_busy(self, table: int) -> bool:
+        """Whether this table joins, or will."""
+        begun = table in self._current or table in self._sweeps
+        return begun or bool(self._waiting[table])
+
     @property
     def sweeping(self) -> list[int]:
         """The tables whose joins are at their end."""

@@ -15,6 +15,11 @@ Where all members were told for how long anybody may be away, sources are forgot
 names any more: a batch of them is written to lapse after that, and each node forgets what is in no
 batch any more once its own clock agrees. Who still holds something of one says it anew.
 
+Who reads that a source is retired, and holds nothing of it, cannot tell from fingerprints that it
+lacks anything: nobody else counts that source any more, and what is left of it may be such that is
+in no fingerprint, as keys that expire, or deletions. It asks others for it, and does not agree that
+anything be forgotten before it has that, or nobody had it.
+
 Nothing hangs on the first of these: who finds its own source retired goes on under a fresh one, and
 what is covered above a last position puts the source back. Ephemeral keys of a retired source have
 ended: as its owner hears of that, it is never given up without writing them anew. It must not know
@@ -58,6 +63,12 @@ RETIRED_PER_LOOK: Final = 256
 """Sources written at once: of more the rest follows with the next look."""
 SLOTS: Final = 8192
 """Looked at in one turn for those that can be given back: some hundred microseconds."""
+MISSED: Final = 16384
+"""Looked at in one turn for those of which nothing is covered: the same."""
+ASKED: Final = 8
+"""How often others are asked for such a source, after pauses that double up to a look's: for one or
+two minutes. So long who says what nobody ever wrote keeps all from forgetting deletions.
+"""
 BATCHES: Final = 16
 """Looked at in one turn for what is in none of them: the same."""
 LOOKS_PER_TERM: Final = 64
@@ -181,6 +192,21 @@ class Retiring:
         """How far the look for that has come."""
         self._releasing = False
         """Slots of what was left out may still be there."""
+        self.ask: Callable[[int, bytes], bool] = lambda _table, _source: False
+        """Ask a peer for what it has of a source in a table; False if that is under way: set by who
+        knows links."""
+        self._asking = 0
+        """How often others may be asked still; 0: nothing that is retired is missed here, or it is
+        nowhere."""
+        self._missed_at = inf
+        """When to look for that, and how long to wait until the next time."""
+        self._pause = AGAIN_SECONDS
+        self._missed_place: tuple[int, int] | None = None
+        """The table and the place where the look for it goes on."""
+        self._misses = False
+        """Something is missed, as far as that look has come."""
+        self._complete = True
+        """Nothing is missed in the data table, or nobody has it."""
         self._look = now + LOOK_SECONDS
         self._again = inf
         self._term: int | None = None
@@ -212,11 +238,14 @@ class Retiring:
             for source, last in self._read(change):
                 if self._hear(source, last):
                     self._pending[source] = self._last(source)
+                    self._complete = self._complete and not last[1]
                     found = True
             # It may be one that the look under way has passed.
             self._list(change[3], fades=bool(change[2] & EXPIRING))
             self._compare(change)
         if found:
+            self._asking, self._pause = ASKED, AGAIN_SECONDS
+            self._missed_at, self._missed_place = now + AGAIN_SECONDS, None
             self._leftovers.named(now)
             self._leave_out(now)
         self._leftovers.learn(changes, now)
@@ -225,6 +254,8 @@ class Retiring:
         """Floors rose: what they cover is to be left out at once, or peers that have done so would
         seem to be below them.
         """
+        if self._asking:
+            self._missed_at, self._missed_place = now, None
         self._begin()
         self._go_on(now)
 
@@ -236,6 +267,10 @@ class Retiring:
                 if not self._pending:
                     self._pending, self._tried = self._tried, {}
                 self._leave_out(now)
+        if now >= self._missed_at:
+            self._missed_at, self._missed_place, self._misses = inf, (0, 0), False
+        if self._missed_place is not None:
+            self._find_missed(*self._missed_place, now)
         if now >= self._look:
             self._look = now + LOOK_SECONDS
             self._begin()
@@ -262,9 +297,16 @@ class Retiring:
     def deadline(self) -> float:
         """When `advance` has something."""
         looking = self._place is not None or self._cursor is not None
+        looking = looking or self._missed_place is not None
         if looking or self._trimming or self._releasing or self._lost:
             return 0.0
-        return min(self._look, self._again, self._leftovers.deadline())
+        return min(self._look, self._again, self._missed_at, self._leftovers.deadline())
+
+    def is_complete(self) -> bool:
+        """Whether in the data table something is covered here of all sources that are known to be
+        retired, but for what nobody has.
+        """
+        return self._complete
 
     def _is_first(self) -> bool:
         """Whether this node has the lowest id of the members that are alive and listen."""
@@ -367,6 +409,30 @@ class Retiring:
             for table, final in zip(self._tables, last, strict=True):
                 table.retire(source, final)  # if less is left out there, that was not all
         return self._retired.say(source, *last)
+
+    def _find_missed(self, table: int, place: int, now: float) -> None:
+        """Look on for sources of which nothing is covered here: a turn's worth. Of the first one in
+        either table somebody is asked; who has it has the others too, mostly, and tells this node
+        to join.
+        """
+        source, following = self._retired.missed(table, place, MISSED)
+        if source is None and following is not None:
+            self._missed_place = table, following
+            return
+        if source is not None:
+            self._misses = True
+            self._asking -= self.ask(table, source)
+        if table + 1 < len(self._tables):
+            self._missed_place = table + 1, 0
+            return
+        self._missed_place = None
+        self._asking = self._asking if self._misses else 0
+        if self._asking > 0:
+            self._complete = self._complete or source is None
+            self._missed_at = now + self._pause
+            self._pause = min(2 * self._pause, LOOK_SECONDS)
+        else:
+            self._asking, self._complete = 0, True
 
     # ------------------------------------------------------------------ records
 
