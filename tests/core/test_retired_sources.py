@@ -14,7 +14,7 @@ from vines._core.table import Table
 from vines.errors import WireError
 
 from . import strategies
-from .forms import COUNTER_MAX, varint
+from .forms import COUNTER_MAX, varint, write_floors, write_page
 from .kinds import A, B, C, D, frame, record, span
 from .world import FINGERPRINT_KEY, INDEX_KEY
 
@@ -73,6 +73,43 @@ def test_what_is_in_no_batch_is_found(entries: dict[bytes, Last], data: st.DataO
         if control < COUNTER_MAX:
             retired.say(source, control + 1, other)
             assert (source, (control + 1, other)) in retired.unlisted(100)
+
+
+@given(st.dictionaries(st.binary(min_size=16, max_size=16), lasts, max_size=9), st.data())
+def test_what_a_table_covers_nothing_of_is_found(
+    entries: dict[bytes, Last], data: st.DataObject
+) -> None:
+    """Whether it has a place there or not, however few are looked at in one step."""
+    entries.pop(B, None)
+    which, retired = data.draw(st.integers(0, 1)), RetiredSources()
+    table = Table(B, FINGERPRINT_KEY, INDEX_KEY, retired=retired, which=which)
+    for source, last in entries.items():
+        retired.say(source, *last)
+    missed = []
+    for number, source in enumerate(sorted(entries)):
+        last = entries[source][which]
+        how = data.draw(st.sampled_from(["nothing", "named", "some", "all"])) if last else "none"
+        if how == "named":
+            made = record(bytes([number]), 9, source, last)
+            table.apply_page(bytes(write_page([made]).data))
+        elif how in ("some", "all"):
+            row = (source, last if how == "all" else 1, 0)
+            table.finish_join([bytes(write_floors([row]).data)])
+        if how in ("nothing", "named"):
+            missed.append(source)
+    found: list[bytes] = []
+    limit, place = data.draw(st.integers(1, 4)), 0
+    while place < len(entries):
+        source, following = retired.missed(which, place, limit)
+        if source is not None:
+            found.append(source)
+            assert following is not None and following >= place
+            following += 1
+        place = len(entries) if following is None else following
+    assert found == missed
+    assert retired.missed(which, 1 << 60, 1 << 60) == (None, None)
+    with pytest.raises(ValueError, match="two tables"):
+        retired.missed(2, 0, 1)
 
 
 class Model:

@@ -158,6 +158,17 @@ def test_a_member_that_holds_a_record_above_its_vector_holds_it_everywhere() -> 
     assert all(b"k" in member.held() for member in group.members)
 
 
+def test_a_member_that_misses_some_that_is_retired_holds_it_everywhere() -> None:
+    group = deleted()
+    missing = group.members[1].collecting
+    missing.complete = lambda: False
+    group.run(6 * INTERVAL)
+    assert all(member.held() == [b"k"] for member in group.members)
+    missing.complete = lambda: True
+    group.run(4 * INTERVAL)
+    assert all(member.held() == [] for member in group.members)
+
+
 def test_members_that_cover_other_things_of_who_is_gone_wait_for_each_other() -> None:
     group = deleted()
     gone = Table(b"\x09" * 16, KEY, KEY)

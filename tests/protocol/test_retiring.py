@@ -262,7 +262,11 @@ def test_who_joins_later_does_not_wait_for_what_nobody_has_any_more() -> None:
     retire(a, gone, (3, 1))
     pump.run(1.0)
     assert said(b) == {gone: (3, 1)}
+    # It is asked for, but not for ever, nor is anything held up by it for longer.
+    assert not b.node._parts.collecting.complete()
+    pump.run(LOOKS + LOOK_SECONDS)
     for host in (a, b):
+        assert host.node._parts.collecting.complete()
         assert host.node._parts.retiring.deadline() > pump.now + 2 * AGAIN_SECONDS
     # If it comes after all, it is left out as soon as somebody looks.
     late = pump.host(9).node
@@ -510,7 +514,11 @@ def test_who_joins_again_asks_the_other_table_why() -> None:
     assert isinstance(joins, int) and 3 <= joins <= 6
 
 
-def test_who_joins_later_gives_no_slot_to_what_it_reads_is_gone() -> None:
+@pytest.mark.parametrize("below", ["nothing", "a floor", "a floor of the data table"])
+def test_who_joins_later_gives_no_slot_to_what_it_reads_is_gone(below: str) -> None:
+    """Also where it is sent no range before it has joined, of either table: what it reads comes
+    with the join of the control table then.
+    """
     pump = Pump()
     a, b = pump.cluster(2)
     pump.run(1.0)
@@ -527,10 +535,15 @@ def test_who_joins_later_gives_no_slot_to_what_it_reads_is_gone() -> None:
     a.node.advance(pump.now)
     pump.run(LOOKS)
     assert equal(a, b)
+    for host in (a, b):
+        for table in (host.node.control, host.node.data):
+            if below == "a floor" or (below != "nothing" and table is host.node.data):
+                table.finish_join([bytes(write_floors([], stamp=1).data)])
     late = pump.host(3)
     pump.join(late, a)
     pump.run(10.0)
     assert known(late) == known(a) == gone and equal(a, b, late)
+    assert late.node.stats()["joins"] in (2, 3)
     for table in (late.node.control, late.node.data):
         assert all(table.covered(source) == 1 and table.is_retired(source) for source in gone)
         statistics = table.statistics()

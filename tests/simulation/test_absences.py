@@ -20,7 +20,7 @@ from vines.simulation.swarm import COVERAGE_OF_ABSENCES
 
 SEEDS = range(61, 65)
 SOAK_SEEDS = range(2000)
-FORGETTING_SEEDS = (7, 17, 44)
+FORGETTING_SEEDS = (7, 17)
 """In which writes of members that were away go because some others remember; of all seeds that is
 one in eight, and which one changes with whatever is said."""
 

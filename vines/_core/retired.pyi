@@ -32,6 +32,11 @@ class RetiredSources:
         """So many at most that no batch said since `unlist` was called, or that rose since, but for
         those that have a time; and of those that something names that only batches say which
         fade."""
+    def missed(self, which: int, start: int, limit: int) -> tuple[bytes | None, int | None]:
+        """The first of those from the place `start` on of which the table `which` covers nothing,
+        and should; its place then, else where to go on after so many, None at the end. As places
+        change with what is said, that may pass one over. ValueError for another table than 0 and 1.
+        """
     def divide(self, batch: bytes) -> tuple[list[tuple[bytes, _Last]], list[tuple[bytes, _Last]]]:
         """Of the sources in this batch those that nothing names in either table, as they have no
         slot there, and the others. WireError."""

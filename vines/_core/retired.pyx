@@ -190,6 +190,24 @@ cdef class RetiredSources:
                 found.append(row_of(entry))
         return found
 
+    def missed(self, unsigned which, size_t start, size_t limit):
+        cdef size_t total = self.count + self.latest_count, at, stop
+        cdef VersionVector known = self.data if which else self.control
+        cdef Py_ssize_t place
+        cdef const Retired* entry
+        if which > 1:
+            raise ValueError("of retired sources positions in two tables are known")
+        start = min(start, total)
+        stop = start + min(limit, total - start)
+        for at in range(start, stop):
+            entry = self.at(at)
+            if last_of(entry, which) == 0 or is_released(entry, which) or not is_told(entry):
+                continue
+            place = -1 if known is None else known.find(entry.id)
+            if place < 0 or known.counters[place] == 0:
+                return PyBytes_FromStringAndSize(<const char*>entry.id, ID_BYTES), at
+        return None, None if stop == total else stop
+
     cdef bint is_idle(self, const Retired* entry) noexcept:
         """Whether nothing names a source in either table: it has no slot there."""
         return (

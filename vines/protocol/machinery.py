@@ -30,6 +30,7 @@ from vines.protocol.replicas.agreement import Agreement
 from vines.protocol.replicas.collecting import Collecting
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.leftovers import Leftovers
+from vines.protocol.replicas.missing import Missing
 from vines.protocol.replicas.pushing import Pusher
 from vines.protocol.replicas.quotas import Quotas
 from vines.protocol.replicas.replication import Replication
@@ -129,13 +130,15 @@ class Machinery:
             mourn=self._mourn,
             cleared=self.detector.accusations.cleared,
         )
+        missing = Missing(tables[0].gone, self.replication.ask)
         self.retiring = Retiring(
             *(self.identity, self.linking.members, tables, self.agreement.since, self._renew),
-            *(leftovers, now),
+            *(leftovers, missing, now),
         )
         self.replication.joined = self.retiring.joined
         self.replication.agrees = self.agreement.compared
         self.replication.unlike = self.detector.unlike
+        self.collecting.complete = missing.is_complete
         self.dialogue = Dialogue(
             *(tables, self.handshake, self.linking, self.replication, self.flushes),
             detector=self.detector,

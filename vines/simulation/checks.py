@@ -94,6 +94,8 @@ class Watch:
         """Whether anything has lapsed since the last look at all records."""
         self._recounted = False
         """Whether strays were counted anew since then."""
+        self._rose = False
+        """Whether anything came to be covered since then, also of sources that count no more."""
         self._glances: list[float] = [0, 0]
         """How many steps did without a look at all records, and at all sources."""
         self._looked: bytes | None = None
@@ -109,6 +111,7 @@ class Watch:
             return False
         before, self._seen = self._seen, seen
         self._lapsed |= before is None or before[2] != seen[2]
+        self._rose |= before is None or before[1] != seen[1]
         if self._sources:
             self._sources = [*self._sources[-1:], table.source]
             for source in self._sources:
@@ -117,15 +120,17 @@ class Watch:
         if looks:
             before_all, self._looked = self._looked, seen[0]
             only_lapses = self._check_records()
-            # Strays that were counted anew meanwhile may come to another sum.
+            # Strays that were counted anew meanwhile may come to another sum. So may those that
+            # came to be covered, as at the end of a join, which changes no record.
             if (
                 only_lapses
+                and not self._rose
                 and not self._recounted
                 and before_all is not None
                 and before_all[STATE:] != seen[0][STATE:]
             ):
                 raise Violation(f"{self.name}: a lapse changed the fingerprint of the state")
-            self._lapsed = self._recounted = False
+            self._lapsed = self._recounted = self._rose = False
         self._recounted |= table.recounting
         counted = table.counted()
         if self._takes_turn(1, len(counted) + len(table.gone)):

@@ -3,6 +3,7 @@ from vines._core.table cimport Table as _Table
 
 cdef class Collecting:
     cdef public object rounds
+    cdef public object complete
     cdef public double _interval
     cdef public bytes _id
     cdef public object _clock

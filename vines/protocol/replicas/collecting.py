@@ -14,7 +14,8 @@ control table. A member says in round n
 It says so once all have said round n - 1, so no two members are ever more than a round apart. When
 all are sure in round n, and their digests are this node's own, the counters of round n - 1 are a
 lower bound of what anybody covers of the members' sources (the *cut*, stable in the sense of
-Mattern, 1989); of the others all cover the same. What was written by somebody who did not cover the
+Mattern, 1989); of the others all cover the same, and who knows that it misses some that is retired
+says no round until it has that. What was written by somebody who did not cover the
 cut yet has a position up to its counter of round n: a node that covers those, too, collects.
 
 A report is in no fingerprint, as a record that expires, in ten years: once its author's source is
@@ -136,6 +137,8 @@ class Collecting:
     ) -> None:
         self.rounds = 0
         """Reports made."""
+        self.complete: Callable[[], bool] = lambda: True
+        """Whether nothing is missed here of sources that are retired: set by who knows."""
         self._interval = config.collect_interval
         self._id = id
         self._clock = clock
@@ -262,7 +265,7 @@ class Collecting:
                 return
             else:
                 counters[source] = counter
-        if not self._data.strayed:
+        if not self._data.strayed and self.complete():
             cut = counters if sure else None
             self._say(after(self._mine.round), self._mine.counter, cut, reports, now)
 

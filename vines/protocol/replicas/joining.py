@@ -14,6 +14,11 @@ went comes again. So a join needs no room beside the table but its floor pages a
 record. If the peer vanishes before its last page nothing was taken away, a sweep makes the bits
 ready for the next join, and the next peer is asked from the beginning: nothing is lost or wrong,
 only sent twice. If it vanishes later the sweep goes on, as nothing is needed from it any more.
+
+Floors list sources that are retired, too, however many there were. Who has read that one is, keeps
+what it is told of it in a few bytes; to any other it gives a place in its table. Records of the
+control table say which are: so the floors of that table are read once its records have been, and
+the data table joins after the control table.
 """
 
 from __future__ import annotations
@@ -23,7 +28,16 @@ from math import inf
 from vines._core.table import check_floors
 from vines.errors import UNEXPECTED, WireError
 from vines.hints import TYPE_CHECKING, Final
-from vines.protocol.wire.messages import BEGIN, DATA, END, TABLES, Floor, Join, Snapshot
+from vines.protocol.wire.messages import (
+    BEGIN,
+    CONTROL,
+    DATA,
+    END,
+    TABLES,
+    Floor,
+    Join,
+    Snapshot,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,12 +79,18 @@ def serve(channel: Channel, message: Join) -> None:
 class Sweep:
     """What is left of a join once its pages are here, or once it was given up."""
 
-    __slots__ = ("complete", "cursor", "link", "table")
+    __slots__ = ("complete", "cursor", "floors", "limit", "link", "table")
 
-    def __init__(self, table: Table, link: Link | None) -> None:
+    def __init__(
+        self, table: Table, link: Link | None, floors: list[bytes] | None = None, limit: int = 0
+    ) -> None:
         self.table = table
         self.link = link
         """Where it came from; None: that is no longer there."""
+        self.floors = floors
+        """What is covered by it, with the highest stamp that may be below a floor; None: nothing,
+        or that has been read."""
+        self.limit = limit
         self.complete = link is not None
         """All its pages came."""
         self.cursor = 0
@@ -133,13 +153,18 @@ class Joins:
             channel.join_owed = message.cursor
             return []
         # Of the control table no stamp is a time, and none is collected.
-        channel.table.finish_join(channel.floors, limit + FLOOR_AHEAD)
-        self.count += 1
-        self._sweeps[message.table] = Sweep(channel.table, link)
+        floors, limit = channel.floors, limit + FLOOR_AHEAD
+        self._sweeps[message.table] = Sweep(channel.table, link, floors, limit)
         channel.joining = False
-        channel.floors = None
         del self._current[message.table]
+        if message.table == CONTROL:
+            return []  # what is in `changes` is read first
         return self.sweep(message.table, now, changes)
+
+    def is_busy(self, table: int) -> bool:
+        """Whether this table joins, or will."""
+        begun = table in self._current or table in self._sweeps
+        return begun or bool(self._waiting[table])
 
     @property
     def sweeping(self) -> list[int]:
@@ -149,11 +174,19 @@ class Joins:
     def sweep(self, table: int, now: float, changes: Changes | None) -> list[Link]:
         """Go on with the end of a join; returns the links that want our vector once it is over."""
         sweep = self._sweeps[table]
+        if sweep.floors is not None:
+            sweep.table.finish_join(sweep.floors, sweep.limit)
+            sweep.floors = None
+            self.count += 1
+            if sweep.link is not None:
+                sweep.link.channels[table].floors = None
         cursor = sweep.table.sweep(sweep.cursor, SWEEP_SLOTS, changes)
         if cursor is not None:
             sweep.cursor = cursor
             return []
         del self._sweeps[table]
+        if table == CONTROL:
+            self._next(DATA, now)
         if not sweep.complete:
             self._next(table, now)
             return []
@@ -185,6 +218,7 @@ class Joins:
                     channel.table.abandon_join()
                     self._sweeps[table] = Sweep(channel.table, None)
                 self._next(table, now)
+        self._next(DATA, now)
 
     def stalled(self, now: float) -> list[Link]:
         """The links whose joins do not come forward, each once: both tables may join on one."""
@@ -203,9 +237,10 @@ class Joins:
         return min(heard, default=inf) + STALL_SECONDS
 
     def _next(self, table: int, now: float) -> None:
-        """Begin the next join of a table, if none is under way."""
+        """Begin the next join of a table, if none is under way, of the control table either."""
         waiting = self._waiting[table]
-        if table in self._current or table in self._sweeps or not waiting:
+        under_way = {*self._current, *self._sweeps}
+        if table in under_way or CONTROL in under_way or not waiting:
             return
         link = waiting.pop(next(iter(waiting)))
         self._current[table] = link

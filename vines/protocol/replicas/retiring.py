@@ -25,6 +25,7 @@ from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
 from vines.protocol.replicas.batches import RETIRED, Batches, Last
 from vines.protocol.replicas.leftovers import Leftovers
+from vines.protocol.replicas.missing import Missing
 from vines.protocol.replicas.telling import ROSTER_BYTES
 from vines.protocol.wire.messages import TABLES
 
@@ -64,6 +65,7 @@ class Retiring:
         agreed: Agreed,
         renew: Callable[[str], None],
         leftovers: Leftovers,
+        missing: Missing,
         now: float,
     ) -> None:
         self.count = 0
@@ -76,6 +78,7 @@ class Retiring:
         self._renew = renew
         self._leftovers = leftovers
         self._batches = Batches(identity, members, tables[0], self._is_first, now)
+        self._missing = missing
         self._unowned: set[bytes] = set()
         """Sources nobody writes under, as far as the look under way has come."""
         self._orphans: dict[bytes, tuple[Last, float]] = {}
@@ -108,9 +111,11 @@ class Retiring:
             for source, last in self._batches.read(change):
                 if self._hear(source, last):
                     self._pending[source] = self._last(source)
+                    self._missing.named(last)
                     found = True
             self._batches.note(change)
         if found:
+            self._missing.begin(now)
             self._leftovers.named(now)
             self._leave_out(now)
         self._leftovers.learn(changes, now)
@@ -119,6 +124,7 @@ class Retiring:
         """Floors rose: what they cover is to be left out at once, or peers that have done so would
         seem to be below them.
         """
+        self._missing.joined(now)
         self._begin()
         self._go_on(now)
 
@@ -130,6 +136,8 @@ class Retiring:
                 if not self._pending:
                     self._pending, self._tried = self._tried, {}
                 self._leave_out(now)
+        if now >= self._missing.deadline():
+            self._missing.advance(now)
         if now >= self._look:
             self._look = now + LOOK_SECONDS
             self._begin()
@@ -152,7 +160,10 @@ class Retiring:
         looking = self._place is not None or self._batches.under_way
         if looking or self._trimming or self._releasing:
             return 0.0
-        return min(self._look, self._again, self._leftovers.deadline())
+        return min(
+            *(self._look, self._again),
+            *(self._missing.deadline(), self._leftovers.deadline()),
+        )
 
     def _is_first(self) -> bool:
         """Whether this node has the lowest id of the members that are alive and listen."""
