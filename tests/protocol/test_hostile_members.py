@@ -288,8 +288,13 @@ TRICKS = [
     *("0.0.0.0", "0", "0x0", "00.0.0.0", "0.1.2.3", "::", "::0", "0:0:0:0:0:0:0:0", "*", ""),
     *("224.0.0.1", "239.255.255.250", "255.255.255.255", "ff02::1", "::ffff:224.0.0.1"),
     *("127.1", "2130706433", "0x7f000001", "127.0.0.01", "256.1.1.1", "::ffff:0.0.0.0"),
-    *("a b", "a\nb", "x" * 256, "\u202e1.0.0.721"),
+    *("a b", "a\nb", "x" * 256, "\u202e1.0.0.721", "a:b", "[::]", "[::1]", "fe80::zz", "0.0.0.0."),
+    *("::%1", "0:0::%0", "::ffff:0:0", "::ffff:0:0%1", "0:0:0:0:0:ffff:0:0", "FF02::1%1"),
+    *("::ffff:e000:1", "::FFFF:EFFF:FFFA", "::ffff:ffff:ffff", "2130706433.", "127.1."),
+    *("0\u30020\u30020\u30020", "224\uff0e0\uff610.1", "\u24ea.0.0.0", "\uff10\uff58\uff10"),
+    "\uff46f02::1",
 ]
+"""Beside the plain ones: what a resolver takes for them, which maps characters before it looks."""
 
 
 def test_a_member_with_an_address_that_is_none_is_not_believed_and_the_rest_are() -> None:
@@ -312,13 +317,16 @@ def test_a_member_with_an_address_that_is_none_is_not_believed_and_the_rest_are(
         assert host.node.stats()["members_ignored"] == len(addresses) - 1
 
 
+ELSEWHERE = ["127.example.com", "127.0.0.1.example.com", "localhost.example.com", "example.com"]
+"""Names may lead anywhere, whatever they begin with."""
+
+
 def test_who_may_not_reach_beyond_its_machine_sends_nothing_there_whoever_says_so() -> None:
     pump = Pump()
     liar, one, other = pump.cluster(3)
-    for number in range(30):
-        profile = record(
-            number, source=liar.node.control.source, address=(f"192.0.2.{number}", 8000)
-        )
+    hosts = [*ELSEWHERE, *(f"192.0.2.{number}" for number in range(30))]
+    for number, host in enumerate(hosts):
+        profile = record(number, source=liar.node.control.source, address=(host, 8000))
         key = number.to_bytes(16, "big")
         state = DEAD if number % 3 == 0 else ALIVE
         liar.node.control.put(MEMBER, key, 0, profile.encode(), stamp_of(5, state))
