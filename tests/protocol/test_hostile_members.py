@@ -15,6 +15,7 @@ from vines.protocol.members.health import HEALTH_MAX
 from vines.protocol.members.membership import GONE_MAX
 from vines.protocol.members.profile import stamp_of
 from vines.protocol.wire import fields
+from vines.protocol.wire.datagram import Datagram
 from vines.protocol.wire.messages import CONTROL, DATA, Delta, Vector, decode
 from vines.protocol.wire.probe import Ack, Alive, Ask, Nack, Probe, Word
 from vines.protocol.wire.talk import Ping
@@ -23,7 +24,7 @@ from .pump import Host, Pump, label
 from .test_hostile import Stranger
 from .test_limits import varint
 from .test_members import record
-from .test_probe import datagram
+from .test_probe import answers, datagram
 
 STRANGER = ("192.0.2.7", 4711)
 
@@ -82,6 +83,47 @@ def test_a_datagram_again_and_again_gets_no_more_bytes_than_it_sent_and_changes_
     assert (one.node.members(), one.node.stats()["health"], len(one.node.control)) == before
     pump.run(10.0)
     assert not one.of(Fail) + one.of(Conflict)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_nobody_gets_more_bytes_in_all_than_it_sent_however_late_answers_come(name: str) -> None:
+    """Under a member's id, which everybody can read, but not from where that one listens."""
+    pump = Pump()
+    one, two, three = pump.cluster(3)
+    assert two.address is not None and three.address is not None
+    data = datagram(WORDS[name], sender=label(2))
+    got = {STRANGER: 0, two.address: 0, three.address: 0}
+
+    def count() -> list[Datagram]:
+        sent = [each for each in one.node.outbox.take() if isinstance(each, Send)]
+        for each in sent:
+            got[each.address] += len(each.data)
+        return [Datagram.decode(each.data) for each in sent if each.address == three.address]
+
+    one.node.datagram(data, STRANGER, pump.now)
+    asked = [each for each in count() if each.kind == Probe.kind]
+    one.node.advance(pump.now + 0.45)  # who asked is told that there is no answer yet
+    count()
+    for each in asked:
+        ack = datagram(Ack(each.counter & 0xFFFFFFFF, 0, differs=False), sender=label(3))
+        one.node.datagram(ack, three.address, pump.now + 0.46)
+    count()
+    assert got[STRANGER] <= len(data)
+    assert bool(asked) == (name == "ask")
+
+
+def test_who_asks_from_where_it_listens_hears_of_a_late_answer_too() -> None:
+    pump = Pump()
+    one, two, three = pump.cluster(3)
+    assert two.address is not None and three.address is not None
+    one.node.datagram(datagram(Ask(label(3)), sender=label(2)), two.address, pump.now)
+    ((_, probe),) = answers(one)
+    one.node.advance(pump.now + 0.45)
+    told = [said.kind for address, said in answers(one) if address == two.address]
+    assert Nack.kind in told
+    ack = datagram(Ack(probe.counter & 0xFFFFFFFF, 0, differs=False), sender=label(3))
+    one.node.datagram(ack, three.address, pump.now + 0.46)
+    assert [said.kind for _, said in answers(one)] == [Alive.kind]
 
 
 def test_a_probe_in_the_name_and_from_the_address_of_another_member_harms_neither() -> None:
