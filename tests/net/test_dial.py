@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.net.fakes import PATIENCE, Running, running
-from tests.net.strangers import connect, full_listener, has_ipv6, linux_only
+from tests.net.strangers import connect, full_listener, has_ipv6, linux_only, reset
 from vines.config import Config
+from vines.net import dial
 from vines.net.limits import Limits
 from vines.net.sockets import is_itself
 from vines.protocol.machine import Address
@@ -185,6 +186,22 @@ def test_a_stream_to_its_own_end_is_noticed() -> None:
         assert is_itself(sock)
     with running() as it, connect(it.address) as sock:
         assert not is_itself(sock)
+
+
+def test_a_peer_that_resets_a_stream_just_as_it_is_connected_has_refused(
+    it: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def reset_before(sock: socket.socket) -> bool:
+            reset(server.accept()[0])
+            return is_itself(sock)
+
+        monkeypatch.setattr(dial, "is_itself", reset_before)
+        it.dial(server.getsockname(), ticket=7)
+        it.node.wait(lambda: it.node.failed == [(7, True)])
+    assert it.stat("dials_failed", "refused") == 1
+    assert it.stat("bugs") == it.stat("dials") == 0
 
 
 def test_a_resolver_that_hangs_holds_up_nothing(it: Running) -> None:

@@ -12,9 +12,10 @@ from vines.events import Conflict, KeysChanged
 from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
 from vines.protocol.members.accusations import ACCUSATION
+from vines.protocol.replicas.batches import BATCH, RETIRED
 from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.replicas.joining import FLOOR_AHEAD
-from vines.protocol.replicas.retiring import BATCH, RETIRED, TRIED_AT_ONCE
+from vines.protocol.replicas.retiring import TRIED_AT_ONCE
 from vines.protocol.wire.messages import CONTROL, DATA, END, Delta, Floor, Snapshot
 
 from ..core.forms import Record

@@ -9,9 +9,10 @@ from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.events import Conflict, Fail, Join, Leave
 from vines.protocol.members.accusations import ACCUSATION, UNANSWERED, Accusation
 from vines.protocol.members.profile import Profile, stamp_of
+from vines.protocol.replicas.batches import RETIRED
 from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.replicas.leftovers import FAMILIES
-from vines.protocol.replicas.retiring import LOOK_SECONDS, RETIRED
+from vines.protocol.replicas.retiring import LOOK_SECONDS
 
 from .pump import Host, Pump, label
 from .test_replication import equal
@@ -134,7 +135,9 @@ def test_what_was_dropped_comes_back_by_no_join_and_from_nobody() -> None:
     gone = live(pump, 10, a, leaving=True)
     pump.run(1.0)
     part(pump, [c], [a, b])
-    c.node._parts.retiring._is_first = lambda: False  # else it would do the same, alone
+    retiring = c.node._parts.retiring
+    # Else it would do the same, alone.
+    retiring._is_first = retiring._batches._is_first = lambda: False
     pump.run(2 * RETENTION + LOOKS)
     for host in (a, b):
         assert host.node.control.get(REPORT, gone.node.id) is None

@@ -8,7 +8,8 @@ from vines._core.changes import Changes
 from vines._core.retired import write_batch
 from vines._core.table import EPHEMERAL, MEMBER, TOMBSTONE, Table
 from vines.protocol.members.profile import stamp_of
-from vines.protocol.replicas.retiring import LOOK_SECONDS, RETIRED
+from vines.protocol.replicas.batches import RETIRED
+from vines.protocol.replicas.retiring import LOOK_SECONDS
 
 from .pump import Host, Pump
 from .test_members import record

@@ -15,13 +15,9 @@ from vines.errors import WireError
 from vines.events import Conflict
 from vines.protocol.members.profile import Profile
 from vines.protocol.replicas import retiring
-from vines.protocol.replicas.retiring import (
-    AGAIN_SECONDS,
-    BATCH,
-    GONE_MAX,
-    LOOK_SECONDS,
-    RETIRED,
-)
+from vines.protocol.replicas.agreement import GONE_MAX
+from vines.protocol.replicas.batches import BATCH, RETIRED
+from vines.protocol.replicas.retiring import AGAIN_SECONDS, LOOK_SECONDS
 from vines.protocol.wire import fields
 from vines.protocol.wire.messages import CONTROL, WANT
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.churning import DAY, Churn, entries, idle_bytes, tables, vector_bytes
-from vines.protocol.replicas import collecting, retiring
+from vines.protocol.replicas import batches, collecting, retiring
 from vines.simulation import Simulation
 
 HOUR = 3600.0
@@ -127,7 +127,7 @@ def restarted(restarts: int) -> None:
         assert host["by"] == restarts - 1
         assert vector_bytes(host) == pytest.approx(sizes, rel=0.05)
         control = tables(host)[0].statistics()
-        assert control["records"] <= 2 * len(simulation.nodes) + 1 + restarts // retiring.BATCH
+        assert control["records"] <= 2 * len(simulation.nodes) + 1 + restarts // batches.BATCH
         assert control["tombstones"] == 0
         assert control["slots"] - control["holes"] <= len(simulation.nodes) + 1
     assert idle_bytes(simulation, IDLE_SECONDS) == pytest.approx(idle, rel=0.05)

@@ -14,8 +14,9 @@ from dataclasses import replace
 import pytest
 
 from vines._core.retired import write_batch
+from vines.protocol.replicas.batches import Batches
 from vines.protocol.replicas.leftovers import RETIRED
-from vines.protocol.replicas.retiring import LOOK_SECONDS, Retiring
+from vines.protocol.replicas.retiring import LOOK_SECONDS
 from vines.simulation import Simulation, Violation, run_forgetting
 from vines.simulation.__main__ import coverage_report
 from vines.simulation.plan import draw_forgetting
@@ -164,7 +165,7 @@ def test_who_forgets_too_early_or_never_is_found(bug: str, monkeypatch: pytest.M
     """At once: as soon as it is retired, and nothing here names it. By its own clock alone: though
     records say it. Named: others hold what it wrote, and nobody asks this node whether it does."""
 
-    def age(self: Retiring, now: float, term: int | None) -> None:
+    def age(self: Batches, now: float, term: int | None) -> None:
         retired = self._retired
         over = now >= self._began + 2 * TERM or bug == "at once"
         if bug == "never" or term is None or not over:
@@ -178,9 +179,9 @@ def test_who_forgets_too_early_or_never_is_found(bug: str, monkeypatch: pytest.M
         retired.age(1, 1)
 
     if bug == "though it is named":
-        monkeypatch.setattr(Retiring, "_waits", lambda self, term: 1.0)
+        monkeypatch.setattr(Batches, "_waits", lambda self, term: 1.0)
     else:
-        monkeypatch.setattr(Retiring, "_age", age)
+        monkeypatch.setattr(Batches, "_age", age)
     with pytest.raises(Violation):
         clusters(range(1, 9))
 

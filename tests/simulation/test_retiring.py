@@ -10,9 +10,10 @@ from vines._core.changes import Changes
 from vines._core.digest import vector_pages
 from vines._core.table import MEMBER
 from vines.protocol.replicas import retiring
+from vines.protocol.replicas.agreement import Agreement
 from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.replicas.leftovers import Leftovers
-from vines.protocol.replicas.retiring import LOOK_SECONDS, Agreement
+from vines.protocol.replicas.retiring import LOOK_SECONDS
 from vines.simulation import Host, Simulation, run_seed
 
 SEEDS = range(12)

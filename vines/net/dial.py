@@ -149,20 +149,26 @@ class _Dial:
         else:
             self._silent += 1
 
-    def won(self, attempt: _Attempt, sock: socket.socket, now: float) -> None:
-        """An attempt is connected; it is the one, unless it leads back to this node and others are
-        left.
+    def objection(self, sock: socket.socket) -> int:
+        """Why a socket that is connected is not the one, as an errno; 0 if it is.
+
+        It may lead back to this node, which matters if others are left; and whoever took it may
+        have reset it since: then it has no peer to ask about any more.
         """
-        if is_itself(sock):
-            sock.close()
-            self.lost(attempt, errno.ECONNREFUSED, now)
-        elif self._several and self._dialler.own(sock):
-            sock.close()
-            self.lost(attempt, errno.EADDRNOTAVAIL, now)
-        else:
-            self._attempts.discard(attempt)
-            self.drop()
-            self._dialler.opened(sock, self._ticket, now)
+        try:
+            if is_itself(sock):
+                return errno.ECONNREFUSED
+            if self._several and self._dialler.own(sock):
+                return errno.EADDRNOTAVAIL
+        except OSError:
+            return errno.ECONNRESET
+        return 0
+
+    def won(self, attempt: _Attempt, sock: socket.socket, now: float) -> None:
+        """An attempt is connected: it is the one."""
+        self._attempts.discard(attempt)
+        self.drop()
+        self._dialler.opened(sock, self._ticket, now)
 
     def _expired(self, now: float) -> None:
         self._fail(now, expired=True)
@@ -234,7 +240,7 @@ class _Attempt:
         """Connected, or failed for good."""
         assert self._socket is not None
         sock = self._socket
-        reason = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        reason = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or self._dial.objection(sock)
         if reason:
             self.close()
             self._dial.lost(self, reason, now)

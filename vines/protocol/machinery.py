@@ -26,13 +26,14 @@ from vines.protocol.members.identity import Identity
 from vines.protocol.members.lag import Lag
 from vines.protocol.members.post import Post
 from vines.protocol.members.profile import Sighting
+from vines.protocol.replicas.agreement import Agreement
 from vines.protocol.replicas.collecting import Collecting
 from vines.protocol.replicas.flushing import Flushes
 from vines.protocol.replicas.leftovers import Leftovers
 from vines.protocol.replicas.pushing import Pusher
 from vines.protocol.replicas.quotas import Quotas
 from vines.protocol.replicas.replication import Replication
-from vines.protocol.replicas.retiring import Agreement, Retiring
+from vines.protocol.replicas.retiring import Retiring
 from vines.protocol.start import fresh_source
 from vines.protocol.traffic import Traffic
 from vines.protocol.wire.messages import DATA

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.protocol.members.accusations import ACCUSATION
-from vines.protocol.replicas.leftovers import FAMILIES, RETIRED, VOID
+from vines.protocol.replicas.batches import RETIRED
+from vines.protocol.replicas.leftovers import FAMILIES, VOID
 from vines.protocol.wire.fields import ID_BYTES
 from vines.simulation.oracle import DEAD, Oracle, Violation, Written, lapsed, voids
 

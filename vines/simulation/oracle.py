@@ -16,7 +16,8 @@ from vines._core.retired import read_batch
 from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.errors import VinesError
 from vines.protocol.members.accusations import ACCUSATION
-from vines.protocol.replicas.leftovers import RETIRED, VOID
+from vines.protocol.replicas.batches import RETIRED
+from vines.protocol.replicas.leftovers import VOID
 from vines.protocol.wire.fields import ID_BYTES
 
 if TYPE_CHECKING:

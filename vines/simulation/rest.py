@@ -14,7 +14,7 @@ from vines._core.retired import write_batch
 from vines._core.table import EPHEMERAL, EXPIRING, MEMBER, TOMBSTONE
 from vines.events import ALIVE, Member
 from vines.protocol.members.accusations import ACCUSATION
-from vines.protocol.replicas.leftovers import RETIRED
+from vines.protocol.replicas.batches import RETIRED
 from vines.protocol.wire.fields import ID_BYTES
 from vines.simulation.oracle import Violation, Written, lapsed
 

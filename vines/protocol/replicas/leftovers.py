@@ -37,10 +37,9 @@ from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
 from vines.protocol.members.profile import RANKS
+from vines.protocol.replicas.batches import RETIRED
 from vines.protocol.replicas.collecting import REPORT
 
-RETIRED: Final = 8
-"""The family of records that retire sources; the key says who began it, and a number."""
 FAMILIES: Final = (MEMBER, ACCUSATION)
 """Of records that lapse, and of which what is left then may go."""
 GRACE_SECONDS: Final = 1.0

@@ -1,21 +1,12 @@
 """Retiring: sources whose processes are gone for good leave roster, vector and digests.
 
-A source is one start of one process, and would be listed for ever. Records of the control table say
-what its last positions are; every replica that covers just these leaves it out, so that the roster
-follows from the control table. One member writes these records: of the living that listen it has
-the lowest id. It does so once nobody writes under the source (its member left, is held dead and
-forgotten, or started anew), and all the living hold what it holds of it.
+A source is one start of one process, and would be listed for ever. Records of the control table
+(batches) say what its last positions are; every replica that covers just these leaves it out, so
+that the roster follows from the control table. One member writes these records: of the living that
+listen it has the lowest id. It does so once nobody writes under the source (its member left, is
+held dead and forgotten, or started anew), and all the living hold what it holds of it.
 
-Such a record is a batch of some sources, which whoever writes the next one goes on with until it is
-full. Two of them that do so at once, on either side of a partition, overwrite each other. Nothing
-is lost by that: what a node has read it keeps (vines._core.retired), and what it knows and finds in
-no record is written again, by the first member, or after a while by whoever knows it.
-
-Where all members were told for how long anybody may be away, sources are forgotten that nothing
-names any more: a batch of them is written to lapse after that, and each node forgets what is in no
-batch any more once its own clock agrees. Who still holds something of one says it anew.
-
-Nothing hangs on the first of these: who finds its own source retired goes on under a fresh one, and
+Nothing hangs on that being right: who finds its own source retired goes on under a fresh one, and
 what is covered above a last position puts the source back. Ephemeral keys of a retired source have
 ended: as its owner hears of that, it is never given up without writing them anew. It must not know
 links or datagrams.
@@ -25,24 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from math import ceil, inf
+from math import inf
 
-from vines._core.changes import Change, Changes
-from vines._core.retired import read_batch, write_batch
-from vines._core.table import ENDED, EXPIRING, LEFT_MAX, TOMBSTONE, Table
-from vines.errors import WireError
+from vines._core.changes import Changes
+from vines._core.table import ENDED, Table
 from vines.hints import Final
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
-from vines.protocol.replicas.leftovers import RETIRED, Leftovers
+from vines.protocol.replicas.batches import RETIRED, Batches, Last
+from vines.protocol.replicas.leftovers import Leftovers
 from vines.protocol.replicas.telling import ROSTER_BYTES
 from vines.protocol.wire.messages import TABLES
 
-BATCH: Final = 40
-"""Sources in one such record: some 800 bytes, which are sent again with each that is added."""
-BATCH_BYTES_MAX: Final = 4096
-"""A larger one is not read: nobody writes it, and it would take long."""
-NUMBER_BYTES: Final = 4
 LOOK_SECONDS: Final = 30.0
 """Between two looks for sources nobody writes under: they are few, and in no hurry."""
 AGAIN_SECONDS: Final = 1.0
@@ -58,75 +43,14 @@ RETIRED_PER_LOOK: Final = 256
 """Sources written at once: of more the rest follows with the next look."""
 SLOTS: Final = 8192
 """Looked at in one turn for those that can be given back: some hundred microseconds."""
-BATCHES: Final = 16
-"""Looked at in one turn for what is in none of them: the same."""
-LOOKS_PER_TERM: Final = 64
-"""How often batches are looked at for what may fade, in the time that anybody may be away: what is
-forgotten then is late by no more than some of these, and a look goes over all batches."""
-BATCH_SECONDS_MAX: Final = 3600.0
-"""For how long a batch is waited for to be full before it fades: an eighth of that time at most."""
-UNIT_SECONDS: Final = 64.0
-"""In which times of sources are counted: 24 bits of it are 34 years."""
 
-GONE_MAX: Final = 64
-"""Members remembered beyond those that are alive; of more, all that are gone are forgotten."""
 NOTHING: Final = (0, 0)
 """Covered of a source of which, at most, a record came that took the place of another's."""
 UNTRIED: Final = (-1, -1)
 """No sequences of two tables."""
-_STAMP_MAX: Final = (1 << 63) - 1
 
-Last = tuple[int, int]
-"""The last positions of a source, in the control and in the data table."""
 Agreed = Callable[[], float]
 """Since when all the living cover what this node covered then."""
-
-
-class Agreement:
-    """When each member last was seen to hold the same as this node, to the digest: then it covers
-    what this node covers.
-    """
-
-    def __init__(
-        self, identity: Identity, members: Membership, linked: Callable[[bytes], bool]
-    ) -> None:
-        self._identity = identity
-        self._members = members
-        self._linked = linked
-        self._seen: dict[bytes, float] = {}
-        self._tables: tuple[dict[bytes, float], ...] = tuple({} for _ in TABLES)
-        """The same of either table alone."""
-
-    def saw(self, member: bytes, now: float) -> None:
-        """Its digest was ours."""
-        self._seen[member] = now
-        self._bound(self._seen)
-
-    def compared(self, member: bytes, table: int, now: float) -> None:
-        """Its fingerprint of a table was ours."""
-        seen = self._tables[table]
-        seen[member] = now
-        self._bound(seen)
-        both = min(each.get(member, -inf) for each in self._tables)
-        if both > self._seen.get(member, -inf):
-            self.saw(member, both)
-
-    def since(self) -> float:
-        """When the one of the living was seen so whose last time is the longest ago: all cover what
-        was held here before. Who cannot be probed does not count: if it lacks something, it will
-        join. To who does not listen itself, only those count that it is linked to: nobody else ever
-        tells it, and all that comes to it comes from them.
-        """
-        living = list(self._members.candidates(observers=True))
-        if self._identity.profile.address is None:
-            living = [member for member in living if self._linked(member)]
-        return min((self._seen.get(member, -inf) for member in living), default=inf)
-
-    def _bound(self, seen: dict[bytes, float]) -> None:
-        living = self._members.candidates(observers=True)
-        if len(seen) > len(living) + GONE_MAX:
-            for member in [each for each in seen if each not in living]:
-                del seen[member]
 
 
 class Retiring:
@@ -151,6 +75,7 @@ class Retiring:
         self._agreed = agreed
         self._renew = renew
         self._leftovers = leftovers
+        self._batches = Batches(identity, members, tables[0], self._is_first, now)
         self._unowned: set[bytes] = set()
         """Sources nobody writes under, as far as the look under way has come."""
         self._orphans: dict[bytes, tuple[Last, float]] = {}
@@ -171,51 +96,20 @@ class Retiring:
         """Of the control table, when that look began."""
         self._trimming = False
         """Logs of what was left out may still be there."""
-        self._open: bytes | None = None
-        """The key of a batch that is not full, if one is known."""
-        self._unsure = False
-        """Records changed: what they had said may be in none of them any more."""
-        self._missed = False
-        """So it was at the last look, and the first member is to mend it."""
-        self._cursor: int | None = None
-        """How far the look for that has come."""
         self._releasing = False
         """Slots of what was left out may still be there."""
         self._look = now + LOOK_SECONDS
         self._again = inf
-        self._term: int | None = None
-        """The longest that anybody may be away; None: nobody knows."""
-        self._numbers: tuple[bytes, int] = b"", 0
-        """The source of this node, and how many batches it began: none has the key of another, that
-        may have lapsed."""
-        self._ripe: dict[bytes, float] = {}
-        """Batches that say sources which nothing names any more, and since when that is so."""
-        self._ripening: dict[bytes, float] = {}
-        """The same, as far as the look under way has come."""
-        self._faded: dict[bytes, bytes] = {}
-        """Batches that were let fade from here, and what they say."""
-        self._lost: dict[bytes, Last] = {}
-        """What such a batch said, and another version of it does not that won."""
-        self._lapses = 0
-        """Of the control table, at the last look."""
-        self._ripe_look = now
-        """When to look at all batches for that."""
-        self._began = now
-        if identity.profile.forget_after is not None:
-            self._age(now, identity.profile.forget_after)
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current; malformed ones retire nothing."""
         found = False
         for change in changes.select(RETIRED, (), (b"",)):
-            self._unsure = True
-            for source, last in self._read(change):
+            for source, last in self._batches.read(change):
                 if self._hear(source, last):
                     self._pending[source] = self._last(source)
                     found = True
-            # It may be one that the look under way has passed.
-            self._list(change[3], fades=bool(change[2] & EXPIRING))
-            self._compare(change)
+            self._batches.note(change)
         if found:
             self._leftovers.named(now)
             self._leave_out(now)
@@ -240,29 +134,23 @@ class Retiring:
             self._look = now + LOOK_SECONDS
             self._begin()
             self._releasing = True
-            self._plan(now)
-            if self._unsure and self._cursor is None:
-                self._unsure = False
-                self._retired.unlist()
-                self._cursor = 0
+            self._batches.look(now)
+            self._leftovers.retirements = self._retired.until > 0
         if self._place is not None:
             self._go_on(now)
         if self._trimming:
             self._trimming = sum(table.trim(ENTRIES) for table in self._tables) > 0
         elif self._releasing:
             self._releasing = sum(table.release(SLOTS) for table in self._tables) > 0
-        if self._cursor is not None:
-            self._check(now)
-        if self._lost:
-            lost, self._lost = self._lost, {}
-            self._write(sorted(lost.items()))
+        if self._batches.under_way:
+            self._batches.advance(now)
         if now >= self._leftovers.deadline():
             self._leftovers.advance(now)
 
     def deadline(self) -> float:
         """When `advance` has something."""
-        looking = self._place is not None or self._cursor is not None
-        if looking or self._trimming or self._releasing or self._lost:
+        looking = self._place is not None or self._batches.under_way
+        if looking or self._trimming or self._releasing:
             return 0.0
         return min(self._look, self._again, self._leftovers.deadline())
 
@@ -318,7 +206,7 @@ class Retiring:
                 continue
             known = self._orphans.get(source)
             since = known[1] if known is not None and known[0] == last else now
-            due = since <= agreed or now - since >= self._patience()
+            due = since <= agreed or now - since >= self._batches.patience()
             settled = since < now and due
             if settled:
                 for table, covered in zip(self._tables, last, strict=True):
@@ -338,7 +226,7 @@ class Retiring:
         fresh = [source for source, last in found if self._hear(source, last)]
         self.count += len(fresh)
         self._pending.update((source, self._last(source)) for source, _ in found)
-        self._write([(source, self._last(source)) for source in fresh])
+        self._batches.write([(source, self._last(source)) for source in fresh])
 
     def _recall(self, sources: list[bytes]) -> None:
         """Leave out what came here later than the record that retires it, whoever is believed to
@@ -367,178 +255,6 @@ class Retiring:
             for table, final in zip(self._tables, last, strict=True):
                 table.retire(source, final)  # if less is left out there, that was not all
         return self._retired.say(source, *last)
-
-    # ------------------------------------------------------------------ records
-
-    def _read(self, change: Change) -> list[tuple[bytes, Last]]:
-        """What a batch says. One that has room, and does not fade, is gone on with; of several it
-        is the first.
-        """
-        _, key, flags, value, stamp, _ = change
-        try:
-            found = read_batch(value) if len(value) <= BATCH_BYTES_MAX else []
-        except WireError:
-            return []
-        if flags or not 0 < len(found) < BATCH or stamp >= _STAMP_MAX:
-            self._open = None if key == self._open else self._open
-        elif self._open is None or key < self._open:
-            self._open = key
-        return found
-
-    def _list(self, value: bytes, *, fades: bool = False) -> None:
-        """Note that a record says this; `fades`: until it lapses."""
-        try:
-            self._retired.list_batch(value if len(value) <= BATCH_BYTES_MAX else b"", fades)
-        except WireError:
-            return
-
-    def _write(self, entries: list[tuple[bytes, Last]]) -> None:
-        """Put these into the batch that is not full, and into others."""
-        control = self._tables[0]
-        while entries:
-            key, said, stamp = self._batch()
-            room = BATCH - len(said)
-            said.update(entries[:room])
-            entries = entries[room:]
-            value = write_batch(sorted(said.items()))
-            control.put(RETIRED, key, 0, value, stamp)
-            self._list(value)
-            self._open = key if len(said) < BATCH else None
-
-    def _batch(self) -> tuple[bytes, dict[bytes, Last], int]:
-        """The key of a batch that has room, what it says, and the stamp of its next version."""
-        control = self._tables[0]
-        held = control.get(RETIRED, self._open) if self._open is not None else None
-        if self._open is not None and held is not None and held[0] < _STAMP_MAX:
-            key, self._open = self._open, None
-            stamp, origin, flags, value = held
-            said = dict(self._read((RETIRED, key, flags, value, stamp, origin)))
-            if self._open is not None:
-                return key, said, stamp + 1
-        while control.get(RETIRED, key := self._next_key()) is not None:
-            pass
-        return key, {}, 1
-
-    def _next_key(self) -> bytes:
-        source, number = self._numbers
-        if source != self._identity.profile.source:
-            source, number = self._identity.profile.source, 0
-        self._numbers = source, number + 1
-        return source + number.to_bytes(NUMBER_BYTES, "big")
-
-    def _check(self, now: float) -> None:
-        """Look on for what is known here and in no record, and for what may be forgotten."""
-        assert self._cursor is not None, "asked before"
-        found, self._cursor = self._tables[0].scan(RETIRED, b"", self._cursor, BATCHES)
-        for change in found:
-            fades = bool(change[2] & EXPIRING)
-            if self._term is None or fades or not self._fade(change, now):
-                self._read(change)
-                self._list(change[3], fades=fades)
-        if self._cursor is not None:
-            return
-        self._ripe, self._ripening = self._ripening, {}
-        get = self._tables[0].get
-        self._faded = {key: said for key, said in self._faded.items() if get(RETIRED, key)}
-        if self._term is not None or self._retired.until:
-            self._age(now, self._term)
-        missing = self._retired.unlisted(RETIRED_PER_LOOK)
-        if missing and (self._missed or self._is_first()):
-            self._write(missing)
-            self._missed = False
-        else:
-            self._missed = bool(missing)
-        self._unsure = self._unsure or bool(missing)
-
-    # ------------------------------------------------------------------ forgetting
-
-    def _plan(self, now: float) -> None:
-        """Look at all batches soon, if any lapsed, or something may be forgotten."""
-        self._term = self._members.forget_after()
-        lapses = self._tables[0].lapses
-        self._leftovers.retirements = self._retired.until > 0
-        if self._term is None:
-            self._unsure |= self._retired.until > 0
-        elif now >= self._ripe_look or lapses != self._lapses:
-            self._unsure |= len(self._retired) > 0
-            self._ripe_look = now + self._term / LOOKS_PER_TERM
-        self._lapses = lapses
-
-    def _patience(self) -> float:
-        """For how long something may stay as it is before whoever sees it acts alone."""
-        if self._term is None:
-            return inf
-        return 2 * self._batch_seconds(self._term) + 4 * LOOK_SECONDS
-
-    def _waits(self, term: int) -> float:
-        """How long it takes to forget: everybody is there by then, and had time to object."""
-        return term + 4 * LOOK_SECONDS
-
-    def _batch_seconds(self, term: int) -> float:
-        return min(term / 8, BATCH_SECONDS_MAX)
-
-    def _fade(self, change: Change, now: float) -> bool:
-        """Of a batch, let what nothing names any more lapse once nobody can be away any more that
-        has not heard of it. The others, if any, go into another batch first.
-        """
-        _, key, _, value, stamp, _ = change
-        assert self._term is not None, "asked before"
-        try:
-            idle, named = self._retired.divide(value if len(value) <= BATCH_BYTES_MAX else b"")
-        except WireError:
-            return False
-        if not idle or stamp >= _STAMP_MAX:
-            return False
-        since = self._ripe.get(key, now)
-        first, full = self._is_first(), len(idle) >= BATCH and not named
-        patience = self._patience() if not first else 0.0
-        if first and not full:
-            patience = self._batch_seconds(self._term)
-        if now - since < patience:
-            self._ripening[key] = since
-            return False
-        if named:
-            self._open = None if key == self._open else self._open
-            self._write(named)
-        left = min(int(self._waits(self._term) * 1000), LEFT_MAX)
-        batch = write_batch(idle)
-        if not self._tables[0].put(RETIRED, key, EXPIRING, batch, stamp + 1, left):
-            return False
-        self._open = None if key == self._open else self._open
-        self._faded[key] = batch
-        self._list(batch, fades=True)
-        return True
-
-    def _compare(self, change: Change) -> None:
-        """This is said in a batch now. If it was let fade from here, and another did the same who
-        held an earlier version, or another one, it may lack sources: who heard of them wait for
-        their time to be over, who did not would never hear of them. They are to be said anew.
-        """
-        _, key, flags, value, _, _ = change
-        faded = self._faded.get(key, value)
-        if faded == value:
-            return
-        del self._faded[key]
-        if flags & TOMBSTONE:
-            return  # it has lapsed
-        try:
-            said = dict(read_batch(value)) if len(value) <= BATCH_BYTES_MAX else {}
-        except WireError:
-            said = {}
-        for source, _ in read_batch(faded):
-            last = self._retired.get(source)
-            if source not in said and last is not None:
-                self._lost[source] = last
-
-    def _age(self, now: float, term: int | None) -> None:
-        """All batches were looked at: forget what is in none of them any more, and whose time is
-        over by this node's own clock, too.
-        """
-        clock = int((now - self._began) / UNIT_SECONDS) + 1
-        until = 0 if term is None else clock + ceil(self._waits(term) / UNIT_SECONDS) + 1
-        self._retired.age(clock, until)
-
-    # ------------------------------------------------------------------ tables
 
     def _leave_out(self, now: float) -> None:
         """Leave out what is covered just as far as it was said: a turn's worth."""
