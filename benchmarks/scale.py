@@ -44,7 +44,7 @@ BAD_SECONDS_OF_MANY = 120.0
 """The same of `MANY` nodes or more."""
 MANY = 100
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
-"""Of datagrams that are lost; of many nodes the first three: everybody hears of every suspicion."""
+"""Of datagrams that are lost."""
 SLOW_SECONDS = 2.0
 VERY_SLOW_SECONDS = 8.0
 ALONE_SECONDS = 60.0
@@ -158,7 +158,7 @@ def loss(nodes: int) -> Row:
     """Deaths told of nodes that are well, while a share of the datagrams is lost."""
     row: Row = {}
     for lifeguard in (True, False):
-        for share in SHARES if nodes < MANY else SHARES[:3]:
+        for share in SHARES:
             simulation, deaths = grown(nodes, lifeguard=lifeguard), Deaths()
             simulation.spectators.append(deaths)
             simulation.network.conditions.loss = share

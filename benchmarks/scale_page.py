@@ -53,10 +53,8 @@ LOSS = """
 Members that were well and were held dead by anybody, in ten minutes (of 100 nodes two) in which a
 share of all datagrams is lost, and as many pieces of streams are late by 0.2 s. *SWIM alone* is
 without local health, dynamic suspicion and telling suspects at once; both ask over a stream, too,
-where datagrams get no answer. *suspected*: how often a member was, at one of its incarnations.
-Where nothing stands, nothing was measured: everybody hears of every suspicion, so the work of
-simulating it grows with the square of the nodes. How memberlist fares was not measured, here and in
-the next three.
+where datagrams get no answer. *suspected*: how often a member was, at one of its incarnations. How
+memberlist fares was not measured, here and in the next three.
 """
 
 STALLS = """
@@ -238,7 +236,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Rows], str]]] = {
         *("Loss", LOSS),
         _versus(
             *((f"{share}% lost", f"{share}%") for share in (0, 10, 20, 30, 40)),
-            *((f"suspected at {share}%", f"{share}%_suspected") for share in (10, 20, 40)),
+            *((f"suspected at {share}%", f"{share}%_suspected") for share in (10, 20, 30, 40)),
         ),
     ),
     "stalls": (

@@ -277,8 +277,12 @@ def is_tags(tags: object) -> bool:
 
 
 def is_here(host: str) -> bool:
-    """Whether a host can only be this machine, as far as its spelling says."""
-    return host.startswith("127.") or host in _HERE or host.endswith(".localhost")
+    """Whether a host can only be this machine, as far as its spelling says: a name that begins like
+    a number may lead anywhere.
+    """
+    if host.startswith("127."):
+        return host.isascii() and host.count(".") == 3 and host.replace(".", "").isdecimal()
+    return host in _HERE or host.endswith(".localhost")
 
 
 _HERE = frozenset({"localhost", "::1"})
@@ -304,22 +308,37 @@ def _is_host(host: str) -> bool:
 
 def _is_one_machine(host: str) -> bool:
     """Whether this is a name, or a numeric address that one machine may have. Numbers are taken in
-    the usual spelling only: resolvers also take `0`, `0x0.0` and `00.0.0.0` for nowhere.
+    the usual spelling only: resolvers also take `0`, `0x0.0` and `00.0.0.0` for nowhere. What is
+    not ASCII is judged as what they make of it: circled digits are digits to them.
     """
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError:
+            return False
     if ":" in host:
-        tail = host[host.rindex(":") + 1 :]
-        if "." in tail:
-            return _is_one_machine(tail)
-        return host[:2].lower() != "ff" and host.strip("0:") != ""
-    labels = host.split(".")
+        return _is_one_machine_of_ipv6(host)
+    labels = host.removesuffix(".").split(".")
     if not all(label.isdecimal() or label[:2].lower() == "0x" for label in labels):
         return host != "*"
     usual = len(labels) == 4 and all(
-        label.isascii() and len(label) <= 3 and label == str(int(label)) and int(label) <= 255
+        len(label) <= 3 and label == str(int(label)) and int(label) <= 255
         for label in labels
         if label.isdecimal()
     )
     return usual and all(map(str.isdecimal, labels)) and 0 < int(labels[0]) < 224
+
+
+def _is_one_machine_of_ipv6(host: str) -> bool:
+    import ipaddress  # here, not above: it takes long to load, and few need it
+
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    if address.ipv4_mapped is not None:
+        return _is_one_machine(str(address.ipv4_mapped))
+    return not address.is_multicast and not address.is_unspecified
 
 
 def _is_text(text: object, bytes_max: int) -> bool:

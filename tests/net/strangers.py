@@ -24,6 +24,15 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 posix_only = pytest.mark.skipif(os.name != "posix", reason="forks, signals, owners of files")
 
 
+def has_ipv6() -> bool:
+    """Whether this machine can be reached over IPv6 by itself."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def connect(address: Address, data: bytes = b"") -> socket.socket:
     """A plain socket that has connected and said something."""
     sock = socket.create_connection(address, PATIENCE)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.net.fakes import PATIENCE, Running, running
-from tests.net.strangers import connect, full_listener, linux_only, reset
+from tests.net.strangers import connect, full_listener, has_ipv6, linux_only, reset
 from vines.config import Config
 from vines.net import dial
 from vines.net.limits import Limits
@@ -104,10 +104,39 @@ def test_only_if_every_address_refuses_it_is_a_refusal(it: Running) -> None:
     names(it, lambda host: closed)
     it.dial(("several.example", 1), ticket=7)
     it.node.wait(lambda: it.node.failed == [(7, True)])
-    # Nobody says no for everybody: a connection there fails at once, for reasons of our own.
-    names(it, lambda host: [*closed, ("255.255.255.255", 9)])
+    # Nobody says no there: a connection fails at once, for reasons of our own.
+    names(it, lambda host: [*closed, ("::1", 9)])
     it.dial(("several.example", 1), ticket=8)
     it.node.wait(lambda: it.node.failed == [(7, True), (8, False)])
+
+
+def test_a_name_that_leads_to_what_no_machine_has_leads_nowhere(it: Running) -> None:
+    """Nowhere is this machine to the kernel; a group and everybody are very many."""
+    with running() as other:
+        port = other.address[1]
+        nobody = [("0.0.0.0", port), ("224.0.0.1", port), ("255.255.255.255", port)]
+        names(it, lambda host: nobody)
+        it.dial(("nobody.example", 1), ticket=7)
+        it.node.wait(lambda: it.node.failed == [(7, False)])
+        assert it.stat("dials_failed", "unresolved") == 1
+        names(it, lambda host: [*nobody, other.address])
+        it.dial(("one.example", 1), ticket=8)
+        it.node.wait(lambda: list(it.node.links.values()) == [8])
+        other.node.wait(lambda: len(other.node.links) == 1)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+def test_a_name_with_addresses_of_both_families_leads_to_either(it: Running) -> None:
+    closed = free_port()
+    with running(host="::1") as other:
+        port = other.address[1]
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", closed)),
+            (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("::1", port, 0, 0)),
+        ]
+        it.loop._driver._dialler.resolver._look_up = lambda host, port, **_: found
+        it.dial(("both.example", 1))
+        it.node.wait(lambda: it.node.greeted)
 
 
 def test_a_silent_address_does_not_hold_up_the_next() -> None:

@@ -10,19 +10,11 @@ import warnings
 import pytest
 
 from tests.net.fakes import running
-from tests.net.strangers import linux_only
+from tests.net.strangers import has_ipv6, linux_only
 from vines.errors import AddressInUse, InvalidAddress
 from vines.net import sockets
 from vines.net.interfaces import outward
 from vines.net.sockets import is_loopback, is_wildcard, listening_pair, presentable
-
-
-def has_ipv6() -> bool:
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError:
-        return False
-    return True
 
 
 def test_port_zero_gives_one_number_for_both() -> None:

@@ -15,6 +15,7 @@ from vines.protocol.members.health import HEALTH_MAX
 from vines.protocol.members.membership import GONE_MAX
 from vines.protocol.members.profile import stamp_of
 from vines.protocol.wire import fields
+from vines.protocol.wire.datagram import Datagram
 from vines.protocol.wire.messages import CONTROL, DATA, Delta, Vector, decode
 from vines.protocol.wire.probe import Ack, Alive, Ask, Nack, Probe, Word
 from vines.protocol.wire.talk import Ping
@@ -23,7 +24,7 @@ from .pump import Host, Pump, label
 from .test_hostile import Stranger
 from .test_limits import varint
 from .test_members import record
-from .test_probe import datagram
+from .test_probe import answers, datagram
 
 STRANGER = ("192.0.2.7", 4711)
 
@@ -82,6 +83,47 @@ def test_a_datagram_again_and_again_gets_no_more_bytes_than_it_sent_and_changes_
     assert (one.node.members(), one.node.stats()["health"], len(one.node.control)) == before
     pump.run(10.0)
     assert not one.of(Fail) + one.of(Conflict)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_nobody_gets_more_bytes_in_all_than_it_sent_however_late_answers_come(name: str) -> None:
+    """Under a member's id, which everybody can read, but not from where that one listens."""
+    pump = Pump()
+    one, two, three = pump.cluster(3)
+    assert two.address is not None and three.address is not None
+    data = datagram(WORDS[name], sender=label(2))
+    got = {STRANGER: 0, two.address: 0, three.address: 0}
+
+    def count() -> list[Datagram]:
+        sent = [each for each in one.node.outbox.take() if isinstance(each, Send)]
+        for each in sent:
+            got[each.address] += len(each.data)
+        return [Datagram.decode(each.data) for each in sent if each.address == three.address]
+
+    one.node.datagram(data, STRANGER, pump.now)
+    asked = [each for each in count() if each.kind == Probe.kind]
+    one.node.advance(pump.now + 0.45)  # who asked is told that there is no answer yet
+    count()
+    for each in asked:
+        ack = datagram(Ack(each.counter & 0xFFFFFFFF, 0, differs=False), sender=label(3))
+        one.node.datagram(ack, three.address, pump.now + 0.46)
+    count()
+    assert got[STRANGER] <= len(data)
+    assert bool(asked) == (name == "ask")
+
+
+def test_who_asks_from_where_it_listens_hears_of_a_late_answer_too() -> None:
+    pump = Pump()
+    one, two, three = pump.cluster(3)
+    assert two.address is not None and three.address is not None
+    one.node.datagram(datagram(Ask(label(3)), sender=label(2)), two.address, pump.now)
+    ((_, probe),) = answers(one)
+    one.node.advance(pump.now + 0.45)
+    told = [said.kind for address, said in answers(one) if address == two.address]
+    assert Nack.kind in told
+    ack = datagram(Ack(probe.counter & 0xFFFFFFFF, 0, differs=False), sender=label(3))
+    one.node.datagram(ack, three.address, pump.now + 0.46)
+    assert [said.kind for _, said in answers(one)] == [Alive.kind]
 
 
 def test_a_probe_in_the_name_and_from_the_address_of_another_member_harms_neither() -> None:
@@ -288,8 +330,13 @@ TRICKS = [
     *("0.0.0.0", "0", "0x0", "00.0.0.0", "0.1.2.3", "::", "::0", "0:0:0:0:0:0:0:0", "*", ""),
     *("224.0.0.1", "239.255.255.250", "255.255.255.255", "ff02::1", "::ffff:224.0.0.1"),
     *("127.1", "2130706433", "0x7f000001", "127.0.0.01", "256.1.1.1", "::ffff:0.0.0.0"),
-    *("a b", "a\nb", "x" * 256, "\u202e1.0.0.721"),
+    *("a b", "a\nb", "x" * 256, "\u202e1.0.0.721", "a:b", "[::]", "[::1]", "fe80::zz", "0.0.0.0."),
+    *("::%1", "0:0::%0", "::ffff:0:0", "::ffff:0:0%1", "0:0:0:0:0:ffff:0:0", "FF02::1%1"),
+    *("::ffff:e000:1", "::FFFF:EFFF:FFFA", "::ffff:ffff:ffff", "2130706433.", "127.1."),
+    *("0\u30020\u30020\u30020", "224\uff0e0\uff610.1", "\u24ea.0.0.0", "\uff10\uff58\uff10"),
+    "\uff46f02::1",
 ]
+"""Beside the plain ones: what a resolver takes for them, which maps characters before it looks."""
 
 
 def test_a_member_with_an_address_that_is_none_is_not_believed_and_the_rest_are() -> None:
@@ -312,13 +359,16 @@ def test_a_member_with_an_address_that_is_none_is_not_believed_and_the_rest_are(
         assert host.node.stats()["members_ignored"] == len(addresses) - 1
 
 
+ELSEWHERE = ["127.example.com", "127.0.0.1.example.com", "localhost.example.com", "example.com"]
+"""Names may lead anywhere, whatever they begin with."""
+
+
 def test_who_may_not_reach_beyond_its_machine_sends_nothing_there_whoever_says_so() -> None:
     pump = Pump()
     liar, one, other = pump.cluster(3)
-    for number in range(30):
-        profile = record(
-            number, source=liar.node.control.source, address=(f"192.0.2.{number}", 8000)
-        )
+    hosts = [*ELSEWHERE, *(f"192.0.2.{number}" for number in range(30))]
+    for number, host in enumerate(hosts):
+        profile = record(number, source=liar.node.control.source, address=(host, 8000))
         key = number.to_bytes(16, "big")
         state = DEAD if number % 3 == 0 else ALIVE
         liar.node.control.put(MEMBER, key, 0, profile.encode(), stamp_of(5, state))

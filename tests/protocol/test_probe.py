@@ -259,6 +259,21 @@ def test_a_member_has_only_members_probed_that_are_known_here() -> None:
     assert (address, told.kind, told.payload) == (two.address, Alive.kind, Alive(9).encode())
 
 
+@pytest.mark.parametrize("way", ["dead", "left"])
+def test_who_is_gone_is_probed_for_nobody(way: str) -> None:
+    """Another host may have its address by now."""
+    pump = Pump()
+    one, two, three = pump.cluster(3)
+    if way == "left":
+        three.node.leave(pump.now)
+        pump.settle()
+    pump.kill(three)
+    pump.until(lambda: one.states()["n3"] == way)
+    one.node.outbox.take()
+    one.node.datagram(datagram(Ask(label(3)), sender=label(2)), two.address, pump.now)
+    assert answers(one) == []
+
+
 def test_who_asked_is_told_in_time_that_there_is_no_answer() -> None:
     pump = Pump()
     one, two, _three = pump.cluster(3)

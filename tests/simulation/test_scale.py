@@ -18,6 +18,12 @@ from vines.simulation import Simulation
 
 LOSS = 0.1
 HEAL_SECONDS = 60.0
+CALM_SECONDS = 60.0
+"""From a join until links that neither end needs are gone."""
+BYTES_MAX = 200.0
+"""Of a node at rest in a second, and how much more they may be in a larger cluster."""
+FLAT = 1.2
+VANISHED_SECONDS = 8.0
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +66,19 @@ def weather(nodes: int, seconds: float) -> set[str]:
     return failed(simulation)
 
 
+def resting(nodes: int) -> float:
+    """Bytes that a node gives to its sockets in a second of a minute in which nothing happens."""
+    simulation = grown(nodes)
+    simulation.run(CALM_SECONDS)
+
+    def sent() -> int:
+        return sum(each.datagram_bytes + each.stream_bytes for each in simulation.processes)
+
+    before = sent()
+    simulation.run(60.0)
+    return (sent() - before) / nodes / 60.0
+
+
 def parted(nodes: int, seconds: float, lag: float = 0.0002) -> None:
     """Halves that both write, and are apart for so long, are one again soon and hold the same.
 
@@ -100,6 +119,24 @@ def test_loss_and_stalls_kill_nobody() -> None:
 @pytest.mark.timeout(7200)
 def test_an_hour_of_loss_and_stalls_kills_nobody() -> None:
     assert weather(100, 3600.0) == set()
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [100, pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])],
+)
+def test_a_node_at_rest_sends_hardly_more_in_a_large_cluster(nodes: int) -> None:
+    few, many = resting(10), resting(nodes)
+    assert few <= BYTES_MAX and many <= BYTES_MAX
+    assert few / FLAT <= many <= few * FLAT
+
+
+def test_a_machine_that_vanishes_from_a_hundred_is_held_dead_by_all_in_time() -> None:
+    simulation = grown(100)
+    simulation.nodes[-1].crash(power=True)
+    simulation.run(VANISHED_SECONDS)
+    assert alive(simulation) == {99}
+    assert failed(simulation) == {simulation.nodes[-1].name}
 
 
 def test_halves_of_thirty_are_one_again_soon() -> None:

@@ -510,14 +510,20 @@ sys.stdin.read()
 """
 
 
+LAN_FASTER = {"probe_interval": 0.2, "probe_timeout": 0.1}
+"""All times of failure detection are multiples of the interval: what six seconds are to this one,
+thirty are to that of a LAN."""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "settings"),
+    [(6.0, LAN_FASTER), pytest.param(30.0, {}, marks=pytest.mark.soak)],
+    ids=["thirty intervals", "half a minute"],
+)
 @pytest.mark.parametrize("what", ["sleep", "compute"])
-def test_a_callback_that_takes_long_makes_no_failure(run, what):
-    """All times of failure detection are multiples of the interval: what six seconds are to one of
-    0.2 s, thirty are to that of a LAN. It is longer than any suspect has to object.
-    """
+def test_a_callback_that_takes_long_makes_no_failure(run, what, seconds, settings):
+    """It is longer than any suspect has to object."""
     fails, done = Calls(), Calls()
-    seconds = 30.0 / 5
-    settings = {"probe_interval": 1.0 / 5, "probe_timeout": 0.5 / 5}
     with Vine(**settings).listen().on("fail", fails).on("gossip", "done", done) as here:
         config = here._engine.config
         assert (config.network, config.suspicion_factor) == ("lan", 3.0)
@@ -527,10 +533,58 @@ def test_a_callback_that_takes_long_makes_no_failure(run, what):
         here.wait_for(2, PATIENCE)
         before = here.stats()["node"]["datagrams_in"].get("ack", 0)
         here.gossip("work", 1)
+        time.sleep(max(0.0, seconds - PATIENCE / 2))
         assert done.wait() == [1]
         assert here.stats()["node"]["datagrams_in"]["ack"] - before >= 10
         assert fails.seen == []
         assert program.process.poll() is None
+
+
+STILL = """
+import sys
+from vines import Vine
+
+vine = Vine("still", **{settings}).listen()
+vine.on("gossip", "question", lambda value: vine.gossip("answer", value))
+vine.gossip("mine", 1).join({port})
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP here")
+@pytest.mark.parametrize(
+    ("seconds", "settings"),
+    [
+        (6.0, {"probe_interval": 0.1, "probe_timeout": 0.05}),
+        pytest.param(60.0, {}, marks=pytest.mark.soak),
+    ],
+    ids=["sixty intervals", "a minute"],
+)
+def test_a_program_that_was_stopped_for_long_is_back_once_it_goes_on(run, seconds, settings):
+    """It is held dead meanwhile, as it says nothing."""
+    fails, joins, answers = Calls(), Calls(), Calls()
+    with (
+        Vine("here", **settings).listen().on("fail", fails).on("join", joins) as here,
+        Vine("there", **settings).listen().join(here.address) as there,
+    ):
+        here.on("gossip", "answer", answers)
+        program = run(STILL.format(port=here.address[1], settings=settings), feed=True)
+        for vine in (here, there):
+            vine.wait_for(3, PATIENCE)
+        began = time.monotonic()
+        program.process.send_signal(signal.SIGSTOP)
+        (failed,) = fails.wait()
+        assert failed.member.name == "still"
+        there.gossip("meanwhile", "x" * 100_000)
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
+        program.process.send_signal(signal.SIGCONT)
+        joins.until(lambda seen: [each.member.name for each in seen].count("still") == 2)
+        here.gossip("question", 1)
+        assert answers.wait() == [1]
+        for vine in (here, there):
+            vine.wait_for(3, PATIENCE)
+            assert vine.keys() == ["answer", "meanwhile", "mine", "question"]
+        assert [each.member.name for each in fails.seen] == ["still"]
 
 
 def test_a_program_that_is_killed_has_failed(run):

@@ -2,7 +2,8 @@
 
 Each look-up has a short-lived daemon thread of its own, at most a few at once; the others wait. All
 bookkeeping is on the loop's thread: a thread takes a name and posts an answer, and shares nothing.
-A daemon thread that hangs in the resolver when the interpreter ends is cut off with it.
+A daemon thread that hangs in the resolver when the interpreter ends is cut off with it. A name may
+be anybody's, so what it leads to is held to what an address is: nowhere and groups are left out.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from vines.config import is_address
 from vines.hints import Any, TypeAlias
 from vines.protocol.machine import Address
 
@@ -105,6 +107,6 @@ def _targets(address: Address, flags: int, look_up: LookUp) -> list[Target]:
         return []
     found: dict[Target, None] = {}
     for family, _, _, _, sockaddr in look_up(host, port, type=socket.SOCK_STREAM, flags=flags):
-        if family in (socket.AF_INET, socket.AF_INET6):
+        if family in (socket.AF_INET, socket.AF_INET6) and is_address(sockaddr[:2]):
             found[(family, sockaddr)] = None
     return list(found)

@@ -7,6 +7,7 @@ cdef class Relay:
     cdef public object token
     cdef public bytes member
     cdef public double due
+    cdef public bint known
     cdef public bint nacked
 
 

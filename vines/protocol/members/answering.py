@@ -2,8 +2,10 @@
 
 A probe is answered with less than it took, and to the address it came from, whoever sent it: a
 newcomer is not known everywhere at once. Only a member that is believed alive can have others
-probed, and only members at the addresses this node knows of them: no datagram names an address. An
-answer says how late the loop was, so that others see a process that is there and gets nothing done.
+probed, and only members at the addresses this node knows of them: no datagram names an address.
+Ids are no secret, so who asks from elsewhere than where that member listens gets no more bytes, in
+all, than it sent. An answer says how late the loop was, so that others see a process that is there
+and gets nothing done.
 """
 
 from __future__ import annotations
@@ -33,10 +35,16 @@ left of the time is for that to get there (Lifeguard, section IV-A)."""
 class Relay:
     """A probe for somebody else."""
 
-    __slots__ = ("asker", "due", "member", "nacked", "token")
+    __slots__ = ("asker", "due", "known", "member", "nacked", "token")
 
-    def __init__(self, asker: Address, token: int, member: bytes, due: float) -> None:
+    def __init__(
+        self, asker: Address, token: int, member: bytes, due: float, *, known: bool
+    ) -> None:
         self.asker = asker
+        self.known = known
+        """Whether the member that asked listens there. Another gets one answer, and no second that
+        is late: both together have more bytes than it sent.
+        """
         self.token = token
         self.member = member
         self.due = due
@@ -100,9 +108,11 @@ class Answering:
             return
         if not self._reaches(address):
             return
+        asker = self._members.get(letter.sender)
+        known = asker is not None and asker.profile.address == letter.source
         token = self._post.send(address, Probe(self.digest(), None))
         due = now + self._timeout * NACK_SHARE
-        self._relays[token] = Relay(letter.source, letter.token, ask.member, due)
+        self._relays[token] = Relay(letter.source, letter.token, ask.member, due, known=known)
 
     def answered(self, sender: bytes, token: int) -> bool:
         """Whether an ack was for a probe in somebody's name: they are told."""
@@ -128,9 +138,9 @@ class Answering:
         for token, relay in list(self._relays.items()):
             if relay.due > now:
                 continue
-            if relay.nacked:
+            if relay.nacked or not relay.known:
                 del self._relays[token]
-            else:
+            if not relay.nacked:
                 relay.nacked = True
                 relay.due = now + self._timeout
                 self._post.send(relay.asker, Nack(relay.token))
