@@ -57,6 +57,7 @@ class Schedule:
             horizon=self.choose.choice([1, 2, 4, 65536]),
             segment_slots=8,
             spare_chunks=0,
+            slots_kept=1,
         )
         self.keys = MANY if self.crowded else KEYS[: self.choose.randint(1, len(KEYS))]
         self.flags = self.choose.choice([[0], [0, 0, 1], [0, 1, 2, 2, 4, 0x80], [0, 1, 4, 4, 4, 6]])

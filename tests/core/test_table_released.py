@@ -317,11 +317,109 @@ def test_slots_are_looked_at_some_at_a_time() -> None:
     assert not b.release(10)
 
 
+def crowd(b: Table, count: int, first: int = 0) -> list[bytes]:
+    """So many sources, each of which writes what the next one overwrites."""
+    sources = [number(1 + at) for at in range(first, first + count)]
+    for source in sources:
+        theirs = table(source)
+        write(theirs, b"key")
+        stamp = (b.get(0, b"key") or (0,))[0] + 1
+        b.apply(frame(span(source, 0, 1, (1, record(b"key", stamp, source, 1)))))
+    return sources
+
+
+def leave(b: Table, *sources: bytes) -> None:
+    for source in sources:
+        assert b.retire(source, 1)
+    while b.release(100):
+        pass
+
+
+def memory_of(made: Table) -> int:
+    found = made.statistics()["memory"]
+    assert isinstance(found, int)
+    return found
+
+
+def test_the_lowest_slot_is_taken_first_and_the_last_ones_are_given_up() -> None:
+    b = Table(B, FINGERPRINT_KEY, INDEX_KEY, horizon=64)
+    few = crowd(b, 20)
+    write(b, b"key")
+    before = memory_of(b)
+    many = crowd(b, 5000, 20)
+    write(b, b"key")
+    crowded = memory_of(b)
+    assert crowded > before + 5000 * 250
+    last = many[-1]
+    leave(b, *(source for source in many if source != last))
+    # One that is there still, and came last, keeps them all.
+    assert (b.statistics()["slots"], holes(b)) == (5021, 4999)
+    assert memory_of(b) >= crowded - 100_000
+    new = crowd(b, 10, 6000)
+    write(b, b"key")
+    assert (b.statistics()["slots"], holes(b)) == (5021, 4989)
+    leave(b, last)
+    assert (b.statistics()["slots"], holes(b)) == (31, 0)
+    # Of each that is gone 32 bytes are left, and no sketch is needed any more.
+    assert memory_of(b) <= before + 32 * 5500 + 64 * 300
+    assert dict(b.counted()) == {B: 3} | dict.fromkeys(few + new, 1)
+    assert all(b.is_retired(source) and b.covered(source) == 1 for source in many)
+
+
+def test_places_are_given_up_however_they_are_looked_at() -> None:
+    """Also where all that is retired is gone before the last slot was looked at."""
+    b = table(B)
+    crowd(b, 10)
+    sources = crowd(b, 400, 10)
+    write(b, b"key")
+    for source in sources:
+        assert b.retire(source, 1)
+    looks = 1
+    while b.release(150):
+        looks += 1
+    assert looks == 3 and (b.statistics()["slots"], holes(b)) == (11, 0)
+
+
+@pytest.mark.parametrize("sketch_above", [0, 8, 300])
+def test_links_go_on_as_slots_are_given_up_and_come_again(sketch_above: int) -> None:
+    """Whoever is told of each time, or of none while many come and go, is sent what it lacks."""
+    choose = random.Random(sketch_above)
+    b = Table(B, FINGERPRINT_KEY, INDEX_KEY, sketch_above=sketch_above, slots_kept=1, horizon=8)
+    readers = [(link(CORE, b), table(number(1 << 40 | at))) for at in range(3)]
+    most, least, serial = 0, 1000, 0
+    living: list[bytes] = []
+    for turn in range(60):
+        size = choose.choice([0, 1, 3, 70, 200])
+        while len(living) > size:
+            leave(b, living.pop(choose.randrange(len(living))))
+        for at in range(len(living), size):
+            serial += 1
+            living += crowd(b, 1, serial * 300 + at)
+        write(b, b"key", b"other")
+        slots = b.statistics()["slots"]
+        assert isinstance(slots, int) and slots - holes(b) == len(b.counted())
+        most, least = max(most, slots), min(least, slots)
+        for reader, (progress, theirs) in enumerate(readers):
+            if turn % (1, 5, 20)[reader] == 0:
+                while (body := b.delta(progress, BUDGET)) is not None:
+                    assert theirs.apply(body) == []
+                assert progress.known_of(B) == b.counter and theirs.covered(B) == b.counter
+                assert all(theirs.covered(each) == 1 for each in living)
+                assert theirs.value(b"key") == b.value(b"key")
+                announced = link(CORE, b)
+                b.announce(announced, BUDGET)
+                for each in living:
+                    assert progress.known_of(each) == 1
+                read = Progress(b)
+                assert read_aligned(read, aligned_pages(b, BUDGET)[0]) and difference(read) == 0
+    assert most > 150 and least < 10
+
+
 @pytest.mark.parametrize("sketch_above", [0, 8, 40])
 def test_digests_are_those_of_a_table_that_never_knew_it(sketch_above: int) -> None:
     """Sources come, are retired and go, in any order; slots are used again and again."""
     choose = random.Random(sketch_above)
-    b = Table(B, FINGERPRINT_KEY, INDEX_KEY, sketch_above=sketch_above)
+    b = Table(B, FINGERPRINT_KEY, INDEX_KEY, sketch_above=sketch_above, slots_kept=1)
     alive: dict[bytes, Table] = {}
     for at in range(400):
         if len(alive) > 20:

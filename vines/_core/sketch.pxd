@@ -155,6 +155,31 @@ cdef inline int sketch_reserve(Sketch* sketch, size_t count) noexcept nogil:
     return 0
 
 
+cdef inline void sketch_shrink(Sketch* sketch, size_t count, size_t capacity) noexcept nogil:
+    """Give up the slots from `count` on, none of which has a source, and memory for more than so
+    many; without memory to do so it stays."""
+    cdef unsigned bits = 1
+    cdef size_t slot
+    while (<size_t>1 << bits) < 2 * capacity:
+        bits += 1
+    sketch.count = min(sketch.count, count)
+    if capacity >= sketch.capacity:     # as where there is none
+        return
+    cdef uint32_t* index = <uint32_t*>calloc(<size_t>1 << bits, sizeof(uint32_t))
+    if index == NULL:
+        return
+    cdef Row* rows = <Row*>realloc(sketch.rows, capacity * sizeof(Row))
+    if rows != NULL:
+        sketch.rows = rows
+    free(sketch.index)
+    sketch.index = index
+    sketch.bits = bits
+    sketch.capacity = capacity
+    for slot in range(sketch.count):
+        if sketch.rows[slot].used:
+            index_row(sketch, slot)
+
+
 cdef inline void sketch_append(Sketch* sketch, uint32_t key) noexcept nogil:
     """The next slot is that of a source with this key; room was reserved."""
     draw_row(key, &sketch.rows[sketch.count])
@@ -246,3 +271,8 @@ cdef inline void sketch_close(Sketch* sketch) noexcept nogil:
     free(sketch.rows)
     free(sketch.index)
     free(sketch.sums)
+    sketch.rows = NULL
+    sketch.index = NULL
+    sketch.sums = NULL
+    sketch.count = sketch.capacity = 0
+    sketch.additions = 0

@@ -89,11 +89,13 @@ cdef class Table:
     cdef readonly RetiredSources gone   # at this node; some of them have no slot here any more
     cdef unsigned which                 # of its words is this table's
     cdef size_t releasing               # the next slot to look at
+    cdef size_t ending                  # above all slots that have a source, as far as that saw
     cdef uint64_t placings              # times that a source was given a slot
     cdef uint32_t placed[64]            # the slots of the last ones, a ring
     cdef Source* sources
     cdef size_t source_count
     cdef size_t source_capacity
+    cdef size_t slots_kept              # of those, however few have a source
     cdef uint32_t own                   # the slot of this table's own source
     cdef vines_key fingerprint_key
     cdef Index index
@@ -196,6 +198,7 @@ cdef class Table:
     cdef bint is_empty(self, size_t slot) noexcept
     cdef bint is_unnamed(self, size_t slot) except? True
     cdef void empty(self, size_t slot) noexcept
+    cdef void give_back(self) noexcept
     cdef bint counts(self, size_t slot) noexcept
     cdef bint is_strange(self, size_t slot) noexcept
     cdef void leave_out(self, size_t slot) noexcept

@@ -36,8 +36,9 @@ class Table:
     floor rises. `horizon`: runs kept in the arrival log; a link further behind than that is served
     from the vector instead. `sketch_above`: a table of more sources than this keeps a sketch of its
     vector (vines._core.sketch); of fewer a whole vector is shorter. `segment_slots`: of the
-    index, at which a part of it splits; `spare_chunks`: memory that is unused and not given back;
-    tests take less of both, that what is small is divided and cleared up like what is large.
+    index, at which a part of it splits; `spare_chunks`, `slots_kept`: memory that is unused and not
+    given back, of records and for sources; tests take less of these, that what is small is divided
+    and cleared up like what is large.
     `retired`: what is known of retired sources, of which this table's positions are those of
     `which`, 0 or 1; by default it has one of its own."""
 
@@ -52,6 +53,7 @@ class Table:
         sketch_above: int = 256,
         segment_slots: int = 4096,
         spare_chunks: int = 2,
+        slots_kept: int = 64,
         retired: RetiredSources | None = None,
         which: int = 0,
     ) -> None: ...
@@ -287,8 +289,10 @@ class Table:
     def release(self, limit: int) -> bool:
         """Look at the next `limit` slots, and give back those of retired sources that no record, no
         log entry and no list names any more; True if there are more to look at. The next new source
-        has such a slot. All that is asked of the source is answered as before, for what is kept in
-        `gone`: 32 bytes. It has a slot again as soon as a record or a range names it."""
+        has the lowest such slot; where the last slots are of none, and most are, memory for them is
+        given back once all were looked at. All that is asked of the source is answered as before,
+        for what is kept in `gone`: 32 bytes. It has a slot again as soon as a record or a range
+        names it."""
     def counted(self) -> list[tuple[bytes, int]]:
         """The roster: the sources that count, each with how much of it is covered."""
     def counted_from(self, start: int, limit: int) -> tuple[list[bytes], int | None]:

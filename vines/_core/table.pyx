@@ -60,7 +60,7 @@ from vines._core.retired cimport (
 from vines._core.scanner cimport scan as scan_msgpack
 from vines._core.sketch cimport (
     FIELD, sketch_add, sketch_append, sketch_close, sketch_key, sketch_memory, sketch_remove,
-    sketch_replace, sketch_reserve,
+    sketch_replace, sketch_reserve, sketch_shrink,
 )
 from vines._core.vector cimport Located, first_above, id_of, vines_load_key
 from vines._core.wire cimport (
@@ -174,6 +174,7 @@ cdef enum:
     ANNOUNCED = 23              # the most a source takes in an announcement
     PLACED = 64                 # slots given lately that are kept in a list
     RELEASED_MAX = 1024         # slots given back in one step: some hundred microseconds
+    SPARSE = 4                  # slots for each in use, from which on memory of slots is given back
     UNPLACED_MAX = 65536        # sources a peer may name that are not known here, kept per link
     SECONDS_MAX = 1000000000    # of a clock: thirty years, to the microsecond in a double
     NAMES_SLACK = 8             # sources one range and one record alone can name
@@ -403,7 +404,7 @@ cdef class Table:
     def __cinit__(
         self, bytes source, bytes fingerprint_key, bytes index_key,
         *, size_t log_slack=65536, size_t horizon=65536, size_t sketch_above=256,
-        size_t segment_slots=4096, size_t spare_chunks=2,
+        size_t segment_slots=4096, size_t spare_chunks=2, size_t slots_kept=64,
         RetiredSources retired=None, unsigned which=0,
     ):
         if len(fingerprint_key) != 16 or len(index_key) != 16:
@@ -425,6 +426,7 @@ cdef class Table:
             self.gone.data = self.known
         else:
             self.gone.control = self.known
+        self.slots_kept = max(slots_kept, <size_t>1)
         self.arena.spare = spare_chunks
         if index_open(&self.index, secret, segment_slots) < 0:
             raise MemoryError
@@ -482,6 +484,7 @@ cdef class Table:
             self.widen_sketch()
         slot = self.known.place(id)
         self.source_count = self.known.count
+        self.ending = max(self.ending, <size_t>slot + 1)
         cdef uint8_t[ID_BYTES + 1] suffixed
         memcpy(suffixed, id, ID_BYTES)
         cdef Source* source = &self.sources[slot]
@@ -741,9 +744,10 @@ cdef class Table:
         cdef size_t slot, start = self.releasing, end = start, found = 0
         cdef uint64_t number
         cdef Run* run
-        if self.retired == 0 and self.gone.until == 0:
-            self.releasing = 0
+        if start == 0 and self.retired == 0 and self.gone.until == 0:
             return False
+        if start == 0:
+            self.ending = 0
         self.known.reserve_holes(min(
             self.source_count if self.gone.until else self.retired, <size_t>RELEASED_MAX))
         try:
@@ -751,6 +755,8 @@ cdef class Table:
                 if (self.sources[end].retired or self.is_empty(end)) and self.is_unnamed(end):
                     self.sources[end].leaving = True
                     found += 1
+                elif self.sources[end].placed:
+                    self.ending = end + 1
                 end += 1
         except MemoryError:
             for slot in range(start, end):
@@ -768,7 +774,36 @@ cdef class Table:
                 if self.sources[slot].leaving:
                     self.empty(slot)
         self.releasing = end if end < self.source_count else 0
+        if self.releasing == 0:
+            self.give_back()
         return self.releasing != 0
+
+    cdef void give_back(self) noexcept:
+        """Give up the last slots, if none of them has a source, and most of all are such."""
+        cdef size_t capacity = max(2 * self.ending, self.slots_kept), to = 0, at
+        cdef void* less
+        if SPARSE * self.ending > self.source_capacity or capacity >= self.source_capacity:
+            return
+        self.known.shrink(self.ending, capacity)
+        self.source_count = self.ending
+        less = realloc(self.sources, capacity * sizeof(Source))
+        if less != NULL:
+            self.sources = <Source*>less
+        self.source_capacity = capacity
+        for at in range(self.roster_ordered):
+            if self.roster_order[at] < self.source_count:
+                self.roster_order[to] = self.roster_order[at]
+                to += 1
+        self.roster_ordered = to
+        if self.roster_capacity > capacity:
+            less = realloc(self.roster_order, capacity * sizeof(uint32_t))
+            if less != NULL:
+                self.roster_order = <uint32_t*>less
+            self.roster_capacity = capacity
+        if self.source_count < self.sketch_above:
+            sketch_close(&self.sketch)
+        else:
+            sketch_shrink(&self.sketch, self.source_count, capacity)
 
     cdef bint is_empty(self, size_t slot) noexcept:
         """Whether nothing ever came here of a source that is gone, and may be forgotten."""
@@ -3093,9 +3128,16 @@ cdef class Progress:
                    (table.source_capacity - self.capacity) * sizeof(uint64_t))
             self.known = known
             self.capacity = table.source_capacity
+        elif self.capacity > table.source_capacity:
+            known = <uint64_t*>realloc(self.known, table.source_capacity * sizeof(uint64_t))
+            if known != NULL:
+                self.known = known
+                self.capacity = table.source_capacity
         if table.placings - self.placings <= PLACED:
             for number in range(self.placings, table.placings):
-                self.start_with(table.placed[number % PLACED])
+                slot = table.placed[number % PLACED]
+                if slot < table.source_count:       # else it is given up again
+                    self.start_with(slot)
         else:
             for slot in range(table.source_count):
                 if table.sources[slot].placed > self.placings:

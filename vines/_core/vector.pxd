@@ -20,7 +20,7 @@ cdef class VersionVector:
     cdef uint64_t* counters
     cdef size_t count           # places, holes among them
     cdef size_t capacity
-    cdef uint32_t* holes        # places whose id was taken out; the last one is filled first
+    cdef uint32_t* holes        # places whose id was taken out, a heap: the lowest is filled first
     cdef size_t hole_count
     cdef size_t hole_capacity
     cdef uint32_t* index        # place + 1, or 0; open addressing, at most half full
@@ -37,6 +37,10 @@ cdef class VersionVector:
     cdef bint lists(self, size_t place) noexcept
     cdef Located* locate(self, bytes page, size_t offset, size_t* count, uint8_t* mark) except NULL
     cdef int grow(self, size_t capacity) except -1
+    cdef void shrink(self, size_t count, size_t capacity) noexcept
+    cdef void index_anew(self, uint32_t* index, size_t size) noexcept
+    cdef void sift_up(self, size_t at, uint32_t place) noexcept
+    cdef size_t lowest_hole(self) noexcept
     cdef bint aligned(self, VersionVector other) noexcept
 
 cdef const uint8_t* id_of(object source) except NULL

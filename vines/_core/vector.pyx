@@ -5,7 +5,8 @@ knows nothing of records. Vectors that list the same ids in the same order are m
 over their counters, in the widest registers the processor has; others id by id through the index.
 
 A place whose id was taken out is a hole until another id comes there: its counter is 0, and the id
-that is left in it leads nowhere.
+that is left in it leads nowhere. The lowest hole is filled first, so that the last places come to
+be holes, and can be given up.
 """
 
 cimport cython
@@ -69,6 +70,14 @@ def use_kernel(str name not None):
     kernels = available[kernel_names().index(name)]
 
 
+cdef size_t index_size(size_t capacity) noexcept nogil:
+    """Of an index of so many ids, which is at most half full."""
+    cdef size_t size = 8
+    while size < 2 * capacity:
+        size *= 2
+    return size
+
+
 cdef const uint8_t* id_of(object source) except NULL:
     if not PyBytes_Check(source) or PyBytes_GET_SIZE(source) != ID_BYTES:
         raise ValueError(f"a source id is {ID_BYTES} bytes, not {source!r}")
@@ -93,9 +102,7 @@ cdef class VersionVector:
 
     cdef int grow(self, size_t capacity) except -1:
         """Make room for `capacity` sources: allocate all, then swap in."""
-        cdef size_t size = 8, place, position
-        while size < 2 * capacity:
-            size *= 2
+        cdef size_t size = index_size(capacity)
         cdef uint32_t* index = <uint32_t*>malloc(size * sizeof(uint32_t))
         if index == NULL:
             raise MemoryError
@@ -108,6 +115,41 @@ cdef class VersionVector:
         if ids == NULL or counters == NULL:
             free(index)
             raise MemoryError
+        self.capacity = capacity
+        self.index_anew(index, size)
+        return 0
+
+    cdef void shrink(self, size_t count, size_t capacity) noexcept:
+        """Give up the places from `count` on, all of which are holes, and memory for more than
+        `capacity`, which is as large at least; without memory to do so it stays."""
+        cdef size_t at, kept = 0, place, size = index_size(capacity)
+        cdef void* less
+        for at in range(self.hole_count):
+            place = self.holes[at]
+            if place < count:
+                self.sift_up(kept, <uint32_t>place)
+                kept += 1
+        self.hole_count = kept
+        self.count = count
+        cdef uint32_t* index = <uint32_t*>malloc(size * sizeof(uint32_t))
+        if index == NULL:
+            return
+        self.index_anew(index, size)
+        self.capacity = capacity
+        less = realloc(self.ids, capacity * ID_BYTES)
+        if less != NULL:
+            self.ids = <uint8_t*>less
+        less = realloc(self.counters, capacity * sizeof(uint64_t))
+        if less != NULL:
+            self.counters = <uint64_t*>less
+        less = realloc(self.holes, (kept + 1) * sizeof(uint32_t))
+        if less != NULL:
+            self.holes = <uint32_t*>less
+            self.hole_capacity = kept + 1
+
+    cdef void index_anew(self, uint32_t* index, size_t size) noexcept:
+        """Put all ids that are listed into this index, in place of the one before."""
+        cdef size_t place, position
         memset(index, 0, size * sizeof(uint32_t))
         for place in range(self.count):
             if not self.lists(place):
@@ -119,8 +161,6 @@ cdef class VersionVector:
         free(self.index)
         self.index = index
         self.index_mask = size - 1
-        self.capacity = capacity
-        return 0
 
     cdef Py_ssize_t find(self, const uint8_t* id) noexcept:
         """The place of an id, or -1."""
@@ -184,9 +224,33 @@ cdef class VersionVector:
                 position = following
         self.index[position] = 0
         self.counters[place] = 0
-        self.holes[self.hole_count] = <uint32_t>place
+        self.sift_up(self.hole_count, <uint32_t>place)
         self.hole_count += 1
         self.follow(self.ids + place * ID_BYTES, ID_BYTES - 1)
+
+    cdef void sift_up(self, size_t at, uint32_t place) noexcept:
+        """Put a hole into the heap of them, which has so many."""
+        while at and self.holes[(at - 1) / 2] > place:
+            self.holes[at] = self.holes[(at - 1) / 2]
+            at = (at - 1) / 2
+        self.holes[at] = place
+
+    cdef size_t lowest_hole(self) noexcept:
+        """Take the lowest hole out of the heap; there is one."""
+        cdef size_t at = 0, below = 1
+        cdef uint32_t lowest = self.holes[0], last
+        self.hole_count -= 1
+        last = self.holes[self.hole_count]
+        while below < self.hole_count:
+            if below + 1 < self.hole_count and self.holes[below + 1] < self.holes[below]:
+                below += 1
+            if self.holes[below] >= last:
+                break
+            self.holes[at] = self.holes[below]
+            at = below
+            below = 2 * at + 1
+        self.holes[at] = last
+        return lowest
 
     cdef void follow(self, const uint8_t* id, size_t length) noexcept:
         """Go on with the chain over what was listed and taken out."""
@@ -202,8 +266,7 @@ cdef class VersionVector:
             return found
         cdef size_t place = self.count
         if self.hole_count:
-            self.hole_count -= 1
-            place = self.holes[self.hole_count]
+            place = self.lowest_hole()
         elif self.count == self.capacity:
             self.grow(2 * self.capacity)
         memcpy(self.ids + place * ID_BYTES, id, ID_BYTES)
