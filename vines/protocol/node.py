@@ -319,12 +319,12 @@ class Node:
         self._parts.flushes.forget(token)
         self._parts.linking.admission.demand = self._parts.flushes.members
 
-    def tags(self, tags: dict[str, str], now: float) -> None:  # noqa: ARG002
+    def tags(self, tags: dict[str, str], now: float) -> None:
         """Replace this node's tags; InvalidConfig, before anything changed, if out of bounds."""
         if not is_tags(tags):
             raise InvalidConfig("tags must be up to 16 short texts by short names, 512 bytes")
         self._stale = True
-        self._parts.identity.tag(tags)
+        self._parts.identity.tag(tags, now)
 
     def elections(self) -> Elections:
         """What this node calls, votes in and hears of elections. What it is told to do happens at

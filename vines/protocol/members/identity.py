@@ -35,6 +35,9 @@ seconds or, where what is on disk counts them, which one it is."""
 REFUTE_SECONDS: Final = 1.0
 """Between two refutations, or the probe interval if that is less: a suspect has three times that,
 and who keeps accusing must not keep the cluster busy."""
+TAGS_SECONDS: Final = 0.1
+"""Between two records that say other tags: every member reads each, so of many changes only the last
+is said."""
 SIGN_SECONDS: Final = 100.0
 """How often who does not listen says that it is there, with a record of some hundred bytes."""
 UNSEEN_SECONDS: Final = 3.0 * SIGN_SECONDS
@@ -85,6 +88,9 @@ class Identity:
         self._rivals: dict[bytes, bool] = {}
         self._refute = inf
         self._refuted = -inf
+        self._retag = inf
+        """When to say what the tags are; infinity: it has been said."""
+        self._tagged = -inf
         self._sign = inf
         """When to say again that this node is there; infinity: never, or not reckoned yet."""
         self._unreached: Address | None = None
@@ -104,9 +110,10 @@ class Identity:
         """Say where this node can be dialled; None: nowhere."""
         self._change(self.profile.replace(address=address))
 
-    def tag(self, tags: Mapping[str, str]) -> None:
-        """Say what its tags are."""
-        self._change(self.profile.replace(tags=dict(tags)))
+    def tag(self, tags: Mapping[str, str], now: float) -> None:
+        """Say what its tags are: in this turn, if nothing was said of them for a moment."""
+        self.profile = self.profile.replace(tags=dict(tags))
+        self._retag = max(now, self._tagged + TAGS_SECONDS)
 
     def renew(self, source: bytes) -> None:
         """Say under which source it writes from now on."""
@@ -117,7 +124,7 @@ class Identity:
         if not self.leaving:
             self.announce()
             self.leaving = True
-            self._refute = self._sign = inf
+            self._refute = self._retag = self._sign = inf
             self._write(LEFT)
 
     def meet(self, stamp: int, origin: bytes, value: bytes, now: float) -> None:
@@ -163,18 +170,21 @@ class Identity:
         self.shared()
 
     def advance(self, now: float) -> None:
-        """Refute what is due, and let others know that this node is there, if they cannot ask."""
-        if now >= self._refute:
-            self._refuted = now
-            self._say_again()
-        elif now >= self._sign:
+        """Refute what is due, say what the tags are, and let others know that this node is there,
+        if they cannot ask.
+        """
+        if now >= min(self._refute, self._retag, self._sign):
+            if now >= self._refute:
+                self._refuted = now
+            if now >= self._retag:
+                self._tagged = now
             self._say_again()
         if self._sign == inf and self._is_hidden():
             self._sign = now + SIGN_SECONDS
 
     def deadline(self) -> float:
         """When `advance` has something; infinity if never."""
-        return min(self._refute, self._sign)
+        return min(self._refute, self._retag, self._sign)
 
     @property
     def refutes(self) -> bool:
@@ -234,7 +244,7 @@ class Identity:
 
     def _say_again(self) -> None:
         """Write the profile under a higher incarnation."""
-        self._refute = self._sign = inf
+        self._refute = self._retag = self._sign = inf
         if self.leaving:
             return
         if self.incarnation >= INCARNATION_MAX:
