@@ -16,13 +16,15 @@ from vines.protocol.elections import published as published_module
 from vines.protocol.elections.asked import Asked
 from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import Criteria
+from vines.protocol.elections.delivery import Delivery
 from vines.protocol.elections.matter import Matter
-from vines.protocol.elections.messages import Vote, VoteAck
+from vines.protocol.elections.messages import Definition, Vote, VoteAck
 from vines.protocol.elections.office import Office
 from vines.protocol.elections.published import Published
 from vines.protocol.elections.schedule import PASSED_MAX, Schedule
 from vines.protocol.elections.voters import Who, voter_of
-from vines.protocol.wire.ballot import pack
+from vines.protocol.machine import Outbox
+from vines.protocol.wire.ballot import pack, unpack
 
 ME, OTHER = bytes(16), b"o" * 16
 ELECTION = b"e" * 16
@@ -180,3 +182,24 @@ def test_what_was_withdrawn_leaves_nothing() -> None:
     votes.forget(ELECTION + OTHER)
     votes.forget(ELECTION + OTHER)
     assert votes.strays == {}
+
+
+# What is said.
+
+
+def test_a_definition_is_packed_once_for_all_who_are_told_something_else_too() -> None:
+    sent: list[bytes] = []
+    delivery = Delivery(Outbox(), lambda _member, packed: sent.append(packed))
+    one = defined("email", 0, ((ME, 1), (OTHER, 1)), b"", 0, False, (), 1, False, 1000)
+    for member in (ME, OTHER):
+        again = Definition(one.topic, one.round, one.terms)  # as each voter is told with its own
+        delivery.say(member, ELECTION, again, 0)
+        delivery.say(member, ELECTION, VOTE, 0)
+    assert sent[0] is sent[2]
+    assert sent[1] is sent[3]
+    delivery.say(ME, ME, again, 0)
+    delivery.say(ME, ME, Definition("email", 0, one.terms.replace(least=2)), 0)
+    said = [unpack(each)[0] for each in sent]
+    assert said[:4] == [(ELECTION, 0, one), (ELECTION, 0, VOTE)] * 2
+    assert said[4] == (ME, 0, one)
+    assert said[5][2].terms.least == 2  # type: ignore[union-attr]

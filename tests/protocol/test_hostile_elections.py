@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +16,7 @@ from vines.events import Conflict, Settled
 from vines.protocol.elections import callers as callers_module
 from vines.protocol.elections import delivery as delivery_module
 from vines.protocol.elections import electorate as electorate_module
+from vines.protocol.elections import matters as matters_module
 from vines.protocol.elections import value as values
 from vines.protocol.elections.ballots import FIRST, JUMP_MAX, NUMBER_MAX, ballot, number_of
 from vines.protocol.elections.call import Call
@@ -270,6 +272,48 @@ def test_of_what_is_long_only_the_last_is_remembered() -> None:
     after = [each.sizes()[0] for each in caches]
     assert max(now - then for now, then in zip(after, before, strict=True)) < 8
     assert 0 < max(each.sizes()[1] for each in caches) <= LONG_MAX
+
+
+def long_roll(host: Host, number: int, size: int) -> Definition:
+    """An election of this host and so many others, whose names are long."""
+    others = [b"%d %d" % (number, each) + bytes(200) for each in range(size)]
+    roll = tuple((voter, 1) for voter in sorted([host.node.id, *others]))
+    return changed(YES_OR_NO, topic=f"topic {number}", roll=roll)
+
+
+def test_a_roll_as_long_as_can_be_holds_nobody_up_for_long() -> None:
+    """Each of its voters is told what the voters are, which is to be packed once."""
+    pump = Pump()
+    hosts = pump.cluster(2)
+    host, other = hosts
+    one = define(long_roll(host, 0, 9_000))
+    before = time.process_time()
+    say(other, host, one)
+    assert time.process_time() - before < 8.0  # it takes one; it took 43
+    assert len(host.node.elections()._matters) == 1
+    elect(pump, hosts)
+
+
+def test_voters_of_elections_that_others_define_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(matters_module, "HEARD_VOTERS_MAX", 1_000)
+    pump = Pump()
+    host, other = hosts = pump.cluster(2)
+    matters = host.node.elections()._matters
+    for number in range(20):
+        say(other, host, define(long_roll(host, number, 99)))
+        pump.run(0.2)
+    assert len(matters) == 10
+    for number in range(5):  # what is called for here as well is the caller's to keep
+        roll = long_roll(host, number, 99).terms.roll
+        wanted = Call(Criteria((), 1), 0, 60.0, roll)
+        host.node.elections().call(f"topic {number}", wanted, pump.now)
+    pump.run(2.0)
+    for number in range(20, 40):
+        say(other, host, define(long_roll(host, number, 99)))
+    assert len(matters) == 15
+    elect(pump, hosts)
 
 
 def test_there_is_no_round_after_the_last_number() -> None:

@@ -1,6 +1,6 @@
 cimport cython
 
-from vines.protocol.elections.messages cimport Said
+from vines.protocol.elections.messages cimport Definition, Said, Terms
 from vines.protocol.machine cimport Outbox
 from vines.protocol.wire.ballot cimport pack
 
@@ -15,8 +15,13 @@ cdef class Delivery:
     cdef public bytes _about
     cdef public bytes _packed
     cdef public Said _said
+    cdef public bytes _defined
+    cdef public bytes _definition
+    cdef public Terms _terms
 
+    @cython.locals(packed=bytes)
     cpdef object say(self, bytes member, bytes election, Said said, long long after)
+    cpdef bytes _define(self, bytes election, Definition definition)
     @cython.locals(size=Py_ssize_t, held=list)
     cpdef object _hold(self, bytes member, bytes packed, long long after)
     @cython.locals(member=bytes, packed=bytes)

@@ -1,7 +1,8 @@
 """Delivery: what is said to members in elections, packed once, and held until it may be said.
 
-Much is said to several, so what was packed last is kept. What rests on a record of this node waits
-until the disk has that; in what is bounded, for who waits for an answer asks again.
+Much is said to several, so what was packed last is kept; and the last definition, which is long and
+comes before what else is said to each voter. What rests on a record of this node waits until the
+disk has that; in what is bounded, for who waits for an answer asks again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from vines.protocol.elections.messages import Said
+from vines.protocol.elections.messages import Definition, Said, Terms
 from vines.protocol.machine import Outbox
 from vines.protocol.wire.ballot import pack
 
@@ -32,16 +33,30 @@ class Delivery:
         self._about = self._packed = b""
         self._said: Said | None = None
         """What was packed last."""
+        self._defined = self._definition = b""
+        self._terms: Terms | None = None
+        """Of which election the last definition was, how it travels, and what it asks for."""
 
     def say(self, member: bytes, election: bytes, said: Said, after: int) -> None:
         """Send to a member, once the record of the ticket `after` is on disk (0: at once)."""
-        if said is not self._said or election != self._about:
-            self._said, self._about = said, election
-            self._packed = pack(election, 0, said)
-        if after:
-            self._hold(member, self._packed, after)
+        if isinstance(said, Definition):
+            packed = self._define(election, said)
         else:
-            self._send(member, self._packed)
+            if said is not self._said or election != self._about:
+                self._said, self._about = said, election
+                self._packed = pack(election, 0, said)
+            packed = self._packed
+        if after:
+            self._hold(member, packed, after)
+        else:
+            self._send(member, packed)
+
+    def _define(self, election: bytes, definition: Definition) -> bytes:
+        """A definition, packed: the id stands for its topic, its round and who votes."""
+        if definition.terms is not self._terms or election != self._defined:
+            self._terms, self._defined = definition.terms, election
+            self._definition = pack(election, 0, definition)
+        return self._definition
 
     def _hold(self, member: bytes, packed: bytes, after: int) -> None:
         size = len(packed) + HELD_BYTES

@@ -40,7 +40,7 @@ cdef class Matter(Surroundings):
     cdef public bytes value
     cdef public double scheduled
     cdef public dict members
-    cdef public frozenset _told
+    cdef public set _told
     cdef public dict _defined
     cdef public Office _office
     cdef public double _repeat_at

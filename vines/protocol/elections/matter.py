@@ -112,7 +112,7 @@ class Matter(Surroundings):
         """Its vote stands in the table."""
         self.members: dict[bytes, bytes] | None = None
         """Which members the named voters are, once heard of: a voter is one directory for ever."""
-        self._told: frozenset[bytes] = frozenset()
+        self._told: set[bytes] | None = None
         """The voters that were told what the voters are."""
         self._defined: dict[bytes, float] | None = None
         """When they were last told because they did not know it."""
@@ -285,7 +285,7 @@ class Matter(Surroundings):
         if now < self._defined.get(voter, -inf) + RETRY_SECONDS_MIN:
             return  # it is no voter, or has yet to read what it was told
         self._defined[voter] = now
-        self._told |= {voter}
+        self._tell(voter)
         self._office.say(self, voter, self.signup.enrolment.bound, self.signup.bound(), 0)
         if self.signup.is_named() and self.pacer is not None:
             self.pacer.say_again(election.electorate.rank(voter), now, self)
@@ -415,10 +415,18 @@ class Matter(Surroundings):
     def say(self, voter: bytes, election: bytes, message: Said, after: int) -> None:
         """To a voter; where voters were named, it is told first who they are."""
         roll = self.signup.roll
-        if roll is not None and not roll.signup and roll.roll and voter not in self._told:
-            self._told |= {voter}
+        if roll is not None and not roll.signup and roll.roll and self._tell(voter):
             self._office.say(self, voter, election, self.signup.bound(), after)
         self._office.say(self, voter, election, message, after)
+
+    def _tell(self, voter: bytes) -> bool:
+        """A voter is told what the voters are; False if it has been before."""
+        if self._told is None:
+            self._told = set()
+        elif voter in self._told:
+            return False
+        self._told.add(voter)
+        return True
 
     def begin(self, election: bytes, definition: Definition, record: Record = NOTHING) -> Election:
         """Take part in this."""

@@ -55,6 +55,8 @@ cdef class Matters(Office):
     cdef public dict _elections
     cdef public Schedule _schedule
     cdef public Endings _endings
+    cdef public long long _heard
+    cdef public double _counted
 
     cpdef Matter _open(self, tuple key, Definition definition, long long total, double deadline)
     cpdef object _keep_choice(self, Matter matter, tuple before, tuple now)
@@ -65,6 +67,7 @@ cdef class Matters(Office):
     cpdef object _receive_defined(self, bytes member, bytes election, Said said, double now)
     @cython.locals(matter=Matter)
     cpdef Matter _join(self, tuple key, bytes election, Definition definition, double now)
+    cpdef bint _has_room(self, long long voters, double now) except -1
     @cython.locals(calls=dict, at=Py_ssize_t, family=int, flags=int)
     cpdef object learn(self, Changes changes, double now)
     cpdef Matter _of(self, bytes election)

@@ -59,6 +59,10 @@ WAITED_FOR: Final = (*QUESTIONS, Signed, Formed, Refusal)
 """What is said by somebody who has yet to hear of an election."""
 UNCALLED_MAX: Final = 65_536
 """Matters beyond which none is begun because others say so."""
+HEARD_VOTERS_MAX: Final = 1 << 19
+"""Voters, in all, of those begun so: each takes some hundred bytes, and a roll has up to 10,000."""
+RECOUNT_SECONDS: Final = 1.0
+"""Between two counts of them, if they seem to be too many: some matters are decided by then."""
 
 
 class Matters(Office):
@@ -104,6 +108,10 @@ class Matters(Office):
         released from, which topic and round.
         """
         self._schedule = Schedule(self._matters)
+        self._heard = 0
+        """Voters of matters that were begun because others said so, at the most."""
+        self._counted = -inf
+        """When they were counted last."""
         self._endings = Endings(
             *(self, outbox, self._outcomes, self._matters, self._elections),
             who=self._who,
@@ -201,8 +209,10 @@ class Matters(Office):
         """Somebody names this node as a voter; None if it takes part in another roll."""
         matter = self._matters.get(key)
         if matter is None:
-            if len(self._matters) >= UNCALLED_MAX or not _can_decide(election, definition):
+            voters = len(definition.terms.roll)
+            if not (self._has_room(voters, now) and _can_decide(election, definition)):
                 return None
+            self._heard += voters
             matter = self._open(key, definition, 0, now + definition.terms.remaining_ms / 1000)
         elif not same_voters(matter.signup.terms, definition.terms):
             self._disputes.tell(key, "somebody names other voters")
@@ -212,6 +222,14 @@ class Matters(Office):
             self._asked.enter(key)
         self._look(key, now)
         return matter if matter.signup.enrolment.bound == election else None
+
+    def _has_room(self, voters: int, now: float) -> bool:
+        """Whether a matter of so many more may be begun because somebody says so."""
+        if self._heard + voters > HEARD_VOTERS_MAX and now >= self._counted + RECOUNT_SECONDS:
+            self._counted = now
+            heard = [one.signup for one in self._matters.values() if not one.signup.calling]
+            self._heard = sum([len(signup.terms.roll) for signup in heard])
+        return self._heard + voters <= HEARD_VOTERS_MAX and len(self._matters) < UNCALLED_MAX
 
     def learn(self, changes: Changes, now: float) -> None:
         """Records of the control table became current."""

@@ -249,9 +249,10 @@ class SignUp:
         elif self.enrolment.formed:
             self._say_formed(out)
         elif self.coordinates():
+            asked = sign_of(self.bound())  # one word for all: it is packed once
             for voter, _ in self.roll.roll:
                 if voter not in self.signed:
-                    out.say(voter, self.enrolment.bound, Sign(self.bound()), self.ticket)
+                    out.say(voter, self.enrolment.bound, asked, self.ticket)
         else:
             self._say_signed(self.coordinator(), out)
 
