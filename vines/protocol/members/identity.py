@@ -36,8 +36,8 @@ REFUTE_SECONDS: Final = 1.0
 """Between two refutations, or the probe interval if that is less: a suspect has three times that,
 and who keeps accusing must not keep the cluster busy."""
 TAGS_SECONDS: Final = 0.1
-"""Between two records that say other tags: every member reads each, so of many changes only the last
-is said."""
+"""Between two records that say other tags: every member reads each, so of many changes the last is
+said."""
 SIGN_SECONDS: Final = 100.0
 """How often who does not listen says that it is there, with a record of some hundred bytes."""
 UNSEEN_SECONDS: Final = 3.0 * SIGN_SECONDS
