@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from vines._core.tally import WEIGHT_MAX
 from vines.config import NODE_ID_BYTES, is_name
-from vines.errors import InvalidElection
+from vines.errors import InvalidElection, shortened
 from vines.hints import Any, Final
 from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import criteria_of
@@ -60,10 +60,11 @@ def _understood(given: Mapping[str, Any]) -> Call:
         raise InvalidElection("the voters weigh nothing; nothing changed")
     least = _number(given.get("min", weight // 2 + 1), "min", weight)
     council = given.get("council", 0)
-    council = _number(council, "council", len(roll) or total) if council != 0 else 0
+    if type(council) is not int or council:
+        council = _number(council, "council", len(roll) or total)
     seconds = _seconds_until(given.get("expire"))
     choices = given.get("choices", ())
-    if type(choices) is not tuple and not _is_list(choices):
+    if not _is_list(choices) or not all(isinstance(each, str) for each in choices):
         raise InvalidElection("choices are a list of texts; nothing changed")
     plurality, tiebreak = _truth(given, "plurality"), _truth(given, "tiebreak")
     try:
@@ -71,7 +72,7 @@ def _understood(given: Mapping[str, Any]) -> Call:
             return _among(tuple(choices), least, plurality, total, seconds, council, tiebreak)
         criteria = criteria_of(tuple(choices), least, plurality)
         Electorate(b"", dict(roll), council=council, tiebreak=tiebreak)
-    except (ValueError, TypeError) as error:  # what cannot be hashed is no text either
+    except ValueError as error:
         raise InvalidElection(f"{error}; nothing changed") from None
     return Call(criteria, 0, seconds, roll, council, tiebreak)
 
@@ -109,7 +110,9 @@ def _roll(voters: Any) -> tuple[tuple[bytes, int], ...]:
     for voter in voters:
         known = is_name(voter) or (type(voter) is bytes and len(voter) == NODE_ID_BYTES)
         if not known:
-            raise InvalidElection(f"{voter!r} is neither a name nor an id; nothing changed")
+            raise InvalidElection(
+                f"{shortened(voter)} is neither a name nor an id; nothing changed"
+            )
     weights = voters if isinstance(voters, Mapping) else dict.fromkeys(voters, 1)
     if len(weights) != len(voters) or not voters:
         raise InvalidElection("voters are one or more, none named twice; nothing changed")
@@ -117,7 +120,7 @@ def _roll(voters: Any) -> tuple[tuple[bytes, int], ...]:
         if type(weight) is not int or not 0 <= weight <= WEIGHT_MAX:
             raise InvalidElection(
                 f"the weight of {voter!r} is a whole number from 0 to {WEIGHT_MAX:,}, not"
-                f" {weight!r}; nothing changed"
+                f" {shortened(weight)}; nothing changed"
             )
     return tuple(sorted((voter_of(voter), weight) for voter, weight in weights.items()))
 
@@ -148,7 +151,8 @@ def _seconds_of(expire: Any) -> float:
         try:
             expire = datetime.fromisoformat(expire)
         except ValueError:
-            raise InvalidElection(f"{expire!r} is no time in ISO form; nothing changed") from None
+            text = f"{shortened(expire)} is no time in ISO form; nothing changed"
+            raise InvalidElection(text) from None
     if isinstance(expire, datetime):
         if expire.tzinfo is None:
             raise InvalidElection("expire needs a time zone; nothing changed")

@@ -20,6 +20,15 @@ REASONS = (LENGTH, MALFORMED, UNEXPECTED, UNKNOWN)
 """Why frames are rejected; datagrams, for two of these and for what post.py adds."""
 
 
+_SHOWN_MAX = 80
+
+
+def shortened(value: object) -> str:
+    """A value as errors show it: that of a caller may be of any size."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 3]}..."
+
+
 class VinesError(Exception):
     """The root of all errors of this package."""
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from vines.config import TOPIC_BYTES_MAX, is_topic
 from vines.engine.engine import Engine
-from vines.errors import InvalidElection, VoteRefused
+from vines.errors import InvalidElection, VoteRefused, shortened
 from vines.events import Outcome
 from vines.hints import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -45,7 +45,7 @@ class Voting:
 
         Exactly one member is told `quorum`, if a choice got `min` votes; all are told `closed`.
         A topic that was decided stays so: calling it again changes nothing (but see `rerun`).
-        Raises InvalidElection, StorageError, Closed.
+        An observer can call among named voters alone. Raises InvalidElection, StorageError, Closed.
         """
         if options is None:
             given = more
@@ -59,7 +59,13 @@ class Voting:
             unknown = ", ".join(sorted(map(str, given.keys() - _OPTIONS)))
             raise InvalidElection(f"an election has no {unknown}; nothing changed")
         topic = check_topic(given.pop("topic", None))
-        self._engine.electing.call(topic, _call_of()(given))
+        call = _call_of()(given)
+        if call.total and self._engine.config.observer:
+            raise InvalidElection(
+                "an observer is none of those who call among a total; nothing changed: wait(topic)"
+                " gives the outcome"
+            )
+        self._engine.electing.call(topic, call)
         return self
 
     def rerun(self, topic: str, abandon: bool = False) -> Self:
@@ -70,7 +76,9 @@ class Voting:
         may still be decided: then both are acted on. Raises InvalidElection if the topic was not
         called here, or is undecided; StorageError, Closed.
         """
-        self._engine.rerun(check_topic(topic), bool(abandon))
+        if not isinstance(abandon, bool):
+            raise InvalidElection("abandon is True or False; nothing changed")
+        self._engine.rerun(check_topic(topic), abandon)
         return self
 
     def interrupted(self) -> list[Outcome]:
@@ -88,7 +96,7 @@ class Voting:
         none of the voters; InvalidElection for what is no choice; StorageError, Closed.
         """
         if type(choice) not in _CHOICES and not isinstance(choice, _Choice):
-            raise InvalidElection(f"{choice!r} is nothing to vote for; nothing changed")
+            raise InvalidElection(f"{shortened(choice)} is nothing to vote for; nothing changed")
         electing = self._engine.electing
         if not electing.vote(topic if electing.knows(topic) else check_topic(topic), choice):
             raise VoteRefused(f"it is too late for a vote on {topic!r}; nothing changed")
@@ -116,7 +124,7 @@ def check_topic(topic: Any) -> str:
     if not is_topic(topic):
         raise InvalidElection(
             f"a topic is text of 1 to {TOPIC_BYTES_MAX} bytes without control characters, not"
-            f" {str(topic)[:40]!r}; nothing changed"
+            f" {shortened(topic)}; nothing changed"
         )
     return topic
 

@@ -142,6 +142,14 @@ def test_too_few_run_nothing_and_say_so(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+def test_who_asks_for_other_totals_is_told_so(apple: Vine, tmp_path: Path) -> None:
+    apple.election(topic="once/job", total=3, expire=20)
+    done = run(*once(tmp_path / "mark", "--expire", "1", total=2))
+    assert done.returncode == 6
+    other = apple.id.hex()[:8]
+    assert f"called among 2 here, among another number by {other}" in done.stderr
+
+
 def test_who_only_looks_or_does_not_call_is_not_counted(apple: Vine) -> None:
     with Vine("watcher", "vines", observer=True) as watcher:
         watcher.listen(0, "127.0.0.1")
@@ -205,6 +213,8 @@ def test_the_others_say_so_when_the_one_that_runs_it_dies(tmp_path: Path) -> Non
         (["vote", "lunch", "tea", "--choices", "soup,salad", "--total", "1"], 2),
         (["vote", "lunch", "yes"], 2),
         (["once", "job", "--total", "1"], 2),
+        (["once", "job", "--key", "", "--total", "1", "--", "true"], 2),
+        (["once", "", "--total", "1", "--", "true"], 2),
     ],
 )
 def test_what_makes_no_sense_is_refused(words: list[str], code: int) -> None:

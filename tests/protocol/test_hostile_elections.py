@@ -294,6 +294,25 @@ def test_a_roll_as_long_as_can_be_holds_nobody_up_for_long() -> None:
     elect(pump, hosts)
 
 
+def test_elections_that_a_node_was_released_from_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A coordinator may sign and cancel again and again; the one that binds stays."""
+    monkeypatch.setattr(matters_module, "RELEASED_MAX", 100)
+    pump = Pump()
+    (host,) = pump.cluster(1)
+    matters = host.node.elections()
+    matters.call("email", Call(Criteria((), 1), 2, 60.0, ()), pump.now)
+    matter = matters._matters["email", 0]
+    names = [number.to_bytes(16, "big") for number in range(1000)]
+    for name in names:
+        matters.bound(matter, name)
+        if name != names[3]:
+            matters.released(matter, name)
+    assert set(matters._elections) == {names[3], *names[-100:]}
+    assert all(matters._of(name) is matter for name in matters._elections)
+
+
 def test_voters_of_elections_that_others_define_are_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

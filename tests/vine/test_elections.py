@@ -316,6 +316,9 @@ GOOD = {"topic": "t", "expire": 60, "total": 3, "min": 2}
         {"choices": ["a", "a"]},
         {"choices": ["a", ""]},
         {"choices": ["a", 1]},
+        {"choices": [["a"], ["b"]]},
+        {"council": False},
+        {"council": 1.0},
         {"choices": [str(number) for number in range(254)]},
         {"plurality": 1},
         {"voters": ["a"]},
@@ -340,6 +343,8 @@ def test_what_is_refused_is_named_in_a_user_s_words(vines: Make) -> None:
         ({"plurality": None}, "plurality is True or False; nothing changed"),
         ({"voters": []}, "voters are one or more, none named twice; nothing changed"),
         ({"voters": [["a"]]}, "['a'] is neither a name nor an id; nothing changed"),
+        ({"choices": [["a"], 1]}, "choices are a list of texts; nothing changed"),
+        ({"expire": "x" * 999}, f"'{'x' * 76}... is no time in ISO form; nothing changed"),
     ]
     for wrong, words in sayings:
         with pytest.raises(InvalidElection, match=f"^{re.escape(words)}$"):
@@ -355,6 +360,33 @@ def test_what_is_refused_is_named_in_a_user_s_words(vines: Make) -> None:
     words = "'yes' cannot be voted for on 't': the choices are True, False; nothing changed"
     with pytest.raises(InvalidElection, match=f"^{words}$"):
         one.vote("t", "yes")
+
+
+def test_who_observes_is_none_of_a_total_and_may_call_among_names(vines: Make) -> None:
+    (one,) = vines(1)
+    with Vine(cluster=one._engine.config.cluster, observer=True) as watcher:
+        watcher.listen(0, "127.0.0.1").join(one.address)
+        words = "an observer is none of those who call among a total; nothing changed"
+        with pytest.raises(InvalidElection, match=words):
+            watcher.election(topic="alone", total=1, expire=60)
+        watcher.election(topic="named", voters=[one.id], expire=60)
+        one.election(topic="named", voters=[one.id], expire=60).vote("named", True)
+        assert watcher.wait("named", 10).owner == one.id
+
+
+def test_a_wait_may_be_as_long_as_one_likes(vines: Make) -> None:
+    (one,) = vines(1)
+    elect(one, total=1, min=1).vote("email", True)
+    for timeout in (float("inf"), 10**400):
+        assert one.wait("email", timeout).kind == "commit"
+
+
+@pytest.mark.parametrize("abandon", ["no", 1, None])
+def test_whether_to_abandon_is_said_in_so_many_words(vines: Make, abandon: Any) -> None:
+    (one,) = vines(1)
+    elect(one, total=1, min=1)
+    with pytest.raises(InvalidElection, match=r"^abandon is True or False; nothing changed$"):
+        one.rerun("email", abandon)
 
 
 @pytest.mark.parametrize("choice", [1, 1.5, b"yes", ["a"], object()], ids=str)

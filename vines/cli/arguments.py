@@ -42,7 +42,8 @@ they are its electorate. What was decided stays so: calling again prints the sam
 ONCE: Final = """\
 Start it on N machines, with the same TOPIC and RUN: exactly one runs the command, and all end with
 its exit code. For a job of every night: vines once backup --key $(date +%F) --total 3 -- backup.sh
-At most one runs it: if that one dies in the middle, nobody runs it again, and the others say so."""
+At most one runs it: if that one dies in the middle, nobody runs it again, and the others say so.
+That it was run is known as long as a member lives: keep a `vines agent` running somewhere."""
 
 EXPIRE_SECONDS: Final = 60.0
 KEY: Final = "up to 1,024 bytes in UTF-8"
@@ -261,7 +262,7 @@ def _add_once(command: _Command) -> None:
     )
     once.add_argument("topic", metavar="TOPIC", help="the name of the job")
     once.add_argument(
-        "--key", default="", metavar="RUN", help="which run of it: another key is another run"
+        "--key", metavar="RUN", help="which run of it: another key is another run (one alone)"
     )
     _add_electing(once)
     once.add_argument("words", nargs="+", metavar="COMMAND", help="after a lone --")

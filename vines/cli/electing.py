@@ -57,9 +57,10 @@ def vote(arguments: Namespace, output: Output) -> int:
     elif choice not in choices:
         raise Failure(USAGE, f"{choice!r} is none of the choices: {arguments.choices}")
     call = _checked(arguments, arguments.topic, choices)
-    with _member(arguments) as vine:
+    conflicts: list[str] = []
+    with _member(arguments, conflicts) as vine:
         vine.election(call).vote(arguments.topic, choice)
-        outcome = _outcome(vine, arguments, arguments.topic)
+        outcome = _outcome(vine, arguments, arguments.topic, conflicts)
         output.line(_words(outcome), **outcome_fields(outcome))
         _hand_over(vine)
     return DONE if outcome.kind == "commit" else NO
@@ -86,7 +87,10 @@ def elections(arguments: Namespace, output: Output) -> int:
 
 def once(arguments: Namespace, output: Output) -> int:
     """Run a command on exactly one of those who ask for this run; all end as it ended."""
-    name = f"{arguments.topic}/{arguments.key}" if arguments.key else arguments.topic
+    if arguments.key == "":
+        raise Failure(USAGE, "the key of a run is empty: leave --key out for a job of one run")
+    check_topic(arguments.topic)
+    name = arguments.topic if arguments.key is None else f"{arguments.topic}/{arguments.key}"
     topic, key = RESULTS + name, RESULTS + name
     call = _checked(arguments, topic, [])
     command = _Command(arguments.words, output)
@@ -97,7 +101,8 @@ def once(arguments: Namespace, output: Output) -> int:
         results.append(value)
         published.set()
 
-    with _member(arguments) as vine:
+    conflicts: list[str] = []
+    with _member(arguments, conflicts) as vine:
 
         def run(outcome: Outcome) -> None:
             # Here, not where it is waited for: until this returns it counts as interrupted.
@@ -114,7 +119,7 @@ def once(arguments: Namespace, output: Output) -> int:
             vine.election(call)
             with contextlib.suppress(VoteRefused):  # it has been decided before
                 vine.vote(topic, True)
-            outcome = _outcome(vine, arguments, topic)
+            outcome = _outcome(vine, arguments, topic, conflicts)
             if outcome.kind != "commit":
                 raise Failure(NOBODY, f"nobody was chosen to run {name!r}: {outcome.kind}")
             if outcome.owner != vine.id:
@@ -208,8 +213,10 @@ def _result(
 
 
 @contextlib.contextmanager
-def _member(arguments: Namespace) -> Iterator[Vine]:
-    """A member that others find, for as long as it takes."""
+def _member(arguments: Namespace, conflicts: list[str]) -> Iterator[Vine]:
+    """A member that others find, for as long as it takes. `conflicts`: for what callers have to
+    settle among each other.
+    """
     label = label_of(arguments)
     who: dict[str, Any] = {"data_dir": arguments.data_dir}
     if arguments.data_dir is None:
@@ -218,6 +225,7 @@ def _member(arguments: Namespace) -> Iterator[Vine]:
         who = {"name": name, "node_id": os.urandom(NODE_ID_BYTES), "data_dir": ""}
     insecure = arguments.insecure or None
     with Vine(cluster=label, insecure=insecure, **who) as vine, taking_leave(vine):
+        vine.on("conflict", lambda event: conflicts.append(event.text))
         vine.listen(0)
         join(vine, arguments, label)
         yield vine
@@ -235,7 +243,7 @@ def _checked(arguments: Namespace, topic: str, choices: list[str]) -> dict[str, 
     return {"topic": check_topic(topic), **options}
 
 
-def _outcome(vine: Vine, arguments: Namespace, topic: str) -> Outcome:
+def _outcome(vine: Vine, arguments: Namespace, topic: str, conflicts: list[str]) -> Outcome:
     limit = arguments.expire + GRACE_SECONDS
     if sys.stderr is not None and is_terminal(sys.stderr):
         with contextlib.suppress(TimedOut):
@@ -249,6 +257,7 @@ def _outcome(vine: Vine, arguments: Namespace, topic: str) -> Outcome:
         return vine.wait(topic, limit)
     except TimedOut:
         text = f"no outcome within {arguments.expire:g} s; {_missing(vine, arguments.total)}"
+        text = "; ".join([text, *conflicts])
         raise Failure(UNREACHED if _here(vine) == 1 else NOBODY, text) from None
 
 

@@ -53,6 +53,8 @@ class Answer(Generic[Result]):
 
     def wait(self, timeout: float | None, late: str) -> Result:
         """The answer. Raises the error it failed with, or TimedOut, which says what is `late`."""
+        if timeout is not None:
+            timeout = min(timeout, threading.TIMEOUT_MAX)
         if not self._given.wait(timeout):
             self.fail(TimedOut(late))
         if self._error is not None:

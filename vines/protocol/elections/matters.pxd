@@ -53,6 +53,7 @@ cdef class Matters(Office):
     cdef public Published _published
     cdef public dict _matters
     cdef public dict _elections
+    cdef public object _released
     cdef public Schedule _schedule
     cdef public Endings _endings
     cdef public long long _heard

@@ -7,6 +7,7 @@ rests on it waits until it is there. It must not know what its user asks for (el
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -59,6 +60,9 @@ WAITED_FOR: Final = (*QUESTIONS, Signed, Formed, Refusal)
 """What is said by somebody who has yet to hear of an election."""
 UNCALLED_MAX: Final = 65_536
 """Matters beyond which none is begun because others say so."""
+RELEASED_MAX: Final = 65_536
+"""Elections that are remembered after this node was released from them; of more the first go, and
+are as unknown as after a start."""
 HEARD_VOTERS_MAX: Final = 1 << 19
 """Voters, in all, of those begun so: each takes some hundred bytes, and a roll has up to 10,000."""
 RECOUNT_SECONDS: Final = 1.0
@@ -107,6 +111,8 @@ class Matters(Office):
         """Which matter an election id belongs to, of those this node takes part in; of those it was
         released from, which topic and round.
         """
+        self._released: deque[bytes] = deque()
+        """The latter, in that order."""
         self._schedule = Schedule(self._matters)
         self._heard = 0
         """Voters of matters that were begun because others said so, at the most."""
@@ -432,6 +438,11 @@ class Matters(Office):
     def released(self, matter: Matter, election: bytes) -> None:
         """It is decided in this one no more."""
         self._elections[election] = matter.key
+        self._released.append(election)
+        if len(self._released) > RELEASED_MAX:
+            oldest = self._released.popleft()
+            if isinstance(self._elections.get(oldest), tuple):
+                del self._elections[oldest]
 
     def keep(self, matter: Matter, can_wait: bool = False) -> int:
         """Put a matter's part on disk; returns the ticket."""
