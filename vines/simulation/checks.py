@@ -276,7 +276,9 @@ class Watch:
             return self.table.gone.get(written.origin) is not None
         if written.family == RETIRED and written.flags & EXPIRING:
             return written.flags & TOMBSTONE != 0 or self._lapsed
-        if written.family in FAMILIES and written.flags & ENDED == ENDED:
+        # Of a large table not each step is looked at: it may have lapsed in one that was not.
+        ended = written.flags & ENDED == ENDED or (written.fades and self._lapsed)
+        if written.family in FAMILIES and ended:
             sources = self.oracle.sources_of(written.key) if written.family == MEMBER else ()
             # One that is known to be retired may count again, if there is more of it than was said:
             # whoever holds its member alive is told by what is known, all the same.
