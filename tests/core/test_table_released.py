@@ -366,6 +366,22 @@ def test_the_lowest_slot_is_taken_first_and_the_last_ones_are_given_up() -> None
     assert all(b.is_retired(source) and b.covered(source) == 1 for source in many)
 
 
+def test_a_link_that_knew_none_of_the_slots_that_were_given_up_goes_on() -> None:
+    b = Table(B, FINGERPRINT_KEY, INDEX_KEY, slots_kept=1)
+    before, told = link(CORE, b), link(CORE, b, *((number(at), 1) for at in range(1, 41)))
+    gone = crowd(b, 39)
+    write(b, b"key")
+    leave(b, *gone)
+    assert b.statistics()["slots"] == 1
+    for progress in (before, told):
+        other = table(E)
+        body = b.delta(progress, BUDGET)
+        assert body is not None and other.apply(body) == [] and other.covered(B) == b.counter
+    new = crowd(b, 3, 100)
+    for progress in (before, told):
+        assert [progress.known_of(each) for each in new] == [0, 0, 0]
+
+
 def test_places_are_given_up_however_they_are_looked_at() -> None:
     """Also where all that is retired is gone before the last slot was looked at."""
     b = table(B)

@@ -17,9 +17,10 @@ from vines.protocol.members.profile import Profile
 from vines.protocol.replicas import retiring
 from vines.protocol.replicas.agreement import GONE_MAX
 from vines.protocol.replicas.batches import BATCH, RETIRED
+from vines.protocol.replicas.joining import Joins
 from vines.protocol.replicas.retiring import AGAIN_SECONDS, LOOK_SECONDS
 from vines.protocol.wire import fields
-from vines.protocol.wire.messages import CONTROL, WANT
+from vines.protocol.wire.messages import CONTROL, END, WANT, Floor, Snapshot
 
 from .pump import Host, Pump
 from .test_replication import equal
@@ -548,6 +549,31 @@ def test_who_joins_later_gives_no_slot_to_what_it_reads_is_gone(below: str) -> N
         assert all(table.covered(source) == 1 and table.is_retired(source) for source in gone)
         statistics = table.statistics()
         assert statistics["slots"] < 20, statistics
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_the_data_table_joins_once_no_join_of_the_control_table_is_under_way(breaks: bool) -> None:
+    """Which sources are gone is read by then, or that join is over for another reason."""
+    pump = Pump()
+    a, b = pump.cluster(2)
+    link = a.node._parts.linking.links.to(b.node.id)
+    assert link is not None
+    joins = Joins(lambda _: None)
+    for table in (CONTROL, 1):
+        joins.told(link, Floor(table), 0.0)
+    control, data = link.channels
+    assert control.floors == [] and data.floors is None
+    assert joins.is_busy(CONTROL) and joins.is_busy(1)
+    if breaks:
+        joins.gone(link, 1.0)
+        assert not joins.is_busy(CONTROL) and not joins.is_busy(1)
+        return
+    control.floors, control.join_asked = [control.table.floor_pages(1 << 16)[0]], True
+    page = control.table.page(0, 1 << 16)[0]
+    assert joins.receive(link, Snapshot(CONTROL, END, 0, page, 0), 1.0, 0, None) == []
+    assert joins.sweeping == [CONTROL] and data.floors is None and joins.count == 0
+    assert joins.sweep(CONTROL, 1.0, None) == [link] and joins.count == 1
+    assert data.floors == [] and control.floors is None
 
 
 def test_of_what_has_no_slot_more_may_be_said_and_more_may_come() -> None:
