@@ -234,6 +234,23 @@ def test_who_comes_new_has_to_join_while_records_of_it_are_left() -> None:
     assert not progress.below_floor
 
 
+def test_who_comes_new_has_to_join_however_often_it_says_so_until_it_has() -> None:
+    """It may say so again before it comes to the join: it waits for that of another table."""
+    _, b, _ = three()
+    retire(b, A, 3)
+    fresh = table(D)
+    write(fresh, b"mine")
+    progress = Progress(b)
+    progress.belongs(D)
+    copy(fresh, b)
+    for _ in range(2):
+        by_pages(progress, fresh)
+        assert progress.below_floor
+    progress.joined()
+    by_pages(progress, fresh)
+    assert not progress.below_floor  # there was nothing that it could take
+
+
 def counters_of(body: bytes) -> dict[bytes, int]:
     said = VersionVector()
     said.merge_page(body)

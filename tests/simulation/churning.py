@@ -178,7 +178,9 @@ class Churn:
                 case 2:
                     again.delete(self._key())
                 case _:
-                    self._write_at(again, f"service/{again.number}", ephemeral=True)
+                    # Another key each time: the checks remember all that was written to one.
+                    key = f"service/{again.number}/{self.seen['storm']}"
+                    self._write_at(again, key, ephemeral=True)
             if self.rng.randrange(4):
                 again.leave()
             self.simulation.run(self.rng.choice((0.1, 1.0)) if start % 32 else HOUR)

@@ -347,6 +347,9 @@ class Progress:
         """Whether there is nothing to send: cheap, no scan."""
     def belongs(self, source: bytes) -> None:
         """The peer writes under this source: nobody announces to it what it wrote itself."""
+    def joined(self) -> None:
+        """The peer was given the last page of a join: if it says again that it holds nothing, there
+        was nothing. Until then whoever does so has to join."""
     def resume(self) -> None:
         """Compare every source before going on in order of arrival: what was passed over is sent
         too."""

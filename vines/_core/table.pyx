@@ -3192,6 +3192,9 @@ cdef class Progress:
         self.authored = source
         self.author = -1
 
+    def joined(self):
+        self.met = True
+
     def resume(self):
         self.scan()
 
@@ -3257,8 +3260,7 @@ cdef class Progress:
         self.scan()
         self.ready = True
         self.supposed = self.doubtful = False
-        if not self.lacking and not self.met and self.is_new():
-            self.lacking = self.met = True
+        self.lacking = self.lacking or (not self.met and self.is_new())
         self.below_floor = self.barred = self.lacking
         self.lacking = False
         self.compared = NEVER

@@ -309,6 +309,8 @@ class Channel:
         body, cursor = self.table.page(self.page_owed, self.budget)
         self.page_owed = None
         self.page_next = cursor or 0
+        if cursor is None:
+            self.progress.joined()
         self.joinable = cursor is not None
         return Snapshot(self.number, 0 if cursor else END, cursor or 0, body).encode()
 
