@@ -60,8 +60,7 @@ def _understood(given: Mapping[str, Any]) -> Call:
         raise InvalidElection("the voters weigh nothing; nothing changed")
     least = _number(given.get("min", weight // 2 + 1), "min", weight)
     council = given.get("council", 0)
-    if type(council) is not int or council:
-        council = _number(council, "council", len(roll) or total)
+    council = _number(council, "council", len(roll) or total) if council != 0 else 0
     seconds = _seconds_until(given.get("expire"))
     choices = given.get("choices", ())
     if not _is_list(choices) or not all(isinstance(each, str) for each in choices):

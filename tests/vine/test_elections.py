@@ -317,7 +317,6 @@ GOOD = {"topic": "t", "expire": 60, "total": 3, "min": 2}
         {"choices": ["a", ""]},
         {"choices": ["a", 1]},
         {"choices": [["a"], ["b"]]},
-        {"council": False},
         {"council": 1.0},
         {"choices": [str(number) for number in range(254)]},
         {"plurality": 1},
