@@ -210,7 +210,10 @@ def test_who_holds_less_of_it_than_there_was_has_to_join(read: object) -> None:
     assert not progress.below_floor and progress_delta(b, progress) is not None
 
 
-def test_who_comes_new_has_to_join_while_records_of_it_are_left() -> None:
+def newcomer() -> tuple[Table, Table, Progress]:
+    """B, where A is retired; D, which wrote something alone; what B knows of it: not even that it
+    has to join.
+    """
     _, b, _ = three()
     retire(b, A, 3)
     fresh = table(D)
@@ -218,6 +221,11 @@ def test_who_comes_new_has_to_join_while_records_of_it_are_left() -> None:
     progress = Progress(b)
     progress.belongs(D)
     copy(fresh, b)
+    return b, fresh, progress
+
+
+def test_who_comes_new_has_to_join_while_records_of_it_are_left() -> None:
+    b, fresh, progress = newcomer()
     by_pages(progress, fresh)
     assert progress.below_floor
     floors = b.floor_pages(BUDGET)
@@ -236,13 +244,7 @@ def test_who_comes_new_has_to_join_while_records_of_it_are_left() -> None:
 
 def test_who_comes_new_has_to_join_however_often_it_says_so_until_it_has() -> None:
     """It may say so again before it comes to the join: it waits for that of another table."""
-    _, b, _ = three()
-    retire(b, A, 3)
-    fresh = table(D)
-    write(fresh, b"mine")
-    progress = Progress(b)
-    progress.belongs(D)
-    copy(fresh, b)
+    _, fresh, progress = newcomer()
     for _ in range(2):
         by_pages(progress, fresh)
         assert progress.below_floor

@@ -126,58 +126,58 @@ cdef inline void index_row(Sketch* sketch, size_t slot) noexcept nogil:
     sketch.index[position] = <uint32_t>(slot + 1)
 
 
+cdef inline unsigned index_bits(size_t capacity) noexcept nogil:
+    """Of an index of so many slots, which is at most half full."""
+    cdef unsigned bits = 1
+    while (<size_t>1 << bits) < 2 * capacity:
+        bits += 1
+    return bits
+
+
+cdef inline void index_anew(Sketch* sketch, uint32_t* index, size_t capacity) noexcept nogil:
+    """Put all slots that have a source into this index, in place of the one before."""
+    cdef size_t slot
+    free(sketch.index)
+    sketch.index = index
+    sketch.bits = index_bits(capacity)
+    sketch.capacity = capacity
+    for slot in range(sketch.count):
+        if sketch.rows[slot].used:
+            index_row(sketch, slot)
+
+
 cdef inline int sketch_reserve(Sketch* sketch, size_t count) noexcept nogil:
     """Make room for `count` sources; -1 without memory, and nothing has changed."""
     cdef size_t capacity = max(2 * sketch.capacity, <size_t>256)
-    cdef unsigned bits = 1
-    cdef size_t slot
     if count <= sketch.capacity:
         return 0
     capacity = max(capacity, count)
-    while (<size_t>1 << bits) < 2 * capacity:
-        bits += 1
     if sketch.sums == NULL:
         sketch.sums = <uint64_t*>calloc(CELLS * WORDS, sizeof(uint64_t))
-    cdef uint32_t* index = <uint32_t*>calloc(<size_t>1 << bits, sizeof(uint32_t))
+    cdef uint32_t* index = <uint32_t*>calloc(<size_t>1 << index_bits(capacity), sizeof(uint32_t))
     cdef Row* rows = <Row*>realloc(sketch.rows, capacity * sizeof(Row))
     if rows != NULL:
         sketch.rows = rows
     if sketch.sums == NULL or index == NULL or rows == NULL:
         free(index)
         return -1
-    free(sketch.index)
-    sketch.index = index
-    sketch.bits = bits
-    sketch.capacity = capacity
-    for slot in range(sketch.count):
-        if sketch.rows[slot].used:
-            index_row(sketch, slot)
+    index_anew(sketch, index, capacity)
     return 0
 
 
 cdef inline void sketch_shrink(Sketch* sketch, size_t count, size_t capacity) noexcept nogil:
     """Give up the slots from `count` on, none of which has a source, and memory for more than so
     many; without memory to do so it stays."""
-    cdef unsigned bits = 1
-    cdef size_t slot
-    while (<size_t>1 << bits) < 2 * capacity:
-        bits += 1
     sketch.count = min(sketch.count, count)
     if capacity >= sketch.capacity:     # as where there is none
         return
-    cdef uint32_t* index = <uint32_t*>calloc(<size_t>1 << bits, sizeof(uint32_t))
+    cdef uint32_t* index = <uint32_t*>calloc(<size_t>1 << index_bits(capacity), sizeof(uint32_t))
     if index == NULL:
         return
     cdef Row* rows = <Row*>realloc(sketch.rows, capacity * sizeof(Row))
     if rows != NULL:
         sketch.rows = rows
-    free(sketch.index)
-    sketch.index = index
-    sketch.bits = bits
-    sketch.capacity = capacity
-    for slot in range(sketch.count):
-        if sketch.rows[slot].used:
-            index_row(sketch, slot)
+    index_anew(sketch, index, capacity)
 
 
 cdef inline void sketch_append(Sketch* sketch, uint32_t key) noexcept nogil:

@@ -313,7 +313,7 @@ cdef class Progress:
     cdef Py_ssize_t author              # the slot under which the peer writes; -1: not known here
     cdef bytes authored
     cdef bint scanning                  # every source is compared, before the arrival log goes on
-    cdef bint met                       # it was given all of a join
+    cdef bint given                     # all of a join: what it lacks still there was not
     cdef bint lacking                   # the peer said that it holds less of a source retired here
     cdef bint barred                    # so it has to join, where deletions were forgotten first
     cdef bint heard                     # it holds something of one that has no slot here

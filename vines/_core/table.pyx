@@ -3193,7 +3193,7 @@ cdef class Progress:
         self.author = -1
 
     def joined(self):
-        self.met = True
+        self.given = True
 
     def resume(self):
         self.scan()
@@ -3260,7 +3260,7 @@ cdef class Progress:
         self.scan()
         self.ready = True
         self.supposed = self.doubtful = False
-        self.lacking = self.lacking or (not self.met and self.is_new())
+        self.lacking = self.lacking or (not self.given and self.is_new())
         self.below_floor = self.barred = self.lacking
         self.lacking = False
         self.compared = NEVER
