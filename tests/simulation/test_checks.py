@@ -729,6 +729,33 @@ def test_reports_and_what_is_left_of_members_go_with_their_sources_alone() -> No
         watching.check()
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_what_is_left_of_a_member_goes_once_it_has_lapsed(
+    monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """Another record that lapses is no reason; it may have, itself, in a step that was passed."""
+    oracle = ControlOracle()
+    oracle.writes(MEMBER_ID, SOURCE)
+    left = written(1, key=MEMBER_ID)._replace(family=MEMBER, stamp=2, flags=EXPIRING)
+    other = expiring()._replace(counter=2)
+    for record in (left, other):
+        oracle.wrote(record)
+    table = Bare([left, other], {SOURCE: 2}, gone=Gone({SOURCE: (2, 0)}))
+    watching = watch(oracle, table)
+    watching.check()
+    if steps == 2:
+        monkeypatch.setattr(checks, "LARGE", 2)
+        table.sequence = 1
+        watching.check()
+    table.held, table.lapses = [lapsed(other)], 1
+    if steps == 2:
+        watching.check()
+        assert (MEMBER, MEMBER_ID) not in watching.held
+    else:
+        with pytest.raises(Violation, match="lost"):
+            watching.check()
+
+
 @pytest.mark.parametrize(
     ("what", "gone", "comes_again"),
     [

@@ -96,6 +96,8 @@ class Watch:
         """Whether strays were counted anew since then."""
         self._rose = False
         """Whether anything came to be covered since then, also of sources that count no more."""
+        self._passed = False
+        """Whether the step before did without a look at all records."""
         self._glances: list[float] = [0, 0]
         """How many steps did without a look at all records, and at all sources."""
         self._looked: bytes | None = None
@@ -116,6 +118,7 @@ class Watch:
             self._sources = [*self._sources[-1:], table.source]
             for source in self._sources:
                 self.oracle.observe(table, source, anew=self._writes_anew)
+        self._passed = self._glances[0] > 0
         looks = self._takes_turn(0, 0 if self.oracle.collects else len(self.held))
         if looks:
             before_all, self._looked = self._looked, seen[0]
@@ -277,7 +280,8 @@ class Watch:
         if written.family == RETIRED and written.flags & EXPIRING:
             return written.flags & TOMBSTONE != 0 or self._lapsed
         # Of a large table not each step is looked at: it may have lapsed in one that was not.
-        ended = written.flags & ENDED == ENDED or (written.fades and self._lapsed)
+        unseen = self._lapsed and self._passed and written.fades
+        ended = written.flags & ENDED == ENDED or unseen
         if written.family in FAMILIES and ended:
             sources = self.oracle.sources_of(written.key) if written.family == MEMBER else ()
             # One that is known to be retired may count again, if there is more of it than was said:
