@@ -1,8 +1,9 @@
 """The log: what vines says to people who run it, as the logger "vines" of the standard library.
 
 That library is loaded with the first line to be written: it is an eighth of `import vines`, and a
-process in which nothing goes wrong never needs it. As of any library, nothing is shown unless the
-program sets logging up.
+process in which nothing goes wrong never needs it. Where the program sets logging up, that says
+what is shown; where it does not, warnings and errors go to the standard error, as of any logger:
+what a callback raised, or why a node votes no more, must not be lost for want of a configuration.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
 class _Log:
     """Stands for the logger, and becomes it with the first use."""
 
+    hushed = False
+    """Whether nothing is shown unless the program sets logging up."""
+
     def __getattr__(self, name: str) -> Any:
         import logging
 
         real = logging.getLogger("vines")
-        if not any(isinstance(handler, logging.NullHandler) for handler in real.handlers):
+        if self.hushed and not real.handlers:
             real.addHandler(logging.NullHandler())
         value = getattr(real, name)
         setattr(self, name, value)
@@ -28,3 +32,8 @@ class _Log:
 
 
 logger: logging.Logger = _Log()  # type: ignore[assignment]
+
+
+def hush() -> None:
+    """For a program that says itself what went wrong, as the command line does."""
+    _Log.hushed = True

@@ -16,10 +16,12 @@ from vines.cli.arguments import parse
 from vines.cli.exits import BROKEN_PIPE, BUG, INTERRUPTED, SIGNALLED, Terminated, failure_of
 from vines.cli.output import Output, is_terminal, settle_standard_output
 from vines.cli.signals import raised
+from vines.log import hush
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that was typed; returns the exit code, or raises SystemExit with it."""
+    hush()  # what went wrong is said in one line, below
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
