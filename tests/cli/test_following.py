@@ -102,6 +102,14 @@ def test_agent_says_that_its_directory_is_no_good_and_goes_on(tmp_path: Path) ->
         assert agent.end(signal.SIGTERM) == (0, "")
 
 
+@posix
+def test_agent_advises_in_words_that_can_be_typed(tmp_path: Path) -> None:
+    with Terminal("agent", "--name", "a", "--data-dir", str(tmp_path / "data")) as agent:
+        conflict = agent.line(r"conflict .*holds nothing.*say --new \(VINES_NEW=1\) only if")
+        assert "new=True" not in conflict.string
+        assert agent.end(signal.SIGTERM) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("asked", "code"), [(Terminated(signal.SIGTERM), 0), (KeyboardInterrupt(), 130)]
 )
