@@ -46,8 +46,9 @@ class Vine(Keyspace, Voting):
     host they find each other without addresses. `tags`: short texts that every member sees.
     `data_dir`: a directory of its own, made if it is missing, that keeps its identity and what it
     promised in elections; with a name, `new=True` says that it has never voted before. `insecure`:
-    may reach beyond this machine without a key. `observer`: only watches. `settings`: other fields
-    of Config. What is not given comes from VINES_NAME, VINES_CLUSTER and so on in the environment.
+    may reach beyond this machine without a key. `observer`: only watches. `settings`: the others
+    that docs/guide.md and vines.config.Config have. What is not given comes from VINES_NAME,
+    VINES_CLUSTER and so on in the environment.
 
     Raises InvalidConfig, and StorageLocked if the data directory is open already. With one that
     cannot be trusted the vine begins all the same and takes no part in elections: whoever calls for
