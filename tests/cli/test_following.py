@@ -110,6 +110,19 @@ def test_agent_advises_in_words_that_can_be_typed(tmp_path: Path) -> None:
         assert agent.end(signal.SIGTERM) == (0, "")
 
 
+@posix
+def test_agent_says_that_its_run_time_directory_is_open_to_others(tmp_path: Path) -> None:
+    place = tmp_path / "run" / "vines"
+    place.mkdir()
+    place.chmod(0o777)
+    with Terminal("agent") as agent:
+        agent.line("listening")
+        code, said = agent.end(signal.SIGTERM)
+    assert code == 0
+    assert "vines: other nodes on this host cannot find this one: the run-time directory" in said
+    assert "is open to other users" in run("get", "key", "--timeout", "0.2").stderr
+
+
 @pytest.mark.parametrize(
     ("asked", "code"), [(Terminated(signal.SIGTERM), 0), (KeyboardInterrupt(), 130)]
 )

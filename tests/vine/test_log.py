@@ -45,6 +45,16 @@ def test_nothing_is_shown_where_the_program_says_itself_what_went_wrong():
     assert found.stderr == ""
 
 
+def test_a_program_that_is_hushed_may_show_what_some_modules_say():
+    found = run(
+        "from vines.log import hush, logger; hush('other', 'mine')\n"
+        "log = logger.warning\n"
+        "exec(compile('log(\"of %s\", 1)', 'mine.py', 'exec'))\n"
+        "exec(compile('log(\"unseen\")', 'yours.py', 'exec'))\n"
+    )
+    assert found.stderr == "vines: of 1\n"
+
+
 def test_what_is_shown_is_said_by_the_program_that_sets_logging_up():
     found = run(
         "import logging; logging.basicConfig(format='%(funcName)s %(message)s')\n"

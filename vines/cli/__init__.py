@@ -18,10 +18,14 @@ from vines.cli.output import Output, is_terminal, settle_standard_output
 from vines.cli.signals import raised
 from vines.log import hush
 
+UNFOUND = ("discovery", "local")
+"""The modules that know that."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that was typed; returns the exit code, or raises SystemExit with it."""
-    hush()  # what went wrong is said in one line, below
+    # What went wrong is said in one line, below, but why members of this machine are not found.
+    hush(*UNFOUND)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
