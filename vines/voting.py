@@ -57,10 +57,10 @@ class Voting:
                 "election(topic=..., ...) takes keywords or a mapping of them; nothing changed"
             )
         if not given.keys() <= _OPTIONS:
-            unknown = ", ".join(sorted(map(str, given.keys() - _OPTIONS)))
+            unknown = ", ".join(sorted(map(shortened, given.keys() - _OPTIONS)))
             known = ", ".join(sorted(_OPTIONS))
             raise InvalidElection(
-                f"an election has no option {shortened(unknown)}: it has {known}; nothing changed"
+                f"an election has no option {unknown}: it has {known}; nothing changed"
             )
         topic = check_topic(given.pop("topic", None))
         call = _call_of()(given)
