@@ -8,6 +8,7 @@ from vines.errors import Closed as Closed
 from vines.errors import IllFormedValue as IllFormedValue
 from vines.errors import Insecure as Insecure
 from vines.errors import InvalidAddress as InvalidAddress
+from vines.errors import InvalidArgument as InvalidArgument
 from vines.errors import InvalidCallback as InvalidCallback
 from vines.errors import InvalidConfig as InvalidConfig
 from vines.errors import InvalidElection as InvalidElection
@@ -65,6 +66,7 @@ __all__ = (
     "IllFormedValue",
     "Insecure",
     "InvalidAddress",
+    "InvalidArgument",
     "InvalidCallback",
     "InvalidConfig",
     "InvalidElection",

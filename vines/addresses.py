@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vines.errors import Insecure, InvalidAddress
+from vines.errors import Insecure, InvalidAddress, shortened
 from vines.hints import TYPE_CHECKING
 from vines.protocol.machine import Address
 
@@ -45,14 +45,20 @@ def parse_seed(seed: object) -> Address:
     if isinstance(seed, int):
         return _address("127.0.0.1", seed)
     if not isinstance(seed, str):
-        raise InvalidAddress(f"{seed!r} is not an address: say 'host:port', (host, port) or a port")
+        raise InvalidAddress(
+            f"{shortened(seed)} is not an address: say 'host:port', (host, port) or a port"
+        )
     host, _, port = seed.strip().rpartition(":")
     if not host or not port.isascii() or not port.isdigit():
-        raise InvalidAddress(f"{seed!r} lacks host or port: say 'host:port', IPv6 as '[::1]:port'")
+        raise InvalidAddress(
+            f"{shortened(seed)} lacks host or port: say 'host:port', IPv6 as '[::1]:port'"
+        )
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        raise InvalidAddress(f"{seed!r} is ambiguous: say IPv6 in brackets, as '[::1]:port'")
+        raise InvalidAddress(
+            f"{shortened(seed)} is ambiguous: say IPv6 in brackets, as '[::1]:port'"
+        )
     return _address(host, int(port[:6]))
 
 
@@ -69,16 +75,16 @@ def parse_advertised(advertised: object, port: int) -> Address:
 def check_port(port: object) -> int:
     """The port, if it is one to bind: 0 is any that is free. Raises InvalidAddress."""
     if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
-        raise InvalidAddress(f"{port!r} is not a port: say a number from 0 (any) to 65535")
+        raise InvalidAddress(f"{shortened(port)} is not a port: say a number from 0 (any) to 65535")
     return port
 
 
 def check_host(host: object) -> str:
     """The host, if it is spelled like a name or a numeric address. Raises InvalidAddress."""
     if not isinstance(host, str) or not host:
-        raise InvalidAddress(f"{host!r} is not a host: say a name or a numeric address")
+        raise InvalidAddress(f"{shortened(host)} is not a host: say a name or a numeric address")
     if numeric_address(host) is None and not _is_name(host):
-        raise InvalidAddress(f"{host!r} is neither a name nor a numeric address")
+        raise InvalidAddress(f"{shortened(host)} is neither a name nor a numeric address")
     return host
 
 
@@ -95,8 +101,8 @@ def require_loopback(host: str, wanted: str) -> None:
     """Refuse a host beyond this machine; `wanted` says what it was meant for. Raises Insecure."""
     if not is_loopback(host):
         raise Insecure(
-            f"{wanted} {host!r} reaches beyond this machine, and without a key whoever reaches the"
-            " port can read and write everything. If the network is trusted, say"
+            f"{wanted} {shortened(host)} reaches beyond this machine, and without a key whoever"
+            " reaches the port can read and write everything. If the network is trusted, say"
             " Vine(insecure=True) or set VINES_INSECURE=1; nothing changed"
         )
 
@@ -104,10 +110,10 @@ def require_loopback(host: str, wanted: str) -> None:
 def _address(host: object, port: object) -> Address:
     name = check_host(host)
     if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-        raise InvalidAddress(f"{port!r} is not a port: say a number from 1 to 65535")
+        raise InvalidAddress(f"{shortened(port)} is not a port: say a number from 1 to 65535")
     numeric = numeric_address(name)
     if numeric is not None and (numeric.is_unspecified or numeric.is_multicast):
-        raise InvalidAddress(f"{name!r} is not the address of one machine")
+        raise InvalidAddress(f"{shortened(name)} is not the address of one machine")
     return name, port
 
 

@@ -9,11 +9,11 @@ because a peer's are held to the same ones.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from vines.errors import InvalidConfig
+from vines.errors import InvalidConfig, shortened
 from vines.frozen import Frozen
 from vines.hints import Any, TypeGuard
 
@@ -140,20 +140,26 @@ class Config(Frozen, kw_only=True):
     """Runs of arrivals kept for links; one further behind is served from its vector instead."""
 
     def __post_init__(self) -> None:
-        _require(self.name == "" or is_name(self.name), "name", "1 to 64 bytes of printable text")
-        _require(_is_text(self.cluster, LABEL_BYTES_MAX), "cluster", "up to 255 bytes, printable")
-        _require(is_tags(self.tags), "tags", "up to 16 short texts by short names, 512 bytes")
+        named = self.name == "" or is_name(self.name)
+        self._require(named, "name", "1 to 64 bytes of printable text")
+        label = _is_text(self.cluster, LABEL_BYTES_MAX)
+        self._require(label, "cluster", "up to 255 bytes of printable text")
+        self._require(
+            is_tags(self.tags),
+            "tags",
+            "a mapping of up to 16 printable texts by names, of 1 to 64 bytes, 512 bytes in all",
+        )
         object.__setattr__(self, "tags", MappingProxyType(dict(self.tags)))
-        _require(self.node_id is None or _is_id(self.node_id), "node_id", "16 bytes or None")
+        self._require(self.node_id is None or _is_id(self.node_id), "node_id", "16 bytes or None")
         path = type(self.data_dir) is str and "\0" not in self.data_dir
-        _require(path, "data_dir", "the path of a directory")
+        self._require(path, "data_dir", "the path of a directory")
         both = self.data_dir and self.node_id is not None
-        _require(not both, "node_id", "left to the data directory")
+        self._require(not both, "node_id", "left to the data directory")
         for name in _BOOLEAN_FIELDS:
-            _require(type(getattr(self, name)) is bool, name, "True or False")
+            self._require(type(getattr(self, name)) is bool, name, "True or False")
         preset = _PRESETS.get(self.network) if type(self.network) is str else None
-        if preset is None:
-            raise InvalidConfig("network must be local, lan or wan; nothing was started")
+        self._require(preset is not None, "network", "local, lan or wan")
+        assert preset is not None
         for name, default in preset.items():
             if type(getattr(self, name)) in (int, float) and getattr(self, name) == 0:
                 object.__setattr__(self, name, default)
@@ -162,14 +168,20 @@ class Config(Frozen, kw_only=True):
             if value is None and name == "forget_after":
                 continue
             number = type(value) is int or (type(value) is float and type(low) is float)
-            _require(number and low <= value <= high, name, f"from {low} to {high}")
+            whole = "" if type(low) is float else "a whole number "
+            self._require(number and low <= value <= high, name, f"{whole}from {low:,} to {high:,}")
         later = self.keepalive_interval < self.keepalive_timeout
-        _require(later, "keepalive_timeout", "longer than keepalive_interval")
+        self._require(later, "keepalive_timeout", "longer than keepalive_interval")
         shorter = self.probe_timeout < self.probe_interval
-        _require(shorter, "probe_timeout", "shorter than probe_interval")
+        self._require(shorter, "probe_timeout", "shorter than probe_interval")
         longer = self.reconnect_delay <= self.reconnect_delay_max
-        _require(longer, "reconnect_delay_max", "at least reconnect_delay")
-        _require(self.frame_bytes <= self.link_window, "link_window", "at least frame_bytes")
+        self._require(longer, "reconnect_delay_max", "at least reconnect_delay")
+        self._require(self.frame_bytes <= self.link_window, "link_window", "at least frame_bytes")
+
+    def _require(self, holds: bool, name: str, wanted: str) -> None:
+        if not holds:
+            given = shortened(getattr(self, name))
+            raise InvalidConfig(f"{name} must be {wanted}, not {given}; nothing changed")
 
     def reaches(self, address: tuple[str, int]) -> bool:
         """Whether a node may send anything there, whoever says that a member is there."""
@@ -180,11 +192,22 @@ class Config(Frozen, kw_only=True):
         """What is given (None: not given), else VINES_<FIELD> of the environment, else default."""
         environ = os.environ if environ is None else environ
         values = {name: value for name, value in given.items() if value is not None}
+        read: list[str] = []
         for name in cls.fields:
-            text = environ.get(f"VINES_{name.upper()}")
+            text = environ.get(_variable(name))
             if text is not None and name not in values:
                 values[name] = _parse(name, text)
-        return cls(**values)
+                read.append(name)
+        unknown = sorted(values.keys() - set(cls.fields))
+        if unknown:
+            raise TypeError(f"{_no_setting(unknown[0], cls.fields)}; nothing changed")
+        try:
+            return cls(**values)
+        except InvalidConfig as error:
+            wrong = str(error).partition(" ")[0]
+            if wrong not in read:
+                raise
+            raise InvalidConfig(f"{_variable(wrong)}: {error}") from None
 
 
 _MIB = 1024 * 1024
@@ -351,11 +374,6 @@ def _is_id(value: object) -> bool:
     return type(value) is bytes and len(value) == NODE_ID_BYTES
 
 
-def _require(holds: bool, name: str, wanted: str) -> None:
-    if not holds:
-        raise InvalidConfig(f"{name} must be {wanted}; nothing was started")
-
-
 def _parse(name: str, text: str) -> object:
     """The value a text of the environment stands for."""
     try:
@@ -369,7 +387,34 @@ def _parse(name: str, text: str) -> object:
             return float(text) if type(_RANGES[name][0]) is float else int(text)
         return text
     except (KeyError, ValueError):
-        raise InvalidConfig(f"VINES_{name.upper()}={text!r} cannot be understood") from None
+        raise InvalidConfig(
+            f"{_variable(name)}={shortened(text)} is not {_wanted(name)}; nothing changed"
+        ) from None
+
+
+def _wanted(name: str) -> str:
+    """What a text of the environment has to look like."""
+    if name in _BOOLEAN_FIELDS:
+        return "1, true, yes, 0, false or no"
+    if name == "tags":
+        return "key=value,key=value"
+    if name == "node_id":
+        return "32 hex digits"
+    return "a number" if type(_RANGES[name][0]) is float else "a whole number"
+
+
+def _variable(name: str) -> str:
+    """The variable of the environment that sets a field."""
+    return f"VINES_{name.upper()}"
+
+
+def _no_setting(name: str, known: Collection[str]) -> str:
+    """What is wrong with a setting of this name, and what was perhaps meant."""
+    import difflib  # for a mistake alone
+
+    near = difflib.get_close_matches(name, known, 1)
+    meant = f"did you mean {near[0]!r}?" if near else "see the settings in docs/guide.md"
+    return f"there is no setting {shortened(name)}: {meant}"
 
 
 def _parse_tag(part: str) -> tuple[str, str]:

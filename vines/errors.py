@@ -89,6 +89,12 @@ class MissingKey(LocalError, KeyError):
         return str(self.args[0]) if self.args else ""
 
 
+class InvalidArgument(LocalError, ValueError):
+    """An argument that is not what its name says: a time to wait, a number of members, an id, a
+    mapping; nothing changed.
+    """
+
+
 class InvalidAddress(LocalError, ValueError):
     """An address that cannot be understood or may not be used; nothing changed."""
 

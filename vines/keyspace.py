@@ -12,6 +12,7 @@ from time import monotonic
 
 from vines._core.changes import Change
 from vines._core.table import DATA, EPHEMERAL, EXPIRING, TOMBSTONE
+from vines.checks import check_flag, check_mapping
 from vines.engine.engine import Engine
 from vines.errors import IllFormedValue, MissingKey, WireError
 from vines.hints import Any, Self
@@ -46,12 +47,13 @@ class Keyspace:
         A value is None, bool, int of 64 bits, finite float, str, bytes, list, dict with str or int
         keys, aware datetime, nested up to 8 deep, up to 1 MiB packed; it is copied. Raises
         InvalidKey, UnsupportedValue (a TypeError), InvalidValue, InvalidTtl (ValueErrors),
-        QuotaExceeded (a RuntimeError) if all members hold as much as this vine was told is enough,
-        Closed.
+        InvalidArgument, QuotaExceeded (a RuntimeError) if all members hold as much as this vine was
+        told is enough, Closed.
         """
         engine = self._engine
-        if ttl is not None or ephemeral:
+        if ttl is not None or ephemeral is not False:
             left = milliseconds(ttl)
+            check_flag(ephemeral, "ephemeral")
             engine.write(encode_key(key), _flags(left, ephemeral), pack(value), left)
         elif not engine.write_plain(key, value):
             engine.write(encode_key(key), 0, pack(value))
@@ -64,8 +66,11 @@ class Keyspace:
     ) -> Self:
         """Set many keys, as `gossip` does. Raises what it raises, before any of them is set."""
         left = milliseconds(ttl)
+        check_flag(ephemeral, "ephemeral")
+        check_mapping(values, "values", "values by keys")
         packed = [(encode_key(key), pack(value)) for key, value in values.items()]
         engine = self._engine
+        engine.check_open()
         flags = _flags(left, ephemeral)
         engine.table.admit(packed)
         for key, value in packed:
@@ -110,23 +115,28 @@ class Keyspace:
         return dict(sorted(found.items()))
 
     def __getitem__(self, key: str) -> Any:
+        """The value of a key. Raises what `get` raises, and MissingKey (a KeyError)."""
         packed = self._packed(encode_key(key))
         if packed is None:
             raise MissingKey(f"there is no value under {key!r} here and now")
         return _readable(key, packed)
 
     def __setitem__(self, key: str, value: Any) -> None:
+        """The same as `gossip`."""
         self.gossip(key, value)
 
     def __delitem__(self, key: str) -> None:
+        """The same as `delete`, of a key that is there. Raises MissingKey (a KeyError)."""
         if key not in self:
             raise MissingKey(f"there is no value under {key!r} here and now")
         self.delete(key)
 
     def __contains__(self, key: object) -> bool:
+        """Whether a key has a value here and now."""
         return self._packed(encode_key(key)) is not None
 
     def __iter__(self) -> Iterator[str]:
+        """The keys of this moment, sorted."""
         return iter(self.keys())
 
     def _packed(self, key: bytes) -> bytes | None:

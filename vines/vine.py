@@ -14,6 +14,13 @@ from types import TracebackType
 from vines import addresses
 from vines._core.table import DATA
 from vines.callbacks.listeners import Callback, Listener, check_event
+from vines.checks import (
+    check_id,
+    check_mapping,
+    check_members,
+    check_seconds,
+    check_timeout,
+)
 from vines.config import Config, seeds_of_environment
 from vines.engine.engine import Engine
 from vines.errors import InvalidAddress
@@ -39,8 +46,9 @@ class Vine(Keyspace, Voting):
     host they find each other without addresses. `tags`: short texts that every member sees.
     `data_dir`: a directory of its own, made if it is missing, that keeps its identity and what it
     promised in elections; with a name, `new=True` says that it has never voted before. `insecure`:
-    may reach beyond this machine without a key. `observer`: only watches. `settings`: other fields
-    of Config. What is not given comes from VINES_NAME, VINES_CLUSTER and so on in the environment.
+    may reach beyond this machine without a key. `observer`: only watches. `settings`: the others
+    that docs/guide.md and vines.config.Config have. What is not given comes from VINES_NAME,
+    VINES_CLUSTER and so on in the environment.
 
     Raises InvalidConfig, and StorageLocked if the data directory is open already. With one that
     cannot be trusted the vine begins all the same and takes no part in elections: whoever calls for
@@ -58,9 +66,9 @@ class Vine(Keyspace, Voting):
         observer: bool | None = None,
         **settings: Any,
     ) -> None:
-        if data_dir is not None:
-            settings["data_dir"] = os.fspath(data_dir)
-        settings |= {"name": name, "cluster": cluster, "tags": tags}
+        if isinstance(data_dir, os.PathLike):
+            data_dir = os.fspath(data_dir)
+        settings |= {"name": name, "cluster": cluster, "tags": tags, "data_dir": data_dir}
         settings |= {"insecure": insecure, "observer": observer}
         self._engine = Engine(Config.from_environment(**settings))
 
@@ -107,8 +115,9 @@ class Vine(Keyspace, Voting):
         """Hand over what others lack, tell them that this member leaves, and end.
 
         What is not handed over within `timeout` seconds is lost; a warning in the log says so.
+        Leaving after the end is harmless. Raises InvalidArgument.
         """
-        self._engine.leave(timeout)
+        self._engine.leave(check_seconds(timeout))
         return self
 
     def end(self) -> Self:
@@ -144,14 +153,21 @@ class Vine(Keyspace, Voting):
         return [member for member in everybody if gone or member.state == ALIVE]
 
     def member(self, id: bytes | str) -> Member | None:
-        """The member of this id (in hex if it is a str), alive or remembered; None if unknown."""
-        wanted = id if isinstance(id, str) else id.hex()
-        return next((one for one in self.members(gone=True) if one.id.hex() == wanted), None)
+        """The member of this id (in hex if it is a str), alive or remembered; None if unknown.
+
+        Raises InvalidArgument for what is no id, as a name.
+        """
+        wanted = check_id(id)
+        return next((one for one in self.members(gone=True) if one.id == wanted), None)
 
     def tags(self, tags: Mapping[str, str] | None = None, /, **more: str) -> Self:
-        """Replace this node's tags, which every member sees. Raises InvalidConfig."""
+        """Replace all tags of this node, which every member sees, by keywords or a mapping.
+
+        Raises InvalidConfig, InvalidArgument.
+        """
         engine = self._engine
-        config = engine.config.replace(tags={**(tags or {}), **more})
+        given = {} if tags is None else check_mapping(tags, "tags", "texts by names")
+        config = engine.config.replace(tags={**given, **more})
         wanted = dict(config.tags)
         engine.ask(lambda now: engine.node.tags(wanted, now))
         engine.config = config
@@ -160,18 +176,19 @@ class Vine(Keyspace, Voting):
     def wait_for(self, members: int, timeout: float | None = None) -> Self:
         """Wait until so many members are alive, this one among them.
 
-        Raises TimedOut after `timeout` seconds, NotListening before the first listen or join.
+        Raises TimedOut after `timeout` seconds (None: never), NotListening before the first listen
+        or join, InvalidArgument.
         """
-        self._engine.wait_for(members, timeout)
+        self._engine.wait_for(check_members(members), check_timeout(timeout))
         return self
 
     def flush(self, timeout: float | None = FLUSH_SECONDS, members: int = 1) -> Self:
         """Wait until so many other members hold everything written so far; observers do not count.
 
         Raises TimedOut after `timeout` seconds (what is late is still sent), NotListening before
-        the first listen or join.
+        the first listen or join, InvalidArgument.
         """
-        self._engine.flush(members, timeout)
+        self._engine.flush(check_members(members), check_timeout(timeout))
         return self
 
     # Callbacks.
@@ -240,6 +257,12 @@ class Vine(Keyspace, Voting):
         if engine.refusal:
             state = "ended"
         return f"<Vine {self.name!r} {state}, {engine.table.count(DATA):,} keys>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            "a vine cannot be copied or pickled, as it is a member itself: have the other process"
+            " make a Vine() of its own, and join"
+        )
 
     def __enter__(self) -> Self:
         self._engine.check_open()

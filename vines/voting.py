@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
+from vines.checks import check_timeout
 from vines.config import TOPIC_BYTES_MAX, is_topic
 from vines.engine.engine import Engine
 from vines.errors import InvalidElection, VoteRefused, shortened
@@ -56,8 +57,11 @@ class Voting:
                 "election(topic=..., ...) takes keywords or a mapping of them; nothing changed"
             )
         if not given.keys() <= _OPTIONS:
-            unknown = ", ".join(sorted(map(str, given.keys() - _OPTIONS)))
-            raise InvalidElection(f"an election has no {unknown}; nothing changed")
+            unknown = ", ".join(sorted(map(shortened, given.keys() - _OPTIONS)))
+            known = ", ".join(sorted(_OPTIONS))
+            raise InvalidElection(
+                f"an election has no option {unknown}: it has {known}; nothing changed"
+            )
         topic = check_topic(given.pop("topic", None))
         call = _call_of()(given)
         if call.total and self._engine.config.observer:
@@ -105,10 +109,10 @@ class Voting:
     def wait(self, topic: str, timeout: float | None = None) -> Outcome:
         """The outcome of a topic, as soon as it is known here: of the round called last.
 
-        Raises TimedOut after `timeout` seconds, NotListening before the first listen or join,
-        InvalidElection, Closed.
+        Raises TimedOut after `timeout` seconds (None: never), NotListening before the first listen
+        or join, InvalidElection, InvalidArgument, Closed.
         """
-        return self._engine.wait_outcome(check_topic(topic), timeout)
+        return self._engine.wait_outcome(check_topic(topic), check_timeout(timeout))
 
     def outcome(self, topic: str) -> Outcome | None:
         """The outcome of a topic if it is known here."""

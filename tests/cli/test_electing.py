@@ -128,10 +128,11 @@ def test_another_key_runs_again_with_a_member_alive_in_between(apple: Vine, tmp_
 
 
 def test_a_command_that_cannot_be_started_ends_as_in_a_shell() -> None:
-    words = ["once", "job", "--total", "1", "--", "/no/such/command"]
-    done = run(*words)
-    assert done.returncode == 127
-    assert "/no/such/command" in done.stdout
+    for command, code in (("/no/such/command", 127), (os.path.dirname(sys.executable), 126)):
+        done = run("once", "job", "--total", "1", "--", command)
+        assert (done.returncode, done.stdout) == (code, "")
+        assert done.stderr.startswith(f"vines once: {command}: ")
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_too_few_run_nothing_and_say_so(tmp_path: Path) -> None:

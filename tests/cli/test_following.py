@@ -102,6 +102,27 @@ def test_agent_says_that_its_directory_is_no_good_and_goes_on(tmp_path: Path) ->
         assert agent.end(signal.SIGTERM) == (0, "")
 
 
+@posix
+def test_agent_advises_in_words_that_can_be_typed(tmp_path: Path) -> None:
+    with Terminal("agent", "--name", "a", "--data-dir", str(tmp_path / "data")) as agent:
+        conflict = agent.line(r"conflict .*holds nothing.*say --new \(VINES_NEW=1\) only if")
+        assert "new=True" not in conflict.string
+        assert agent.end(signal.SIGTERM) == (0, "")
+
+
+@posix
+def test_agent_says_that_its_run_time_directory_is_open_to_others(tmp_path: Path) -> None:
+    place = tmp_path / "run" / "vines"
+    place.mkdir()
+    place.chmod(0o777)
+    with Terminal("agent") as agent:
+        agent.line("listening")
+        code, said = agent.end(signal.SIGTERM)
+    assert code == 0
+    assert "vines: other nodes on this host cannot find this one: the run-time directory" in said
+    assert "is open to other users" in run("get", "key", "--timeout", "0.2").stderr
+
+
 @pytest.mark.parametrize(
     ("asked", "code"), [(Terminated(signal.SIGTERM), 0), (KeyboardInterrupt(), 130)]
 )

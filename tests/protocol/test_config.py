@@ -88,18 +88,29 @@ def test_the_environment_gives_what_was_not_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "text", "says"),
     [
-        ("INSECURE", "maybe"),
-        ("TAGS", "role"),
-        ("SYNC_INTERVAL", "soon"),
-        ("RECONNECT_TRIES", "1.5"),
-        ("NODE_ID", "xyz"),
+        ("INSECURE", "maybe", "='maybe' is not 1, true, yes, 0, false or no"),
+        ("TAGS", "role", "='role' is not key=value,key=value"),
+        ("SYNC_INTERVAL", "soon", "='soon' is not a number"),
+        ("RECONNECT_TRIES", "1.5", "='1.5' is not a whole number"),
+        ("NODE_ID", "xyz", "='xyz' is not 32 hex digits"),
+        ("NODE_ID", "00", ": node_id must be 16 bytes or None, not"),
+        ("RECONNECT_TRIES", "0", ": reconnect_tries must be a whole number from 1 to 100, not 0"),
+        ("SYNC_INTERVAL", "nan", ": sync_interval must be from 0.01 to 3,600.0, not nan"),
+        ("NETWORK", "moon", ": network must be local, lan or wan, not 'moon'"),
     ],
 )
-def test_an_environment_that_cannot_be_understood_is_refused(name: str, text: str) -> None:
-    with pytest.raises(InvalidConfig, match=f"VINES_{name}"):
+def test_an_environment_that_cannot_be_understood_is_refused(
+    name: str, text: str, says: str
+) -> None:
+    with pytest.raises(InvalidConfig, match=f"^VINES_{name}{says}"):
         Config.from_environment({f"VINES_{name}": text})
+
+
+def test_what_was_given_is_not_blamed_on_the_environment() -> None:
+    with pytest.raises(InvalidConfig, match=r"^reconnect_tries must be"):
+        Config.from_environment({"VINES_SYNC_INTERVAL": "2"}, reconnect_tries=0)
 
 
 def test_every_field_can_be_given_by_the_environment() -> None:

@@ -336,7 +336,11 @@ def test_what_makes_no_sense_is_refused_before_anything_changes(
 def test_what_is_refused_is_named_in_a_user_s_words(vines: Make) -> None:
     (one,) = vines(1)
     sayings: list[tuple[dict[Any, Any], str]] = [
-        ({1: 2, "totals": 3}, "an election has no 1, totals; nothing changed"),
+        (
+            {1: 2, "totals": 3},
+            "an election has no option 'totals', 1: it has choices, council, expire, min,"
+            " plurality, tiebreak, topic, total, voters; nothing changed",
+        ),
         ({"min": 4}, "min is a whole number from 1 to 3; nothing changed"),
         ({"expire": -1}, "expire is a time from now on, within ten years; nothing changed"),
         ({"plurality": None}, "plurality is True or False; nothing changed"),

@@ -349,8 +349,10 @@ def test_settings_are_checked_at_once(options):
 
 
 def test_an_unknown_setting_is_refused():
-    with pytest.raises(TypeError, match="fan_out"):
+    with pytest.raises(TypeError, match="no setting 'fan_out': did you mean 'fanout_min'"):
         Vine(fan_out=3)
+    with pytest.raises(TypeError, match=r"no setting 'zzz': see the settings in docs/guide\.md"):
+        Vine(zzz=1)
 
 
 def test_tags_are_checked_before_anything_changes(make):

@@ -15,7 +15,7 @@ from itertools import islice
 from vines import events
 from vines._core.changes import Changes
 from vines._core.table import DATA
-from vines.errors import InvalidCallback, UnknownEvent
+from vines.errors import InvalidCallback, UnknownEvent, shortened
 from vines.hints import Any
 from vines.values.keys import encode_key
 
@@ -205,7 +205,7 @@ def event_name(event: object) -> str:
 def check_event(event: object, key: object) -> None:
     """Raises UnknownEvent for an event nobody tells, or for the key of one that has none."""
     if event not in EVENTS:
-        raise UnknownEvent(f"{event!r} is no event: there are {', '.join(EVENTS)}")
+        raise UnknownEvent(f"{shortened(event)} is no event: there are {', '.join(EVENTS)}")
     if key is not None and event not in KEYED_EVENTS:
         raise UnknownEvent(f"{event!r} has no keys: only {', '.join(KEYED_EVENTS)} have")
 
@@ -224,7 +224,10 @@ def _with_one_argument(callback: Any) -> Callback:
     import inspect  # slow to import, and not needed by those who do not call back
 
     if inspect.iscoroutinefunction(callback):
-        raise InvalidCallback(f"{callback!r} is a coroutine function, and nobody here awaits it")
+        raise InvalidCallback(
+            f"{callback!r} is a coroutine function, and nobody here awaits it: register a plain"
+            " function that hands the event to your loop, with loop.call_soon_threadsafe"
+        )
     try:
         signature = inspect.signature(callback)
     except (TypeError, ValueError):  # some built-ins have none

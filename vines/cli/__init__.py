@@ -14,12 +14,18 @@ from collections.abc import Callable, Sequence
 from vines.cli import agent, electing, keys, watching
 from vines.cli.arguments import parse
 from vines.cli.exits import BROKEN_PIPE, BUG, INTERRUPTED, SIGNALLED, Terminated, failure_of
-from vines.cli.output import Output, is_terminal, settle_standard_output
+from vines.cli.output import Output, complain, is_terminal, settle_standard_output
 from vines.cli.signals import raised
+from vines.log import hush
+
+UNFOUND = ("discovery", "local")
+"""The modules that know that."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that was typed; returns the exit code, or raises SystemExit with it."""
+    # What went wrong is said in one line, below, but why members of this machine are not found.
+    hush(*UNFOUND)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -27,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = _run(arguments)
     settle_standard_output()
     if code == INTERRUPTED and sys.stderr is not None and is_terminal(sys.stderr):
-        _complain("")  # the terminal has printed ^C, and the prompt wants a line of its own
+        complain("")  # the terminal has printed ^C, and the prompt wants a line of its own
     return code
 
 
@@ -46,7 +52,7 @@ def _run(arguments: Namespace) -> int:
         if failure is None:
             traceback.print_exc()
             return BUG
-        _complain(f"vines {arguments.command}: {failure}")
+        complain(f"vines {arguments.command}: {failure}")
         return failure.code
 
 
@@ -70,10 +76,3 @@ _COMMANDS: dict[str, Callable[[Namespace, Output], int]] = {
     "elections": electing.elections,
     "once": electing.once,
 }
-
-
-def _complain(text: str) -> None:
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:
-        pass  # nobody is there to read it; the exit code remains

@@ -54,7 +54,13 @@ DEMO_SECONDS: Final = 10.0
 
 def parse(argv: Sequence[str]) -> Namespace:
     """What was typed. Exits with USAGE and one line if it makes no sense."""
-    return _parser().parse_args(argv)
+    arguments, rest = _parser().parse_known_args(argv)
+    command: ArgumentParser = arguments.parser
+    del arguments.parser
+    if rest:
+        after = "; say -- before COMMAND" if arguments.command == "once" else ""
+        command.error(f"unrecognized arguments: {' '.join(rest)}{after}")
+    return arguments
 
 
 class _Parser(ArgumentParser):
@@ -88,7 +94,7 @@ def _parser() -> ArgumentParser:
     )
 
     def command(name: str, help: str, *texts: str) -> ArgumentParser:
-        return commands.add_parser(
+        parser = commands.add_parser(
             name,
             help=help,
             description=f"{help[0].upper()}{help[1:]}.",
@@ -96,6 +102,8 @@ def _parser() -> ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        parser.set_defaults(parser=parser)
+        return parser
 
     _add_demo(command)
     _add_agent(command)
@@ -292,6 +300,7 @@ def _add_electing(parser: ArgumentParser) -> None:
 def _add_data_dir(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir",
+        type=_path,
         metavar="PATH",
         help="a directory of its own, that keeps who it is and what it promised in elections",
     )
@@ -339,6 +348,12 @@ def _seed(text: str) -> Address:
         return parse_seed(int(text) if text.isascii() and text.isdigit() else text)
     except InvalidAddress as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _path(text: str) -> str:
+    if not text:  # as of a variable that is not set: what is promised would not be kept
+        raise argparse.ArgumentTypeError("it is empty: give a path, or leave it out")
+    return text
 
 
 def _tag(text: str) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from vines import Outcome, Vine
 from vines.cli.connecting import NOTICE_SECONDS, connected, join, label_of, taking_leave
 from vines.cli.exits import DONE, LOST, NO, NOBODY, SIGNALLED, UNREACHED, USAGE, Failure, Terminated
 from vines.cli.following import Following
-from vines.cli.output import Output, is_terminal, shown, shown_key
+from vines.cli.output import Output, complain, is_terminal, shown, shown_key
 from vines.cli.stories import choice_text, outcome_fields
 from vines.config import NODE_ID_BYTES
 from vines.errors import TimedOut, VoteRefused
@@ -40,8 +40,9 @@ RESULTS: Final = "once/"
 """How the keys begin under which results are published."""
 RESULT_SECONDS: Final = 30 * 86400
 """How long a result is kept for those who ask for the same run later: every night leaves one."""
-NOT_RUN: Final = 127
-"""What shells say of a command that cannot be started."""
+NOT_EXECUTABLE: Final = 126
+NOT_FOUND: Final = 127
+"""What shells say of commands that cannot be started."""
 
 WORDS: Final = {"yes": True, "no": False, "abstain": None}
 
@@ -93,7 +94,7 @@ def once(arguments: Namespace, output: Output) -> int:
     name = arguments.topic if arguments.key is None else f"{arguments.topic}/{arguments.key}"
     topic, key = RESULTS + name, RESULTS + name
     call = _checked(arguments, topic, [])
-    command = _Command(arguments.words, output)
+    command = _Command(arguments.words)
     results: list[Any] = []
     published = threading.Event()
 
@@ -141,10 +142,9 @@ def _end(vine: Vine) -> str:
 class _Command:
     """What `once` runs, in the thread that calls back."""
 
-    def __init__(self, words: list[str], output: Output) -> None:
+    def __init__(self, words: list[str]) -> None:
         self.begun = threading.Event()
         self._words = words
-        self._output = output
         self._process: subprocess.Popen[bytes] | None = None
         self._starting = threading.Lock()
         self._kept_from = 0
@@ -159,9 +159,8 @@ class _Command:
             try:
                 self._process = subprocess.Popen(self._words)
             except OSError as error:
-                text = f"vines once: {self._words[0]}: {error.strerror}"
-                self._output.line(text, error=str(error))
-                return NOT_RUN
+                complain(f"vines once: {self._words[0]}: {error.strerror}")
+                return NOT_EXECUTABLE if isinstance(error, PermissionError) else NOT_FOUND
         code = self._process.wait()
         return code if code >= 0 else SIGNALLED - code
 

@@ -12,7 +12,6 @@ from vines.errors import (
     AddressInUse,
     Closed,
     IllFormedValue,
-    Insecure,
     LocalError,
     StorageError,
     TimedOut,
@@ -68,15 +67,19 @@ class Terminated(BaseException):
         self.number = number
 
 
+def as_typed(text: str) -> str:
+    """What an error or an event advises a programmer, as advice to whoever types commands."""
+    text = text.replace("say Vine(insecure=True)", "say --insecure")
+    return text.replace("pass new=True", "say --new (VINES_NEW=1)")
+
+
 def failure_of(error: Exception) -> Failure | None:
     """What an error means to whoever typed the command; None if it is a bug."""
     if isinstance(error, Failure):
         return error
     # Of an OSError of ours the number says nothing that the sentence does not.
     ours = isinstance(error, OSError) and isinstance(error, LocalError) and error.strerror
-    text = " ".join(str(ours or error).split())
-    if isinstance(error, Insecure):
-        return Failure(USAGE, text.replace("say Vine(insecure=True)", "say --insecure"))
+    text = as_typed(" ".join(str(ours or error).split()))
     if isinstance(error, TimedOut):
         return Failure(UNREACHED, text)
     if isinstance(error, AddressInUse | IllFormedValue | StorageError):

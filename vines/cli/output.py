@@ -97,6 +97,14 @@ def settle_standard_output() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def complain(text: str) -> None:
+    """What went wrong, in one line of the standard error."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        pass  # nobody is there to read it; the exit code remains
+
+
 def is_terminal(stream: TextIO) -> bool:
     """Whether a stream leads to a terminal that can do more than print lines."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"

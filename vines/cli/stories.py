@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vines import events
+from vines.cli.exits import as_typed
 from vines.cli.output import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Output, now_text, shown, shown_key
 from vines.events import Member
 from vines.protocol.machine import Address
@@ -59,7 +60,8 @@ def of_event(name: str, event: Any, key: str | None = None) -> Story:
         case events.Refused():
             return _of_refusal(name, event)
         case events.Conflict():
-            return _story(name, event.text, kind=event.kind, text=event.text)
+            text = as_typed(event.text)
+            return _story(name, text, kind=event.kind, text=text)
         case events.ClockSuspect():
             return _of_clock(name, event)
         case events.Outcome():

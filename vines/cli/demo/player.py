@@ -21,6 +21,7 @@ from vines.addresses import parse_seed
 from vines.cli.output import settle_standard_output
 from vines.errors import VinesError
 from vines.events import Delete, Gossip
+from vines.log import hush
 
 FLUSH_SECONDS = 5.0
 """A round that takes longer has failed; the demo has given up by then."""
@@ -127,6 +128,7 @@ def now() -> int:
 
 def main(name: str) -> None:
     """Carry out orders until there are no more."""
+    hush()  # the stage says what went wrong
     player = Player(name)
     orders: dict[str, Callable[..., None]] = {
         "listen": player.listen,
