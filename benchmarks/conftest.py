@@ -1,5 +1,6 @@
 """What a benchmark must show, said after the table of timings: measured, wanted, met or not.
 
+Before it stands what benchmarks have measured beside their time (`extra_info`), a line each.
 Only times of one run are compared with one another. Each goal is held against the median of all
 rounds and against the best of them: on a machine that does other things as well the second says
 what the work costs, the first what it cost that day. Nothing here fails: a number is for a person.
@@ -7,8 +8,8 @@ what the work costs, the first what it cost that day. Nothing here fails: a numb
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -36,6 +37,8 @@ class Goals:
     def __init__(self) -> None:
         self.times: dict[str, Time] = {}
         self.lines: list[Line] = []
+        self.found: dict[str, dict[str, Any]] = {}
+        """What was measured beside its time, of each benchmark that says so."""
 
     def took(self, name: str, benchmark: object) -> None:
         """Keep the times of a benchmark that has run."""
@@ -100,8 +103,21 @@ def goals() -> Goals:
     return GOALS
 
 
+@pytest.fixture(autouse=True)
+def _found(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep what a benchmark has measured beside its time, be it enough or not."""
+    yield
+    benchmark = request.node.funcargs.get("benchmark")
+    if benchmark is not None and benchmark.extra_info:
+        GOALS.found[request.node.name] = dict(benchmark.extra_info)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was reached."""
+    """Say what was measured, and what was reached."""
+    if GOALS.found:
+        terminalreporter.section("figures")
+    for name, figures in GOALS.found.items():
+        terminalreporter.line(f"{name}: {_told(figures)}")
     if not GOALS.lines:
         return
     terminalreporter.section("goals")
@@ -109,3 +125,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for what, wanted, median, best, met in GOALS.lines:
         verdict = "met" if all(met) else "met at best" if any(met) else "MISSED"
         terminalreporter.line(f"{what:<64} {median:>13,.2f} {best:>13,.2f}  {wanted:<22} {verdict}")
+
+
+def _told(figures: dict[str, Any]) -> str:
+    """As text; of a fraction four digits, which is more than it is worth."""
+    formats = {float: ",.4g", int: ","}
+    return ", ".join(
+        f"{what} {figure:{formats.get(type(figure), '')}}" for what, figure in figures.items()
+    )

@@ -2,7 +2,7 @@
 benchmarks/test_elections.py`.
 
 Times are of CLOCK_MONOTONIC, which all processes of a machine share. What is asserted are the
-project's own limits on a quiet machine of two cores; `extra_info` has every figure.
+project's own limits on a quiet machine of two cores; every figure is told at the end.
 """
 
 from __future__ import annotations
