@@ -641,3 +641,34 @@ def test_what_a_join_takes_away_it_takes_whole_though_its_giver_goes(
     pump.settle()
     assert b.node.data.count(0) == 1_000
     assert b.node.data.floor(a.node.data.source) == a.node.data.floor(a.node.data.source)
+
+
+def test_many_keys_that_were_written_and_deleted_leave_memory_as_it_was() -> None:
+    pump = Pump()
+    hosts = pump.cluster(2)
+
+    def carry() -> None:
+        for host in hosts:
+            host.node.advance(pump.now)
+        pump.settle()
+        pump.run(0.1)
+
+    def memory() -> list[int]:
+        return [host.node.data.statistics()["memory"] for host in hosts]
+
+    for number in range(10_000):
+        hosts[0].node.data.write(b"kept/%07d" % number, 0, bytes(64), pump.wall())
+    carry()
+    before = memory()
+    for number in range(30_000):
+        hosts[0].node.data.write(b"key/%07d" % number, 0, bytes(64), pump.wall())
+    carry()
+    assert min(memory()) > 3 * max(before)
+    for number in range(30_000):
+        hosts[number % 2].node.data.write(b"key/%07d" % number, TOMBSTONE, b"", pump.wall())
+    carry()
+    assert [host.node.data.tombstones for host in hosts] == [30_000, 30_000]
+    pump.run(40.0)
+    assert [host.node.data.tombstones for host in hosts] == [0, 0]
+    assert [len(host.node.data) for host in hosts] == [10_000, 10_000]
+    assert all(now <= 1.1 * then for now, then in zip(memory(), before, strict=True))
