@@ -326,3 +326,42 @@ def test_records_of_a_join_before_its_floors_are_refused(marks: int) -> None:
         peer.say(Snapshot(DATA, marks, cursor, records().page(0, 1 << 16)[0]))
     assert untouched(host) == before
     goes_on(host)
+
+
+def test_a_page_before_it_was_asked_for_is_refused() -> None:
+    host, _ = floors_taken()
+    first, _ = records().page(0, 1 << 16)
+    host.node.receive(Snapshot(DATA, 0, 77, first).encode()[4:], LINK, host.pump.now)
+    before = untouched(host)
+    with pytest.raises(WireError, match="nobody asked for"):
+        host.node.receive(Snapshot(DATA, 0, 78, first).encode()[4:], LINK, host.pump.now)
+    assert untouched(host) == before
+    goes_on(host)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_came_with_a_join_that_broke_off_did_not_come_with_the_next(broken: bool) -> None:
+    """The second knows of the records, and that they were deleted, which it has forgotten."""
+    host, _ = floors_taken()
+    page, _ = records().page(0, 1 << 16)
+    cursor = 77 if broken else 0
+    last = Snapshot(DATA, END * (not broken), cursor, page)
+    host.node.receive(last.encode()[4:], LINK, host.pump.now)
+    assert host.node.data.count(0) == 5
+    host.node.disconnected(LINK, host.pump.now)
+    for _ in range(5):
+        host.node.advance(host.pump.now)
+    floors = b"\x04\x03\x00" + AUTHOR + b"\x04\x04"
+    nothing, _ = Table(NEIGHBOUR, b"f" * 16, b"i" * 16).page(0, 1 << 16)
+    for message in (
+        Floor(DATA),
+        Snapshot(DATA, BEGIN, 0, floors),
+        Snapshot(DATA, END, 0, nothing),
+    ):
+        host.node.receive(message.encode()[4:], BYSTANDER, host.pump.now)
+        for _ in range(5):
+            host.node.advance(host.pump.now)
+        host.node.outbox.take()
+    assert host.value("mine") == b"\x05"
+    assert host.node.data.count(0) == 1
+    assert host.node.data.covered(AUTHOR) == 4
