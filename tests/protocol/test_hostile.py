@@ -6,6 +6,8 @@ import contextlib
 
 import pytest
 
+from vines._core.digest import aligned_pages
+from vines._core.sketch import sketch_page
 from vines.errors import REASONS, WireError
 from vines.events import KeysChanged, Refused
 from vines.protocol.machine import Close, Dial, Write
@@ -14,9 +16,12 @@ from vines.protocol.wire.framing import frame
 from vines.protocol.wire.hello import Hello, Refuse, cluster_id
 from vines.protocol.wire.messages import (
     BEGIN,
+    DATA,
     END,
     NAMES,
+    SKETCH,
     Delta,
+    Detail,
     Digest,
     Floor,
     Join,
@@ -221,6 +226,63 @@ def test_no_mutation_of_a_frame_harms_an_established_link(name: str) -> None:
             host.node.outbox.take()
             before = state(host)
     assert refused
+    assert host.node.data.value(b"mine") == b"\x01"
+
+
+MANY = 300
+"""Sources: a table keeps a sketch of so many."""
+
+
+def of_many(number: int, differing: int = 0) -> Host:
+    """A node that covers the first two positions of each, and five of some."""
+    host = Pump().host(number)
+    counters = [5 if source < differing else 2 for source in range(MANY)]
+    rows = [source.to_bytes(16, "big") + bytes((c, 0)) for source, c in enumerate(counters, 1)]
+    host.node.data.finish_join([b"\x04\x03\x00" + b"".join(rows)])
+    return host
+
+
+def digests() -> dict[str, bytes]:
+    """Of a peer that differs a little: frames as a node of many sources sends them."""
+    theirs = of_many(2, 4).node.data
+    sketch = sketch_page(theirs, 20)
+    assert sketch is not None
+    return {
+        "sketch": Vector(DATA, 0, sketch).encode()[4:],
+        "counters": Vector(DATA, 0, aligned_pages(theirs, 1 << 16)[0]).encode()[4:],
+        "question": Detail(DATA, SKETCH, 30, bytes(8)).encode()[4:],
+    }
+
+
+def content(host: Host) -> tuple[object, ...]:
+    data = host.node.data
+    return data.records(), dict(data.vector().items()), data.fingerprint(), host.node.members()
+
+
+@pytest.mark.parametrize("name", ["sketch", "counters", "question"])
+def test_no_mutation_of_a_digest_harms_a_node_of_many_sources(name: str) -> None:
+    """What does not tell is asked for anew at most, and moves nobody's vector."""
+    host = of_many(1)
+    host.write("mine")
+    peer = Stranger(host)
+    peer.shake_hands()
+    good = digests()[name]
+    before, refused = content(host), 0
+    for mutant in [good, *mutations(good)[::3]]:
+        try:
+            answers = peer.answers(mutant)
+        except WireError:
+            refused += 1
+        else:
+            sent = sum(len(each.encode()) for each in answers)
+            assert sent <= 2 * MANY * 20
+        assert content(host) == before
+        if not host.node.established(LINK):
+            host.node.connected(LINK, None, host.pump.now)
+            peer.shake_hands(serial=refused + 10)
+        host.node.outbox.take()
+    assert refused
+    assert peer.answers(digests()["question"])
     assert host.node.data.value(b"mine") == b"\x01"
 
 

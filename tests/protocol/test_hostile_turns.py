@@ -17,6 +17,7 @@ from vines.config import Config
 from vines.errors import WireError
 from vines.events import KeysChanged
 from vines.protocol.machine import Dial, Emit, Write
+from vines.protocol.replicas import joining
 from vines.protocol.wire.framing import FRAME_BYTES_MAX, Framer
 from vines.protocol.wire.hello import Hello, Refuse
 from vines.protocol.wire.messages import (
@@ -298,3 +299,69 @@ def test_a_malformed_floor_page_is_refused_when_it_comes_and_no_record_before_it
         with pytest.raises(WireError):
             host.node.receive(begin[4:], LINK, host.pump.now)
         assert untouched(host) == before
+
+
+def test_floors_without_end_are_refused_and_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [b"%016d" % number + b"\x01\x01" for number in range(8)]
+    part = Snapshot(DATA, BEGIN, 0, b"\x04\x00\x00" + b"".join(rows))
+    monkeypatch.setattr(joining, "FLOOR_BYTES_MAX", 3 * len(part.body))
+    host, peer = linked()
+    written(peer.say(Floor(DATA)), Join)
+    before = untouched(host)
+    for _ in range(3):
+        peer.say(part)
+    with pytest.raises(WireError, match="without end"):
+        peer.say(part)
+    assert untouched(host) == before
+    goes_on(host)
+
+
+@pytest.mark.parametrize("marks", [0, END])
+def test_records_of_a_join_before_its_floors_are_refused(marks: int) -> None:
+    host, peer = linked()
+    written(peer.say(Floor(DATA)), Join)
+    before = untouched(host)
+    cursor = 0 if marks else 77
+    with pytest.raises(WireError, match="without floors"):
+        peer.say(Snapshot(DATA, marks, cursor, records().page(0, 1 << 16)[0]))
+    assert untouched(host) == before
+    goes_on(host)
+
+
+def test_a_page_before_it_was_asked_for_is_refused() -> None:
+    host, _ = floors_taken()
+    first, _ = records().page(0, 1 << 16)
+    host.node.receive(Snapshot(DATA, 0, 77, first).encode()[4:], LINK, host.pump.now)
+    before = untouched(host)
+    with pytest.raises(WireError, match="nobody asked for"):
+        host.node.receive(Snapshot(DATA, 0, 78, first).encode()[4:], LINK, host.pump.now)
+    assert untouched(host) == before
+    goes_on(host)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_came_with_a_join_that_broke_off_did_not_come_with_the_next(broken: bool) -> None:
+    """The second knows of the records, and that they were deleted, which it has forgotten."""
+    host, _ = floors_taken()
+    page, _ = records().page(0, 1 << 16)
+    cursor = 77 if broken else 0
+    last = Snapshot(DATA, END * (not broken), cursor, page)
+    host.node.receive(last.encode()[4:], LINK, host.pump.now)
+    assert host.node.data.count(0) == 5
+    host.node.disconnected(LINK, host.pump.now)
+    for _ in range(5):
+        host.node.advance(host.pump.now)
+    floors = b"\x04\x03\x00" + AUTHOR + b"\x04\x04"
+    nothing, _ = Table(NEIGHBOUR, b"f" * 16, b"i" * 16).page(0, 1 << 16)
+    for message in (
+        Floor(DATA),
+        Snapshot(DATA, BEGIN, 0, floors),
+        Snapshot(DATA, END, 0, nothing),
+    ):
+        host.node.receive(message.encode()[4:], BYSTANDER, host.pump.now)
+        for _ in range(5):
+            host.node.advance(host.pump.now)
+        host.node.outbox.take()
+    assert host.value("mine") == b"\x05"
+    assert host.node.data.count(0) == 1
+    assert host.node.data.covered(AUTHOR) == 4

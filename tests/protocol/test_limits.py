@@ -9,8 +9,9 @@ from vines._core.table import MEMBER, Table
 from vines._core.vector import VersionVector
 from vines._core.wire import COUNTER_MAX, STAMP_MAX
 from vines.errors import LocalError, WireError
-from vines.events import Conflict
+from vines.events import ClockSuspect, Conflict
 from vines.protocol.links.handshake import DRIFT_MS_MAX
+from vines.protocol.machine import Emit
 from vines.protocol.members.profile import stamp_of
 from vines.protocol.wire.hello import INCARNATION_MAX
 from vines.protocol.wire.messages import CONTROL, DATA, Delta, Join, Pull, Vector
@@ -136,6 +137,19 @@ def test_the_highest_stamp_freezes_nothing_but_its_own_key_and_moves_no_clock() 
         assert host.value(key) == b"\x07"
     assert host.node.established(peer.link)
     assert rests(host)
+
+
+@pytest.mark.parametrize("beyond", [False, True])
+def test_of_a_stamp_that_moves_no_clock_its_sender_is_told_of_once(beyond: bool) -> None:
+    host, peer = met()
+    far, told = table(), []
+    for key in (b"a", b"b"):
+        stamp = host.pump.wall() + DRIFT_MS_MAX + beyond << 16
+        far.put(USER_DATA, key, 0, b"\x01", stamp)
+        told += [each.event for each in peer.say(all_of(far)) if type(each) is Emit]
+        assert host.value(key.decode()) == b"\x01"
+    assert told == ([ClockSuspect(peer.hello().name, None)] if beyond else [])
+    assert (host.node.data.clock >= stamp) is not beyond
 
 
 @pytest.mark.parametrize("rank", ["alive", "dead", "left"])

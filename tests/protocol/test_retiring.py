@@ -8,7 +8,7 @@ from tests.core.forms import write_floors
 from tests.core.kinds import frame, record, span
 from vines._core.changes import Changes
 from vines._core.digest import vector_pages
-from vines._core.retired import read_batch, write_batch
+from vines._core.retired import RetiredSources, read_batch, write_batch
 from vines._core.table import DATA, EXPIRING, LEFT_MAX, TOMBSTONE, Table
 from vines._core.vector import VersionVector
 from vines.errors import WireError
@@ -18,6 +18,7 @@ from vines.protocol.replicas import retiring
 from vines.protocol.replicas.agreement import GONE_MAX
 from vines.protocol.replicas.batches import BATCH, RETIRED
 from vines.protocol.replicas.joining import Joins
+from vines.protocol.replicas.missing import Missing
 from vines.protocol.replicas.retiring import AGAIN_SECONDS, LOOK_SECONDS
 from vines.protocol.wire import fields
 from vines.protocol.wire.messages import CONTROL, END, WANT, Floor, Snapshot
@@ -664,3 +665,13 @@ def test_a_record_of_one_that_fell_silent_holds_up_no_deletion_once_that_is_reti
     pump.run(2.0)
     assert late.value("second") == b"\x01"
     pump.until(lambda: not late.node.data.strayed, 3 * LOOK_SECONDS)
+
+
+def test_what_is_missed_stays_so_whatever_else_is_named() -> None:
+    missing = Missing(RetiredSources(), lambda *_: True)
+    assert missing.is_complete()
+    missing.named((7, 0))
+    assert missing.is_complete()
+    missing.named((0, 3))
+    missing.named((7, 0))
+    assert not missing.is_complete()

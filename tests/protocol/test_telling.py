@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.core.forms import write_floors
 from tests.core.kinds import frame, span
-from vines._core.digest import difference
+from vines._core.digest import difference, vector_pages
 from vines._core.table import Progress, Table
 from vines.errors import WireError
 from vines.protocol.replicas.telling import DETAILS, Telling
@@ -107,6 +107,29 @@ def test_few_sources_are_told_without_ids_where_the_rosters_are_equal() -> None:
     assert [form for form, _ in told(here, there)] == [ALIGNED]
     here, there = two(differing=2, new=1, sources=20)
     assert [form for form, _ in told(here, there)] == [FULL]
+
+
+def test_questions_begin_anew_with_each_vector_that_was_read() -> None:
+    here, there = two(differing=2, new=1)
+    for _ in range(2 * DETAILS):
+        assert [form for form, _ in told(there, here)] == [SKETCH, SKETCH]
+
+
+def test_a_whole_vector_teaches_how_much_differs_and_leaves_no_question() -> None:
+    here, there = two(differing=5)
+    for _ in range(3):
+        here.telling._ladder.failed()
+    noise = b"\x05\x01\x00" + bytes(8) + b"\x01" * 12
+    assert not here.telling.read(here.progress, noise, 0)
+    assert here.telling.owed is not None
+    pages = vector_pages(there.table, 4096)
+    assert len(pages) > 2
+    assert [here.telling.read(here.progress, page, 0) for page in pages] == [False] * (
+        len(pages) - 1
+    ) + [True]
+    assert here.telling.owed is None
+    ((form, size),) = [(page[0], len(page)) for page in here.telling.pages(acquainted=True)]
+    assert form == SKETCH and size <= 40 * 12 + 11
 
 
 def test_a_newcomer_is_told_everything_at_once() -> None:

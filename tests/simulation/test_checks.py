@@ -16,6 +16,7 @@ from vines.protocol.replicas.collecting import REPORT
 from vines.protocol.replicas.leftovers import RETIRED
 from vines.simulation import Simulation, Violation, checks, rest
 from vines.simulation.checks import STATE, Watch
+from vines.simulation.frames import NAMES
 from vines.simulation.oracle import ControlOracle, Oracle, Written, lapsed
 from vines.simulation.rest import check_joiner, check_lapsed, check_rest
 
@@ -693,6 +694,62 @@ def test_a_cluster_that_is_never_quiet_is_noticed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(process.node, "advance", restless)
     with pytest.raises(Violation, match=r"no rest after 10 s: .* dialled \d+ times"):
         simulation.settle(limit=10.0)
+
+
+@pytest.mark.parametrize("name", rest.NOT_AT_REST)
+def test_equals_that_go_on_telling_each_other_something_are_noticed(name: str) -> None:
+    assert name.removeprefix("frame_") in NAMES.values()
+    simulation = pair()
+    simulation.run(2.0)
+    process = simulation.processes[0]
+    process.call(lambda: simulation.network.count(name))
+    assert f"go on sending ['{name}']" in str(rest._noise(simulation))
+    assert rest._noise(simulation) is None
+
+
+def test_equals_that_go_on_writing_of_each_other_are_noticed() -> None:
+    simulation = pair()
+    simulation.run(2.0)
+    assert rest._noise(simulation) is None
+    simulation.nodes[0].tags(mood="restless")
+    assert rest._noise(simulation) == "they go on writing about each other"
+
+
+def test_two_that_hold_something_else_at_rest_are_noticed() -> None:
+    simulation = pair()
+    simulation.nodes[0].gossip("k", 1)
+    simulation.settle()
+    rest._check_equal(simulation.processes)
+    watching = simulation.processes[1].watches[1]
+    watching.table = WithoutOne(watching.table, b"k")  # type: ignore[assignment]
+    with pytest.raises(Violation, match=r"K1: node-1.0 data and node-2.0 data hold different"):
+        rest._check_equal(simulation.processes)
+
+
+class WithoutOne:
+    """A table that does not tell of a key."""
+
+    def __init__(self, table: Table, key: bytes) -> None:
+        self._table = table
+        self._key = key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    def records(self) -> list[tuple[Any, ...]]:
+        return [record for record in self._table.records() if record[1] != self._key]
+
+
+def test_a_write_that_is_not_the_highest_of_its_key_at_rest_is_noticed() -> None:
+    simulation = pair()
+    simulation.nodes[0].gossip("k", 1)
+    simulation.settle()
+    check_rest(simulation)
+    (held,) = simulation.data.records.values()
+    higher = held._replace(stamp=held.stamp + 1, source=OTHER, origin=OTHER, counter=1)
+    simulation.data.wrote(higher)
+    with pytest.raises(Violation, match=r"K3: .*not the highest write"):
+        check_rest(simulation)
 
 
 def test_reports_and_what_is_left_of_members_go_with_their_sources_alone() -> None:

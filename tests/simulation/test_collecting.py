@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from vines.config import Config
 from vines.protocol import machinery
-from vines.protocol.replicas.collecting import AGAIN_SECONDS, Collecting
+from vines.protocol.replicas.collecting import AGAIN_SECONDS, ROUND_SECONDS_EACH, Collecting
 from vines.simulation import Simulation, Violation
 
 RETENTION = 20.0
+MANY = 60
 CONFIG = {"dead_retention": RETENTION, "collect_interval": 1.0}
 
 
@@ -37,6 +39,25 @@ def test_deletions_are_forgotten_and_the_cluster_is_quiet_afterwards() -> None:
     assert rounds == [process.node.stats()["rounds"] for process in simulation.processes]
     assert all(host.keys() == ["k4", "k5"] for host in simulation.nodes)
     simulation.settle()
+
+
+def test_many_members_forget_in_a_few_rounds_and_are_quiet_afterwards() -> None:
+    simulation = Simulation(3, nodes=MANY, checking=False, watching=False)
+    hosts = simulation.nodes
+    simulation.run(6.0)
+    for number in range(20):
+        hosts[number].gossip(f"k{number}", number)
+    simulation.run(2.0)
+    for number in range(20):
+        hosts[-number].delete(f"k{number}")
+    pause = Config(name="n").collect_interval + ROUND_SECONDS_EACH * MANY
+    simulation.run(5 * pause)
+    assert tombstones(simulation) == [0] * MANY
+    rounds = [process.node.stats()["rounds"] for process in simulation.processes]
+    assert max(rounds) <= 4
+    simulation.run(20.0)
+    assert rounds == [process.node.stats()["rounds"] for process in simulation.processes]
+    assert not any(host.keys() for host in hosts)
 
 
 @pytest.mark.parametrize("seconds", [8.0, RETENTION * 3])

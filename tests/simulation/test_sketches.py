@@ -7,6 +7,7 @@ first that is tried, so that all questions it leads to are asked, at any moment.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
@@ -17,9 +18,8 @@ from vines.protocol import start
 from vines.protocol.replicas import channel
 from vines.protocol.replicas.telling import Telling
 from vines.protocol.wire.messages import ALIGNED, FULL, SKETCH
-from vines.simulation import run_seed
+from vines.simulation import run_absences, run_seed
 
-SEEDS = range(12)
 CELLS = 4
 """Enough for two or three differences: it is often too few."""
 
@@ -45,13 +45,20 @@ class Sketches(Telling):
         return told
 
 
+@pytest.mark.parametrize(
+    ("run", "seeds"),
+    [(run_seed, range(12)), (run_absences, range(100, 103))],
+    ids=["seeds", "absences"],
+)
 def test_random_clusters_keep_the_invariants_however_vectors_are_told(
-    monkeypatch: pytest.MonkeyPatch,
+    run: Callable[[int], object], seeds: range, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(start, "Table", partial(Table, sketch_above=0))
     monkeypatch.setattr(channel, "Telling", Sketches)
-    for seed in SEEDS:
-        run_seed(seed)
+    for forms in (Sketches.read_forms, Sketches.told_forms, Sketches.asked):
+        forms.clear()  # type: ignore[attr-defined]
+    for seed in seeds:
+        run(seed)
     assert all(Sketches.told_forms[form] for form in (SKETCH, ALIGNED, FULL))
     assert Sketches.read_forms[SKETCH] > Sketches.told_forms[SKETCH]
     assert all(Sketches.asked[form, False] for form in (ALIGNED, FULL)), Sketches.asked
