@@ -127,9 +127,11 @@ def restarted(restarts: int) -> None:
         assert host["by"] == restarts - 1
         assert vector_bytes(host) == pytest.approx(sizes, rel=0.05)
         control = tables(host)[0].statistics()
-        assert control["records"] <= 2 * len(simulation.nodes) + 1 + restarts // batches.BATCH
+        said = 1 + restarts // batches.BATCH
+        assert control["records"] <= 2 * len(simulation.nodes) + said
         assert control["tombstones"] == 0
-        assert control["slots"] - control["holes"] <= len(simulation.nodes) + 1
+        # Who wrote a batch last may be gone itself: its place stays as long as the batch.
+        assert control["slots"] - control["holes"] <= len(simulation.nodes) + said
     assert idle_bytes(simulation, IDLE_SECONDS) == pytest.approx(idle, rel=0.05)
     grown = sum(table.statistics()["memory"] for table in tables(first)) - memory
     assert grown <= SLACK_BYTES + restarts * BYTES_EACH
