@@ -62,7 +62,7 @@ class Churn:
         self.seen: Counter[str] = Counter()
         self._backups: dict[int, Backup] = {}
         self._away: list[Host] = []
-        self._stamps: dict[str, int] = {}
+        self._clocks: dict[str, int] = {}
         self._serial = 0
         self.simulation.run(HOUR)
 
@@ -126,25 +126,30 @@ class Churn:
 
     def _write_at(self, host: Host, key: str, **how: Any) -> None:
         self._serial += 1
+        over = _stamp(host, key)
         host.gossip(key, self._serial, **how)
         assert host[key] == self._serial, "K8: what was written is there at once"
-        self._stamped(host, key)
+        self._stamped(host, key, over)
 
     def _delete(self) -> None:
         for _ in range(self.rng.randint(1, 4)):
             host, key = self._running(), self._key()
+            over = _stamp(host, key)
             host.delete(key)
             assert key not in host, "K8: what was deleted is gone at once"
-            self._stamped(host, key)
+            self._stamped(host, key, over)
 
-    def _stamped(self, host: Host, key: str) -> None:
-        """K6: a process stamps later writes higher, whatever became of its clock."""
-        process = _process(host)
-        held = process.node.data.get(0, key.encode())
-        assert held is not None
-        assert held[0] > self._stamps.get(process.name, 0), "K6: a stamp fell"
-        self._stamps[process.name] = held[0]
-        ahead = (held[0] >> 16) / 1000 - self.simulation.nodes[0].wall_clock() / 1000
+    def _stamped(self, host: Host, key: str, over: int) -> None:
+        """K6: the clock of a process rises with each write, whatever became of that of its machine,
+        and stamps it, but for a write that wins over what the clock does not believe: that is just
+        above it.
+        """
+        process, stamp = _process(host), _stamp(host, key)
+        data = process.node.data
+        assert data.clock > self._clocks.get(process.name, 0), "K6: a clock fell"
+        assert stamp == max(data.clock, over + 1, data.floor_stamp + 1), "K6: a stamp fell"
+        self._clocks[process.name] = data.clock
+        ahead = (stamp >> 16) / 1000 - self.simulation.nodes[0].wall_clock() / 1000
         assert ahead < 2 * AHEAD_SECONDS, "K6: a stamp ran away from all clocks"
 
     def _restart(self) -> None:
@@ -247,6 +252,12 @@ SHARES = (
     *("write", "write", "write", "delete", "delete", "lease", "restart", "restarts", "leave"),
     *("absence", "absence", "standstill", "backup", "clock"),
 )
+
+
+def _stamp(host: Host, key: str) -> int:
+    """That of what is held under a key; 0 if nothing is."""
+    held = _process(host).node.data.get(0, key.encode())
+    return 0 if held is None else held[0]
 
 
 def _process(host: Host) -> Process:

@@ -152,6 +152,39 @@ def test_k8_it_is_noticed_in_months_of_churn(act: Callable[[Churn], None], what:
         act(churn)
 
 
+def test_k6_a_write_over_one_from_a_clock_far_ahead_moves_no_clock() -> None:
+    churn = Churn(0)
+    first, second = churn.simulation.nodes[:2]
+    first.skew = HOUR
+    churn._write_at(first, "k0")
+    churn.simulation.run(10.0)
+    churn._write_at(second, "k0")
+    churn._write_at(second, "k1")
+    assert stamp_of(second, "k1") < stamp_of(second, "k0")
+    second.gossip("k0", "a stamp that nothing explains")
+    with pytest.raises(AssertionError, match="K6: a stamp fell"):
+        churn._stamped(second, "k0", 0)
+
+
+def test_k6_a_write_that_moves_no_clock_is_noticed() -> None:
+    churn = Churn(0)
+    host = churn.simulation.nodes[0]
+    churn._write_at(host, "k0")
+    host.__dict__["write"] = lambda key, flags, value, left=0: host.put(
+        0, key, flags, value, stamp_of(host, "k0") + 1, left
+    )
+    with pytest.raises(AssertionError, match="K6: a clock fell"):
+        churn._write_at(host, "k0")
+
+
+def stamp_of(host: Host, key: str) -> int:
+    process = host.process
+    assert process is not None
+    held = process.node.data.get(0, key.encode())
+    assert held is not None
+    return held[0]
+
+
 def test_k7_an_acknowledged_increment_that_is_lost_is_noticed(monkeypatch: Patch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "k8_own", lambda *_: None)
     with pytest.raises(Violation, match="K7: node-"):
