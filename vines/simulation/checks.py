@@ -243,10 +243,10 @@ class Watch:
         self._seen = None
         self._glances = [inf, inf]
         self.check()
-        kept = self.table.fingerprint()
         if alone:
             # What a range covered that did not bring it is counted anew as tables seem to differ.
             return
+        kept = self.table.fingerprint()
         while self.table.recount(1 << 20):
             pass
         if self.table.fingerprint() != kept:
