@@ -7,6 +7,7 @@ import pytest
 from vines._core.changes import Changes
 from vines._core.table import EXPIRING, MEMBER, TOMBSTONE
 from vines.events import Conflict, Fail, Join, Leave
+from vines.protocol.links import lookout
 from vines.protocol.members.accusations import ACCUSATION, UNANSWERED, Accusation
 from vines.protocol.members.profile import Profile, stamp_of
 from vines.protocol.replicas.batches import RETIRED
@@ -341,10 +342,15 @@ def test_who_joined_where_nothing_was_left_of_it_is_told_where_something_is(
     assert {each.kind for each in back.of(Conflict)} == told
 
 
-def test_who_has_few_links_finds_the_one_to_which_it_is_gone_and_is_told_there() -> None:
+@pytest.mark.parametrize("who", ["listens", "listens nowhere", "observes"])
+def test_who_has_few_links_finds_the_one_to_which_it_is_gone_and_is_told_there(
+    monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
     """What that one passes on outranks what the other says of itself, for those who come after it,
-    so few would ever know it, and who is linked to it is none of those that could tell it.
+    so few would ever know it, and who is linked to it is none of those that could tell it. Who
+    listens probes it; who does not says hello to one after the other.
     """
+    monkeypatch.setattr(lookout, "SIGN_SECONDS", 5.0)
     pump = Pump(4)
     few = {"dead_retention": RETENTION, "mesh_members": 2, "fanout_min": 2}
     *hosts, one = pump.cluster(12, **few)
@@ -355,14 +361,15 @@ def test_who_has_few_links_finds_the_one_to_which_it_is_gone_and_is_told_there()
     pump.run(5.0)
     for host in hosts:
         assert host.node.control.collect(MEMBER, label(77), covered=True)
-    wall = frozenset({one.address, ("127.0.0.1", 9077)})
+    port = 9077 if who == "listens" else 0
+    wall = frozenset({one.address, ("127.0.0.1", port) if port else None})
     pump.walls.add(wall)
-    back = pump.host(77, **few)
+    back = pump.host(77, port=port, observer=who == "observes", **few)
     pump.join(back, hosts[0])
     pump.run(2.0)
     pump.walls.remove(wall)
     assert back.route(one) is None and one.states().get("n77") is None
-    pump.until(lambda: one.states().get("n77") == "alive")
+    pump.until(lambda: one.states().get("n77") == "alive", 300.0)
     pump.run(5.0)
     assert equal(*hosts, one, back)
     assert {host.states()["n77"] for host in (*hosts, one)} == {"alive"}

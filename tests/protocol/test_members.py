@@ -14,7 +14,7 @@ from vines.errors import InvalidConfig
 from vines.events import Conflict, Fail, Join, Leave, Refused, Suspect, Update
 from vines.protocol.links.knocks import DIALS
 from vines.protocol.members.doors import SHARED_SECONDS
-from vines.protocol.members.identity import REFUTE_SECONDS
+from vines.protocol.members.identity import REFUTE_SECONDS, SIGN_SECONDS
 from vines.protocol.members.membership import GONE_MAX
 from vines.protocol.members.profile import Profile, stamp_of
 from vines.protocol.node import Node
@@ -537,16 +537,21 @@ def test_a_probe_by_a_dial_leaves_nothing_but_a_closed_stream() -> None:
     hosts = pump.cluster(6, mesh_members=1, fanout_min=1)
     silent = pump.host(7, port=0, mesh_members=1, fanout_min=1)
     pump.join(silent, hosts[0])
-    # Long enough for links beyond those that are kept to be gone.
+    # Long enough for links beyond those that are kept to be gone, and that of a visit.
     pump.run(60.0)
     hosts.append(silent)
     links = [host.linked() for host in hosts]
     dials = len(silent.dials)
     bytes_out = [host.count("bytes_out", "hello") for host in hosts]
-    pump.run(60.0)
+    pump.run(40.0)
     assert len(silent.dials) > dials
     assert [host.linked() for host in hosts] == links
     assert [host.count("bytes_out", "hello") for host in hosts] == bytes_out
+    # Now and then it says hello, where tables are compared, and that link goes again.
+    pump.run(60.0)
+    assert silent.count("bytes_out", "hello") > bytes_out[-1]
+    pump.run(0.5 * SIGN_SECONDS)
+    assert [host.linked() for host in hosts] == links
     assert not [event for host in hosts for event in host.of(Fail)]
 
 

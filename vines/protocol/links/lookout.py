@@ -7,6 +7,9 @@ see whether anybody answers. Some have an address that has passed to another: th
 having been out of sight for long. And some cannot be dialled at all. Those linked to them notice
 when they go; for all others they say now and then that they are there (identity.py), and who has
 not for long, whoever was linked to it, is accused.
+
+Who cannot probe is not told either, in an answer, that it is gone for somebody who is not linked to
+it. So now and then it says hello to one of those, where hellos compare.
 """
 
 from __future__ import annotations
@@ -16,10 +19,10 @@ from math import inf
 
 from vines.config import Config
 from vines.hints import TYPE_CHECKING, TypeAlias
-from vines.protocol.links.dials import HEAL, OTHER, PROBE, View
+from vines.protocol.links.dials import ERRAND, HEAL, OTHER, PROBE, View
 from vines.protocol.links.others import UNREACHED_SECONDS, Others
 from vines.protocol.machine import Address
-from vines.protocol.members.identity import UNSEEN_SECONDS
+from vines.protocol.members.identity import SIGN_SECONDS, UNSEEN_SECONDS
 
 if TYPE_CHECKING:
     import random
@@ -44,6 +47,8 @@ class Lookout:
         """Since when somebody at another's address is out of sight."""
         self._signs: dict[bytes, tuple[int, float]] = {}
         """The incarnation at which who does not listen was last there, and since when."""
+        self._visit = -inf
+        """When to say hello to another member again."""
 
     def begin(self, now: float) -> None:
         """There is a link, so there are members to look out for."""
@@ -69,6 +74,9 @@ class Lookout:
         chosen = self._buried(may_help)
         if not self._config.observer:
             chosen += self._probes(may_help, now)
+        if self.probing and now >= self._visit:
+            self._visit = now + SIGN_SECONDS
+            chosen += self._visits(may_help)
         return chosen, self._silent(late, now) + self._displaced(taken, now)
 
     def _buried(self, may_help: Callable[[bytes, Address], bool]) -> list[Choice]:
@@ -100,6 +108,18 @@ class Lookout:
             left = [each for each in everybody if self.probing or each not in others]
             chosen = self._one(left, everybody, fits)
         return [(each, everybody[each], PROBE if each in others else OTHER) for each in chosen]
+
+    def _visits(self, may_help: Callable[[bytes, Address], bool]) -> list[Choice]:
+        """One of those who are not linked, to compare with; in a mesh all are."""
+        if self._view.wanted() is None:
+            return []
+        everybody = self._view.directory().dialable
+
+        def fits(member: bytes, address: Address) -> bool:
+            return not self._view.linked(member) and may_help(member, address)
+
+        chosen = self._one(list(everybody), everybody, fits)
+        return [(each, everybody[each], ERRAND) for each in chosen]
 
     def _one(
         self,
