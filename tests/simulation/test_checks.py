@@ -49,6 +49,9 @@ class Bare:
     recounting: bool = False
     gone: Gone = field(default_factory=Gone)
 
+    def is_retired(self, source: bytes) -> bool:
+        return source in self.gone
+
     def __len__(self) -> int:
         return len(self.held)
 
@@ -455,9 +458,9 @@ def test_a_join_is_seen_to_begin() -> None:
     assert second.process.watches[1]._asked == 7
 
 
-@pytest.mark.parametrize("ephemeral", [False, True])
-def test_what_ended_elsewhere_may_be_there_if_a_clock_ends_it_and_not_if_its_owner_does(
-    ephemeral: bool,
+@pytest.mark.parametrize(("ephemeral", "retired"), [(False, True), (True, True), (True, False)])
+def test_what_ended_elsewhere_may_be_there_if_a_clock_ends_it_or_its_owner_is_gone_for_nobody(
+    ephemeral: bool, retired: bool
 ) -> None:
     simulation = Simulation(1, nodes=2, config={"collect_interval": 3600.0})
     simulation.nodes[0].gossip("k", 1, None if ephemeral else 3600.0, ephemeral=ephemeral)
@@ -465,7 +468,9 @@ def test_what_ended_elsewhere_may_be_there_if_a_clock_ends_it_and_not_if_its_own
     simulation.settle()
     (held,) = simulation.data.records.values()
     simulation.data.collected(lapsed(held))
-    if ephemeral:
+    if retired:
+        simulation.processes[1].node.control.gone.say(held.origin, 1, 1)
+    if ephemeral and retired:
         with pytest.raises(Violation, match=r"K4: .* is back"):
             check_rest(simulation)
     else:
@@ -482,6 +487,36 @@ def test_a_record_that_would_end_by_itself_and_goes_before_it_does_is_noticed() 
     table.held = []
     with pytest.raises(Violation, match="lost b'k'"):
         watching.check()
+
+
+@pytest.mark.parametrize(
+    ("family", "covered", "known", "wrong"),
+    [
+        (ACCUSATION, 1, False, False),
+        (ACCUSATION, 0, False, True),
+        (ACCUSATION, 1, True, True),
+        (0, 1, False, True),
+    ],
+)
+def test_what_is_left_of_an_accusation_may_lack_where_it_was_answered_as_it_came(
+    family: int, covered: int, known: bool, wrong: bool
+) -> None:
+    left = written(1, key=MEMBER_ID + OTHER, family=family, flags=ENDED, value=b"")
+    member = written(2, key=MEMBER_ID, family=MEMBER)
+    holder = watch(ControlOracle(), Bare([left, member] if known else [left], {SOURCE: 2}))
+    lacking = watch(ControlOracle(), Bare([member] if known else [], {SOURCE: covered}))
+    for each in (holder, lacking):
+        each.held = {record.key_: record for record in map(Written._make, each.table.records())}
+    contents = [rest._content(each, set()) for each in (holder, lacking)]
+
+    def check() -> None:
+        rest._check_deletions(holder, contents[0], lacking, contents[1])
+
+    if wrong:
+        with pytest.raises(Violation, match="lacks the deletion"):
+            check()
+    else:
+        check()
 
 
 def test_deletions_that_two_hold_and_a_third_lacks_are_noticed() -> None:

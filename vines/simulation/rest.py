@@ -233,9 +233,15 @@ def _is_leftover(watch: Watch, written: Written) -> bool:
     """
     if not written.flags & EXPIRING:
         return False
-    if written.family == ACCUSATION:
-        return watch.table.get(MEMBER, written.key[:ID_BYTES]) is None
+    if _is_of_nobody(written, watch):
+        return True
     return written.family in (MEMBER, RETIRED) and not watch.table.counts_in(written.source)
+
+
+def _is_of_nobody(written: Written, watch: Watch) -> bool:
+    """Whether it is an accusation whose subject is not known here."""
+    unknown = watch.table.get(MEMBER, written.key[:ID_BYTES]) is None
+    return written.family == ACCUSATION and unknown
 
 
 def _lapsing(watch: Watch) -> frozenset[Key]:
@@ -258,7 +264,9 @@ def _check_deletions(
     """A deletion is held by both, or forgotten by who lacks it or by whom that one joined; or it is
     of a source that was retired before that one came: no vector names that, and no fingerprint
     holds a deletion, so nothing tells of it. Should what it won over come from anybody, those who
-    hold the deletion do not take it, fingerprints differ, and the join that follows brings it.
+    hold the deletion do not take it, fingerprints differ, and the join that follows brings it. Or
+    it is of an accusation that is covered where it is lacking: it was answered as it came, by what
+    is forgotten where it is held.
     """
     both = (mine, theirs, content, others), (theirs, mine, others, content)
     for lacking, holder, held, other in both:
@@ -270,6 +278,8 @@ def _check_deletions(
                 continue  # what lapsed of members that are gone each drops in its own time
             source, counter = _position(written, lacking, mine, theirs)
             if holder.table.is_retired(source) and not lacking.table.covered(source):
+                continue
+            if _is_of_nobody(written, holder) and lacking.table.covered(source) >= counter:
                 continue
             if not lacking.excuses(source, counter, written.key_, written.rank):
                 raise Violation(f"{lacking.name} lacks the deletion {written}")
@@ -335,6 +345,12 @@ def _check_acknowledged(simulation: Simulation) -> None:
             if deletion.rank == written.rank and written.key_ in hidden:
                 # It ended with its owner elsewhere, and nobody sees it here: it ends as the source
                 # of that owner is retired. If it were shown again, it would be back.
+                continue
+            known_gone = (
+                each.node.control.gone.get(written.origin) for each in simulation.processes
+            )
+            if deletion.rank == written.rank and not any(known_gone):
+                # Who held its owner for gone has ended, and had told nobody who is there.
                 continue
             if known and oracle.knew(written.key_, deletion.rank, written):
                 raise Violation(f"K4: {written} is back, which {deletion} had deleted for good")

@@ -251,17 +251,17 @@ class Replication:
             return 0.0
         return min(self._comparing, self.catching.deadline(), self.joins.due())
 
-    def ask(self, table: int, source: bytes) -> bool:
-        """Ask some peer for what it has of a source of which nothing is covered here: of one that
-        is retired there it says that this node has to join. False if it joins anyway.
+    def ask(self, table: int, sources: list[bytes]) -> bool:
+        """Ask some peer for what it has of sources of which nothing is covered here: of one that is
+        retired there it says that this node has to join. False if it joins anyway, or if nobody is
+        linked.
         """
-        if self.joins.is_busy(table):
-            return False
         links = [link for link in self._links() if link.channels]
-        if links:
-            link = self._rng.choice(links)
-            link.channels[table].pulls[source] = 0
-            self._wake(link)
+        if not links or self.joins.is_busy(table):
+            return False
+        link = self._rng.choice(links)
+        link.channels[table].pulls.update(dict.fromkeys(sources, 0))
+        self._wake(link)
         return True
 
     def poll(self, wanted: bool, now: float) -> None:
