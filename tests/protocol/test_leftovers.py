@@ -410,6 +410,26 @@ def test_what_lapsed_is_held_up_by_no_source_of_another_member() -> None:
         assert host.node.control.get(MEMBER, label(77)) is None
 
 
+def test_a_source_of_which_nobody_has_all_that_was_said_holds_up_nothing() -> None:
+    """Who had the rest ended before others had it. So it counts for ever, but is known to be gone
+    to whoever may come back.
+    """
+    pump = Pump()
+    a, b = cluster(pump)
+    lost = live(pump, 50, a, leaving=True).node.source
+    last = a.node.control.covered(lost), a.node.data.covered(lost) + 2
+    retire(a, lost, last)
+    pump.run(2 * RETENTION + LOOKS)
+    for number in range(60, 64):
+        live(pump, number, a, leaving=bool(number % 2))
+        pump.run(LOOKS)
+    pump.run(3 * RETENTION + 2 * LOOKS)
+    for host in (a, b):
+        assert host.node.data.counts_in(lost) and not host.node.data.is_retired(lost)
+        assert families(host) == {MEMBER: 2, REPORT: 2, RETIRED: 1}
+    assert equal(a, b)
+
+
 def test_deletions_and_what_is_no_leftover_stay() -> None:
     pump = Pump()
     a, b = cluster(pump)

@@ -8,7 +8,7 @@ if others do it sooner or later; and none comes again, as its position is covere
 * A report goes as soon as its author's source is known to be retired: nobody writes under it again.
   So does an accusation, which nobody believes any more.
 * What is left of a member record says to those who were away that a member is gone. It goes once
-  they would find that out without it: once every source is left out of which it is not known that
+  they would find that out without it: once every source that counts is known to be retired, or that
   another member wrote under it since, and all the living have agreed since it lapsed. Those of the
   member are among these, whichever they were; before the others agree they may have yet to come. So
   is a fresh one of its own, where it was started on an old copy of its disk, at an incarnation
@@ -131,12 +131,21 @@ class Leftovers:
             self._stray, self._look = False, (0, 0)
         if self._ended:
             self._others = self._others & unowned | self._members.sources()
-            if whole and self._found <= self._agreed() and unowned <= self._others:
+            waited = (each for each in unowned - self._others if not self._is_told(each))
+            if whole and self._found <= self._agreed() and not any(waited):
                 self._clear()
         if self._walk is None and self._control.tombstones:
             self._adds = not self._ended
             if self._adds or self.retirements:
                 self._walk = 0
+
+    def _is_told(self, source: bytes) -> bool:
+        """Whether who comes back, and holds the member of a source alive, finds out by what was
+        said of that source: it is retired, though nobody may have all that there was of it, and so
+        all count it, for ever.
+        """
+        last = self._retired.get(source)
+        return last is not None and self._control.covered(source) <= last[0]
 
     def advance(self, now: float) -> None:
         """Go on with what is under way: a turn's worth."""
@@ -147,11 +156,8 @@ class Leftovers:
         if now >= self._retirees:
             self._retirees = inf
             for member, source in self._members.awaited():
-                last = self._retired.get(source)
                 # Of which more is covered than was said, that one went on, and will hear it.
-                if last is None or self._control.covered(source) > last[0]:
-                    continue
-                if self._members.is_alive(member):
+                if self._is_told(source) and self._members.is_alive(member):
                     self._mourn(member, now)
 
     def deadline(self) -> float:
