@@ -112,6 +112,9 @@ def test_what_a_table_covers_nothing_of_is_found(
         retired.missed(2, 0, 1)
 
 
+LAST_TIME = (1 << 24) - 1
+
+
 class Model:
     """What is known of retired sources, and when it is forgotten, the slow and obvious way; no
     table names any of them but those in `named`."""
@@ -122,6 +125,7 @@ class Model:
         self.listed: set[bytes] = set()
         self.kept: set[bytes] = set()
         self.named: set[bytes] = set()
+        self.until = 0
 
     def say(self, source: bytes, control: int, data: int) -> None:
         before = self.last.get(source, (0, 0))
@@ -131,19 +135,23 @@ class Model:
             self.listed.discard(source)
             self.kept.discard(source)
 
-    def list_batch(self, entries: list[tuple[bytes, Last]], fades: bool) -> None:
+    def list_batch(self, entries: list[tuple[bytes, Last]], until: int | None) -> None:
         same = {source for source, last in entries if self.last.get(source) == last}
         self.listed |= same
-        self.kept |= set() if fades else same
+        self.kept |= same if until is None else set()
+        if until and self.until:
+            for source in same - self.kept - self.named:
+                self.times.setdefault(source, min(until, LAST_TIME))
 
     def age(self, clock: int, until: int) -> int:
         over = set()
+        self.until = until = min(until, LAST_TIME)
         for source in self.last:
             time = self.times.pop(source, None)
             if not until or source in self.kept | self.named:
                 continue
             if source in self.listed:
-                self.times[source] = min(until, (1 << 24) - 1) if time is None else time
+                self.times[source] = until if time is None else time
             elif time is not None and time <= clock:
                 over.add(source)
             elif time is not None:
@@ -163,7 +171,7 @@ batches = st.dictionaries(names, st.tuples(st.integers(1, 2), st.integers(0, 2))
 clocks = st.one_of(st.integers(0, 9), st.integers(0, 1 << 64 - 1))
 steps = st.one_of(
     st.tuples(st.just("say"), names, st.integers(0, 2), st.integers(1, 2)),
-    st.tuples(st.just("list"), batches, st.booleans()),
+    st.tuples(st.just("list"), batches, st.one_of(st.none(), st.just(0), clocks)),
     st.tuples(st.just("unlist")),
     st.tuples(st.just("age"), clocks, st.one_of(st.just(0), clocks)),
     st.tuples(st.just("name"), names),
@@ -193,7 +201,7 @@ def test_it_forgets_what_nothing_says_any_more_once_its_time_is_over(steps: list
             model.named.add(values[0])
         else:
             assert retired.age(*values) == model.age(*values)
-            assert retired.until == min(values[1], (1 << 24) - 1)
+            assert retired.until == model.until
         assert retired.items() == sorted(model.last.items()) and len(retired) == len(model.last)
         assert sorted(retired.unlisted(99)) == model.unlisted()
         entries = sorted((source, (9, 9)) for source in model.named | model.last.keys() | {A})
@@ -212,7 +220,7 @@ def test_what_is_forgotten_takes_no_memory() -> None:
         retired.say(source, *last)
     assert table.statistics()["memory"] > empty + 32 * 4000
     for at in range(0, len(gone), 40):
-        retired.list_batch(write_batch(gone[at : at + 40]), True)
+        retired.list_batch(write_batch(gone[at : at + 40]), 0)
     assert retired.age(1, 8) == 0 and retired.age(9, 8) == 0
     retired.unlist()
     assert retired.age(7, 8) == 0 and retired.age(8, 16) == 5000 == retired.forgotten

@@ -21,7 +21,7 @@ LAST_OF_A = [(A, (3, 0))]
 def fading() -> Table:
     """B, which nothing of A's is left at; a record that is to lapse says that A is gone."""
     _, b = released()
-    b.gone.list_batch(write_batch(LAST_OF_A), True)
+    b.gone.list_batch(write_batch(LAST_OF_A), 0)
     assert b.gone.age(1, 5) == 0
     return b
 
@@ -70,7 +70,7 @@ def test_an_earlier_source_of_its_own_under_which_nothing_was_written_goes_too()
     write(b, b"mine")
     b.gone.say(B, 0, 4)
     assert b.retire(B, 0) and not b.release(100) and b.statistics()["holes"] == 0
-    b.gone.list_batch(write_batch([(B, (0, 4))]), True)
+    b.gone.list_batch(write_batch([(B, (0, 4))]), 0)
     assert b.gone.age(1, 5) == 0 and not b.release(100)
     assert b.statistics()["holes"] == 1 and b.counted() == [(C, 1)]
     assert b.gone.age(1, 5) == 0 and b.statistics()["retired"] == 0
@@ -101,7 +101,7 @@ def test_many_of_them_take_as_many_pages_as_they_need() -> None:
         b.gone.say(source, counter, 0)
         assert b.retire(source, counter)
     b.release(1000)
-    b.gone.list_batch(write_batch([(source, (counter, 0)) for source, counter in gone]), True)
+    b.gone.list_batch(write_batch([(source, (counter, 0)) for source, counter in gone]), 0)
     b.gone.age(1, 9)
     pages = b.floor_pages(200)
     marks = [read_floors(page)[0] for page in pages]
@@ -123,7 +123,7 @@ def test_who_joins_takes_what_fades_for_no_source(knows: bool) -> None:
     c.gone.age(1, 7)
     if knows:
         c.gone.say(A, 3, 0)
-        c.gone.list_batch(write_batch(LAST_OF_A), True)
+        c.gone.list_batch(write_batch(LAST_OF_A), 0)
     c.begin_join(pages := b.floor_pages(BUDGET))
     c.finish_join(pages)
     assert c.fingerprint()[:24] == b.fingerprint()[:24] and dict(c.counted()) == {B: 3}

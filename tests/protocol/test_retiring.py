@@ -16,7 +16,7 @@ from vines.events import Conflict
 from vines.protocol.members.profile import Profile
 from vines.protocol.replicas import retiring
 from vines.protocol.replicas.agreement import GONE_MAX
-from vines.protocol.replicas.batches import BATCH, RETIRED
+from vines.protocol.replicas.batches import BATCH, OBJECT_SECONDS, RETIRED
 from vines.protocol.replicas.joining import Joins
 from vines.protocol.replicas.missing import Missing
 from vines.protocol.replicas.retiring import AGAIN_SECONDS, LOOK_SECONDS
@@ -379,6 +379,23 @@ def test_what_another_version_of_a_fading_batch_does_not_say_is_said_anew() -> N
     assert all(sorted(flags_of(host)) == [0, EXPIRING] for host in hosts)
     pump.run(3 * TERM)
     assert all(known(host) == said(host) == {} for host in hosts) and equal(*hosts)
+
+
+def test_who_reads_of_a_fading_batch_and_stands_still_until_it_has_lapsed_tells_nobody_of_it() -> (
+    None
+):
+    """Others know by then that it is to be forgotten, and who joins would give it a place."""
+    pump, hosts = forgetting()
+    pump.run(TERM / 8 + LOOKS)
+    late = pump.host(9, forget_after=TERM)
+    pump.join(late, hosts[0])
+    pump.run(1.0)
+    assert flags_of(late) == [EXPIRING] and known(late) == {GONE: (3, 1)}
+    late.node.advance(pump.now + TERM + OBJECT_SECONDS)
+    assert not [flags for flags in flags_of(late) if not flags & TOMBSTONE]
+    assert known(late) == {GONE: (3, 1)} and late.node.control.gone.unlisted(9) == []
+    for table in (late.node.control, late.node.data):
+        assert not any(GONE in page for page in table.floor_pages(1 << 16))
 
 
 @pytest.mark.parametrize("value", [599, 10**9 + 1, -1, 600.0, "600", None, True])

@@ -35,6 +35,7 @@ cdef class RetiredSources:
     cdef size_t memory(self) noexcept
     cdef size_t fading(self, unsigned which) noexcept
     cdef bint is_idle(self, const Retired* entry) noexcept
+    cdef bint fades(self, const Retired* entry) noexcept
     cdef size_t age_all(self, Retired* entries, size_t count, uint64_t clock) noexcept
     cdef const Retired* at(self, size_t place) noexcept
 

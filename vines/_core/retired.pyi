@@ -25,9 +25,11 @@ class RetiredSources:
         """All of them, in the order of their ids."""
     def unlist(self) -> None:
         """Of none it is known any more that a batch says it."""
-    def list_batch(self, batch: bytes, fades: bool = False) -> None:
-        """What this batch says just as it is known here is said; `fades`: by a record that is to
-        lapse. WireError, nothing changed."""
+    def list_batch(self, batch: bytes, until: int | None = None) -> None:
+        """What this batch says just as it is known here is said; `until`: by a record that is to
+        lapse, and those that no other batch was seen to say, and nothing names, have that time
+        from now on, unless they have an earlier one, or `age` was told that nothing has; 0: not
+        yet. WireError, nothing changed."""
     def unlisted(self, most: int) -> list[tuple[bytes, _Last]]:
         """So many at most that no batch said since `unlist` was called, or that rose since, but for
         those that have a time; and of those that something names that only batches say which

@@ -158,11 +158,12 @@ cdef class RetiredSources:
         for at in range(self.latest_count):
             set_unlisted(self.latest + at)
 
-    def list_batch(self, bytes batch not None, bint fades=False):
+    def list_batch(self, bytes batch not None, until=None):
         cdef Reader reader
         cdef const uint8_t* id = NULL
         cdef uint64_t[2] last
         cdef Retired* entry
+        cdef uint64_t time = 0 if until is None else min(until, LAST_TIME)
         last[0] = last[1] = 0
         check_batch(batch)
         open_batch(batch, &reader)
@@ -174,8 +175,14 @@ cdef class RetiredSources:
                 and last_of(entry, 0) == last[0] and last_of(entry, 1) == last[1]
             ):
                 entry.words[0] |= LISTED
-                if not fades:
+                if until is None:
                     entry.words[1] |= KEPT
+                elif self.until and time_of(entry) == 0 and self.fades(entry):
+                    set_time(entry, time)
+
+    cdef bint fades(self, const Retired* entry) noexcept:
+        """Whether nothing names it, and no batch says it that stays."""
+        return not entry.words[1] & KEPT and self.is_idle(entry)
 
     def unlisted(self, size_t most):
         cdef list found = []
@@ -272,7 +279,7 @@ cdef class RetiredSources:
         for at in range(count):
             entry = entries + at
             time = time_of(entry)
-            if self.until == 0 or entry.words[1] & KEPT or not self.is_idle(entry):
+            if self.until == 0 or not self.fades(entry):
                 if time:
                     set_time(entry, 0)
             elif entry.words[0] & LISTED:

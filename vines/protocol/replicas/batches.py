@@ -78,7 +78,7 @@ class Batches:
         """So it was at the last look, and the first member is to mend it."""
         self._cursor: int | None = None
         """How far the look for that has come."""
-        self._term: int | None = None
+        self._term = identity.profile.forget_after
         """The longest that anybody may be away; None: nobody knows."""
         self._ripe: dict[bytes, float] = {}
         """Batches that say sources which nothing names any more, and since when that is so."""
@@ -93,8 +93,8 @@ class Batches:
         self._ripe_look = now
         """When to look at all batches for that."""
         self._began = now
-        if identity.profile.forget_after is not None:
-            self._age(now, identity.profile.forget_after)
+        if self._term is not None:
+            self._age(now)
 
     @property
     def under_way(self) -> bool:
@@ -116,11 +116,11 @@ class Batches:
             self._open = key
         return found
 
-    def note(self, change: Change) -> None:
+    def note(self, change: Change, now: float) -> None:
         """This is what a batch says now, and has been read."""
         self._unsure = True
-        # It may be one that the look under way has passed.
-        self._list(change[3], fades=bool(change[2] & EXPIRING))
+        # It may be one that the look under way has passed; or lapse before there is one here.
+        self._list(change[3], self._until(now) if change[2] & EXPIRING else None)
         self._compare(change)
 
     def write(self, entries: list[tuple[bytes, Last]]) -> None:
@@ -157,10 +157,12 @@ class Batches:
             return inf
         return 2 * self._batch_seconds(self._term) + OBJECT_SECONDS
 
-    def _list(self, value: bytes, *, fades: bool = False) -> None:
-        """Note that a record says this; `fades`: until it lapses."""
+    def _list(self, value: bytes, until: int | None = None) -> None:
+        """Note that a record says this; `until`: it is to lapse, and from when on to forget that
+        then; 0: that is seen as all have been looked at.
+        """
         try:
-            self._retired.list_batch(value if len(value) <= BATCH_BYTES_MAX else b"", fades)
+            self._retired.list_batch(value if len(value) <= BATCH_BYTES_MAX else b"", until)
         except WireError:
             return
 
@@ -192,14 +194,14 @@ class Batches:
             fades = bool(change[2] & EXPIRING)
             if self._term is None or fades or not self._fade(change, now):
                 self.read(change)
-                self._list(change[3], fades=fades)
+                self._list(change[3], 0 if fades else None)
         if self._cursor is not None:
             return
         self._ripe, self._ripening = self._ripening, {}
         get = self._control.get
         self._faded = {key: said for key, said in self._faded.items() if get(RETIRED, key)}
         if self._term is not None or self._retired.until:
-            self._age(now, self._term)
+            self._age(now)
         missing = self._retired.unlisted(WRITTEN_AGAIN)
         if missing and (self._missed or self._is_first()):
             self.write(missing)
@@ -257,7 +259,7 @@ class Batches:
             return False
         self._open = None if key == self._open else self._open
         self._faded[key] = batch
-        self._list(batch, fades=True)
+        self._list(batch, 0)
         return True
 
     def _compare(self, change: Change) -> None:
@@ -281,10 +283,17 @@ class Batches:
             if source not in said and last is not None:
                 self._lost[source] = last
 
-    def _age(self, now: float, term: int | None) -> None:
+    def _age(self, now: float) -> None:
         """All batches were looked at: forget what is in none of them any more, and whose time is
         over by this node's own clock, too.
         """
-        clock = int((now - self._began) / UNIT_SECONDS) + 1
-        until = 0 if term is None else clock + ceil(self._waits(term) / UNIT_SECONDS) + 1
-        self._retired.age(clock, until)
+        self._retired.age(self._clock(now), self._until(now))
+
+    def _until(self, now: float) -> int:
+        """The time of what is heard of now, once only batches say it that fade; 0: it has none."""
+        if self._term is None:
+            return 0
+        return self._clock(now) + ceil(self._waits(self._term) / UNIT_SECONDS) + 1
+
+    def _clock(self, now: float) -> int:
+        return int((now - self._began) / UNIT_SECONDS) + 1

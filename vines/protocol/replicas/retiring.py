@@ -113,7 +113,7 @@ class Retiring:
                     self._pending[source] = self._last(source)
                     self._missing.named(last)
                     found = True
-            self._batches.note(change)
+            self._batches.note(change, now)
         if found:
             self._missing.begin(now)
             self._leftovers.named(now)
