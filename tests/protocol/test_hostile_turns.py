@@ -301,10 +301,13 @@ def test_a_malformed_floor_page_is_refused_when_it_comes_and_no_record_before_it
         assert untouched(host) == before
 
 
-def test_floors_without_end_are_refused_and_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [b"%016d" % number + b"\x01\x01" for number in range(8)]
+@pytest.mark.parametrize("sources", [0, 8])
+def test_floors_without_end_are_refused_and_given_up(
+    sources: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [b"%016d" % number + b"\x01\x01" for number in range(sources)]
     part = Snapshot(DATA, BEGIN, 0, b"\x04\x00\x00" + b"".join(rows))
-    monkeypatch.setattr(joining, "FLOOR_BYTES_MAX", 3 * len(part.body))
+    monkeypatch.setattr(joining, "FLOOR_BYTES_MAX", 3 * (joining.PAGE_BYTES + len(part.body)))
     host, peer = linked()
     written(peer.say(Floor(DATA)), Join)
     before = untouched(host)
@@ -314,6 +317,13 @@ def test_floors_without_end_are_refused_and_given_up(monkeypatch: pytest.MonkeyP
         peer.say(part)
     assert untouched(host) == before
     goes_on(host)
+    # The next one begins to count anew.
+    for message in (Floor(DATA), part, part, part):
+        host.node.receive(message.encode()[4:], BYSTANDER, host.pump.now)
+        host.node.advance(host.pump.now)
+        host.node.outbox.take()
+    with pytest.raises(WireError, match="without end"):
+        host.node.receive(part.encode()[4:], BYSTANDER, host.pump.now)
 
 
 @pytest.mark.parametrize("marks", [0, END])

@@ -54,8 +54,10 @@ PAUSE_SECONDS: Final = (0.1, 1.0)
 time up to the latter: where both have retired other sources, only the other table can settle why
 this node has to join once more, and is compared with each pause.
 """
-FLOOR_BYTES_MAX: Final = 32 * 1024 * 1024
-"""Floor pages kept during a join: about a million sources."""
+FLOOR_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Floor pages kept during a join, each with what it takes itself: some ten million sources."""
+PAGE_BYTES: Final = 128
+"""What a page takes that says nothing."""
 SWEEP_SLOTS: Final = 16384
 """Of the table's index, swept in one turn: one or two milliseconds."""
 FLOOR_AHEAD: Final = 24 * 3600 * 1000 << 16
@@ -110,6 +112,8 @@ class Joins:
         """When a link wants our vector of a table, where that is not at once."""
         self._waiting: dict[int, dict[int, Link]] = {table: {} for table in TABLES}
         self._sweeps: dict[int, Sweep] = {}
+        self._floor_bytes = dict.fromkeys(TABLES, 0)
+        """What the floor pages of the joins under way take."""
 
     def told(self, link: Link, message: Floor, now: float) -> None:
         """A peer says that we have to join."""
@@ -134,10 +138,12 @@ class Joins:
             raise WireError("a snapshot that nobody asked for", UNEXPECTED)
         if message.marks == BEGIN:
             body = message.body[message.offset :]
-            if sum(map(len, channel.floors)) + len(body) > FLOOR_BYTES_MAX:
+            taken = self._floor_bytes[message.table] + PAGE_BYTES + len(body)
+            if taken > FLOOR_BYTES_MAX:
                 raise WireError("floors without end", UNEXPECTED)
             check_floors(body)
             channel.floors.append(body)
+            self._floor_bytes[message.table] = taken
             channel.heard = now
             return []
         if not channel.floors:
@@ -246,6 +252,7 @@ class Joins:
         self._current[table] = link
         channel = link.channels[table]
         channel.floors = []
+        self._floor_bytes[table] = 0
         channel.join_owed = 0
         channel.join_asked = False
         channel.heard = now
