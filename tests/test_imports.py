@@ -32,14 +32,15 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "engine": ("addresses", "callbacks", "log", "net", "storage"),
     "callbacks": ("events", "log", "values"),
     "addresses": ("protocol",),
-    "checks": ("errors", "hints"),
+    "checks": ("errors", "spelling"),
     "net": ("addresses", "log", "protocol"),
     "storage": ("errors", "hashes", "log"),
     "simulation": ("protocol",),
-    "protocol": ("_core", "config", "events", "hashes", "values"),
+    "protocol": ("_core", "config", "events", "hashes", "spelling", "values"),
     "values": ("_core", "hints"),
     "events": ("_core", "errors", "frozen"),
-    "config": ("errors", "frozen"),
+    "config": ("errors", "frozen", "spelling"),
+    "spelling": ("hints",),
     "frozen": ("_core", "hints"),
     "hints": (),
     "hashes": (),
@@ -53,7 +54,7 @@ MSGPACK_IMPORTERS = (
     "vines.storage.database",  # reads what it wrote itself, and believes by a checksum
 )
 LOGGING_PARTS = ("log",)
-PURE_PARTS = ("protocol", "errors", "events", "frozen", "hashes", "hints", "addresses")
+PURE_PARTS = ("protocol", "errors", "events", "frozen", "hashes", "hints", "addresses", "spelling")
 NOWHERE = {"pickle", "marshal", "shelve", "importlib", "runpy"}
 OUTSIDE_WORLD = {
     *("asyncio", "concurrent", "multiprocessing", "queue", "threading"),

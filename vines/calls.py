@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from vines._core.tally import WEIGHT_MAX
-from vines.config import NODE_ID_BYTES, is_name
 from vines.errors import InvalidElection, shortened
 from vines.hints import Any, Final
 from vines.protocol.elections.call import Call
 from vines.protocol.elections.criteria import criteria_of
 from vines.protocol.elections.electorate import VOTERS_MAX, Electorate
 from vines.protocol.elections.voters import voter_of
+from vines.spelling import is_name, is_node_id
 
 _PLAIN: Final = frozenset((int, float, bool))
 """Types of options of which the same always mean the same; a text may be a time of day."""
@@ -107,7 +107,7 @@ def _roll(voters: Any) -> tuple[tuple[bytes, int], ...]:
             " nothing changed"
         )
     for voter in voters:
-        known = is_name(voter) or (type(voter) is bytes and len(voter) == NODE_ID_BYTES)
+        known = is_name(voter) or is_node_id(voter)
         if not known:
             raise InvalidElection(
                 f"{shortened(voter)} is neither a name nor an id; nothing changed"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from vines.errors import InvalidArgument, shortened
 from vines.hints import Any
+from vines.spelling import NODE_ID_BYTES, is_node_id
 
-ID_BYTES = 16
 SECONDS_MAX = 1e9
 """Thirty years: what is more is the same, and within what every platform can wait."""
 
@@ -42,8 +42,9 @@ def check_id(id: object) -> bytes:
             found = bytes.fromhex(id)
         except ValueError:
             found = None
-    if not isinstance(found, bytes) or len(found) != ID_BYTES:
-        raise _refusal("id", f"{ID_BYTES} bytes, or their {2 * ID_BYTES} hex digits", id)
+    if not is_node_id(found):
+        wanted = f"{NODE_ID_BYTES} bytes, or their {2 * NODE_ID_BYTES} hex digits"
+        raise _refusal("id", wanted, id)
     return found
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from vines.checks import check_timeout
-from vines.config import TOPIC_BYTES_MAX, is_topic
 from vines.engine.engine import Engine
 from vines.errors import InvalidElection, VoteRefused, shortened
 from vines.events import Outcome
 from vines.hints import TYPE_CHECKING, Any, Self, TypeAlias
+from vines.spelling import TOPIC_BYTES_MAX, is_topic
 
 if TYPE_CHECKING:
     from vines.protocol.elections.call import Call

@@ -8,13 +8,13 @@ from __future__ import annotations
 import pytest
 
 from vines._core.table import MEMBER, Table
-from vines.config import NAME_BYTES_MAX, TAG_BYTES_MAX, TAGS_BYTES_MAX, TAGS_MAX
 from vines.events import ALIVE, DEAD, LEFT, Fail, Join, Leave, Update
 from vines.protocol.machine import Emit
 from vines.protocol.members.profile import Profile, stamp_of
 from vines.protocol.wire import fields
 from vines.protocol.wire.hello import INCARNATION_MAX
 from vines.protocol.wire.messages import CONTROL, Delta
+from vines.spelling import NAME_BYTES_MAX, TAG_BYTES_MAX, TAGS_BYTES_MAX, TAGS_MAX
 
 from .pump import Host, Pump, label
 from .test_hostile import Stranger

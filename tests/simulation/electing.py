@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from vines.config import is_name
 from vines.errors import InvalidElection, StorageError, VoteRefused
 from vines.events import Outcome, Quorum, Settled
 from vines.protocol.elections.call import Call
@@ -27,6 +26,7 @@ from vines.simulation.disk import Backup
 from vines.simulation.faults import Faults
 from vines.simulation.host import Host
 from vines.simulation.process import Process
+from vines.spelling import is_name
 
 from .history import Called, Checker, Finished, Started, Told, Voted, Word
 from .promises import Promises

@@ -21,10 +21,11 @@ from vines import Vine
 from vines.addresses import parse_seeds
 from vines.cli.exits import REFUSED, UNREACHED, USAGE, Failure
 from vines.cli.output import is_terminal
-from vines.config import NODE_ID_BYTES, seeds_of_environment
+from vines.config import seeds_of_environment
 from vines.errors import InvalidAddress
 from vines.events import Refused, Synced
 from vines.protocol.machine import Address
+from vines.spelling import NODE_ID_BYTES
 
 DEFAULT_CLUSTER = "vines"
 """The commands' own, so that they find each other on one host without a word."""

@@ -25,9 +25,9 @@ from vines.cli.exits import DONE, LOST, NO, NOBODY, SIGNALLED, UNREACHED, USAGE,
 from vines.cli.following import Following
 from vines.cli.output import Output, complain, is_terminal, shown, shown_key
 from vines.cli.stories import choice_text, outcome_fields
-from vines.config import NODE_ID_BYTES
 from vines.errors import TimedOut, VoteRefused
 from vines.events import ALIVE
+from vines.spelling import NODE_ID_BYTES
 from vines.voting import check_topic
 
 GRACE_SECONDS: Final = 5.0

@@ -14,13 +14,13 @@ import os
 import re
 import stat
 
-from vines.config import is_address
 from vines.hashes import blake2b
 from vines.hints import Any
 from vines.log import logger
 from vines.net import forks
 from vines.net.place import Place, runtime_root
 from vines.protocol.machine import Address
+from vines.spelling import is_address
 
 fcntl: Any
 try:

@@ -14,9 +14,9 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from vines.config import is_address
 from vines.hints import Any, TypeAlias
 from vines.protocol.machine import Address
+from vines.spelling import is_address
 
 Target: TypeAlias = tuple[socket.AddressFamily, tuple[Any, ...]]
 """A family and what `connect` wants for it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf
 
 from vines._core.pieces import begins
-from vines.config import Config, is_address, is_tags
+from vines.config import Config
 from vines.errors import InvalidAddress, InvalidConfig, WireError
 from vines.events import Member
 from vines.hints import TYPE_CHECKING
@@ -30,6 +30,7 @@ from vines.protocol.wire.messages import (
 )
 from vines.protocol.wire.probe import StreamAck, StreamProbe
 from vines.protocol.wire.talk import Ping, Pong
+from vines.spelling import is_address, is_tags
 
 if TYPE_CHECKING:
     import random

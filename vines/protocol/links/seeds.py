@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from math import inf
 
-from vines.config import Config, is_address
+from vines.config import Config
 from vines.errors import InvalidAddress
 from vines.hints import TYPE_CHECKING, Final
 from vines.protocol.links.losses import pause
 from vines.protocol.machine import Address
+from vines.spelling import is_address
 
 if TYPE_CHECKING:
     import random

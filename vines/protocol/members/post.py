@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from vines.config import Config, is_address
+from vines.config import Config
 from vines.errors import WireError
 from vines.hints import Final
 from vines.protocol.machine import Address, Outbox
@@ -17,6 +17,7 @@ from vines.protocol.members.identity import Identity
 from vines.protocol.wire.datagram import HEAD_BYTES, pack, unpack
 from vines.protocol.wire.hello import MAGIC, VERSION_HIGH, VERSION_LOW, cluster_id
 from vines.protocol.wire.probe import TOKEN_MASK, WORDS, Word, decode_word
+from vines.spelling import is_address
 
 SHORT: Final = "short"
 FOREIGN: Final = "magic"

@@ -13,13 +13,14 @@ from functools import lru_cache
 
 from vines._core.changes import Change
 from vines._core.table import LEFT_MAX
-from vines.config import FORGET_AFTER_RANGE, Config, is_tags
+from vines.config import FORGET_AFTER_RANGE, Config
 from vines.errors import WireError
 from vines.events import ALIVE, DEAD, LEFT, Member
 from vines.frozen import Frozen
 from vines.hints import Any, Final
 from vines.protocol.machine import Address
 from vines.protocol.wire import fields
+from vines.spelling import is_tags
 
 PROFILES_MAX: Final = 2048
 """Profiles remembered with the values they were read from, mostly of some hundred bytes: those of a

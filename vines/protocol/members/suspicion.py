@@ -20,13 +20,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf, log, log10
 
-from vines.config import Config, is_here
+from vines.config import Config
 from vines.events import ALIVE
 from vines.hints import Final
 from vines.protocol.machine import Address
 from vines.protocol.members.accusations import PROVED, SILENT, Accusation
 from vines.protocol.members.identity import Identity
 from vines.protocol.members.membership import Membership
+from vines.spelling import is_here
 
 FURTHER_ACCUSERS: Final = 3
 """k: after so many beside the first one nobody has to say it again."""

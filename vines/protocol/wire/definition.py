@@ -12,13 +12,13 @@ from typing import Any, Final, TypeGuard
 
 from vines._core.pieces import begins, piece
 from vines._core.tally import WEIGHT_MAX
-from vines.config import is_topic
 from vines.protocol.elections.criteria import criteria_of
 from vines.protocol.elections.electorate import VOTERS_MAX, Roll
 from vines.protocol.elections.messages import Definition, Terms, defined
 from vines.protocol.elections.remembering import FEW, SHORT_BYTES, remembered
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import FRAME_BYTES_MAX
+from vines.spelling import is_topic
 
 NUMBER_MAX: Final = (1 << 63) - 1
 """Of rounds, of ballots, and of the sequence numbers of votes."""

@@ -14,10 +14,10 @@ import msgpack
 
 from vines._core.scanner import scan_message
 from vines._core.wire import COUNTER_MAX
-from vines.config import TOPIC_BYTES_MAX, is_address, is_name, is_topic
 from vines.errors import WireError
 from vines.hints import Any, Final
 from vines.protocol.machine import Address
+from vines.spelling import TOPIC_BYTES_MAX, is_address, is_name, is_topic
 
 ID_BYTES: Final = 16
 FINGERPRINT_BYTES: Final = 32

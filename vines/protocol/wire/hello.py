@@ -7,7 +7,6 @@ docs/wire.md has every byte. It must not know links or time.
 
 from __future__ import annotations
 
-from vines.config import is_address
 from vines.errors import UNEXPECTED, WireError
 from vines.frozen import Frozen
 from vines.hashes import blake2b
@@ -15,6 +14,7 @@ from vines.hints import ClassVar, Final
 from vines.protocol.machine import Address
 from vines.protocol.wire import fields
 from vines.protocol.wire.framing import frame as framed
+from vines.spelling import is_address
 
 VERSION_LOW: Final = 1
 VERSION_HIGH: Final = 1
