@@ -185,6 +185,26 @@ def test_members_that_cover_other_things_of_who_is_gone_wait_for_each_other() ->
     assert all(member.held() == [b"old"] for member in group.members)
 
 
+def test_who_comes_while_deletions_are_being_forgotten_is_not_waited_for() -> None:
+    group = deleted(2)
+    first, second = group.members
+    come = Member(9)
+    while first.collecting._pass is None:
+        group.run(0.25, but=(first,))
+        group.now += 0.25
+        first.collecting.advance(group.now)
+        group.mix()
+        assert first.collecting.waited() == [(second.id, second.source)]
+    assert first.held() == [b"k"]
+    first.others.append(come)
+    assert first.collecting.waited() == [(second.id, second.source)]
+    while first.collecting._pass is not None:
+        first.collecting.advance(group.now)
+    assert first.held() == []
+    both = [(each.id, each.source) for each in (second, come)]
+    assert first.collecting.waited() == both
+
+
 def test_a_deletion_stamped_ahead_of_the_clock_waits_for_it() -> None:
     group = deleted()
     for member in group.members:

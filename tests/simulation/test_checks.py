@@ -886,6 +886,42 @@ def test_what_is_said_anew_of_who_was_given_up_is_another_word(
         watching.check()
 
 
+@pytest.mark.parametrize(
+    ("counted", "heard", "comes_again"), [(0, True, False), (0, False, True), (1, True, True)]
+)
+def test_a_word_from_another_part_of_the_cluster_may_come_again(
+    counted: int, heard: bool, comes_again: bool
+) -> None:
+    """Nothing else of its author came here, so nobody could know that what was left has to stay."""
+    oracle = ControlOracle()
+    oracle.writes(MEMBER_ID, SOURCE)
+    oracle.writes(OTHER, OTHER)
+    alive = written(3, stamp=0, key=MEMBER_ID)._replace(family=MEMBER)
+    dead = written(1, stamp=1, key=MEMBER_ID, source=OTHER, origin=OTHER, flags=EXPIRING)
+    dead = dead._replace(family=MEMBER)
+    for record in (*(written(n, key=b"%d" % n) for n in (1, 2)), alive, dead):
+        oracle.wrote(record)
+    table = Bare([alive] if heard else [], {OTHER: 0})
+    watching = watch(oracle, table)
+    watching.check()
+    table.held, table.sequence, table.counters = [lapsed(dead)], 1, {OTHER: 1}
+    watching.check()
+    table.held, table.sequence = [], 2
+    if counted:
+        table.counters[SOURCE] = counted
+        table.held = [written(1, key=b"1")]
+        with pytest.raises(Violation, match=r"dropped .* counts"):
+            watching.check()
+        return
+    watching.check()
+    table.held, table.sequence = [alive], 3
+    if comes_again:
+        with pytest.raises(Violation, match="again, which was collected"):
+            watching.check()
+    else:
+        watching.check()
+
+
 def test_what_a_large_table_dropped_and_was_not_looked_at_since_is_no_loss_of_its_peers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -54,6 +54,8 @@ def test_who_is_gone_is_forgotten_and_nothing_comes_back() -> None:
         68,  # who joined was told of no source that had deleted what it then covered
         126,  # an accusation was answered as it came, by what is forgotten elsewhere
         135,  # who joined stood still until the batch that it had read had lapsed
+        396,  # somebody came to be known while deletions were being forgotten
+        486,  # a word of a member came out of another part of the cluster, and twice
     ],
 )
 def test_pinned_seed(seed: int) -> None:

@@ -33,6 +33,7 @@ from vines.simulation.membership import (
     CALM_SECONDS,
     broken_bound,
     detection_bound,
+    rounds_bound,
     unseen_bound,
 )
 from vines.simulation.rest import check_rest
@@ -42,9 +43,9 @@ SEEDS = range(6)
 Patch = pytest.MonkeyPatch
 
 
-def calm(nodes: int = 2) -> Simulation:
+def calm(nodes: int = 2, **more: int) -> Simulation:
     """A cluster in which nothing was wrong for long enough to excuse anything."""
-    simulation = Simulation(1, nodes=nodes, watching=False)
+    simulation = Simulation(1, nodes=nodes, watching=False, **more)
     simulation.run(CALM_SECONDS + 2.0)
     return simulation
 
@@ -124,13 +125,16 @@ class Blind(Probing):
         self._end(attempt)
 
 
-def test_m5_one_that_vanished_unseen_is_noticed(monkeypatch: Patch) -> None:
+@pytest.mark.parametrize("observers", [0, 1])
+def test_m5_one_that_vanished_unseen_is_noticed(observers: int, monkeypatch: Patch) -> None:
     monkeypatch.setattr(detector, "Probing", Blind)
-    simulation = calm(6)
+    simulation = calm(6, observers=observers)
     for each in simulation.processes:
         each.node._parts.linking.proves = lambda *_: False
     simulation.nodes[-1].crash(power=True)
     bound = detection_bound(simulation.processes[0])
+    if observers:
+        bound += rounds_bound(simulation.processes[0], 5)
     simulation.run(bound - 1.0)
     with pytest.raises(Violation, match=r"M5: .* ended .* s ago"):
         simulation.run(2.0)

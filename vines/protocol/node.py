@@ -337,7 +337,7 @@ class Node:
         """The id and source of each other member that has to know of a deletion before it is
         forgotten.
         """
-        return self._parts.linking.members.awaited()
+        return self._parts.collecting.waited()
 
     def members(self) -> list[Member]:
         """Everybody known, this node first, then by name; who failed or left too, for a while."""

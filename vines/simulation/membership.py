@@ -17,6 +17,7 @@ from vines.protocol.links.losses import ABSENT_SECONDS
 from vines.protocol.members.accusations import ACCUSATION
 from vines.protocol.members.identity import BOOT_BITS, UNSEEN_SECONDS
 from vines.protocol.members.membership import GONE_MAX
+from vines.protocol.members.probing import ROUND_INTERVALS
 from vines.protocol.members.profile import RANKS, stamp_of
 from vines.protocol.members.suspicion import time_to_object
 from vines.protocol.wire.fields import ID_BYTES
@@ -49,6 +50,14 @@ def detection_bound(process: Process, gone: int = 1) -> float:
     silence = max(config.dial_timeout, config.suspicion_factor * config.probe_interval)
     probes = 1.5 + gone
     return probes * config.probe_interval * health.factor + silence + SLACK_SECONDS
+
+
+def rounds_bound(process: Process, others: int) -> float:
+    """Seconds in which a node probes each of so many others once, whoever is its neighbour: the
+    first of one round may be the last of the next. Observers are nobody's neighbours.
+    """
+    config, health = process.node.config, process.node._parts.detector.probing.health
+    return (2 * others - 1) * ROUND_INTERVALS * config.probe_interval * health.factor
 
 
 def unseen_bound(config: Config) -> float:
@@ -230,11 +239,13 @@ class MembershipRules(Spectator):
         if not process.host.listens:
             # It probes nobody, and links that all broke without a word are noticed by silence.
             listened += broken_bound(process.node.config)
+        rounds = max(rounds_bound(each, len(process.follower.alive)) for each in seers)
         for member, told in process.follower.alive.items():
             ended = self._ended.get(member)
             if ended is None:
                 continue
             bound = self._hidden_bound(member, process) if member in self._witnesses else listened
+            bound += rounds if told.observer else 0.0
             since = max(ended, calm, self._met[process.name].get(member, 0.0))
             if now - since > bound:
                 self._complain("M5", process, told, f"ended {now - ended:.1f} s ago")

@@ -18,6 +18,7 @@ cdef class Collecting:
     cdef public double _again
     cdef public double _doubt
     cdef public object _pass
+    cdef public object _waited
     cdef public bint _behind
     cdef public double _phase
     cdef public double _pause

@@ -159,6 +159,8 @@ class Collecting:
         """When the next round may begin for no reason but that others said something else."""
         self._pass: tuple[VersionVector, VersionVector, int, int | None] | None = None
         """Cut, bound, clock and cursor of the pass under way; no cursor: logs are trimmed."""
+        self._waited: list[tuple[bytes, bytes]] = []
+        """Who was counted as that began."""
         self._behind = False
         """Others have said a round that this node has not."""
         self._phase = int.from_bytes(id[:2], "big") / 0xFFFF
@@ -190,6 +192,14 @@ class Collecting:
             self._look = now + self._pause + LOOK_SECONDS_EACH * len(members)
             self._behind = False
             self._consider(members, now)
+            if self._pass is not None:
+                self._waited = members
+
+    def waited(self) -> list[tuple[bytes, bytes]]:
+        """The ids and sources of those who have to know of a deletion before it is forgotten. Who
+        comes while some are does not: it has nothing, or joins, as it is below a floor then.
+        """
+        return self._waited if self._pass is not None else self._members()
 
     def _consider(self, members: list[tuple[bytes, bytes]], now: float) -> None:
         reports = {source: self._read(member, source) for member, source in members}
