@@ -60,6 +60,7 @@ def test_who_was_away_brings_back_nothing_and_loses_nothing() -> None:
         (3310, 4),  # what was left of a member went as that came back on an old copy of its disk
         (2559, 6),  # who left came back on an old copy of its disk, as a start of an earlier number
         (3786, 4),  # back on an old copy of its disk, joined where nothing was left of it any more
+        (3333, 4),  # nobody could dial it, and it forgot whom it knew just as faults were over
         (4747, 4),  # a copy of a disk was put back before the first start of its host was due
         (4823, 6),  # who is gone was remembered while a process stood still, as it is to be
         (5127, 3),  # remembered one that is gone by what it knew of it before it was away

@@ -56,6 +56,8 @@ def test_who_is_gone_is_forgotten_and_nothing_comes_back() -> None:
         135,  # who joined stood still until the batch that it had read had lapsed
         396,  # somebody came to be known while deletions were being forgotten
         486,  # a word of a member came out of another part of the cluster, and twice
+        560,  # one that nobody could dial knew nobody any more who could be
+        780,  # a word of a member came of which nothing was known but that it was gone
     ],
 )
 def test_pinned_seed(seed: int) -> None:

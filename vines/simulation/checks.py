@@ -81,9 +81,11 @@ class Watch:
         self.left: dict[bytes, Written] = {}
         """What was left of a member when that was collected last."""
         self._words: dict[bytes, set[bytes]] = {}
-        """Under which sources what was held of a member was written."""
+        """Under which sources what was held of a member was written that says that it lives."""
         self._unheard: dict[bytes, set[bytes]] = {}
-        """Those of which nothing was covered as that was collected, and that were not retired."""
+        """Those of which nothing was covered as what was left was collected, and that were not
+        retired; of whom nothing but that was ever held, of all its sources.
+        """
         self._counters: dict[Key, int] = {}
         """Where in the numbering of their sources what was collected stood."""
         self._deleted: dict[Key, Rank] = {}
@@ -159,8 +161,8 @@ class Watch:
         went = self.held.pop(key)
         self.collected[key], self._counters[key] = went.rank, went.counter
         if key[0] == MEMBER:
-            words, gone = self._words.pop(key[1], set()), self.table.gone
-            counts = self.table.counts_in
+            words = self._words.pop(key[1], None) or self.oracle.sources_of(key[1])
+            gone, counts = self.table.gone, self.table.counts_in
             self.left[key[1]] = went
             unheard = {each for each in words if not counts(each) and gone.get(each) is None}
             self._unheard.pop(key[1], None)
@@ -174,7 +176,7 @@ class Watch:
         something was left that was collected here: it may say less than that did, and is like one
         that nobody ever heard of. It may have begun before that was collected, where it reached
         nobody; had it counted here, that would have stayed. So is one of which a word came here and
-        nothing else, out of a part of the cluster that it lives in, and that nobody here is of.
+        nothing else, or not even that, out of a part of the cluster that nobody here is of.
         """
         if source in self._unheard.get(member, ()):
             return True
@@ -381,7 +383,7 @@ class Watch:
         if known != written and not (known and known.fades and lapsed(known) == written):
             was = _say(known) if known else "nobody wrote that"
             raise Violation(f"{self.name} holds {_say(written)}, but {was}")
-        if written.family == MEMBER:
+        if written.family == MEMBER and written.stamp & 3 != DEAD:
             self._words.setdefault(written.key, set()).add(written.origin)
         # The oracle's, where it is the same: one for all who hold it.
         self.held[key] = known if known == written else written

@@ -88,6 +88,9 @@ FORGET_TERMS = 8
 """In so many times the longest that anybody may be away all is forgotten of which nothing is left:
 whoever wrote what let others be forgotten may be gone since, and is forgotten after them."""
 
+HEAL_SECONDS = 1.0
+"""After who was dead has been forgotten everywhere."""
+
 CALM_LATENCY = 0.01
 """Seconds at most, once faults are over: rest comes soon, however many round trips it takes."""
 
@@ -187,6 +190,9 @@ class Swarm:
     def _operate(self) -> None:
         if not self.faults.over:
             self.operations.perform(self.simulation.rng.choice(self.plan.operations))
+            if self.plan.forgetting:
+                # Nobody may be away for longer than all were told, for whatever reason.
+                self._introduce()
             self._next_operation()
 
     def _stand_still(self) -> None:
@@ -260,6 +266,24 @@ class Swarm:
             if meeting not in island:
                 self.simulation.network.count("islands_introduced")
                 island[0].join([meeting])
+        retention = self.plan.config.get("dead_retention")
+        if retention:
+            # Until then who is dead may be remembered, and dialled.
+            self.simulation.timeline.after(retention + HEAL_SECONDS, self._introduce)
+
+    def _introduce(self) -> None:
+        """Tell who knows nobody any more where somebody is, as whoever runs it would: it is away
+        for ever otherwise, and all others are from it.
+        """
+        simulation = self.simulation
+        if simulation.network.is_cut:
+            return
+        hosts = [host for host in simulation.nodes if host.process is not None]
+        for host in hosts:
+            others = [other for other in hosts if other.listens and other is not host]
+            if others and not host.paused and _is_lost(host, others):
+                simulation.network.count("lost_introduced")
+                host.join(others[:1])
 
 
 def run_seed(seed: int, nodes: int | None = None) -> Result:
@@ -333,6 +357,14 @@ def _islands(hosts: list[Host]) -> list[list[Host]]:
         groups = [group for group in groups if group not in near]
         groups.append([host, *(other for group in near for other in group)])
     return groups
+
+
+def _is_lost(host: Host, others: list[Host]) -> bool:
+    """Whether a host has no link, and could dial none of these."""
+    process = host.process
+    assert process is not None, "only those that run are asked about"
+    known = host.known_addresses()
+    return not process.node.stats()["links"] and not any(each.address in known for each in others)
 
 
 def _acquainted(one: Host, other: Host) -> bool:
