@@ -73,6 +73,8 @@ class Promises(Spectator):
         self._promised: Counter[bytes] = Counter()
         """The highest ballot of an election that anybody said is promised."""
         self._chosen: dict[bytes, tuple[int, bytes]] = {}
+        self._alone: dict[bytes, bytes] = {}
+        """Who decided what without anybody: at which ballot it says only then."""
         self._cancelled: set[bytes] = set()
         self._refusing: defaultdict[bytes, set[bytes]] = defaultdict(set)
         """By election, the voters that have said they take no part."""
@@ -391,6 +393,9 @@ class Promises(Spectator):
         first = self._first.setdefault((election, value), process.node.id)
         self.seen["recovered from another"] += not fresh and first != process.node.id
         ballot, chosen = self._chosen.get(election, (one, value))
+        if value == chosen and self._alone.get(election) == process.node.id:
+            # What it promised before may have gone to disk with that, and be said with that.
+            self._chosen[election] = max(ballot, one), value
         if one > ballot and value != chosen:
             raise Violation(f"{process.name} proposes another value than was chosen before")
 
@@ -437,6 +442,7 @@ class Promises(Spectator):
         if any(map(electorate.is_quorum, electorate.shared.strengths)):
             # Who needs nobody says nothing before, and what others propose rests on its promises.
             self._choose(election, max(promised, self._promised[election], *proposed), value)
+            self._alone[election] = process.node.id
             return
         for one in proposed:
             ranks = sum(1 << electorate.rank(each) for each in self._accepted[election, one])

@@ -92,6 +92,7 @@ def test_worlds_in_which_what_could_be_decided_once_was_not(seed: int) -> None:
         100_070,  # declined while a disk lagged, and signed before that was said
         100_284,  # proposed, then something else above it that too few accepted, then recovered
         101_385,  # one that needs nobody decides, where another has proposed in vain
+        200_908,  # who needs nobody put promises to disk, and what it decided after them, at once
     ],
 )
 def test_worlds_in_which_a_promise_once_seemed_to_be_broken(seed: int) -> None:
