@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vines.config import Config
 from vines.spelling import is_address, is_here, is_name, is_node_id, is_tags, is_topic
 
 
@@ -48,6 +49,8 @@ def test_what_one_machine_can_have_is_an_address(host: str) -> None:
 )
 def test_only_what_cannot_be_another_machine_is_here(host: str, *, here: bool) -> None:
     assert is_here(host) == here
+    assert Config().reaches((host, 1)) == here
+    assert Config(insecure=True).reaches((host, 1))
 
 
 def test_the_topic_of_an_election_is_text_without_control_characters() -> None:

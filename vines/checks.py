@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from vines.errors import InvalidArgument, shortened
 from vines.hints import Any
-from vines.spelling import NODE_ID_BYTES, is_node_id
+from vines.spelling import NODE_ID_BYTES
 
 SECONDS_MAX = 1e9
 """Thirty years: what is more is the same, and within what every platform can wait."""
@@ -42,7 +42,7 @@ def check_id(id: object) -> bytes:
             found = bytes.fromhex(id)
         except ValueError:
             found = None
-    if not is_node_id(found):
+    if not isinstance(found, bytes) or len(found) != NODE_ID_BYTES:
         wanted = f"{NODE_ID_BYTES} bytes, or their {2 * NODE_ID_BYTES} hex digits"
         raise _refusal("id", wanted, id)
     return found

@@ -117,9 +117,3 @@ def test_every_field_can_be_given_by_the_environment() -> None:
     for name in Config.fields:
         with pytest.raises(InvalidConfig):
             Config.from_environment({f"VINES_{name.upper()}": "\x00"})
-
-
-def test_what_may_be_another_machine_is_reached_by_who_is_told_so_alone() -> None:
-    for host, here in (("localhost", True), ("127.0.0.1", True), ("192.0.2.1", False)):
-        assert Config().reaches((host, 1)) == here
-        assert Config(insecure=True).reaches((host, 1))

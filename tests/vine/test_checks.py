@@ -74,6 +74,7 @@ def test_what_is_no_id_is_refused_and_a_name_is_none(vine, wrong):
     with pytest.raises(errors.InvalidArgument, match=r"^id is 16 bytes"):
         vine.member(wrong)
     assert check_id(vine.id.hex().upper()) == vine.id
+    assert check_id(type("Id", (bytes,), {})(vine.id)) == vine.id
 
 
 @pytest.mark.parametrize("wrong", NO_MAPPINGS, ids=repr)

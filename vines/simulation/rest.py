@@ -240,8 +240,9 @@ def _is_leftover(watch: Watch, written: Written) -> bool:
 
 def _is_of_nobody(written: Written, watch: Watch) -> bool:
     """Whether it is an accusation whose subject is not known here."""
-    unknown = watch.table.get(MEMBER, written.key[:ID_BYTES]) is None
-    return written.family == ACCUSATION and unknown
+    if written.family != ACCUSATION:
+        return False
+    return watch.table.get(MEMBER, written.key[:ID_BYTES]) is None
 
 
 def _lapsing(watch: Watch) -> frozenset[Key]:
